@@ -1,0 +1,5 @@
+"""`python -m exporter` is the `inferfleet` command."""
+
+from .cli import app
+
+app()

@@ -1,0 +1,258 @@
+"""The one configuration file, as pydantic models.
+
+Durations are written as in Prometheus (`5s`, `1m30s`, `500ms`) or as seconds; sizes as `16MiB` or
+bytes. Unknown keys are refused. `load` turns every fault into one sentence naming file, key and
+mend.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from .errors import ConfigError
+from .exposition import Limits
+
+DEFAULT_LISTEN: Final = ":10190"
+
+_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION: Final = re.compile(r"(?:([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d))")
+_SIZE: Final = re.compile(r"([0-9]+)\s*(B|KiB|MiB|GiB)?")
+_SIZES: Final = {None: 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+
+
+def seconds(value: object) -> object:
+    """Return a duration such as `1m30s` in seconds; numbers are seconds already."""
+    if not isinstance(value, str):
+        return value
+    parts = list(_DURATION.finditer(value))
+    if not parts or "".join(part[0] for part in parts) != value:
+        raise ValueError(f"{value!r} is no duration; write it like 5s, 500ms or 1m30s")
+    return sum(float(part[1]) * _UNITS[part[2]] for part in parts)
+
+
+def _bytes(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    match = _SIZE.fullmatch(value)
+    if match is None:
+        raise ValueError(f"{value!r} is no size; write it like 16MiB or 65536")
+    return int(match[1]) * _SIZES[match[2]]
+
+
+Duration = Annotated[float, BeforeValidator(seconds)]
+Size = Annotated[int, BeforeValidator(_bytes)]
+
+
+class Model(BaseModel):
+    """Base of every configuration model: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Declared(Model):
+    """What the operator states about a server; the last source of identity to be believed.
+
+    `release` alone is not a fact but a choice: it replaces the version as the thing compared.
+    """
+
+    release: str | None = None
+    version: str | None = None
+    model: str | None = None
+    gpus: Annotated[int, Field(ge=1)] | None = None
+    gpu_model: str | None = None
+    role: Literal["prefill", "decode", "both"] | None = None
+    max_num_seqs: Annotated[int, Field(ge=1)] | None = None
+    max_num_batched_tokens: Annotated[int, Field(ge=1)] | None = None
+    tensor_parallel: Annotated[int, Field(ge=1)] | None = None
+    pipeline_parallel: Annotated[int, Field(ge=1)] | None = None
+    data_parallel: Annotated[int, Field(ge=1)] | None = None
+    quantization: str | None = None
+    kv_cache_dtype: str | None = None
+    runner: str | None = None
+    prefix_caching: bool | None = None
+
+
+class BasicAuth(Model):
+    """HTTP basic authentication against a server; the password is read from a file."""
+
+    username: str
+    password_file: Path
+
+
+class Http(Model):
+    """How servers are asked: credentials and TLS. Secrets come from files, never from this one."""
+
+    bearer_token_file: Path | None = None
+    basic_auth: BasicAuth | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    insecure_skip_verify: bool = False
+
+    @model_validator(mode="after")
+    def _one_credential(self) -> Self:
+        if self.bearer_token_file and self.basic_auth:
+            raise ValueError("give bearer_token_file or basic_auth, not both")
+        if self.key_file and not self.cert_file:
+            raise ValueError("key_file needs cert_file beside it")
+        return self
+
+
+class Target(Model):
+    """One server to watch. `url` is its base address; `name` becomes the `target` label."""
+
+    url: str
+    name: str = ""
+    metrics_path: str = "/metrics"
+    declare: Declared = Declared()
+
+    @field_validator("url")
+    @classmethod
+    def _base_url(cls, url: str) -> str:
+        if "//" not in url:
+            url = f"http://{url}"
+        parts = urlsplit(url)
+        try:
+            port = parts.port
+        except ValueError as error:
+            raise ValueError(f"{url!r} has no usable port: {error}") from None
+        if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+            raise ValueError(f"{url!r} is no server address; write it like http://host:8000")
+        if parts.username or parts.password:
+            raise ValueError("credentials do not belong in a url; use the http section")
+        return url.rstrip("/").removesuffix("/metrics").rstrip("/")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return {"url": value} if isinstance(value, str) else value
+
+    @property
+    def label(self) -> str:
+        """The `target` label: the declared name, else host:port and path of the url."""
+        return self.name or self.url.split("//", 1)[1]
+
+
+class FileSd(Model):
+    """Prometheus file_sd files (JSON or YAML, globs allowed), read again when they change."""
+
+    files: Annotated[list[str], Field(min_length=1)]
+    refresh: Duration = 5.0
+
+
+class DnsSd(Model):
+    """Servers found in DNS; A and AAAA records need `port`, SRV records bring their own."""
+
+    names: Annotated[list[str], Field(min_length=1)]
+    type: Literal["A", "AAAA", "SRV"] = "SRV"
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    scheme: Literal["http", "https"] = "http"
+    refresh: Duration = 30.0
+
+    @model_validator(mode="after")
+    def _port(self) -> Self:
+        if self.type != "SRV" and self.port is None:
+            raise ValueError(f"{self.type} records carry no port: add `port`")
+        return self
+
+
+class Discovery(Model):
+    """Where servers are found beside the listed targets."""
+
+    file_sd: list[FileSd] = []
+    dns_sd: list[DnsSd] = []
+
+
+class PageLimits(Model):
+    """The largest page that is read; a larger one is refused whole."""
+
+    page: Size = Limits().page_bytes
+    samples: Annotated[int, Field(ge=1)] = Limits().samples
+    label_length: Annotated[int, Field(ge=1)] = Limits().label_length
+
+    def limits(self) -> Limits:
+        """Return the same limits as the reader takes them."""
+        return Limits(self.page, self.samples, self.label_length)
+
+
+class Web(Model):
+    """The exporter's own pages. `config_file` is a Prometheus web configuration file."""
+
+    listen: str = DEFAULT_LISTEN
+    config_file: Path | None = None
+
+
+class Config(Model):
+    """The whole file."""
+
+    targets: list[Target] = []
+    discovery: Discovery = Discovery()
+    http: Http = Http()
+    interval: Annotated[Duration, Field(ge=0.2, le=3600)] = 5.0
+    timeout: Annotated[Duration, Field(gt=0)] = 4.0
+    window: Annotated[Duration, Field(gt=0)] = 60.0
+    stall_after: Annotated[Duration, Field(gt=0)] = 30.0
+    identity_refresh: Annotated[Duration, Field(gt=0)] = 300.0
+    workers: Annotated[int, Field(ge=1, le=512)] = 32
+    limits: PageLimits = PageLimits()
+    web: Web = Web()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.window < self.interval:
+            raise ValueError("window must be at least as long as interval")
+        labels = [target.label for target in self.targets]
+        twice = sorted({label for label in labels if labels.count(label) > 1})
+        if twice:
+            raise ValueError(f"two targets are called {twice[0]!r}: give one of them a name")
+        return self
+
+
+def load(path: Path) -> Config:
+    """Read and check a configuration file; raise `ConfigError` naming file, key and mend."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(f"{path} cannot be read: {reason}") from error
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from error
+    if data is None:
+        data = {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} must hold a mapping of keys, not {type(data).__name__}")
+    return parse(data, str(path))
+
+
+def parse(data: dict[str, Any], source: str) -> Config:
+    """Check configuration data; `source` names it in errors."""
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {faults(error)}") from error
+
+
+def faults(error: ValidationError) -> str:
+    """Return a validation error as sentences of place and fault."""
+    sentences = []
+    for fault in error.errors():
+        place = ".".join(str(step) for step in fault["loc"]) or "the file"
+        message = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "extra_forbidden":
+            message = "there is no such key"
+        sentences.append(f"{place}: {message}")
+    return "; ".join(sentences)

@@ -1,0 +1,135 @@
+"""The main job on real input, with nothing else needed: a replayed fleet under upgrade.
+
+Six servers recorded on an NVIDIA H200 play back on loopback. Two dense ones go from vLLM 0.20.2 to
+0.26.0 and one MoE server changes its model runner while you look; the others stay as they were.
+The exporter watches them like any fleet. The terminal shows what the status page shows.
+"""
+
+from dataclasses import replace
+from time import monotonic, sleep
+from typing import Final
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from . import report
+from .config import Config, Declared, Target, Web
+from .replay.playlist import Playlist
+from .replay.recording import Recording, bundled, load
+from .replay.server import ReplayServer
+from .service import Service
+
+# a server up for longer than the warm-up in which upgrades are not judged
+_AGE: Final = 7200.0
+_PLAIN_EVERY: Final = 10.0
+_FIRST: Final = 6.0
+_WIDTH: Final = 140
+
+
+def run(listen: str, seconds: float | None) -> None:
+    """Play and watch until interrupted, or for some seconds; raises `ConfigError` as `serve`."""
+    names, playlists = fleet()
+    with ReplayServer(playlists, age=_AGE) as servers:
+        targets = [
+            Target(url=url, name=name, declare=Declared(gpu_model="NVIDIA H200"))
+            for name, url in zip(names, servers.urls, strict=True)
+        ]
+        config = Config(
+            targets=targets, interval=2.0, timeout=1.9, window=20, web=Web(listen=listen)
+        )
+        service = Service(config, lambda: config)
+        service.start()
+        try:
+            console = Console()
+            _show(service, console if console.is_terminal else Console(width=_WIDTH), seconds)
+        finally:
+            service.stop()
+
+
+def fleet() -> tuple[list[str], list[Playlist]]:
+    """Return the demo's servers: their names and what each plays."""
+    found = {name: load(path) for name, path in bundled().items()}
+    old, new = found["vllm-dense-0.20.2-mrv1"], found["vllm-dense-0.26.0"]
+    moe, moe_v2 = found["vllm-moe-0.20.2-mrv1"], found["vllm-moe-0.20.2-mrv2"]
+    busy = _from(new, "medium")
+    playlists = {
+        "dense-a": Playlist((_last(old, 24), busy)),
+        "dense-b": Playlist((_last(old, 33), busy)),
+        "dense-c": Playlist((_from(old, "full"),)),
+        "dense-d": Playlist((_from(found["vllm-dense-0.20.2-mrv2"], "medium"),)),
+        "moe-a": Playlist((_last(moe, 42), _from(moe_v2, "medium"))),
+        "moe-b": Playlist((_from(moe, "full"),)),
+    }
+    return list(playlists), list(playlists.values())
+
+
+def _last(recording: Recording, seconds: float) -> Recording:
+    """Return the last seconds of a recording, so that its upgrade comes soon."""
+    return _since(recording, recording.pages[-1].time - seconds)
+
+
+def _from(recording: Recording, phase: str) -> Recording:
+    """Return a recording from one of its load phases on, so that there is work at once."""
+    return _since(recording, next(p["start"] for p in recording.phases if p["name"] == phase) - 2.0)
+
+
+def _since(recording: Recording, start: float) -> Recording:
+    return replace(recording, pages=tuple(p for p in recording.pages if p.time >= start))
+
+
+def _show(service: Service, console: Console, seconds: float | None) -> None:
+    console.print(f"status page: [bold]{service.url}[/]   metrics: {service.url}metrics")
+    console.print("three of the six servers are upgraded within the first minute; Ctrl-C ends")
+    start = monotonic()
+    every = 1.0 if console.is_terminal else _PLAIN_EVERY
+    pause = min(every, _FIRST)
+    with Live(console=console, auto_refresh=False, transient=not console.is_terminal) as live:
+        while seconds is None or monotonic() - start < seconds:
+            left = pause if seconds is None else seconds - (monotonic() - start)
+            sleep(max(min(pause, left), 0.0))
+            pause = every
+            shown = table(service.fleet())
+            if console.is_terminal:
+                live.update(shown, refresh=True)
+            else:
+                console.print(shown)
+
+
+_COLUMNS: Final = (
+    ("gen tok/s\nper GPU", "generation_tokens_per_second_per_gpu", "{:,.0f}"),
+    ("prompt tok/s\nper GPU", "prompt_tokens_per_second_per_gpu", "{:,.0f}"),
+    ("occupancy", "batch_occupancy_ratio", "{:.0%}"),
+    ("KV used", "kv_cache_usage_ratio", "{:.0%}"),
+    ("waiting", "requests_waiting", "{:.0f}"),
+)
+
+
+def table(fleet: report.Json) -> Table:
+    """Return a fleet report as a table for the terminal."""
+    shown = Table(title="inferfleet", title_justify="left")
+    for name in ("server", "release", "runner", "model"):
+        shown.add_column(name, no_wrap=True)
+    for name, _, _ in _COLUMNS:
+        shown.add_column(name, justify="right")
+    shown.add_column("hit rate", justify="right")
+    shown.add_column("bound by")
+    servers = fleet["servers"]
+    for one in servers if isinstance(servers, list) else ():
+        hits = one.get("prefix_cache_hit_ratio") or {}
+        cells = [_cell(one.get(key), form) for _, key, form in _COLUMNS]
+        state = one.get("bound") or "" if one["up"] else f"down: {one.get('error_reason') or 'new'}"
+        shown.add_row(
+            str(one["target"]),
+            str(one.get("release") or "unknown"),
+            str((one.get("facts") or {}).get("runner", {}).get("value", "unknown")),
+            str(one.get("model") or "unknown"),
+            *cells,
+            _cell(hits.get("local"), "{:.0%}"),
+            str(state),
+        )
+    return shown
+
+
+def _cell(value: object, form: str) -> str:
+    return form.format(value) if isinstance(value, int | float) else "unknown"

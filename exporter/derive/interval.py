@@ -1,0 +1,125 @@
+"""What happened between two snapshots of one server."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from math import isnan
+from operator import itemgetter
+from typing import Final
+
+from ..engines.plan import Plan, Sample, Snapshot
+
+# Clocks are read around a process start, so the same start may differ by this many seconds.
+START_SLACK: Final = 2.0
+
+# quantity -> family, suffix and the label that picks it
+COUNTERS: Final[Mapping[str, tuple[str, str, tuple[str, str] | None]]] = {
+    "generation_tokens": ("generation_tokens_total", "", None),
+    "decode_tokens": ("decode_tokens_total", "", None),
+    "first_tokens": ("time_to_first_token_seconds", "_count", None),
+    "prompt_tokens": ("prompt_tokens_total", "", None),
+    "prompt_tokens_computed": ("prompt_tokens_computed_total", "", None),
+    "prompt_tokens_cached": ("prompt_tokens_cached_total", "", None),
+    "decode_sequence_seconds": ("inter_token_latency_seconds", "_sum", None),
+    "steps": ("steps_total", "", None),
+    "step_tokens": ("step_tokens_total", "", None),
+    "queried_local": ("prefix_cache_queried_tokens_total", "", ("cache", "local")),
+    "hit_local": ("prefix_cache_hit_tokens_total", "", ("cache", "local")),
+    "queried_external": ("prefix_cache_queried_tokens_total", "", ("cache", "external")),
+    "hit_external": ("prefix_cache_hit_tokens_total", "", ("cache", "external")),
+    "queried_multimodal": ("multimodal_cache_queried_items_total", "", None),
+    "hit_multimodal": ("multimodal_cache_hit_items_total", "", None),
+    "preemptions": ("preemptions_total", "", None),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """The work between two snapshots: `increase` by quantity (summed over engines) in `seconds`.
+
+    A quantity the server does not tell is missing. The gauges are those of the later snapshot,
+    None where unknown; `queue` counts requests that wait for room in the batch, `kv_usage` is the
+    fullest engine's.
+    """
+
+    seconds: float
+    increase: Mapping[str, float]
+    running: float | None
+    queue: float | None
+    kv_usage: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Tracks:
+    """Where one plan keeps the counters: flat indices, and how many belong to each quantity."""
+
+    indices: tuple[int, ...]
+    spans: tuple[tuple[str, int, int], ...]
+    samples: tuple[Sample, ...]
+
+
+@lru_cache(maxsize=4096)
+def _tracks(plan: Plan) -> _Tracks:
+    wanted: dict[tuple[str, str], list[int]] = {}
+    for i, sample in enumerate(plan.samples):
+        wanted.setdefault((sample.family, sample.suffix), []).append(i)
+    indices, spans = list[int](), list[tuple[str, int, int]]()
+    for quantity, (family, suffix, picked) in COUNTERS.items():
+        found = wanted.get((family, suffix), [])
+        if picked:
+            found = [i for i in found if plan.samples[i].label(picked[0]) == picked[1]]
+        if found:
+            spans.append((quantity, len(indices), len(indices) + len(found)))
+            indices += found
+    return _Tracks(tuple(indices), tuple(spans), tuple(plan.samples[i] for i in indices))
+
+
+def _values(snapshot: Snapshot, indices: tuple[int, ...]) -> tuple[float, ...]:
+    if len(indices) > 1:
+        picked: tuple[float, ...] = itemgetter(*indices)(snapshot.values)
+        return picked
+    return tuple(snapshot.values[i] for i in indices)
+
+
+def between(old: Snapshot, new: Snapshot) -> Interval | None:
+    """Return the work done from `old` to `new`, or None where they are not one server's life.
+
+    They are not when the start time moved, a counter fell, or a counter's series vanished: the
+    process, or one of its engines, began anew. A series that appears counts from 0, as engines
+    that create series on first use mean it. Both snapshots must come from plans of one version.
+    """
+    started, restarted = (s.largest("server_start_time_seconds") for s in (old, new))
+    if started is not None and restarted is not None and abs(restarted - started) > START_SLACK:
+        return None
+    tracks = _tracks(new.plan)
+    after = _values(new, tracks.indices)
+    if old.plan is new.plan:
+        before = _values(old, tracks.indices)
+    else:
+        past = _tracks(old.plan)
+        known = dict(zip(past.samples, _values(old, past.indices), strict=True))
+        before = tuple(known.pop(sample, 0.0) for sample in tracks.samples)
+        if known:
+            return None
+    if any(b > a for b, a in zip(before, after, strict=True)):
+        return None
+    increase = {}
+    for quantity, start, stop in tracks.spans:
+        moved = sum(after[start:stop]) - sum(before[start:stop])
+        if not isnan(moved):
+            increase[quantity] = moved
+    return Interval(
+        new.time - old.time,
+        increase,
+        running=new.total("requests_running"),
+        queue=_queue(new),
+        kv_usage=new.largest("kv_cache_usage_ratio"),
+    )
+
+
+def _queue(snapshot: Snapshot) -> float | None:
+    """Requests that wait for something else (a KV transfer, a grammar) are not in the queue."""
+    capacity = snapshot.total("requests_waiting", reason="capacity")
+    if capacity is not None:
+        return capacity
+    return snapshot.total("requests_waiting", reason="")

@@ -1,0 +1,77 @@
+"""The last minute or so of one server, as whole intervals."""
+
+from collections import deque
+from collections.abc import Iterator
+
+from ..engines.plan import Snapshot
+from .interval import Interval, between
+
+
+class Window:
+    """Keeps the intervals of the last `seconds`; never one that straddles a restart.
+
+    An interval longer than the window (samples were missed) is dropped with all before it: its
+    mean says nothing about now.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._intervals: deque[Interval] = deque()
+        self._last: Snapshot | None = None
+
+    def add(self, snapshot: Snapshot) -> bool:
+        """Take the next snapshot; return True where it shows that the server began anew."""
+        last, self._last = self._last, snapshot
+        if last is None:
+            return False
+        if last.plan.version != snapshot.plan.version:
+            self._intervals.clear()
+            return False
+        interval = between(last, snapshot)
+        if interval is None:
+            self._intervals.clear()
+            return True
+        if interval.seconds > self._seconds:
+            self._intervals.clear()
+            return False
+        self._intervals.append(interval)
+        while self.seconds - self._intervals[0].seconds >= self._seconds:
+            self._intervals.popleft()
+        return False
+
+    def clear(self) -> None:
+        """Forget everything: what comes next is another life of the server."""
+        self._intervals.clear()
+        self._last = None
+
+    def __iter__(self) -> Iterator[Interval]:
+        """Yield the intervals, oldest first."""
+        return iter(self._intervals)
+
+    def __len__(self) -> int:
+        """Return how many intervals there are."""
+        return len(self._intervals)
+
+    @property
+    def last(self) -> Snapshot | None:
+        """The newest snapshot."""
+        return self._last
+
+    @property
+    def seconds(self) -> float:
+        """The time the intervals cover together, in seconds."""
+        return sum(interval.seconds for interval in self._intervals)
+
+    def increase(self, quantity: str) -> float | None:
+        """Return how much a quantity grew over the window, None where no interval tells."""
+        return _sum(interval.increase.get(quantity) for interval in self._intervals)
+
+    def rate(self, quantity: str) -> float | None:
+        """Return a quantity's growth per second over the window, None where unknown."""
+        grown, seconds = self.increase(quantity), self.seconds
+        return None if grown is None or seconds <= 0 else grown / seconds
+
+
+def _sum(values: Iterator[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None

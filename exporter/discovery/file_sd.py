@@ -1,0 +1,232 @@
+"""Servers from Prometheus file_sd files: JSON or YAML lists of `{targets: [...], labels: {...}}`.
+
+Of the labels these are understood: `__scheme__`, `__metrics_path__`, `inferfleet_name` and
+`inferfleet_<field>` for every field an operator may declare (`inferfleet_release`,
+`inferfleet_gpus`, ...). All others are ignored, since Prometheus adds them itself when it reads
+the same file. An empty label counts as none, as in Prometheus.
+
+A file is used whole or not at all: one that is half written or wrong keeps its last good content
+in force, one that is deleted takes its servers with it. Format:
+https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import filter as matching
+from pathlib import Path
+from stat import S_ISREG
+from typing import Annotated, Any, Final, Literal
+
+import yaml
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from ..config import Declared, Model, Target, faults
+from ..errors import ConfigError
+
+_ADDRESS: Final = re.compile(r"[^\s/@?#]+")
+_ENDINGS: Final = (".json", ".yml", ".yaml")
+_GLOB: Final = re.compile(r"[*?[]")
+_PREFIX: Final = "inferfleet_"
+
+
+def _address(value: object) -> object:
+    if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
+        raise ValueError(f"{value!r} is no server address; write it like host:8000")
+    return value
+
+
+_Address = Annotated[Target, BeforeValidator(_address)]
+
+
+class _Labels(Declared):
+    """What a group's labels say to this exporter."""
+
+    model_config = ConfigDict(extra="ignore", alias_generator=(_PREFIX + "{}").format)
+
+    name: str = ""
+    scheme: Literal["http", "https"] = Field("http", alias="__scheme__")
+    metrics_path: str = Field("/metrics", alias="__metrics_path__")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _given(cls, labels: Any) -> Any:
+        if not labels:
+            return {}
+        if not isinstance(labels, dict):
+            raise ValueError("must be a mapping of label names to values")
+        known = {field.alias for field in cls.model_fields.values()}
+        for label, value in labels.items():
+            if not isinstance(value, str):
+                raise ValueError(f"{label} must be text; write the value in quotes")
+            if label.startswith(_PREFIX) and label not in known:
+                raise ValueError(f"there is no label {label}; correct its name or remove it")
+        return {label: value for label, value in labels.items() if value}
+
+
+class _Group(Model):
+    """One entry of a file: addresses that share labels."""
+
+    targets: Annotated[list[_Address], BeforeValidator(lambda value: value or [])] = Field([])
+    labels: _Labels = _Labels.model_validate({})
+
+    def resolved(self) -> list[Target]:
+        """Return the servers with what the labels say of them."""
+        labels = self.labels
+        declared = Declared(**{field: getattr(labels, field) for field in Declared.model_fields})
+        return [
+            Target(
+                url=f"{labels.scheme}://{target.label}",
+                name=labels.name,
+                metrics_path="/" + labels.metrics_path.removeprefix("/"),
+                declare=declared,
+            )
+            for target in self.targets
+        ]
+
+
+_GROUPS: Final = TypeAdapter(list[_Group])
+
+
+def parse(data: bytes, path: str) -> tuple[Target, ...]:
+    """Return the servers a file's content names; `ConfigError` names the file and the place."""
+    if not data.strip():
+        raise ConfigError(f"{path} is empty; write [] where there are no servers")
+    kind = "JSON" if path.lower().endswith(".json") else "YAML"
+    try:
+        if kind == "JSON":
+            content = json.loads(data)
+        else:
+            # Every scalar stays text, as label values are: 0.20 must not become the number 0.2.
+            content = yaml.load(data.decode(), Loader=yaml.BaseLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path} is no valid {kind}: {reason}") from error
+    try:
+        groups = _GROUPS.validate_python(content)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {faults(error)}") from error
+    return tuple(target for group in groups for target in group.resolved())
+
+
+class _File:
+    """One file: its last good servers, and what is wrong with it now."""
+
+    def __init__(self, path: str) -> None:
+        self.targets: tuple[Target, ...] = ()
+        self.fault = ""
+        self._path = path
+        self._seen: tuple[int, int, int] | None = None
+
+    def read(self) -> None:
+        """Read the file if it changed; raise `FileNotFoundError` where it is gone."""
+        try:
+            info = os.stat(self._path)
+            seen = info.st_mtime_ns, info.st_size, info.st_ino
+            if seen == self._seen:
+                return
+            # A pipe would be waited on for ever.
+            if not S_ISREG(info.st_mode):
+                raise ConfigError(f"{self._path} is no regular file; give the name of one")
+            self.targets = parse(Path(self._path).read_bytes(), self._path)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            self.fault = f"{self._path} cannot be read: {error.strerror}; {self._kept}"
+            # A change of permissions leaves no trace in what is compared.
+            self._seen = None
+            return
+        except ConfigError as error:
+            self.fault = f"{error}; {self._kept}"
+        else:
+            self.fault = ""
+        self._seen = seen
+
+    @property
+    def _kept(self) -> str:
+        """What becomes of the servers after a fault."""
+        if self.targets:
+            return "its last good content stays in force"
+        return "it gives no servers until then"
+
+
+class FileSource:
+    """Reads the files that match the patterns of one `file_sd` section.
+
+    A pattern may hold `*`, `?` and `[...]` in its last element only; hidden files are not matched.
+    Relative patterns start at the working directory. Raises `ConfigError` for any other pattern.
+    """
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        for pattern in patterns:
+            _check(pattern)
+        self._patterns = tuple(patterns)
+        self._files: dict[str, _File] = {}
+        self._problems: tuple[str, ...] = ()
+
+    @property
+    def targets(self) -> Mapping[str, tuple[Target, ...]]:
+        """The servers by file, in the order of the patterns, then of the file names."""
+        return {path: file.targets for path, file in self._files.items()}
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with patterns and files now."""
+        return self._problems
+
+    def read(self) -> None:
+        """List the files again and read those whose time of change, size or inode moved."""
+        problems = list[str]()
+        files = dict[str, _File]()
+        for path in self._list(problems):
+            file = self._files.get(path) or _File(path)
+            try:
+                file.read()
+            except FileNotFoundError:
+                if path in self._patterns:
+                    problems.append(f"{path} is not there; create it or correct file_sd.files")
+                continue
+            files[path] = file
+            if file.fault:
+                problems.append(file.fault)
+        self._files, self._problems = files, tuple(problems)
+
+    def _list(self, problems: list[str]) -> Iterable[str]:
+        """Return the paths the patterns name now, each once; add what cannot be listed."""
+        paths = list[str]()
+        for pattern in self._patterns:
+            try:
+                paths += _matches(pattern)
+            except FileNotFoundError:
+                problems.append(f"{pattern}: there is no such folder; correct file_sd.files")
+            except OSError as error:
+                problems.append(f"{pattern} cannot be listed: {error.strerror}; known files stay")
+                paths += matching(self._files, pattern)
+        return dict.fromkeys(paths)
+
+
+def _check(pattern: str) -> None:
+    if _GLOB.search(os.path.dirname(pattern)):
+        raise ConfigError(
+            f"discovery.file_sd.files: {pattern!r} has a wildcard in a folder's name; "
+            "wildcards are for the file's name only"
+        )
+    if not pattern.lower().endswith(_ENDINGS):
+        raise ConfigError(f"discovery.file_sd.files: {pattern!r} must end in {', '.join(_ENDINGS)}")
+
+
+def _matches(pattern: str) -> list[str]:
+    """Return the paths a pattern names now; one without wildcards names itself, there or not."""
+    folder, name = os.path.split(pattern)
+    if not _GLOB.search(name):
+        return [pattern]
+    names = (found for found in os.listdir(folder or ".") if not found.startswith("."))
+    return [os.path.join(folder, found) for found in sorted(matching(names, name))]

@@ -1,0 +1,1 @@
+"""A raw engine page becomes one canonical Snapshot."""

@@ -1,0 +1,161 @@
+"""The engine catalogs: which raw names carry which canonical series, as data by version range.
+
+One YAML file an engine, checked against the canonical vocabulary when it is loaded. Nothing
+outside this folder knows a raw engine name.
+"""
+
+import re
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Any, Final, Literal
+
+import yaml
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from ...errors import CatalogError
+from ..canonical import BY_NAME
+
+ENGINES: Final = ("vllm", "sglang")
+
+Measure = Literal[
+    "decode",
+    "prefill",
+    "latency",
+    "hit_ratio",
+    "speculation",
+    "step_tokens",
+    "errors",
+    "preemptions",
+]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+Versions = Annotated[
+    SpecifierSet, BeforeValidator(lambda text: SpecifierSet(text) if text else SpecifierSet())
+]
+
+
+def version_of(text: str) -> Version | None:
+    """Return a version as released packages write it, or None where it is unknown or odd."""
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return None
+
+
+class Term(_Model):
+    """One raw series feeding a canonical family.
+
+    `raw` is the sample name behind the engine's prefix (a histogram's base name); `bare` names
+    carry no prefix. `where` keeps series whose labels match these patterns whole; `keep` maps
+    canonical labels to raw ones; `label` sets canonical labels. Several series with the same
+    canonical labels are combined by `across`. `unit` and `scale` bring values to base units.
+    `absent` names values by which an engine says that it does not know.
+    """
+
+    raw: str
+    bare: bool = False
+    versions: Versions | None = None
+    where: dict[str, re.Pattern[str]] = {}
+    keep: dict[str, str] = {}
+    label: dict[str, str] = {}
+    across: Literal["sum", "max"] = "sum"
+    unit: Literal["blocks", ""] = ""
+    scale: float = 1.0
+    absent: Literal["zero", "negative", ""] = ""
+
+    def speaks_for(self, version: Version | None) -> bool:
+        """Whether the raw name has this meaning in a version; an unknown one has it only if all."""
+        if self.versions is None:
+            return True
+        return version is not None and self.versions.contains(version, prereleases=True)
+
+
+class Alternative(_Model):
+    """Terms that together make a family; the first term must be on the page for it to be taken."""
+
+    terms: Annotated[list[Term], Field(min_length=1)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_term(cls, value: Any) -> Any:
+        if isinstance(value, list):
+            return {"terms": value}
+        return value if isinstance(value, dict) and "terms" in value else {"terms": [value]}
+
+
+class MeaningChange(_Model):
+    """A change of what a number means between releases, and the comparisons it forbids."""
+
+    name: str
+    at: Annotated[Version, BeforeValidator(Version)]
+    series: list[str]
+    changed: str
+    forbids: list[Measure]
+
+
+class Catalog(_Model):
+    """One engine: how its names look and which of them carry which canonical family."""
+
+    engine: str
+    prefix: re.Pattern[str]
+    model: str
+    engine_index: str
+    ranks: list[str] = []
+    totals: dict[str, str] = {}
+    info: list[str] = []
+    families: dict[str, list[Alternative]]
+    known: Annotated[frozenset[str], BeforeValidator(lambda text: frozenset(text.split()))]
+    meanings: list[MeaningChange]
+
+    @model_validator(mode="after")
+    def _canonical(self) -> "Catalog":
+        for name, alternatives in self.families.items():
+            family = BY_NAME.get(name)
+            if family is None:
+                raise ValueError(f"{name} is no canonical family")
+            for term in (term for option in alternatives for term in option.terms):
+                odd = (term.keep.keys() | term.label.keys()) - set(family.labels)
+                if odd:
+                    raise ValueError(f"{name} has no label {', '.join(sorted(odd))}")
+        for meaning in self.meanings:
+            if odd := set(meaning.series) - BY_NAME.keys():
+                raise ValueError(f"{meaning.name}: {', '.join(sorted(odd))} is no family")
+        return self
+
+    def sample_names(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Return the raw sample names that become numbers: behind the prefix, and bare."""
+        named, bare = set(self.info), set[str]()
+        for family, alternatives in self.families.items():
+            suffixes = ("_bucket", "_sum", "_count")
+            ends = suffixes if BY_NAME[family].kind == "histogram" else ("",)
+            for term in (term for option in alternatives for term in option.terms):
+                (bare if term.bare else named).update(term.raw + end for end in ends)
+        return frozenset(named), frozenset(bare)
+
+    def changes_between(self, old: str, new: str) -> list[MeaningChange]:
+        """Return the meaning changes a comparison of two versions crosses, in either direction.
+
+        An unknown version crosses them all: what cannot be excluded is told.
+        """
+        one, two = version_of(old), version_of(new)
+        if one is None or two is None:
+            return [] if old == new else list(self.meanings)
+        low, high = sorted((one, two))
+        return [meaning for meaning in self.meanings if low < meaning.at <= high]
+
+
+@cache
+def load(engine: str) -> Catalog:
+    """Return an engine's catalog; raise `CatalogError` naming the file and the fault."""
+    name = f"{engine}.yaml"
+    try:
+        data = yaml.safe_load(files(__name__).joinpath(name).read_text(encoding="utf-8"))
+        return Catalog.model_validate(data)
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise CatalogError(f"engine catalog {name}: {error}") from error

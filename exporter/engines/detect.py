@@ -1,0 +1,82 @@
+"""Which engine speaks on a page, told by the names on it."""
+
+from collections import Counter
+from collections.abc import Set
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+from ..errors import NoEngineError
+from ..exposition import Layout
+from .catalog import ENGINES, Catalog, load
+
+_ENDINGS = ("_bucket", "_sum", "_count", "_created", "_total", "_info", "_gcount", "_gsum")
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """A page's engine, the prefix its names carry there, and what is worth telling about them."""
+
+    catalog: Catalog
+    prefix: str
+    notes: tuple[str, ...]
+    unknown_names: tuple[str, ...]
+
+    def strip(self, name: str) -> str | None:
+        """Return a sample name as the catalog knows it, None where it is not this engine's."""
+        if name.startswith(self.prefix):
+            return name[len(self.prefix) :]
+        return name if name in _wanted_names(self.catalog.engine)[1] else None
+
+
+@cache
+def _wanted_names(engine: str) -> tuple[frozenset[str], frozenset[str]]:
+    return load(engine).sample_names()
+
+
+@lru_cache(maxsize=8192)
+def wanted(name: str) -> bool:
+    """Whether a sample name, as pages write it, is one that some catalog turns into numbers."""
+    for engine in ENGINES:
+        named, bare = _wanted_names(engine)
+        match = load(engine).prefix.match(name)
+        if name in bare or (match and name[match.end() :] in named):
+            return True
+    return False
+
+
+def detect(layout: Layout) -> Vocabulary:
+    """Return the vocabulary of a page, or raise `NoEngineError` where none is known.
+
+    The engine and prefix with the most names in their catalog are taken, so that a page which
+    carries one engine twice (say, with colons and with underscores) is read once.
+    """
+    votes = Counter[tuple[str, str]]()
+    for engine in ENGINES:
+        catalog, named = load(engine), _wanted_names(engine)[0]
+        for name in layout.names:
+            match = catalog.prefix.match(name)
+            if match and name[match.end() :] in named:
+                votes[engine, match[0]] += 1
+    if not votes:
+        raise NoEngineError(
+            0,
+            "the page carries no vLLM or SGLang metrics: is this the server's own /metrics, and "
+            "does it run without --disable-log-stats (SGLang: with --enable-metrics)?",
+        )
+    (engine, prefix), _ = max(votes.items(), key=lambda vote: (vote[1], vote[0]))
+    others = sorted({f"{other}" for _, other in votes} - {prefix})
+    notes = tuple(f"names under {other!r} are left out: {prefix!r} is read" for other in others)
+    return Vocabulary(load(engine), prefix, notes, _unknown(layout.names, load(engine), prefix))
+
+
+def _unknown(names: Set[str], catalog: Catalog, prefix: str) -> tuple[str, ...]:
+    """Return the engine's names that its catalog has never heard of."""
+    found = set[str]()
+    for name in names:
+        raw = name.removeprefix(prefix)
+        if raw == name or raw in catalog.known or raw in catalog.info:
+            continue
+        bases = {raw.removesuffix(ending) for ending in _ENDINGS}
+        if not bases & catalog.known and not {f"{base}_total" for base in bases} & catalog.known:
+            found.add(name)
+    return tuple(sorted(found))

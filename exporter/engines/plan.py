@@ -1,0 +1,302 @@
+"""How one page layout becomes canonical samples: worked out once a layout, applied every scrape.
+
+A `Plan` is made from a layout, an engine's catalog and the server's version. Applying it to a page
+of that layout costs one C-level pick for every sample that is one raw series, and a small sum or
+maximum for the rest.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isnan
+from operator import itemgetter
+from typing import Final
+
+from packaging.version import Version
+
+from ..errors import PageError
+from ..exposition import Layout, Page
+from . import vllm
+from .canonical import BY_NAME, FAMILIES
+from .catalog import Catalog, Term, version_of
+from .detect import Vocabulary
+from .ranks import lowest_ranks
+
+UNKNOWN: Final = float("nan")
+
+Labels = tuple[tuple[str, str], ...]
+Values = Sequence[float]
+Compute = Callable[[Values], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One canonical sample: family, suffix (`_bucket`, `_sum`, `_count` or none) and labels."""
+
+    family: str
+    suffix: str
+    labels: Labels
+
+    def label(self, name: str) -> str:
+        """Return a label's value, empty where the sample has no such label."""
+        return next((value for key, value in self.labels if key == name), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The canonical values of one page. `values[i]` belongs to `plan.samples[i]`; NaN is unknown.
+
+    `time` is the monotonic time in seconds at which the page was received.
+    """
+
+    plan: "Plan"
+    values: tuple[float, ...]
+    time: float
+
+    def total(self, family: str, **labels: str) -> float | None:
+        """Return the sum over a family's plain samples with these labels, None where unknown."""
+        values = [self.values[i] for i in self.plan.indices(family, **labels)]
+        return sum(values) if values and not any(map(isnan, values)) else None
+
+    def largest(self, family: str) -> float | None:
+        """Return the largest of a family's plain samples, None where unknown."""
+        values = [self.values[i] for i in self.plan.indices(family)]
+        return max((value for value in values if not isnan(value)), default=None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """Which canonical samples a layout gives, and how each is computed from the page's values.
+
+    `origins` tells by family which raw names feed it, `notes` what was left out and why.
+    """
+
+    engine: str
+    version: str
+    samples: tuple[Sample, ...]
+    origins: Mapping[str, str]
+    notes: tuple[str, ...]
+    unknown_names: tuple[str, ...]
+    cache_config: Mapping[str, str]
+    model: str
+    _computes: tuple[Compute, ...]
+    _pick: Callable[[Values], tuple[float, ...]]
+    _picked: tuple[int, ...]
+    _by_family: dict[str, list[int]] = field(default_factory=dict)
+
+    def apply(self, page: Page, time: float) -> Snapshot:
+        """Return the canonical values of a page that has this plan's layout."""
+        values: list[float] = list(self._pick(page.values))
+        for i, compute in zip(self._picked, self._computes, strict=True):
+            values[i] = compute(page.values)
+        return Snapshot(self, tuple(values), time)
+
+    def indices(self, family: str, **labels: str) -> list[int]:
+        """Return where a family's plain samples stand, those with the given labels only."""
+        found = self._by_family.get(family, [])
+        if not labels:
+            return found
+        wanted = labels.items()
+        return [i for i in found if all(self.samples[i].label(k) == v for k, v in wanted)]
+
+    def families(self) -> frozenset[str]:
+        """Return the canonical families the layout gives."""
+        return frozenset(sample.family for sample in self.samples)
+
+    def engines(self) -> int:
+        """Return how many data-parallel engines speak on the page."""
+        return len({sample.label("engine_index") for sample in self.samples} - {""}) or 1
+
+
+def make(layout: Layout, vocabulary: Vocabulary, version: str) -> Plan:
+    """Work out the plan of a layout; raise `PageError` where a series stands twice on the page."""
+    _refuse_twins(layout, vocabulary)
+    maker = _Maker(layout, vocabulary, version_of(version))
+    for family in FAMILIES:
+        maker.family(family.name)
+    if vocabulary.catalog.engine == "vllm":
+        for name, labels, compute in vllm.extra_samples(
+            maker.by_name, maker.cache_config, maker.model
+        ):
+            maker.outputs.append((Sample(name, "", labels), compute))
+    outputs = maker.outputs
+    plain = [compute if isinstance(compute, int) else 0 for _, compute in outputs]
+    computed = [(i, c) for i, (_, c) in enumerate(outputs) if not isinstance(c, int)]
+    by_family: dict[str, list[int]] = {}
+    for i, (sample, _) in enumerate(outputs):
+        if not sample.suffix:
+            by_family.setdefault(sample.family, []).append(i)
+    return Plan(
+        engine=vocabulary.catalog.engine,
+        version=version,
+        samples=tuple(sample for sample, _ in outputs),
+        origins=maker.origins,
+        notes=(*vocabulary.notes, *maker.notes),
+        unknown_names=vocabulary.unknown_names,
+        cache_config=maker.cache_config,
+        model=maker.model,
+        _computes=tuple(compute for _, compute in computed),
+        _pick=_picker(plain),
+        _picked=tuple(i for i, _ in computed),
+        _by_family=by_family,
+    )
+
+
+def _picker(indices: list[int]) -> Callable[[Values], tuple[float, ...]]:
+    if len(indices) > 1:
+        return itemgetter(*indices)
+    return lambda values: tuple(values[i] for i in indices)
+
+
+def _refuse_twins(layout: Layout, vocabulary: Vocabulary) -> None:
+    seen = set[tuple[str, frozenset[tuple[str, str]]]]()
+    for series, line in zip(layout.series, layout.lines, strict=True):
+        if vocabulary.strip(series.name) is None:
+            continue
+        key = series.name, frozenset(series.labels.items())
+        if key in seen:
+            raise PageError(
+                line,
+                f"{series.name} stands twice with the same labels; with several API server "
+                "processes read /metrics without a trailing slash",
+            )
+        seen.add(key)
+
+
+class _Maker:
+    """Collects the outputs of one plan: a page index, or a function of the page's values."""
+
+    def __init__(self, layout: Layout, vocabulary: Vocabulary, version: Version | None) -> None:
+        self.catalog: Catalog = vocabulary.catalog
+        self.version = version
+        self.outputs: list[tuple[Sample, int | Compute]] = []
+        self.notes: list[str] = []
+        self.origins: dict[str, str] = {}
+        self._prefix = vocabulary.prefix
+        self.by_name: dict[str, list[tuple[int, Mapping[str, str]]]] = {}
+        for i, series in enumerate(layout.series):
+            name = vocabulary.strip(series.name)
+            if name is not None:
+                self.by_name.setdefault(name, []).append((i, series.labels))
+        self.cache_config = vllm.cache_config(self.by_name)
+        models = {
+            labels[self.catalog.model]
+            for found in self.by_name.values()
+            for _, labels in found
+            if labels.get(self.catalog.model)
+        }
+        self.model = models.pop() if len(models) == 1 else ""
+
+    def family(self, name: str) -> None:
+        """Add the samples of one canonical family by its first alternative on the page."""
+        histogram = BY_NAME[name].kind == "histogram"
+        probe = "_count" if histogram else ""
+        for option in self.catalog.families.get(name, ()):
+            first = option.terms[0]
+            if first.raw + probe not in self.by_name:
+                continue
+            if not first.speaks_for(self.version):
+                if self.version is None:
+                    self.notes.append(
+                        f"{name} is left out: what {first.raw} means depends on the version, "
+                        "which is unknown"
+                    )
+                continue
+            for suffix in ("_bucket", "_sum", "_count") if histogram else ("",):
+                self._samples(name, suffix, option.terms)
+            found = [term for term in option.terms if term.raw + probe in self.by_name]
+            names = dict.fromkeys(("" if t.bare else self._prefix) + t.raw for t in found)
+            self.origins[name] = " + ".join(names)
+            return
+
+    def _samples(self, family: str, suffix: str, terms: list[Term]) -> None:
+        groups: dict[Labels, list[Compute | int]] = {}
+        across = terms[0].across
+        for term in terms:
+            scale = self._scale(term, family)
+            if scale is None:
+                continue
+            if suffix == "_count" or suffix == "_bucket":
+                scale = 1.0
+            for labels, part in self._parts(term, suffix):
+                compute = part if scale == 1.0 and not term.absent else _adjust(part, scale, term)
+                groups.setdefault(labels, []).append(compute)
+        if suffix == "_bucket" and len({len(parts) for parts in groups.values()}) > 1:
+            self.notes.append(f"{family} has no buckets: its parts do not share bucket bounds")
+            return
+        for labels, parts in groups.items():
+            self.outputs.append((Sample(family, suffix, labels), _combine(parts, across)))
+
+    def _scale(self, term: Term, family: str) -> float | None:
+        if term.unit != "blocks":
+            return term.scale
+        size = self.cache_config.get("block_size", "")
+        if not size.isdigit():
+            self.notes.append(f"{family} is left out: it counts blocks of unknown size")
+            return None
+        return term.scale * int(size)
+
+    def _parts(self, term: Term, suffix: str) -> Iterable[tuple[Labels, Compute | int]]:
+        """Yield canonical labels and value of each raw series of a term, ranks and pids settled."""
+        chosen = [
+            (i, labels)
+            for i, labels in self.by_name.get(term.raw + suffix, ())
+            if all(rule.fullmatch(labels.get(key, "")) for key, rule in term.where.items())
+        ]
+        chosen = lowest_ranks(chosen, self.catalog.ranks, self.catalog.totals)
+        by_process: dict[Labels, list[int]] = {}
+        for i, labels in chosen:
+            others = tuple(sorted((k, v) for k, v in labels.items() if k != "pid"))
+            by_process.setdefault(others, []).append(i)
+        for others, indices in by_process.items():
+            # one gauge for each API server process, all but one stale: the largest is the live one
+            part = indices[0] if len(indices) == 1 else _largest(indices)
+            yield self._labels(term, dict(others)), part
+
+    def _labels(self, term: Term, raw: Mapping[str, str]) -> Labels:
+        labels = {}
+        if engine_index := raw.get(self.catalog.engine_index):
+            labels["engine_index"] = engine_index
+        if model := raw.get(self.catalog.model) or self.model:
+            labels["model"] = model
+        for canonical, name in term.keep.items():
+            if raw.get(name):
+                labels[canonical] = raw[name]
+        labels.update(term.label)
+        if "le" in raw:
+            labels["le"] = _bound(raw["le"], term.scale)
+        return tuple(labels.items())
+
+
+def _bound(text: str, scale: float) -> str:
+    """Return a bucket bound in one spelling, so that a series keeps its name across releases."""
+    bound = float(text) * scale
+    return "+Inf" if bound == float("inf") else repr(bound)
+
+
+def _largest(indices: list[int]) -> Compute:
+    return lambda values: max(values[i] for i in indices)
+
+
+def _adjust(part: Compute | int, scale: float, term: Term) -> Compute:
+    value_of: Compute = (lambda values: values[part]) if isinstance(part, int) else part
+
+    def compute(values: Values) -> float:
+        value = value_of(values)
+        if (term.absent == "zero" and value == 0) or (term.absent == "negative" and value < 0):
+            return UNKNOWN
+        return value * scale
+
+    return compute
+
+
+def _combine(parts: list[Compute | int], across: str) -> Compute | int:
+    if len(parts) == 1:
+        return parts[0]
+    indices = [part for part in parts if isinstance(part, int)]
+    computes = [part for part in parts if not isinstance(part, int)]
+    reduce = max if across == "max" else sum
+
+    def compute(values: Values) -> float:
+        return reduce([*(values[i] for i in indices), *(part(values) for part in computes)])
+
+    return compute

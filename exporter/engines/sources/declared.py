@@ -1,0 +1,31 @@
+"""What the operator declares about a server in the configuration file."""
+
+from ...config import Declared
+from .facts import Finding, claims, product
+
+
+def read(declared: Declared) -> Finding:
+    """Return the declaration's claims; sizes of the layout stand in for undeclared `gpus`.
+
+    Both may be declared and differ: behind an external load balancer a server owns one rank only.
+    """
+    layout = product(declared.tensor_parallel, declared.pipeline_parallel, declared.data_parallel)
+    return Finding(
+        "declared",
+        claims(
+            version=declared.version,
+            model=declared.model,
+            gpus=declared.gpus or layout,
+            gpu_model=declared.gpu_model,
+            role=declared.role,
+            max_num_seqs=declared.max_num_seqs,
+            max_num_batched_tokens=declared.max_num_batched_tokens,
+            tensor_parallel=declared.tensor_parallel,
+            pipeline_parallel=declared.pipeline_parallel,
+            data_parallel=declared.data_parallel,
+            quantization=declared.quantization,
+            kv_cache_dtype=declared.kv_cache_dtype,
+            runner=declared.runner,
+            prefix_caching=declared.prefix_caching,
+        ),
+    )

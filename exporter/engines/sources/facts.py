@@ -1,0 +1,163 @@
+"""What a source may claim about a server, and how its raw values are read.
+
+Nothing here believes one source over another; that is `identity`'s work.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, get_args
+
+Source = Literal[
+    "metrics",
+    "models",
+    "version",
+    "server_info",
+    "loads",
+    "server_args",
+    "command_line",
+    "cache_config_info",
+    "telemetry",
+    "declared",
+]
+"""Where a fact was read, most trusted first. `server_args` is what an SGLang server reports it was
+asked for, before it was fitted to the machine; `telemetry` is the GPUs' own word."""
+
+TRUST: Final[tuple[Source, ...]] = get_args(Source)
+
+Value = str | int | float | bool
+
+_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}")
+_HUB_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_HUMAN: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kKmMgGtT])")
+_POWERS: Final = {"k": 1, "m": 2, "g": 3, "t": 4}
+_DTYPES: Final = {"half": "float16", "float": "float32", "fp16": "float16", "bf16": "bfloat16"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing known about a server, and who says so."""
+
+    value: Value
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Everything one source says: its claims by fact name, and the settings it lists."""
+
+    source: Source
+    claims: Mapping[str, Value]
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def claims(**values: Value | None) -> dict[str, Value]:
+    """Return the values that are known."""
+    return {key: value for key, value in values.items() if value is not None and value != ""}
+
+
+def table(value: object) -> Mapping[str, object]:
+    """Return a JSON object as it is and anything else as an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: object) -> list[Mapping[str, object]]:
+    """Return the objects of a JSON list, none where it is no list."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def first(value: object) -> object:
+    """Return the first of a list, or the value itself where it is none."""
+    return (value[0] if value else None) if isinstance(value, list) else value
+
+
+def whole(value: object) -> int | None:
+    """Return a positive whole number, given as number or digits; None for anything else."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def human(value: object) -> int | None:
+    """Return a positive whole number that may be written like `8k` (8000) or `8K` (8192)."""
+    match = _HUMAN.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return whole(value)
+    power = _POWERS[match[2].lower()]
+    if match[2].islower():
+        return whole(round(float(match[1]) * 1000**power))
+    return whole(int(match[1]) * 1024**power) if match[1].isdigit() else None
+
+
+def truth(value: object) -> bool | None:
+    """Return a boolean, given as JSON, Python or command-line text."""
+    if isinstance(value, str):
+        return {"true": True, "1": True, "false": False, "0": False}.get(value.lower())
+    return value if isinstance(value, bool) else None
+
+
+def word(value: object) -> str | None:
+    """Return a short name such as `fp8_e4m3`; None for text that is none."""
+    return value if isinstance(value, str) and _WORD.fullmatch(value) else None
+
+
+def lower(value: object) -> str | None:
+    """Return a short name in lower case, as engines differ in case alone."""
+    name = word(value)
+    return name.lower() if name else None
+
+
+def title(value: object) -> str | None:
+    """Return a device's marketing name, such as `NVIDIA H200`."""
+    if not isinstance(value, str) or not value.isprintable() or "/" in value:
+        return None
+    return value.strip()[:80]
+
+
+def dtype(value: object) -> str | None:
+    """Return a number format without `torch.`; None for `auto`, which tells nothing."""
+    name = lower(value)
+    if name is None or name == "auto":
+        return None
+    name = name.removeprefix("torch.")
+    return _DTYPES.get(name, name)
+
+
+def model_name(value: object) -> str | None:
+    """Return the name a model is known by: of a path or address, the last component alone.
+
+    `org/name` is kept, for that is how hubs, clients and metrics pages call a model.
+    """
+    if not isinstance(value, str) or not value.isprintable() or len(value) > 512:
+        return None
+    if _HUB_NAME.fullmatch(value):
+        return value
+    return base_name(value)
+
+
+def base_name(value: object) -> str | None:
+    """Return the last component of a model's path, address or `org/name`."""
+    if not isinstance(value, str) or not value.isprintable():
+        return None
+    last = re.split(r"[/\\]", value.strip().rstrip("/\\"))[-1]
+    return last if last.strip(".~") and len(last) <= 128 else None
+
+
+def product(*sizes: int | None) -> int | None:
+    """Return the product, None where one size is unknown."""
+    total = 1
+    for size in sizes:
+        if size is None:
+            return None
+        total *= size
+    return total
+
+
+def parsed(text: str) -> object:
+    """Return text as JSON, None where it is none."""
+    try:
+        value: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value

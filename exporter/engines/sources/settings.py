@@ -1,0 +1,159 @@
+"""Which settings may be told, and which make two servers' configurations differ.
+
+A server's settings hold passwords, tokens and paths, and much that differs between two nodes of
+one fleet: ports, ranks, seeds, measured sizes. `tell` keeps what is left, as text. Names decide
+first, since a setting that is called a key is one whatever it looks like; the shape of the value
+decides second, for a secret or a path may stand anywhere.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from typing import Final
+
+from .facts import base_name, parsed
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_LONGEST: Final = 160
+_DEEPEST: Final = 8
+
+_PARTS_OF_NAME: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.,:+*-]*")
+_NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_ADDRESS: Final = re.compile(r".*(?:[0-9]{1,3}\.){3}[0-9]{1,3}.*|.*:[0-9]{2,5}")
+_CREDENTIAL: Final = re.compile(
+    r"(?:sk|pk|rk|hf|ghp|gho|ghs|github_pat|glpat|xox[a-z]|nvapi|gsk|r8)[-_].{8}.*"
+    r"|(?:AKIA|ASIA|AIza|ya29|eyJ).{8}.*",
+    re.IGNORECASE,
+)
+_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-", re.IGNORECASE)
+_RUNS: Final = re.compile(r"[A-Za-z0-9]{16,}")
+
+_SECRET: Final = _words(
+    "key keys keyfile auth authorization bearer cookie cookies cert certs certfile certificate ssl "
+    "tls private webhook dsn salt jwt oauth login username email headers"
+)
+_SECRET_PARTS: Final = ("secret", "passw", "passphrase", "credential", "apikey", "apitoken")
+
+_NODE: Final = _words(
+    "port ports rank seed numa log logs logging logger loggers otlp build bind uuid"
+)
+"""Words that mark a setting as this node's or this start's own wherever they stand."""
+
+_NODE_LAST: Final = _words(
+    "host hosts hostname ip ips addr address addresses path paths dir dirs folder file files url "
+    "urls uri endpoint endpoints socket uds id ids pid time tag commit domains origins labels "
+    "index"
+)
+
+_RUNTIME: Final = _words(
+    # measured at start, or counted since
+    "num_gpu_blocks num_cpu_blocks kv_cache_size_tokens kv_cache_max_concurrency "
+    "max_total_num_tokens max_req_input_len startup_time internal_states memory_usage status "
+    "static_forward_context _api_process_rank data_parallel_rank_local hicache_object_layout "
+    # the release itself, or drawn at random
+    "version weight_version VLLM_OBJECT_STORAGE_SHM_BUFFER_NAME "
+    # the whole environment or command line, secrets included
+    "launch_command ray_runtime_env runtime_env env_vars env environment"
+)
+_MODELS: Final = _words(
+    "model model_path model_root model_weights tokenizer tokenizer_path served_model_name "
+    "draft_model speculative_draft_model_path"
+)
+_KEPT: Final = frozenset({"max_lora_rank"})
+
+
+def tell(data: Mapping[str, object], prefix: str = "") -> dict[str, str]:
+    """Return the settings of a nested object that may be told, flat, by dotted name.
+
+    Unset ones (null, `None`, empty) are left out: engines add new unset settings with every
+    release. Long lists become their digest.
+    """
+    told = dict[str, str]()
+    for name, value in _flat(data, prefix, 0):
+        text = _text(name.rpartition(".")[2], value)
+        if text is not None:
+            told[name] = text
+    return told
+
+
+def _flat(data: Mapping[str, object], prefix: str, depth: int) -> Iterator[tuple[str, object]]:
+    """Yield the leaves of a nested object by dotted name, forbidden branches left out."""
+    for key, value in data.items():
+        if not _NAME.fullmatch(str(key)) or _forbidden(key) or depth > _DEEPEST:
+            continue
+        name = f"{prefix}{key}"
+        if isinstance(value, str) and value[:1] in ("{", "["):
+            inner = parsed(value)
+            value = inner if isinstance(inner, (dict, list)) else value
+        if isinstance(value, list) and any(isinstance(one, (dict, list)) for one in value):
+            value = {str(i): one for i, one in enumerate(value)}
+        if isinstance(value, dict):
+            yield from _flat(value, f"{name}.", depth + 1)
+        else:
+            yield name, value
+
+
+def _forbidden(name: str) -> bool:
+    """Whether a name alone says that its value is a secret or no part of the configuration."""
+    parts = name.split(".")
+    return any(_forbidden_part(part) for part in parts if part not in _KEPT)
+
+
+def _forbidden_part(name: str) -> bool:
+    if name in _RUNTIME:
+        return True
+    words = [found.lower() for found in _PARTS_OF_NAME.findall(name)]
+    if not words or name in _MODELS:
+        return False
+    squashed = "".join(words)
+    return (
+        not _SECRET.isdisjoint(words)
+        or any(part in squashed for part in _SECRET_PARTS)
+        or words[-1] == "token"
+        or not _NODE.isdisjoint(words)
+        or words[-1] in _NODE_LAST
+    )
+
+
+def _text(name: str, value: object) -> str | None:
+    """Return one value as text, None where it is unset or must not be told."""
+    if isinstance(value, list):
+        found = [_text(name, one) for one in value]
+        texts = [text for text in found if text is not None]
+        joined = ",".join(texts)
+        if len(joined) > _LONGEST:
+            return f"{len(texts)} values, sha256 {sha256(joined.encode()).hexdigest()[:8]}"
+        return joined or None
+    if isinstance(value, (bool, int, float)):
+        return json.dumps(value)
+    if not isinstance(value, str) or value in ("", "None"):
+        return None
+    if name in _MODELS:
+        value = base_name(value) or ""
+    elif _NUMBER.fullmatch(value) or value in ("True", "False", "true", "false"):
+        return value.lower()
+    elif "token" in name.lower().replace("tokenizer", ""):
+        # Counts of tokens are numbers; a token that is text is a credential.
+        return None
+    return value if _harmless(name, value) else None
+
+
+def _harmless(name: str, value: str) -> bool:
+    """Whether text is a plain name: no path, address, credential or random string."""
+    if len(value) > _LONGEST or not _PLAIN.fullmatch(value):
+        return False
+    if _ADDRESS.fullmatch(value) or _CREDENTIAL.match(value) or _UUID.search(value):
+        return False
+    return name.endswith("revision") or not any(map(_random, _RUNS.findall(value)))
+
+
+def _random(run: str) -> bool:
+    """Whether a run of letters and digits looks drawn at random, as keys and identifiers are."""
+    return sum(map(str.isdigit, run)) >= 3 and not run.isdigit()

@@ -1,0 +1,53 @@
+"""The one exception tree. Each message is a sentence naming the input, the place and the mend.
+
+InferfleetError
+├── ConfigError          a configuration file or flag cannot be used
+├── FetchError           a server did not answer as asked; carries a bounded `reason`
+├── PageError            a metrics page was refused; carries the line number
+│   └── NoEngineError    the page is valid but no known engine speaks on it
+├── CatalogError         an engine catalog file is wrong
+└── RecordingError       a recording cannot be played
+"""
+
+from typing import Literal
+
+FetchReason = Literal["connect", "timeout", "http_status", "too_large", "protocol"]
+
+
+class InferfleetError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class ConfigError(InferfleetError):
+    """A configuration file or flag cannot be used."""
+
+
+class FetchError(InferfleetError):
+    """A server did not answer as asked."""
+
+    def __init__(self, reason: FetchReason, message: str) -> None:
+        super().__init__(message)
+        self.reason: FetchReason = reason
+
+
+class PageError(InferfleetError):
+    """A metrics page was refused; nothing on it was used.
+
+    `line` counts from 1; 0 means the page as a whole.
+    """
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(f"line {line}: {message}" if line else message)
+        self.line = line
+
+
+class NoEngineError(PageError):
+    """The page is valid text but carries no known engine's metrics."""
+
+
+class CatalogError(InferfleetError):
+    """An engine catalog file is wrong."""
+
+
+class RecordingError(InferfleetError):
+    """A recording cannot be played."""

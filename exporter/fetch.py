@@ -1,0 +1,161 @@
+"""HTTP GET from servers: one deadline for the whole answer, a size limit, credentials and TLS."""
+
+import ssl
+from dataclasses import dataclass
+from time import monotonic
+from typing import Final
+
+import urllib3
+from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError, TimeoutError
+
+from . import __version__
+from .config import Http
+from .errors import ConfigError, FetchError
+
+# plain text only: SGLang would answer OpenMetrics with escaped, untyped names
+_ACCEPT: Final = "text/plain;version=0.0.4, */*;q=0.1"
+_CHUNK: Final = 1 << 18
+_HEADERS: Final = {
+    "Accept": _ACCEPT,
+    "Accept-Encoding": "identity",
+    "User-Agent": f"inferfleet/{__version__}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A server's answer: body after decompression, and its content type."""
+
+    body: bytes
+    content_type: str
+
+    @property
+    def openmetrics(self) -> bool:
+        """Whether the server declared the body as OpenMetrics."""
+        return self.content_type.startswith("application/openmetrics-text")
+
+
+class Client:
+    """Asks servers over kept connections; safe to use from many threads.
+
+    Compression is not asked for: it would be paid for by the engine's own event loop.
+    """
+
+    def __init__(self, http: Http, connections: int, max_bytes: int) -> None:
+        self._http = http
+        self._max_bytes = max_bytes
+        self._pools = urllib3.PoolManager(
+            num_pools=4096, maxsize=connections, retries=False, ssl_context=_tls(http)
+        )
+        self._routes: dict[str, tuple[urllib3.HTTPConnectionPool, str]] = {}
+
+    def get(self, url: str, timeout: float) -> Answer:
+        """Return the body of a 200 answer, or raise `FetchError` with a bounded reason.
+
+        `timeout` in seconds bounds the whole answer. A connection the server closed while it was
+        kept is opened again once.
+        """
+        deadline = monotonic() + timeout
+        try:
+            try:
+                return self._get(url, deadline)
+            except ProtocolError:
+                return self._get(url, deadline)
+        except NewConnectionError as error:
+            raise FetchError("connect", f"{url} cannot be reached: {_cause(error)}") from error
+        except TimeoutError as error:
+            raise FetchError("timeout", f"{url} did not answer within {timeout:g} s") from error
+        except ProtocolError as error:
+            raise FetchError("protocol", f"{url} broke off its answer: {_cause(error)}") from error
+        except HTTPError as error:
+            raise FetchError("connect", f"{url} cannot be reached: {_cause(error)}") from error
+
+    def _get(self, url: str, deadline: float) -> Answer:
+        left = deadline - monotonic()
+        if left <= 0:
+            raise TimeoutError
+        pool, path = self._route(url)
+        response = pool.urlopen(
+            "GET",
+            path,
+            headers={**_HEADERS, **self._credentials()},
+            preload_content=False,
+            redirect=False,
+            timeout=urllib3.Timeout(total=left),
+        )
+        whole = False
+        try:
+            if response.status != 200:
+                response.read(_CHUNK)
+                raise FetchError("http_status", f"{url} answered {response.status}")
+            body = self._body(response, url, deadline)
+            whole = True
+        finally:
+            if whole:
+                response.release_conn()
+            else:
+                response.close()
+        return Answer(body, response.headers.get("Content-Type", ""))
+
+    def _route(self, url: str) -> tuple[urllib3.HTTPConnectionPool, str]:
+        """Return the connection pool and the path of a url, worked out once."""
+        route = self._routes.get(url)
+        if route is None:
+            path = urllib3.util.parse_url(url).request_uri
+            route = self._routes[url] = self._pools.connection_from_url(url), path
+        return route
+
+    def _body(self, response: urllib3.BaseHTTPResponse, url: str, deadline: float) -> bytes:
+        chunks, size = list[bytes](), 0
+        while chunk := response.read1(_CHUNK, decode_content=True):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > self._max_bytes:
+                raise FetchError("too_large", f"{url} sent more than {self._max_bytes} bytes")
+            if monotonic() > deadline:
+                raise TimeoutError
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _credentials(self) -> dict[str, str]:
+        """Return the authorisation header; files are read each time, since secrets are rotated."""
+        http = self._http
+        try:
+            if http.bearer_token_file:
+                token = http.bearer_token_file.read_text(encoding="utf-8").strip()
+                return {"Authorization": f"Bearer {token}"}
+            if http.basic_auth:
+                password = http.basic_auth.password_file.read_text(encoding="utf-8").strip()
+                pair = f"{http.basic_auth.username}:{password}"
+                return {"Authorization": urllib3.make_headers(basic_auth=pair)["authorization"]}
+        except OSError as error:
+            raise FetchError(
+                "connect", f"{error.filename} with the credentials cannot be read: {error.strerror}"
+            ) from error
+        return {}
+
+
+def _tls(http: Http) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=http.ca_file)
+        if http.insecure_skip_verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if http.cert_file:
+            context.load_cert_chain(http.cert_file, http.key_file)
+    except OSError as error:
+        where = http.cert_file if http.cert_file and not error.filename else error.filename
+        raise ConfigError(f"http: the TLS files cannot be used ({where}): {error}") from error
+    return context
+
+
+def _cause(error: BaseException) -> str:
+    """Return the innermost reason of a nested network error in plain words."""
+    reason: BaseException = error
+    while True:
+        inner = getattr(reason, "reason", None) or reason.__cause__ or reason.__context__
+        if not isinstance(inner, BaseException):
+            break
+        reason = inner
+    if isinstance(reason, OSError) and reason.strerror:
+        return reason.strerror.lower()
+    return str(reason) or type(reason).__name__

@@ -1,0 +1,219 @@
+"""Readings become the exporter's metrics page, in Prometheus text format 0.0.4.
+
+Written for fleets: half a thousand servers are over a hundred thousand lines. The text before a
+value hardly ever changes, so it is kept from page to page; families are grouped over all servers,
+as the format demands.
+"""
+
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from . import __version__
+from .derive.bound import BOUNDS
+from .derive.figures import ratio
+from .engines.canonical import FAMILIES, Family
+from .engines.plan import Labels, Plan
+from .server import REASONS, Reading, Server
+from .vocabulary import DERIVED, EXPORTER, IDENTITY, PREFIX, TARGET
+
+Samples = Iterator[tuple[Labels, float | None]]
+
+_BUILD: Final = (("version", __version__), ("pythonversion", platform.python_version()))
+_FACTS: Final = {
+    "gpus": "gpus",
+    "max_running_requests": "max_num_seqs",
+    "max_batched_tokens": "max_num_batched_tokens",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A server as one page shows it: its reading at the moment, and whether that is fresh."""
+
+    server: Server
+    reading: Reading
+    live: bool
+    now: float
+
+
+class Publisher:
+    """Writes pages; keeps the unchanging part of each server's lines."""
+
+    def __init__(self) -> None:
+        self._heads: dict[str, tuple[Plan, Mapping[str, list[tuple[str, int]]]]] = {}
+
+    def page(self, fleet: Sequence[Shown], own: Mapping[str, float]) -> bytes:
+        """Return the whole page; `own` holds the exporter's gauges by family name.
+
+        A server that is not fresh shows its health and counts, and no data.
+        """
+        parts = list[str]()
+        for family in EXPORTER:
+            if family.name == "build_info":
+                _write(parts, family, [(_BUILD, 1.0)])
+            elif family.name in own:
+                _write(parts, family, [((), own[family.name])])
+        live = [one for one in fleet if one.live]
+        for families, shown, samples in (
+            (TARGET, fleet, _of_target),
+            (IDENTITY, live, _of_identity),
+            (DERIVED, live, _of_figures),
+        ):
+            for family in families:
+                _write(parts, family, _gather(family.name, shown, samples))
+        self._canonical(parts, live)
+        return "".join(parts).encode()
+
+    def _canonical(self, parts: list[str], live: Sequence[Shown]) -> None:
+        sources = []
+        for one in live:
+            if one.reading.snapshot:
+                heads = self._lines(one.server.target.label, one.reading.snapshot.plan)
+                sources.append((heads, one.reading.snapshot.values))
+        if len(self._heads) > len(sources):
+            known = {one.server.target.label for one in live}
+            self._heads = {label: held for label, held in self._heads.items() if label in known}
+        for family in FAMILIES:
+            lines = [
+                f"{head}{value!r}\n"
+                for heads, values in sources
+                for head, i in heads.get(family.name, ())
+                if (value := values[i]) == value
+            ]
+            if lines:
+                parts.append(_header(family))
+                parts.extend(lines)
+
+    def _lines(self, label: str, plan: Plan) -> Mapping[str, list[tuple[str, int]]]:
+        """Return by family what stands before each value, and where the value is."""
+        held = self._heads.get(label)
+        if held is None or held[0] is not plan:
+            heads: dict[str, list[tuple[str, int]]] = {}
+            for i, sample in enumerate(plan.samples):
+                name = f"{PREFIX}{sample.family}{sample.suffix}"
+                text = _labels((("target", label), *sample.labels))
+                heads.setdefault(sample.family, []).append((f"{name}{text} ", i))
+            held = self._heads[label] = plan, heads
+        return held[1]
+
+
+def _gather(
+    family: str, fleet: Sequence[Shown], samples: Callable[[str, Shown], Samples]
+) -> Samples:
+    for one in fleet:
+        target = ("target", one.server.target.label)
+        for labels, value in samples(family, one):
+            yield (target, *labels), value
+
+
+def _of_target(family: str, one: Shown) -> Samples:
+    reading, counts = one.reading, one.server.counts
+    if family == "scrape_failures_total":
+        for reason in REASONS:
+            yield (("reason", reason),), float(counts.failures[reason])
+        return
+    snapshot = reading.snapshot if one.live else None
+    values: dict[str, float | None] = {
+        "target_up": float(one.live),
+        "scrape_age_seconds": None if reading.time is None else max(one.now - reading.time, 0.0),
+        "scrape_duration_seconds": reading.duration if counts.scrapes else None,
+        "scrapes_total": float(counts.scrapes),
+        "scrapes_skipped_total": float(counts.skipped),
+        "server_restarts_total": float(counts.restarts),
+        "page_bytes": float(reading.page_bytes) if snapshot else None,
+        "page_samples": float(reading.page_samples) if snapshot else None,
+        "page_unknown_names": float(len(snapshot.plan.unknown_names)) if snapshot else None,
+        "page_families": float(len(snapshot.plan.families())) if snapshot else None,
+    }
+    yield (), values[family]
+
+
+def _of_identity(family: str, one: Shown) -> Samples:
+    identity = one.reading.identity
+    if identity is None:
+        return
+    if family == "server_info":
+        hashes = {
+            "engine": identity.engine,
+            "release": identity.release,
+            "class": identity.server_class,
+            "config": identity.config,
+        }
+        names = next(info for info in IDENTITY if info.name == "server_info").labels
+        yield tuple((name, hashes.get(name) or identity.text(name)) for name in names), 1.0
+    elif family == "identity_conflicts":
+        yield (), float(len(identity.conflicts))
+    else:
+        fact = identity.facts.get(_FACTS[family])
+        if fact is not None:
+            yield (("source", fact.source),), float(fact.value)
+
+
+def _of_figures(family: str, one: Shown) -> Samples:
+    found = one.reading.figures
+    if family == "engine_stalled":
+        yield from _of_stall(one)
+        return
+    if found is None:
+        return
+    if family == "prefix_cache_hit_ratio":
+        for cache, share in found.prefix_cache_hits.items():
+            yield (("cache", cache),), share.ratio
+        return
+    if family == "bound":
+        for by in BOUNDS if found.bound else ():
+            yield (("by", by),), float(by == found.bound)
+        return
+    values = {
+        "window_seconds": found.window_seconds,
+        "generation_tokens_per_second_per_gpu": found.per_gpu(found.generation_tokens_rate),
+        "prompt_tokens_per_second_per_gpu": found.per_gpu(found.prompt_tokens_rate),
+        "prompt_tokens_computed_per_second_per_gpu": found.per_gpu(
+            found.prompt_tokens_computed_rate
+        ),
+        "decode_batch_size": found.decode_batch,
+        "batch_occupancy_ratio": ratio(found.batch_occupancy),
+        "token_budget_ratio": found.token_budget_ratio,
+        "prompt_cached_ratio": ratio(found.prompt_cached),
+    }
+    yield (), values[family]
+
+
+def _of_stall(one: Shown) -> Samples:
+    snapshot = one.reading.snapshot
+    if snapshot is None:
+        return
+    running = snapshot.plan.indices("requests_running")
+    for engine in sorted({snapshot.plan.samples[i].label("engine_index") for i in running}):
+        labels: Labels = (("engine_index", engine),) if engine else ()
+        yield labels, float(engine in one.reading.stalled)
+
+
+def _write(
+    parts: list[str], family: Family, samples: Iterable[tuple[Labels, float | None]]
+) -> None:
+    lines = [
+        f"{PREFIX}{family.name}{_labels(labels)} {value!r}\n"
+        for labels, value in samples
+        if value is not None
+    ]
+    if lines:
+        parts.append(_header(family))
+        parts.extend(lines)
+
+
+def _header(family: Family) -> str:
+    name = PREFIX + family.name
+    return f"# HELP {name} {family.help}\n# TYPE {name} {family.kind}\n"
+
+
+def _labels(labels: Labels) -> str:
+    if not labels:
+        return ""
+    return "{" + ",".join(f'{name}="{_escape(value)}"' for name, value in labels) + "}"
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,0 +1,204 @@
+"""Recordings of real servers: the archive on disk becomes pages, HTTP answers and measurements.
+
+An archive (`NAME.tar.xz`, or the same files unpacked in a folder) holds `manifest.json`,
+`pages/NNNN.prom` and, where a GPU was under the server, `nvml.jsonl`.
+"""
+
+import json
+import lzma
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, Field, ValidationError
+
+from ..config import faults
+from ..errors import RecordingError
+
+_SUFFIX: Final = ".tar.xz"
+_FAILED: Final = "# scrape failed"
+_TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+_VARIANTS: Final = ("openmetrics", "slash", "name-filter", "gzip")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPage:
+    """One scrape at Unix time `time` in seconds; `text` is None where the server did not answer."""
+
+    time: float
+    text: str | None
+    content_type: str = _TEXT
+    tag: str = ""
+    path: str = "/metrics"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said to a GET of something other than its metrics."""
+
+    status: int
+    body: str
+
+    @property
+    def content_type(self) -> str:
+        """JSON or plain text, as the body looks; the recordings do not hold this header."""
+        json_like = self.body.startswith(("{", "[", '"'))
+        return "application/json" if json_like else "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """One recorded server.
+
+    `pages` are the plain scrapes of /metrics in order of time, with a page of no answer where the
+    server was stopped; `variants` are scrapes that asked for another path or format. `answers`
+    are keyed by path and query. `phases` hold the load client's own measurements and `nvml` the
+    GPU's samples, both empty where there are none; `manifest` is everything that was noted.
+    """
+
+    name: str
+    engine: str
+    engine_version: str
+    model: str
+    gpu: str | None
+    pages: tuple[RecordedPage, ...]
+    variants: tuple[RecordedPage, ...]
+    answers: Mapping[str, Answer]
+    phases: tuple[Mapping[str, Any], ...]
+    nvml: tuple[Mapping[str, Any], ...]
+    manifest: Mapping[str, Any]
+
+
+class _Scrape(BaseModel):
+    i: int
+    t: float
+    tag: str = ""
+    path: str = "/metrics"
+    content_type: str = _TEXT
+
+
+class _Answer(BaseModel):
+    status: int
+    body: str
+
+
+class _Event(BaseModel):
+    t: float
+    event: str
+
+
+class _Manifest(BaseModel):
+    name: str
+    engine: str
+    engine_version: str
+    model: str
+    gpu: str | None = None
+    http: dict[str, str | _Answer] = {}
+    scrapes: list[_Scrape] = Field(min_length=1)
+    events: list[_Event] = []
+    phases: list[dict[str, Any]] = []
+
+
+def bundled() -> dict[str, Path]:
+    """Return the recordings that ship with the package, by name."""
+    folder = Path(str(files(f"{__package__}.recordings")))
+    return {path.name.removesuffix(_SUFFIX): path for path in sorted(folder.glob(f"*{_SUFFIX}"))}
+
+
+def load(path: Path) -> Recording:
+    """Read an archive or an unpacked folder; raise `RecordingError` naming it and its fault."""
+    contents = _read(path)
+    try:
+        manifest = json.loads(contents["manifest.json"])
+        checked = _Manifest.model_validate(manifest)
+        nvml = [json.loads(line) for line in contents.get("nvml.jsonl", b"").splitlines()]
+    except KeyError:
+        raise RecordingError(f"{path} is no recording: it holds no manifest.json") from None
+    except ValidationError as error:
+        raise RecordingError(f"{path}: manifest.json: {faults(error)}") from error
+    except ValueError as error:
+        raise RecordingError(f"{path} holds a file that is no valid JSON: {error}") from error
+    pages = [_page(path, contents, scrape) for scrape in checked.scrapes]
+    plain = [page for page in pages if not _is_variant(page)]
+    if all(page.text is None for page in plain):
+        raise RecordingError(f"{path} has no scrape of /metrics that was answered")
+    if any(a.time >= b.time for a, b in pairwise(plain)):
+        raise RecordingError(f"{path}: manifest.json: the scrapes are not in order of time")
+    return Recording(
+        name=checked.name,
+        engine=checked.engine,
+        engine_version=checked.engine_version,
+        model=checked.model,
+        gpu=checked.gpu,
+        pages=tuple(_with_stops(plain, checked.events)),
+        variants=tuple(page for page in pages if _is_variant(page)),
+        answers=_answers(checked.http),
+        phases=tuple(checked.phases),
+        nvml=tuple(nvml),
+        manifest=manifest,
+    )
+
+
+def _read(path: Path) -> dict[str, bytes]:
+    """Return the recording's files by name; archives are read in memory, never unpacked."""
+    try:
+        if path.is_dir():
+            found = (file for file in path.rglob("*") if file.is_file())
+            return {file.relative_to(path).as_posix(): file.read_bytes() for file in found}
+        with tarfile.open(path, "r:xz") as archive:
+            return {
+                member.name.removeprefix("./"): file.read()
+                for member in archive
+                if member.isfile() and (file := archive.extractfile(member))
+            }
+    except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
+        raise RecordingError(f"{path} is no {_SUFFIX} archive: {error}") from error
+    except OSError as error:
+        raise RecordingError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _page(path: Path, contents: Mapping[str, bytes], scrape: _Scrape) -> RecordedPage:
+    name = f"pages/{scrape.i:04d}.prom"
+    try:
+        text = contents[name].decode("utf-8")
+    except KeyError:
+        raise RecordingError(f"{path} lacks {name}, which its manifest.json lists") from None
+    except UnicodeDecodeError as error:
+        raise RecordingError(f"{path}: {name} is not UTF-8 text: {error.reason}") from error
+    return RecordedPage(
+        time=scrape.t,
+        text=None if not text or text.startswith(_FAILED) else text,
+        content_type=scrape.content_type,
+        tag=scrape.tag,
+        path=scrape.path,
+    )
+
+
+def _is_variant(page: RecordedPage) -> bool:
+    return page.path != "/metrics" or any(word in page.tag for word in _VARIANTS)
+
+
+def _with_stops(pages: list[RecordedPage], events: list[_Event]) -> list[RecordedPage]:
+    """Add a page of no answer where the server was told to stop before the recording's end."""
+    stops = [RecordedPage(event.t, None, tag="stop") for event in events if event.event == "stop"]
+    inside = [stop for stop in stops if pages[0].time < stop.time < pages[-1].time]
+    return sorted([*pages, *inside], key=lambda page: page.time)
+
+
+def _answers(http: Mapping[str, str | _Answer]) -> dict[str, Answer]:
+    """Return the answers by path; those given before the load win over those after it."""
+    # Recording began only when /health had said 200, whether or not that answer was written down.
+    answers = {"/health": Answer(200, "")}
+    for when in ("post ", "pre ", ""):
+        for key, found in http.items():
+            path = key.removeprefix(when)
+            if not path.startswith("/"):
+                continue
+            if isinstance(found, str):
+                found = _Answer(status=404 if found.startswith("error:") else 200, body=found)
+            answers[path] = Answer(found.status, found.body)
+    return answers

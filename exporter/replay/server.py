@@ -1,0 +1,255 @@
+"""Recorded servers on loopback ports: one thread, one event loop, hundreds of addresses.
+
+Answers GET with what the recording holds, over HTTP/1.1 with keep-alive. A server that is down
+closes the connection without an answer, which is as near to a refused connection as an address
+can come that shares its port with others.
+"""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from http.client import responses
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from ..errors import ConfigError
+from .playlist import Player, Playlist
+from .recording import Recording, load
+
+_MAX_HEAD_BYTES: Final = 16 * 2**10
+_BACKLOG: Final = 512
+_LAST_PORT: Final = 65535
+_JSON: Final = "application/json"
+_NOT_FOUND: Final = (404, _JSON, b'{"detail":"Not Found"}')
+_NOT_ALLOWED: Final = (405, _JSON, b'{"detail":"Method Not Allowed"}')
+
+Response = tuple[int, str, bytes]
+
+
+@dataclass(slots=True)
+class _Site:
+    """What one port serves, and the connections open to it."""
+
+    player: Player
+    copies: int
+    stagger: float
+    clock: Callable[[], float]
+    began: float = 0.0
+    epoch: float = 0.0
+    open: set[asyncio.Transport] = field(default_factory=set)
+
+    def begin(self) -> None:
+        """Switch the servers on: their recordings play from now."""
+        self.began, self.epoch = self.clock(), time.time()
+
+    def respond(self, target: str) -> Response | None:
+        """Return status, content type and body for a path and query; None while down."""
+        ahead = 0.0
+        if self.copies > 1:
+            _, lead, number, *rest = [*target.split("/", 3), "", ""][:4]
+            copy = int(number) if number.isdecimal() else self.copies
+            if lead != "s" or copy >= self.copies:
+                return _NOT_FOUND
+            target, ahead = f"/{rest[0]}", copy * self.stagger
+        scene = self.player.at(self.clock() - self.began + ahead)
+        if scene is None:
+            return None
+        path = target.partition("?")[0]
+        if path == "/metrics":
+            return 200, scene.content_type, scene.metrics(self.epoch - ahead)
+        answers = scene.track.recording.answers
+        answer = answers.get(target) or answers.get(path)
+        if answer is None:
+            return _NOT_FOUND
+        return answer.status, answer.content_type, answer.body.encode()
+
+
+class _Connection(asyncio.Protocol):
+    """One client; requests carry no body, so a head is a whole request."""
+
+    def __init__(self, site: _Site) -> None:
+        self._site = site
+        self._pending = b""
+        self._transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._site.open.add(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._site.open.discard(self._transport)
+
+    def data_received(self, data: bytes) -> None:
+        *heads, self._pending = (self._pending + data).split(b"\r\n\r\n")
+        for head in heads:
+            if not self._transport.is_closing():
+                self._answer(head.decode("latin-1"))
+        if len(self._pending) > _MAX_HEAD_BYTES:
+            self._transport.abort()
+
+    def _answer(self, head: str) -> None:
+        request, *fields = head.split("\r\n")
+        method, target, version = [*request.split(" "), "", ""][:3]
+        known = method in ("GET", "HEAD")
+        response = self._site.respond(target) if known else _NOT_ALLOWED
+        if response is None:
+            self._transport.abort()
+            return
+        status, content_type, body = response
+        closing = any(field.lower().replace(" ", "") == "connection:close" for field in fields)
+        keep = known and version == "HTTP/1.1" and not closing
+        lines = (
+            f"HTTP/1.1 {status} {responses.get(status, '')}",
+            f"Content-Type: {content_type}",
+            f"Content-Length: {len(body)}",
+            f"Connection: {'keep-alive' if keep else 'close'}",
+            "\r\n",
+        )
+        sent = "\r\n".join(lines).encode("latin-1")
+        self._transport.write(sent if method == "HEAD" else sent + body)
+        if not keep:
+            self._transport.close()
+
+
+class ReplayServer:
+    """Serves each recording or playlist on a port of its own, from `first_port` on (0: any free).
+
+    With `copies` above 1 a port carries that many servers, at the paths /s/0, /s/1 and so on, each
+    `stagger` seconds ahead of the one before it. `speed` is recorded seconds a second, `age` the
+    seconds the servers say they have been up at the start (as recorded, if None). `loop` says
+    whether a lone recording begins anew at its end or stands still. `clock` counts seconds.
+    """
+
+    def __init__(
+        self,
+        servers: Sequence[Recording | Playlist],
+        *,
+        host: str = "127.0.0.1",
+        first_port: int = 0,
+        speed: float = 1.0,
+        age: float | None = None,
+        loop: bool = True,
+        copies: int = 1,
+        stagger: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        # One player for each recording, so that what it renders serves every port that plays it.
+        players: dict[Recording | Playlist, Player] = {}
+        for one in servers:
+            if one not in players:
+                if isinstance(one, Recording):
+                    playlist = Playlist((one,), "loop-last" if loop else "hold")
+                else:
+                    playlist = one
+                players[one] = Player(playlist, speed, age)
+        self._sites = [_Site(players[one], copies, stagger, clock) for one in servers]
+        self._host, self._first_port = host, first_port
+        self._sockets: list[socket.socket] = []
+        self._thread: threading.Thread | None = None
+        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop
+        self._stop: asyncio.Event
+
+    @property
+    def urls(self) -> list[str]:
+        """The base address of every server, in the order they were given; empty when stopped."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        addresses = []
+        for site, bound in zip(self._sites, self._sockets, strict=False):
+            base = f"http://{host}:{bound.getsockname()[1]}"
+            paths = [f"/s/{copy}" for copy in range(site.copies)] if site.copies > 1 else [""]
+            addresses += [base + path for path in paths]
+        return addresses
+
+    def start(self) -> None:
+        """Bind the ports and play; raise `ConfigError` where a port cannot be had."""
+        for number, site in enumerate(self._sites):
+            port = self._first_port + number if self._first_port else 0
+            if not 0 <= port <= _LAST_PORT:
+                self._close()
+                raise ConfigError(f"there is no port {port}: give a lower first port")
+            try:
+                family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+                bound = socket.create_server((self._host, port), family=family, backlog=_BACKLOG)
+            except OSError as error:
+                self._close()
+                reason = error.strerror or error
+                raise ConfigError(f"cannot listen on {self._host} port {port}: {reason}") from error
+            self._sockets.append(bound)
+            site.begin()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve()), name="replay", daemon=True
+        )
+        self._thread.start()
+        self._ready.wait()
+
+    def stop(self) -> None:
+        """Close all connections and ports."""
+        if self._thread is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join()
+            self._thread = None
+            self._ready.clear()
+        self._close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        pairs = zip(self._sites, self._sockets, strict=True)
+        servers = [
+            await self._loop.create_server(partial(_Connection, site), sock=bound)
+            for site, bound in pairs
+        ]
+        self._ready.set()
+        await self._stop.wait()
+        for server in servers:
+            server.close()
+        for site in self._sites:
+            for transport in list(site.open):
+                transport.abort()
+        # An aborted connection is closed in the loop's next turn.
+        await asyncio.sleep(0)
+
+    def _close(self) -> None:
+        while self._sockets:
+            self._sockets.pop().close()
+
+
+def replay(
+    paths: Sequence[Path],
+    listen_host: str = "127.0.0.1",
+    first_port: int = 0,
+    speed: float = 1.0,
+    loop: bool = True,
+    until: threading.Event | None = None,
+) -> None:
+    """Play recordings until the keyboard interrupts or `until` is set, naming each address."""
+    recordings = [load(path) for path in paths]
+    servers = ReplayServer(
+        recordings, host=listen_host, first_port=first_port, speed=speed, loop=loop
+    )
+    with servers:
+        for recording, url in zip(recordings, servers.urls, strict=True):
+            what = f"{recording.engine} {recording.engine_version}, {recording.model}"
+            print(f"{url}  {recording.name} ({what})", flush=True)
+        try:
+            (until or threading.Event()).wait()
+        except KeyboardInterrupt:
+            return

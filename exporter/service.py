@@ -1,0 +1,120 @@
+"""The running exporter: poller, pages and web server put together."""
+
+import logging
+import signal
+from collections.abc import Callable, Sequence
+from threading import Event, Lock, Thread
+from time import monotonic
+
+import prometheus_client
+import yaml
+
+from . import report
+from .config import Config
+from .errors import ConfigError
+from .poll import Poller
+from .publish import Publisher, Shown
+from .web.app import Pages
+from .web.server import Server as WebServer
+
+log = logging.getLogger(__name__)
+
+
+class Service:
+    """Watches a fleet and serves its pages between `start` and `stop`.
+
+    `read_config` reads the configuration anew for a reload; it raises `ConfigError`.
+    """
+
+    def __init__(self, config: Config, read_config: Callable[[], Config]) -> None:
+        self._read_config = read_config
+        self._poller = Poller(config)
+        self._publisher = Publisher()
+        self._reload_taken = True
+        self._one_reload_at_a_time = Lock()
+        pages = Pages(
+            metrics=self.metrics,
+            fleet=self.fleet,
+            ready=self._poller.ready,
+            reload=self.reload,
+            config=self._config_text,
+        )
+        self._web = WebServer(pages, config.web.listen, config.web.config_file)
+
+    @property
+    def url(self) -> str:
+        """Where the status page is."""
+        return self._web.url
+
+    def start(self) -> None:
+        """Begin to sample and to serve."""
+        self._poller.start()
+        self._web.start()
+        log.info("serving on %s", self.url)
+
+    def stop(self) -> None:
+        """End serving and sampling."""
+        self._web.close()
+        self._poller.stop()
+
+    def reload(self) -> None:
+        """Take the configuration anew; raise `ConfigError` and keep the old one where it is bad."""
+        with self._one_reload_at_a_time:
+            try:
+                config = self._read_config()
+                if config.web != self._poller.config.web:
+                    raise ConfigError("web: a new address or web file needs a restart")
+                self._poller.reload(config)
+            except ConfigError as error:
+                self._reload_taken = False
+                log.error("the old configuration is kept: %s", error)
+                raise
+            self._reload_taken = True
+            log.info("configuration taken")
+
+    def shown(self) -> Sequence[Shown]:
+        """Return every server with its reading of this moment."""
+        config, now = self._poller.config, monotonic()
+        return [
+            Shown(server, reading, reading.fresh(now, config.interval, config.timeout), now)
+            for server in self._poller.servers()
+            for reading in (server.reading,)
+        ]
+
+    def metrics(self) -> list[bytes]:
+        """Return the metrics page, the exporter's own process at its end."""
+        shown = self.shown()
+        own = {
+            "targets": float(len(shown)),
+            "discovery_problems": float(len(self._poller.problems())),
+            "config_last_reload_successful": float(self._reload_taken),
+            "config_last_reload_success_timestamp_seconds": self._poller.loaded_at,
+        }
+        return [self._publisher.page(shown, own), prometheus_client.generate_latest()]
+
+    def fleet(self) -> report.Json:
+        """Return the fleet as the API shows it."""
+        config = self._poller.config
+        return report.fleet(self.shown(), self._poller.problems(), config.interval, config.window)
+
+    def _config_text(self) -> str:
+        data = self._poller.config.model_dump(mode="json", exclude_defaults=True)
+        return yaml.safe_dump(data, sort_keys=False)
+
+
+def serve(config: Config, read_config: Callable[[], Config]) -> None:
+    """Serve until SIGTERM or SIGINT; SIGHUP reloads."""
+    service, ended = Service(config, read_config), Event()
+
+    def reload() -> None:
+        try:
+            service.reload()
+        except ConfigError:
+            log.debug("reload refused", exc_info=True)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    signal.signal(signal.SIGHUP, lambda *_: Thread(target=reload, daemon=True).start())
+    service.start()
+    ended.wait()
+    service.stop()

@@ -1,0 +1,151 @@
+"""Every family the exporter publishes beside the canonical ones: name, type, meaning, labels."""
+
+from typing import Final
+
+from .engines.canonical import FAMILIES, Family
+
+PREFIX: Final = "inferfleet_"
+
+EXPORTER: Final = (
+    Family(
+        "build_info",
+        "gauge",
+        "The exporter's own version; always 1.",
+        ("version", "pythonversion"),
+    ),
+    Family("targets", "gauge", "Servers the exporter watches."),
+    Family("discovery_problems", "gauge", "Faults of discovery now; the status page tells them."),
+    Family("config_last_reload_successful", "gauge", "1 if the last (re)load was taken, else 0."),
+    Family(
+        "config_last_reload_success_timestamp_seconds",
+        "gauge",
+        "Unix time at which the running configuration was taken.",
+    ),
+)
+
+TARGET: Final = (
+    Family(
+        "target_up",
+        "gauge",
+        "1 while the server's page is read; 0 from the second missed sample on.",
+    ),
+    Family("scrape_age_seconds", "gauge", "Age of the newest page used."),
+    Family("scrape_duration_seconds", "gauge", "Time the last sample of the server took."),
+    Family("scrapes_total", "counter", "Samples tried."),
+    Family("scrapes_skipped_total", "counter", "Samples not begun: the one before had not ended."),
+    Family(
+        "scrape_failures_total",
+        "counter",
+        "Samples that failed: connect, timeout, http_status, too_large, protocol, page_refused, "
+        "no_engine or internal.",
+        ("reason",),
+    ),
+    Family("server_restarts_total", "counter", "Times the server was seen to begin anew."),
+    Family("page_bytes", "gauge", "Size of the newest page."),
+    Family("page_samples", "gauge", "Samples of the newest page that became numbers."),
+    Family(
+        "page_unknown_names",
+        "gauge",
+        "Names with the engine's prefix on the newest page that this release does not know.",
+    ),
+    Family(
+        "page_families",
+        "gauge",
+        "Canonical families the newest page gave; a fall after an upgrade is a lost vocabulary.",
+    ),
+)
+
+IDENTITY: Final = (
+    Family(
+        "server_info",
+        "gauge",
+        "What the server is; always 1. `release` is what is compared, `class` a hash of what must "
+        "be equal for that, `config` a hash of every known setting.",
+        (
+            "engine",
+            "version",
+            "release",
+            "model",
+            "gpu_model",
+            "runner",
+            "quantization",
+            "kv_cache_dtype",
+            "role",
+            "class",
+            "config",
+        ),
+    ),
+    Family("identity_conflicts", "gauge", "Facts about the server on which two sources disagree."),
+    Family("gpus", "gauge", "GPUs under the server, and where the figure comes from.", ("source",)),
+    Family(
+        "max_running_requests",
+        "gauge",
+        "Sequences one engine may run at once, and where the figure comes from.",
+        ("source",),
+    ),
+    Family(
+        "max_batched_tokens",
+        "gauge",
+        "Tokens one engine may process in one step, and where the figure comes from.",
+        ("source",),
+    ),
+)
+
+DERIVED: Final = (
+    Family("window_seconds", "gauge", "Time the figures over the last window cover."),
+    Family(
+        "generation_tokens_per_second_per_gpu",
+        "gauge",
+        "Tokens generated per second and GPU over the last window.",
+    ),
+    Family(
+        "prompt_tokens_per_second_per_gpu",
+        "gauge",
+        "Prompt tokens per second and GPU over the last window, cached ones included.",
+    ),
+    Family(
+        "prompt_tokens_computed_per_second_per_gpu",
+        "gauge",
+        "Prompt tokens computed per second and GPU over the last window.",
+    ),
+    Family(
+        "decode_batch_size",
+        "gauge",
+        "Sequences decoding at a time, by Little's law: the inter-token latency's sum per second.",
+    ),
+    Family(
+        "batch_occupancy_ratio",
+        "gauge",
+        "Requests running, mean of the last window's samples, over the most that may run.",
+    ),
+    Family(
+        "token_budget_ratio",
+        "gauge",
+        "Tokens per engine step over the last window, over the most that a step may hold.",
+    ),
+    Family(
+        "prefix_cache_hit_ratio",
+        "gauge",
+        "Prefix-cache hits over lookups in the last window: tokens; items for multimodal.",
+        ("cache",),
+    ),
+    Family(
+        "prompt_cached_ratio",
+        "gauge",
+        "Share of the last window's prompt tokens that came from a cache; lookups repeated under "
+        "memory pressure do not bias it.",
+    ),
+    Family(
+        "bound",
+        "gauge",
+        "1 for what keeps the server from doing more, 0 for the others; absent where unknown.",
+        ("by",),
+    ),
+    Family(
+        "engine_stalled",
+        "gauge",
+        "1 while an engine has work, makes no progress and the server says it is healthy.",
+    ),
+)
+
+PUBLISHED: Final = (*EXPORTER, *TARGET, *IDENTITY, *DERIVED, *FAMILIES)

@@ -1,0 +1,95 @@
+"""Basic authentication against bcrypt hashes.
+
+A wrong name costs as much time as a wrong password, one hash is computed at a time so that guesses
+cannot take every core, and a password found right is remembered for a while, as bcrypt is slow on
+purpose and Prometheus comes every few seconds.
+"""
+
+import binascii
+import re
+import threading
+import time
+from base64 import b64decode
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+from secrets import token_bytes
+from typing import Final
+
+from ..errors import ConfigError
+
+_HASH: Final = re.compile(r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
+_REMEMBERED_SECONDS: Final = 300.0
+_BCRYPT_BYTES: Final = 72
+
+Check = Callable[[bytes, bytes], bool]
+
+
+def is_bcrypt(stored: str) -> bool:
+    """Tell whether a text is a bcrypt hash."""
+    return _HASH.fullmatch(stored) is not None
+
+
+def bcrypt_check() -> Check:
+    """Return bcrypt's (password, hash) check, or raise `ConfigError` where it is not installed."""
+    try:
+        import bcrypt
+    except ImportError as error:
+        raise ConfigError(
+            'basic_auth_users needs bcrypt, which is not installed: pip install "inferfleet[auth]"'
+        ) from error
+    check: Check = bcrypt.checkpw
+    return check
+
+
+def credentials(header: str) -> tuple[str, bytes] | None:
+    """Return user and password of an Authorization header, None where it holds none."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, password = b64decode(encoded.strip(), validate=True).partition(b":")
+        return (user.decode(), password) if colon else None
+    except (binascii.Error, ValueError):
+        return None
+
+
+class Gatekeeper:
+    """Checks Authorization headers. `check` is bcrypt's; `clock` returns monotonic seconds."""
+
+    def __init__(self, check: Check, clock: Callable[[], float] = time.monotonic) -> None:
+        self._check = check
+        self._clock = clock
+        self._one_at_a_time = threading.Lock()
+        self._secret = token_bytes(32)
+        self._remembered: dict[bytes, float] = {}
+
+    def admits(self, header: str, users: Mapping[str, str]) -> bool:
+        """Tell whether the header names one of the users (name to bcrypt hash) and its password."""
+        given = credentials(header)
+        if given is None:
+            return False
+        user, password = given
+        stored = users.get(user)
+        against = (stored or next(iter(users.values()))).encode()
+        key = self._key(user.encode(), against, password)
+        if stored and self._remembered.get(key, 0.0) > self._clock():
+            return True
+        with self._one_at_a_time:
+            # As everywhere bcrypt is spoken, only the first 72 bytes of a password count.
+            right = self._check(password[:_BCRYPT_BYTES], against)
+        if not right or stored is None:
+            return False
+        self._remember(key)
+        return True
+
+    def _key(self, *parts: bytes) -> bytes:
+        """Return what stands for user, hash and password together; a changed hash forgets."""
+        digest = blake2b(key=self._secret)
+        for part in parts:
+            digest.update(len(part).to_bytes(8, "big") + part)
+        return digest.digest()
+
+    def _remember(self, key: bytes) -> None:
+        now = self._clock()
+        kept = {old: until for old, until in self._remembered.copy().items() if until > now}
+        self._remembered = {**kept, key: now + _REMEMBERED_SECONDS}

@@ -1,0 +1,63 @@
+"""Listen addresses: `:10190`, `0.0.0.0:10190`, `[::1]:10190` or `host:10190` become a socket."""
+
+import re
+import socket
+from dataclasses import dataclass
+from typing import Final
+
+from ..errors import ConfigError
+
+_ADDRESS: Final = re.compile(
+    r"(?:\[(?P<six>[0-9A-Fa-f:.]+(?:%\w+)?)\]|(?P<host>[^:\[\]\s/@]*)):"
+    r"(?P<port>[0-9]{1,5})",
+    re.ASCII,
+)
+_BACKLOG: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where to listen. An empty host means every interface; port 0 means any free port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def parse_listen(text: str) -> Listen:
+    """Return the address a `web.listen` text names, or raise `ConfigError`."""
+    match = _ADDRESS.fullmatch(text)
+    if match is None or int(match["port"]) > 65535:
+        raise ConfigError(
+            f"web.listen: {text!r} is no address to listen on; "
+            "write it like :10190, 127.0.0.1:10190 or [::1]:10190"
+        )
+    return Listen(match["six"] or match["host"], int(match["port"]))
+
+
+def open_socket(listen: Listen) -> socket.socket:
+    """Return a listening socket, or raise `ConfigError` saying why there can be none."""
+    try:
+        if not listen.host and socket.has_dualstack_ipv6():
+            return socket.create_server(
+                ("::", listen.port),
+                family=socket.AF_INET6,
+                dualstack_ipv6=True,
+                backlog=_BACKLOG,
+            )
+        family, _, _, _, address = socket.getaddrinfo(
+            listen.host or "0.0.0.0",
+            listen.port,
+            type=socket.SOCK_STREAM,
+            flags=socket.AI_PASSIVE,
+        )[0]
+        return socket.create_server(address, family=family, backlog=_BACKLOG)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigError(
+            f"web.listen: cannot listen on {listen}: {reason}; "
+            "free the port or choose another address"
+        ) from error

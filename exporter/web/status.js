@@ -1,0 +1,261 @@
+// The page: totals, versions, one <tbody> per server, and the refresh.
+// Rows are kept and only cells that changed are drawn again, so that hundreds of servers stay smooth.
+
+const REFRESH_MS = 5000;
+const PATIENCE_MS = 10000;
+const names = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
+const find = (id) => document.getElementById(id);
+const rows = new Map();
+const heads = new Map();
+const view = { fleet: {}, received: 0, lost: null, group: "", versions: new Set() };
+
+// The page lies at the root of the exporter, whatever path a proxy puts before it.
+const here = location.href.replace(/[?#].*$/, "").replace(/\/?$/, "/");
+for (const link of document.querySelectorAll("nav a")) link.href = here + link.getAttribute("href");
+
+function update(cell, value, draw) {
+  const key = JSON.stringify(value);
+  if (cell.drawn === key) return;
+  cell.drawn = key;
+  cell.replaceChildren(...draw(value).filter((node) => node !== null && node !== undefined));
+}
+
+function newRow(target) {
+  const body = element("tbody", { role: "rowgroup" });
+  const open = element("button", { type: "button", class: "target", title: target, "aria-expanded": "false" }, target);
+  const sign = element("td", { class: "state", role: "cell" });
+  const main = element("tr", { class: "main", role: "row" }, sign, element("th", { scope: "row", class: "name", role: "rowheader" }, open));
+  const cells = COLUMNS.map((column) => {
+    const kind = `${column.id}${column.number ? " number" : ""}${column.main ? " first" : ""}`;
+    return element("td", { class: kind, "data-head": column.head, role: "cell" });
+  });
+  main.append(...cells);
+  const told = element("td", { colspan: COLUMNS.length + 1, role: "cell" });
+  const reason = element("tr", { class: "reason", role: "row", hidden: true }, element("td", { role: "cell" }), told);
+  body.append(main, reason);
+  const row = { body, main, open, sign, cells, reason, told, more: null, server: null };
+  main.addEventListener("click", (event) => {
+    if (event.target.closest("a") || (getSelection().toString() && event.target !== open)) return;
+    toggle(row);
+  });
+  return row;
+}
+
+function toggle(row) {
+  const opened = row.more === null;
+  row.open.setAttribute("aria-expanded", String(opened));
+  row.body.classList.toggle("open", opened);
+  if (opened) {
+    row.more = element("tr", { class: "more", role: "row" }, element("td", { colspan: COLUMNS.length + 2, role: "cell" }));
+    row.body.append(row.more);
+    update(row.more.firstChild, row.server, (server) => [details(server)]);
+  } else {
+    row.more.remove();
+    row.more = null;
+  }
+}
+
+function drawRow(row, server, state, elapsed) {
+  row.server = server;
+  row.body.dataset.state = state.id;
+  update(row.sign, [state.sign, state.word], ([sign, word]) =>
+    [element("span", { class: "sign", title: word, role: "img", "aria-label": word }, sign)]);
+  COLUMNS.forEach((column, i) => update(row.cells[i], column.read(server, elapsed), column.draw));
+  row.reason.hidden = state.reason === null;
+  update(row.told, [state.word, state.reason, server.up === false ? server.error_reason : null], ([word, reason, code]) =>
+    reason === null ? [] : [element("strong", {}, word), " ", reason, known(code) ? element("code", {}, code) : null]);
+  if (row.more !== null) update(row.more.firstChild, server, (now) => [details(now)]);
+}
+
+function versionOf(server) {
+  return [engineOf(server), releaseOf(server)].filter(known).join(" ") || "unknown version";
+}
+
+function groupOf(server) {
+  if (view.group === "version") return versionOf(server);
+  return view.group === "model" ? server.model || "unknown model" : "";
+}
+
+function matches(server, state, words) {
+  if (view.versions.size > 0 && !view.versions.has(versionOf(server))) return false;
+  if (words.length === 0) return true;
+  const bound = (BOUNDS.get(server.bound) || [server.bound])[0];
+  const text = [server.target, server.model, versionOf(server), server.version, server.gpu_model, state.word, bound]
+    .filter(known).join(" ").toLowerCase();
+  return words.every((word) => text.includes(word));
+}
+
+function sum(servers, read) {
+  const values = servers.map(read).filter(known);
+  return values.length > 0 ? values.reduce((a, b) => a + b, 0) : null;
+}
+
+// Only within a model: side by side under versions, tokens per second would read as a verdict on the
+// versions, which they are not while demand and models differ.
+function delivered(servers) {
+  const counted = servers.filter((s) => known(s.generation_tokens_per_second) && known(s.gpus));
+  const gpus = sum(counted, (s) => s.gpus);
+  const measured = servers.filter((s) => known(s.batch_occupancy_ratio));
+  return [[rate(gpus ? sum(counted, (s) => s.generation_tokens_per_second) / gpus : null), "tok/s per GPU"],
+    [percent(measured.length > 0 ? sum(measured, (s) => s.batch_occupancy_ratio) / measured.length : null), "mean occupancy"]];
+}
+
+function groupHead(name, servers) {
+  let head = heads.get(name);
+  if (head === undefined) {
+    head = element("tbody", { class: "group", role: "rowgroup" }, element("tr", { role: "row" },
+      element("th", { colspan: COLUMNS.length + 2, scope: "rowgroup", role: "rowheader" })));
+    heads.set(name, head);
+  }
+  const figures = [[whole(servers.length), servers.length === 1 ? "server" : "servers"],
+    [whole(sum(servers, (s) => s.gpus)), "GPUs"], ...(view.group === "model" ? delivered(servers) : [])];
+  update(head.firstChild.firstChild, [name, figures], () => [element("span", { class: "label" }, name),
+    ...figures.map(([figure, what]) => element("span", { class: "sum" }, shown(figure), ` ${what}`))]);
+  return head;
+}
+
+function drawTable() {
+  const { fleet } = view;
+  const elapsed = (Date.now() - view.received) / 1000;
+  const words = find("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const all = (fleet.servers || []).map((server) => ({ server, state: stateOf(server, fleet), group: groupOf(server) }));
+  const some = all.filter((one) => matches(one.server, one.state, words));
+  some.sort((a, b) => names.compare(a.group, b.group) || a.state.rank - b.state.rank ||
+    names.compare(a.server.target, b.server.target));
+  const order = [];
+  for (const [i, one] of some.entries()) {
+    if (view.group && (i === 0 || some[i - 1].group !== one.group)) {
+      order.push(groupHead(one.group, some.filter((other) => other.group === one.group).map((other) => other.server)));
+    }
+    const { target } = one.server;
+    if (!rows.has(target)) rows.set(target, newRow(target));
+    drawRow(rows.get(target), one.server, one.state, elapsed);
+    order.push(rows.get(target).body);
+  }
+  arrange(order);
+  const alive = new Set(all.map((one) => one.server.target));
+  for (const target of rows.keys()) if (!alive.has(target)) rows.delete(target);
+  find("empty").hidden = some.length > 0;
+  find("empty").textContent = all.length === 0 ? "No server is known yet. Targets come from the configuration file and from discovery."
+    : `None of ${WHOLE.format(all.length)} servers matches.`;
+  return all;
+}
+
+// Put the bodies in order, moving none that already stands right, so that focus and selection stay.
+function arrange(order) {
+  const table = find("fleet");
+  const wanted = new Set(order);
+  for (const body of [...table.tBodies]) if (!wanted.has(body)) body.remove();
+  let next = table.tHead.nextSibling;
+  for (const body of order) {
+    if (body === next) next = next.nextSibling;
+    else table.insertBefore(body, next);
+  }
+}
+
+function tile(label, figure, note, extra) {
+  return element("div", { class: `tile ${extra || ""}` }, element("h2", {}, label),
+    element("p", { class: "value" }, ...[figure].flat()), element("p", { class: "note" }, note || ""));
+}
+
+function drawTiles(all) {
+  const totals = view.fleet.totals || {};
+  const bad = ["down", "stalled", "stale"].map((id) => [all.filter((one) => one.state.id === id).length, id]).filter(([n]) => n > 0);
+  const recent = `mean of the last ${span(view.fleet.window_seconds) || "window"}`;
+  const up = element("span", {}, shown(whole(totals.up)), element("small", {}, ` of ${whole(totals.servers) ?? "–"}`));
+  const calm = all.length === 0 ? ["none known yet", ""] : ["all as they should be", "fine"];
+  const [news, kind] = bad.length > 0 ? [bad.map(([n, id]) => `${n} ${id}`).join(" · "), "trouble"] : calm;
+  update(find("tiles"), [totals, news, recent], () => [
+    tile("Servers up", up, news, kind),
+    tile("GPUs", shown(whole(totals.gpus)), "under these servers"),
+    tile("Generated tok/s", shown(rate(totals.generation_tokens_per_second)), recent),
+    tile("Per GPU", shown(rate(totals.generation_tokens_per_second_per_gpu)), "generated tok/s", "key"),
+    tile("Prompt per GPU", shown(rate(totals.prompt_tokens_per_second_per_gpu)), "tok/s, cached ones included"),
+    tile("Occupancy", shown(percent(totals.batch_occupancy_ratio)), "of the sequence limits"),
+    tile("Prefix hits", shown(percent(totals.prefix_cache_hit_ratio)), "of looked-up prompt tokens"),
+  ]);
+}
+
+function drawVersions() {
+  const counts = new Map();
+  for (const server of view.fleet.servers || []) counts.set(versionOf(server), (counts.get(versionOf(server)) || 0) + 1);
+  for (const version of view.versions) if (!counts.has(version)) view.versions.delete(version);
+  const list = [...counts].sort((a, b) => names.compare(a[0], b[0])).map(([version, n]) => [version, n, view.versions.has(version)]);
+  update(find("versions"), list, () => list.map(([version, n, pressed]) => {
+    const button = element("button", { type: "button", class: "chip", "aria-pressed": String(pressed), title: "show only this version" },
+      version, element("small", {}, ` ×${n}`));
+    button.addEventListener("click", () => {
+      if (!view.versions.delete(version)) view.versions.add(version);
+      draw();
+    });
+    return button;
+  }));
+}
+
+function drawNews() {
+  const { fleet, lost } = view;
+  const at = known(fleet.generated_at) ? clock(fleet.generated_at) : "an unknown time";
+  find("pulse").textContent = lost ? "" : `live · ${at}`;
+  find("lost").hidden = !lost;
+  if (lost) find("lost").textContent = `Connection lost, data from ${at} (${lost}). Trying again every ${REFRESH_MS / 1000} s.`;
+  document.body.classList.toggle("lost", Boolean(lost));
+  const problems = fleet.problems || [];
+  find("problems").hidden = problems.length === 0;
+  update(find("problems").firstElementChild, problems, () => problems.map((line) => element("li", {}, String(line))));
+  const facts = [known(fleet.inferfleet_version) ? `inferfleet ${fleet.inferfleet_version}` : null,
+    known(fleet.interval_seconds) ? `reads every ${span(fleet.interval_seconds)}` : null,
+    known(fleet.window_seconds) ? `rates over ${span(fleet.window_seconds)}` : null, "– means unknown"];
+  find("foot").textContent = facts.filter(known).join(" · ");
+}
+
+function draw() {
+  drawVersions();
+  drawTiles(drawTable());
+  drawNews();
+}
+
+function take(fleet) {
+  Object.assign(view, { fleet, received: Date.now(), lost: null });
+}
+
+async function refresh() {
+  try {
+    const answer = await fetch(`${here}api/v1/fleet`, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
+    if (!answer.ok) throw new Error(`the exporter answered ${answer.status}`);
+    take(await answer.json());
+  } catch (error) {
+    // A browser's own words for a fetch that failed differ and say little.
+    view.lost = error instanceof TypeError || error.name === "TimeoutError" ? "the exporter does not answer" : error.message;
+  }
+  draw();
+}
+
+async function keepFresh() {
+  try {
+    if (!document.hidden) await refresh();
+  } finally {
+    setTimeout(keepFresh, REFRESH_MS);
+  }
+}
+
+function headings() {
+  const cells = COLUMNS.map((column) => element("th", { scope: "col", class: `${column.id}${column.number ? " number" : ""}${column.main ? " first" : ""}`, title: column.title, role: "columnheader" },
+    column.head, column.unit ? element("small", {}, column.unit) : null));
+  find("fleet").tHead.append(element("tr", { role: "row" },
+    element("th", { scope: "col", class: "state", role: "columnheader" }, element("span", { class: "hidden" }, "State")),
+    element("th", { scope: "col", class: "name", role: "columnheader" }, "Server"), ...cells));
+}
+
+for (const button of find("grouping").querySelectorAll("button")) {
+  button.addEventListener("click", () => {
+    view.group = button.dataset.group;
+    for (const other of find("grouping").querySelectorAll("button")) other.setAttribute("aria-pressed", String(other === button));
+    draw();
+  });
+}
+find("filter").addEventListener("input", draw);
+document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+headings();
+take(JSON.parse(find("data").textContent));
+draw();
+setTimeout(keepFresh, REFRESH_MS);

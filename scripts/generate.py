@@ -1,0 +1,137 @@
+"""Writes the generated pages: docs/metrics.md from the vocabulary, docs/support.md from recordings.
+
+`make generate` runs it; the pages are committed, and checked for drift before a change lands.
+"""
+
+from pathlib import Path
+
+from exporter.engines import detect, plan
+from exporter.engines.canonical import FAMILIES, Family
+from exporter.engines.catalog import ENGINES, load
+from exporter.exposition import Reader
+from exporter.replay.recording import Recording, bundled
+from exporter.replay.recording import load as load_recording
+from exporter.vocabulary import DERIVED, EXPORTER, IDENTITY, PREFIX, TARGET
+
+ROOT = Path(__file__).parent.parent
+_NOTE = "<!-- Written by scripts/generate.py: change the source and run `make generate`. -->\n\n"
+
+_SECTIONS = (
+    ("The exporter", "No `target` label.", EXPORTER),
+    ("Each server's reading", "Shown for every target, up or not.", TARGET),
+    ("Who the server is", "Shown while the reading is fresh, once the server was asked.", IDENTITY),
+    (
+        "Figures over the last window",
+        "For people and autoscalers without PromQL; the counters below remain the truth.",
+        DERIVED,
+    ),
+    (
+        "The engine's own series",
+        "One vocabulary for every engine and release. Beside `target`: `engine_index` (the "
+        "data-parallel rank) and `model`, where the engine tells them. Histograms keep the "
+        "engine's own buckets. What an engine does not tell is absent, never 0.",
+        FAMILIES,
+    ),
+)
+
+
+def metrics() -> str:
+    """Return the reference of every published family."""
+    parts = ["# Metrics\n\n", _NOTE]
+    for title, text, families in _SECTIONS:
+        parts.append(
+            f"## {title}\n\n{text}\n\n| name | type | labels | meaning |\n|---|---|---|---|\n"
+        )
+        parts += [_row(family) for family in families]
+        parts.append("\n")
+    parts.append(_meanings())
+    return "".join(parts).rstrip() + "\n"
+
+
+def _row(family: Family) -> str:
+    labels = ", ".join(f"`{label}`" for label in family.labels)
+    return f"| `{PREFIX}{family.name}` | {family.kind} | {labels} | {family.help} |\n"
+
+
+def _meanings() -> str:
+    parts = [
+        "## Meaning changes\n\nA number may keep its name and change its meaning. A comparison of "
+        "two releases with a change between them leaves out what the change forbids.\n\n"
+        "| engine | from | change | series | what changed | forbids comparing |\n"
+        "|---|---|---|---|---|---|\n"
+    ]
+    for engine in ENGINES:
+        for change in sorted(load(engine).meanings, key=lambda one: one.at):
+            series = ", ".join(f"`{PREFIX}{name}`" for name in change.series)
+            forbids = ", ".join(change.forbids) or "nothing"
+            parts.append(
+                f"| {engine} | {change.at} | {change.name} | {series} | {change.changed} "
+                f"| {forbids} |\n"
+            )
+    return "".join(parts)
+
+
+def support() -> str:
+    """Return which canonical family each recorded server gives, and from which raw name."""
+    paths = {
+        **bundled(),
+        **{p.name: p for p in sorted((ROOT / "tests" / "recordings").glob("*.tar.xz"))},
+    }
+    columns = {}
+    for name, path in sorted(paths.items()):
+        recording = load_recording(path)
+        columns[name.removesuffix(".tar.xz").removesuffix("-cpu")] = _families(recording)
+    parts = [
+        "# What each engine and release gives\n\n",
+        _NOTE,
+        "Read off real servers: the recordings in the repository. A number is the count of "
+        "samples on the server's last page, a blank means the engine did not tell it there "
+        "(many series appear on first use or only with a feature switched on).\n\n",
+        "| series | " + " | ".join(columns) + " |\n",
+        "|---|" + "---|" * len(columns) + "\n",
+    ]
+    for family in FAMILIES:
+        cells = [str(found.get(family.name, "")) for found in columns.values()]
+        parts.append(f"| `{family.name}` | " + " | ".join(cells) + " |\n")
+    parts.append("\n" + _by_catalog())
+    return "".join(parts)
+
+
+def _families(recording: Recording) -> dict[str, int]:
+    text = next(page.text for page in reversed(recording.pages) if page.text)
+    page = Reader(detect.wanted).read(text)
+    found = plan.make(page.layout, detect.detect(page.layout), recording.engine_version)
+    counts: dict[str, int] = {}
+    for sample in found.samples:
+        counts[sample.family] = counts.get(sample.family, 0) + 1
+    return counts
+
+
+def _by_catalog() -> str:
+    parts = [
+        "## Raw names by engine\n\nThe first alternative on the page is taken; `+` adds names up. "
+        "vLLM 0.6.6 to 0.33.0, SGLang 0.4.6 to 0.5.23.\n\n"
+        "| series | vLLM | SGLang |\n|---|---|---|\n"
+    ]
+    for family in FAMILIES:
+        cells = []
+        for engine in ENGINES:
+            options = [
+                " + ".join(dict.fromkeys(f"`{term.raw}`" for term in option.terms))
+                for option in load(engine).families.get(family.name, ())
+            ]
+            cells.append(", else ".join(dict.fromkeys(options)))
+        parts.append(f"| `{family.name}` | {cells[0]} | {cells[1]} |\n")
+    return "".join(parts)
+
+
+def main() -> None:
+    """Write every generated page."""
+    docs = ROOT / "docs"
+    docs.mkdir(exist_ok=True)
+    (docs / "metrics.md").write_text(metrics(), encoding="utf-8")
+    (docs / "support.md").write_text(support(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""The sources become one set: listed first, then files, then DNS, one server per label."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from exporter import discovery
+from exporter.config import Config
+from exporter.discovery import Discoverer
+from exporter.discovery.dns_sd import DnsSource
+from exporter.errors import ConfigError
+
+from .conftest import NameServer
+
+
+def _file(path: Path, *addresses: str) -> str:
+    fresh = path.with_name(f".{path.name}")
+    fresh.write_text(json.dumps([{"targets": addresses}]))
+    return str(fresh.rename(path))
+
+
+def _labels(discoverer: Discoverer) -> list[str]:
+    return [target.label for target in discoverer.targets()]
+
+
+def _config(targets: list[str], **found: list[dict[str, object]]) -> Config:
+    return Config.model_validate({"targets": targets, "discovery": found})
+
+
+@pytest.fixture
+def dns(name_server: NameServer, monkeypatch: pytest.MonkeyPatch) -> NameServer:
+    """A name server that every look-up goes to."""
+    source = partial(DnsSource, resolver=name_server.resolver)
+    monkeypatch.setattr(discovery, "DnsSource", source)
+    return name_server
+
+
+def test_listed_targets_are_known_at_once() -> None:
+    discoverer = Discoverer(_config(["b:1", "a:1"]))
+    assert _labels(discoverer) == ["b:1", "a:1"]
+    assert not discoverer.refresh(0.0)
+    assert discoverer.problems() == ()
+
+
+def test_sources_follow_the_listed_targets(tmp_path: Path, dns: NameServer) -> None:
+    dns.records["pods.example", "A"] = ["10.0.0.1"]
+    files = [_file(tmp_path / "a.json", "f:1")]
+    config = _config(
+        ["s:1"],
+        dns_sd=[{"names": ["pods.example"], "type": "A", "port": 1}],
+        file_sd=[{"files": files}],
+    )
+    discoverer = Discoverer(config)
+    assert discoverer.refresh(0.0)
+    assert _labels(discoverer) == ["s:1", "f:1", "10.0.0.1:1"]
+
+
+def test_first_of_two_with_one_label_wins(tmp_path: Path) -> None:
+    path = _file(tmp_path / "a.json", "s:1", "f:1", "f:1")
+    discoverer = Discoverer(_config(["https://s:1"], file_sd=[{"files": [path]}]))
+    discoverer.refresh(0.0)
+    assert [target.url for target in discoverer.targets()] == ["https://s:1", "http://f:1"]
+    mend = "give it another name or list it once"
+    assert discoverer.problems() == (
+        f"{path}: a target called 's:1' is already known from targets, so http://s:1 is left out; "
+        f"{mend}",
+        f"{path}: a target called 'f:1' is already known from {path}, so http://f:1 is left out; "
+        f"{mend}",
+    )
+
+
+def test_each_source_is_read_when_it_is_due(tmp_path: Path) -> None:
+    fast, slow = tmp_path / "fast.json", tmp_path / "slow.json"
+    sections: list[dict[str, object]] = [
+        {"files": [_file(fast, "f:1")], "refresh": "5s"},
+        {"files": [_file(slow, "s:1")], "refresh": "1m"},
+    ]
+    discoverer = Discoverer(_config([], file_sd=sections))
+    assert discoverer.refresh(100.0)
+    _file(fast, "f:2")
+    _file(slow, "s:2")
+    assert not discoverer.refresh(104.9)
+    assert discoverer.refresh(105.0)
+    assert _labels(discoverer) == ["f:2", "s:1"]
+    assert not discoverer.refresh(110.0)
+    assert discoverer.refresh(160.0)
+    assert _labels(discoverer) == ["f:2", "s:2"]
+
+
+def test_fault_of_one_source_costs_the_others_nothing(tmp_path: Path, dns: NameServer) -> None:
+    dns.broken.add("pods.example")
+    path = _file(tmp_path / "a.json", "f:1")
+    dns_sd: list[dict[str, object]] = [{"names": ["pods.example"], "refresh": 5}]
+    discoverer = Discoverer(_config([], file_sd=[{"files": [path]}], dns_sd=dns_sd))
+    assert discoverer.refresh(0.0)
+    assert _labels(discoverer) == ["f:1"]
+    assert len(discoverer.problems()) == 1
+
+    dns.broken.clear()
+    dns.records["pods.example", "SRV"] = ["0 0 1 p.example."]
+    assert discoverer.refresh(5.0)
+    assert _labels(discoverer) == ["f:1", "p.example:1"]
+    assert discoverer.problems() == ()
+
+
+def test_slow_dns_does_not_hold_back_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _file(tmp_path / "a.json", "f:1")
+    dns_sd: list[dict[str, object]] = [{"names": ["pods.example"]}]
+    discoverer = Discoverer(_config([], file_sd=[{"files": [path]}], dns_sd=dns_sd))
+    seen = list[list[str]]()
+    monkeypatch.setattr(DnsSource, "read", lambda _: seen.append(_labels(discoverer)))
+    discoverer.refresh(0.0)
+    assert seen == [["f:1"]]
+
+
+def test_unusable_pattern_stops_the_start() -> None:
+    with pytest.raises(ConfigError, match="wildcard"):
+        Discoverer(_config([], file_sd=[{"files": ["/etc/*/a.json"]}]))

@@ -1,0 +1,243 @@
+"""file_sd files become servers; a bad file keeps its last good content, a deleted one does not."""
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.config import Declared, Target
+from exporter.discovery.file_sd import FileSource, parse
+from exporter.errors import ConfigError
+
+GOOD = '[{"targets": ["a:8000"]}]'
+
+
+def _put(path: Path, text: str) -> Path:
+    """Replace a file as a careful writer does: never half written, always a new inode."""
+    fresh = path.with_name(f".{path.name}")
+    fresh.write_text(text)
+    return fresh.rename(path)
+
+
+def _read(source: FileSource) -> list[str]:
+    source.read()
+    return [target.url for targets in source.targets.values() for target in targets]
+
+
+def test_json_and_yaml_say_the_same() -> None:
+    groups = [
+        {"targets": ["a:8000", "[::1]:8001"], "labels": {"inferfleet_release": "0.20"}},
+        {"targets": ["b"]},
+    ]
+    text = (
+        "- targets:\n  - a:8000\n  - '[::1]:8001'\n  labels: {inferfleet_release: 0.20}\n"
+        "- targets: [b]\n"
+    )
+    release = Declared(release="0.20")
+    expected = (
+        Target(url="http://a:8000", declare=release),
+        Target(url="http://[::1]:8001", declare=release),
+        Target(url="http://b"),
+    )
+    assert parse(json.dumps(groups).encode(), "x.json") == expected
+    assert parse(text.encode(), "x.yml") == expected
+
+
+def test_labels_declare_what_a_server_is() -> None:
+    labels = {
+        "__scheme__": "https",
+        "__metrics_path__": "/v1/metrics",
+        "inferfleet_name": "rack-7",
+        "inferfleet_gpus": "8",
+        "inferfleet_gpu_model": "NVIDIA H200",
+        "inferfleet_role": "decode",
+        "inferfleet_prefix_caching": "true",
+        "inferfleet_version": "",
+        "job": "vllm",
+        "release": "not ours",
+    }
+    data = json.dumps([{"targets": ["a:8000"], "labels": labels}]).encode()
+    declared = Declared(gpus=8, gpu_model="NVIDIA H200", role="decode", prefix_caching=True)
+    (target,) = parse(data, "x.json")
+    assert target == Target(
+        url="https://a:8000", name="rack-7", metrics_path="/v1/metrics", declare=declared
+    )
+
+
+@pytest.mark.parametrize("field", Declared.model_fields)
+def test_every_declared_field_has_its_label(field: str) -> None:
+    value = "both" if field == "role" else "1"
+    data = [{"targets": ["a:1"], "labels": {f"inferfleet_{field}": value}}]
+    (target,) = parse(json.dumps(data).encode(), "x.json")
+    assert getattr(target.declare, field) is not None
+
+
+def test_group_may_be_bare() -> None:
+    assert parse(b"- targets:\n  labels:\n- {}\n", "x.yaml") == ()
+    assert parse(b"[]", "x.json") == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fault"),
+    [
+        ("x.json", "", "x.json is empty"),
+        ("x.json", '[{"targets": ["a:80', "x.json is no valid JSON: .* line 1 column 15"),
+        ("x.yml", "- targets: [a:80\n", "x.yml is no valid YAML: .* line 2, column 1"),
+        pytest.param("x.json", "[" * 100_000, "x.json is no valid JSON: ", id="deep"),
+        pytest.param("x.json", "9" * 5_000, "x.json is no valid JSON: ", id="long"),
+        ("x.yml", "# - targets: [a:80]\n", "x.yml: the file: .* list"),
+        ("x.json", '{"targets": []}', "x.json: the file: .* list"),
+        ("x.json", "[null]", "x.json: 0: "),
+        ("x.json", '[{"target": []}]', "x.json: 0.target: there is no such key"),
+        ("x.json", '[{"targets": [8000]}]', "x.json: 0.targets.0: 8000 is no server address"),
+        ("x.json", '[{"targets": ["http://a"]}]', "0.targets.0: 'http://a' is no server address"),
+        ("x.json", '[{"targets": ["a:1", "a:99999"]}]', "x.json: 0.targets.1.url: .* port"),
+        ("x.json", '[{"targets": ["[::1"]}]', "x.json: 0.targets.0.url: "),
+        ("x.json", '[{"labels": ["a"]}]', "x.json: 0.labels: must be a mapping"),
+        ("x.json", '[{"labels": {"a": 1}}]', "x.json: 0.labels: a must be text"),
+        ("x.json", '[{"labels": {"inferfleet_gpu": "8"}}]', "there is no label inferfleet_gpu;"),
+        ("x.json", '[{"labels": {"inferfleet_gpus": "0"}}]', "0.labels.inferfleet_gpus: "),
+        ("x.json", '[{"labels": {"__scheme__": "ftp"}}]', "0.labels.__scheme__: "),
+    ],
+)
+def test_bad_file_is_refused_with_its_place(name: str, text: str, fault: str) -> None:
+    with pytest.raises(ConfigError, match=fault):
+        parse(text.encode(), name)
+
+
+def test_text_in_another_encoding_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"x\.yml is no valid YAML: 'utf-8' codec"):
+        parse("- targets: [é]".encode("latin-1"), "x.yml")
+
+
+@settings(deadline=None)
+@given(st.binary(), st.sampled_from(["x.json", "x.yaml"]))
+def test_any_bytes_are_read_or_refused(data: bytes, name: str) -> None:
+    with suppress(ConfigError):
+        assert isinstance(parse(data, name), tuple)
+
+
+def test_wildcards_match_in_the_last_element(tmp_path: Path) -> None:
+    for name in ("b.json", "a.json", ".hidden.json", "a.txt"):
+        (tmp_path / name).write_text(f'[{{"targets": ["{name}"]}}]')
+    source = FileSource([str(tmp_path / "*.json"), str(tmp_path / "a.json")])
+    assert _read(source) == ["http://a.json", "http://b.json"]
+    assert source.problems == ()
+
+
+def test_relative_pattern_starts_at_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _put(tmp_path / "a.json", GOOD)
+    assert _read(FileSource(["*.json"])) == ["http://a:8000"]
+
+
+@pytest.mark.parametrize("pattern", ["/etc/*/a.json", "/etc/a.txt", "/etc/*"])
+def test_unusable_pattern_is_refused(pattern: str) -> None:
+    with pytest.raises(ConfigError, match="file_sd"):
+        FileSource([pattern])
+
+
+def test_files_come_change_and_go(tmp_path: Path) -> None:
+    source = FileSource([str(tmp_path / "*.json")])
+    assert _read(source) == []
+    _put(tmp_path / "a.json", GOOD)
+    assert _read(source) == ["http://a:8000"]
+    _put(tmp_path / "a.json", GOOD.replace("a:", "b:"))
+    assert _read(source) == ["http://b:8000"]
+    (tmp_path / "a.json").unlink()
+    assert _read(source) == []
+    assert source.problems == ()
+
+
+def test_unchanged_file_is_not_read_again(tmp_path: Path) -> None:
+    path = _put(tmp_path / "a.json", GOOD)
+    source = FileSource([str(path)])
+    source.read()
+    seen = path.stat()
+    path.write_text(GOOD.replace("a:", "b:"))
+    os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    assert _read(source) == ["http://a:8000"]
+    os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns + 1))
+    assert _read(source) == ["http://b:8000"]
+
+
+def test_half_written_file_keeps_its_last_good_content(tmp_path: Path) -> None:
+    path = _put(tmp_path / "a.json", GOOD)
+    source = FileSource([str(path)])
+    source.read()
+    _put(path, GOOD[:-3])
+    for _ in range(2):
+        assert _read(source) == ["http://a:8000"]
+        (problem,) = source.problems
+        assert problem.startswith(f"{path} is no valid JSON: ")
+        assert problem.endswith("; its last good content stays in force")
+    _put(path, GOOD.replace("a:", "b:"))
+    assert _read(source) == ["http://b:8000"]
+    assert source.problems == ()
+
+
+def test_file_bad_from_the_start_gives_no_servers(tmp_path: Path) -> None:
+    source = FileSource([str(_put(tmp_path / "a.json", "["))])
+    assert _read(source) == []
+    assert source.problems[0].endswith("; it gives no servers until then")
+
+
+def test_file_that_cannot_be_read_keeps_its_last_good_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _put(tmp_path / "a.json", GOOD)
+    source = FileSource([str(path)])
+    source.read()
+    _put(path, GOOD.replace("a:", "b:"))
+
+    def refuse(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refuse)
+        assert _read(source) == ["http://a:8000"]
+        assert source.problems == (
+            f"{path} cannot be read: Permission denied; its last good content stays in force",
+        )
+    assert _read(source) == ["http://b:8000"]
+    assert not source.problems
+
+
+def test_folder_that_cannot_be_listed_keeps_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _put(tmp_path / "a.json", GOOD)
+    pattern = str(tmp_path / "*.json")
+    source = FileSource([pattern])
+    source.read()
+
+    def refuse(_: str) -> list[str]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    assert _read(source) == ["http://a:8000"]
+    assert source.problems == (f"{pattern} cannot be listed: Permission denied; known files stay",)
+
+
+def test_missing_file_or_folder_is_a_fault(tmp_path: Path) -> None:
+    file, pattern = str(tmp_path / "a.json"), str(tmp_path / "none" / "*.json")
+    source = FileSource([file, pattern])
+    assert _read(source) == []
+    assert source.problems == (
+        f"{pattern}: there is no such folder; correct file_sd.files",
+        f"{file} is not there; create it or correct file_sd.files",
+    )
+
+
+def test_pipe_is_not_waited_on(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    os.mkfifo(path)
+    source = FileSource([str(path)])
+    assert _read(source) == []
+    assert "is no regular file" in source.problems[0]

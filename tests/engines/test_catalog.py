@@ -1,0 +1,81 @@
+"""The catalogs as data: complete, consistent, and honest about meanings."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from exporter.engines import catalog
+from exporter.engines.canonical import BY_NAME, FAMILIES
+from exporter.engines.catalog import ENGINES, Catalog, load, version_of
+from exporter.errors import CatalogError
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_mapped_name_is_a_known_one(engine: str) -> None:
+    known = load(engine).known
+    named, _ = load(engine).sample_names()
+    for name in named:
+        bases = {name.removesuffix(end) for end in ("_bucket", "_sum", "_count")}
+        assert bases & known, name
+
+
+def test_every_canonical_family_is_told_by_some_engine() -> None:
+    told = set().union(*(load(engine).families for engine in ENGINES))
+    from_labels = {"lora_waiting_adapters", "kv_cache_capacity_tokens"}
+    assert told | from_labels == {family.name for family in FAMILIES}
+
+
+def test_openmetrics_family_names_do_not_clash() -> None:
+    families = [name.removesuffix("_total") for name in BY_NAME]
+    assert len(families) == len(set(families))
+
+
+def test_meaning_changes_between_versions() -> None:
+    vllm = load("vllm")
+
+    def names(old: str, new: str) -> list[str]:
+        return [change.name for change in vllm.changes_between(old, new)]
+
+    assert names("0.20.2", "0.26.0") == ["step-tokens-computed-only"]
+    assert names("0.26.0", "0.20.2") == names("0.20.2", "0.26.0")
+    assert names("0.23.0", "0.26.0") == []
+    assert "prefix-cache-counted-at-admission" in names("0.26.0", "0.27.0")
+    assert names("0.20.2", "0.20.2") == []
+    assert len(names("", "0.27.0")) == len(vllm.meanings)
+    assert names("nightly", "nightly") == []
+
+
+def test_versions_as_packages_write_them() -> None:
+    assert version_of("0.11.1rc6.dev211+gabc") == version_of("0.11.1rc6.dev211+gabc")
+    assert version_of("") is None
+    assert version_of("main") is None
+
+
+def broken(**changes: object) -> dict[str, object]:
+    path = Path(str(catalog.__file__)).with_name("sglang.yaml")
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert isinstance(data, dict)
+    return {**data, **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"families": {"no_such_family": [{"raw": "x"}]}}, "no canonical family"),
+        (
+            {"families": {"requests_running": [{"raw": "x", "label": {"colour": "red"}}]}},
+            "no label colour",
+        ),
+        ({"families": {"requests_running": [{"rav": "x"}]}}, "rav"),
+        ({"surprise": 1}, "surprise"),
+    ],
+)
+def test_a_wrong_catalog_is_refused(changes: dict[str, object], fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        Catalog.model_validate(broken(**changes))
+
+
+def test_an_engine_without_a_catalog() -> None:
+    with pytest.raises(CatalogError, match=r"nothing\.yaml"):
+        load("nothing")

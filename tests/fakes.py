@@ -1,0 +1,85 @@
+"""A server whose pages a test writes as it goes."""
+
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+
+Answer = tuple[int, bytes] | tuple[int, bytes, dict[str, str]]
+
+
+class FakeServer:
+    """Serves what `answers` says at the time; a callable is asked anew for each request.
+
+    Paths not in `answers` are 404. `hits` counts requests by path. `release` ends every answer
+    that is held by `hold`.
+    """
+
+    def __init__(self, **answers: Answer | Callable[[], Answer]) -> None:
+        self.answers: dict[str, Answer | Callable[[], Answer]] = {
+            "/" + path.replace("__", "/"): answer for path, answer in answers.items()
+        }
+        self.hits: dict[str, int] = {}
+        self.headers: dict[str, str] = {}
+        self.released = threading.Event()
+        fake = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                fake.hits[self.path] = fake.hits.get(self.path, 0) + 1
+                fake.headers = dict(self.headers.items())
+                answer = fake.answers.get(self.path, (404, b"nothing here"))
+                status, body, *more = answer() if callable(answer) else answer
+                headers = {"Content-Type": "text/plain; version=0.0.4", **(more[0] if more else {})}
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.01,), daemon=True
+        )
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def hold(self) -> Answer:
+        """Answer only when the test ends: a hung server."""
+        self.released.wait(30)
+        return 200, b""
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.released.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def page(tokens: float, *, start: float = 1000.0, running: float = 1, waiting: float = 0) -> bytes:
+    """Return a small vLLM page."""
+    return (
+        f'vllm:num_requests_running{{engine="0",model_name="m"}} {running}\n'
+        f'vllm:num_requests_waiting{{engine="0",model_name="m"}} {waiting}\n'
+        f'vllm:generation_tokens_total{{engine="0",model_name="m"}} {tokens}\n'
+        f'vllm:prompt_tokens_total{{engine="0",model_name="m"}} {tokens * 4}\n'
+        f"process_start_time_seconds {start}\n"
+    ).encode()

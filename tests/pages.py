@@ -1,0 +1,21 @@
+"""Small engine pages written in a test's own words, and the steps from page to snapshot."""
+
+from exporter.engines import detect, plan
+from exporter.engines.plan import Snapshot
+from exporter.exposition import Reader
+
+
+def snapshot(
+    text: str, version: str = "", time: float = 0.0, openmetrics: bool = False
+) -> Snapshot:
+    page = Reader(detect.wanted).read(text, openmetrics)
+    return plan.make(page.layout, detect.detect(page.layout), version).apply(page, time)
+
+
+def values(found: Snapshot, family: str, suffix: str = "") -> dict[str, float]:
+    """Return a family's samples as `label=value,...` (model left out) -> number."""
+    return {
+        ",".join(f"{k}={v}" for k, v in sample.labels if k != "model"): value
+        for sample, value in zip(found.plan.samples, found.values, strict=True)
+        if sample.family == family and sample.suffix == suffix
+    }

@@ -1,0 +1,183 @@
+"""Real archives load whole; bad ones are refused with a sentence."""
+
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exporter.errors import RecordingError
+from exporter.exposition import Reader
+from exporter.replay.recording import Answer, Recording, bundled, load
+
+from .conftest import archives
+
+MANIFEST: dict[str, Any] = {
+    "name": "made",
+    "engine": "vllm",
+    "engine_version": "1.0",
+    "model": "tiny",
+    "scrapes": [{"i": 0, "t": 10.0}, {"i": 1, "t": 12.0}],
+}
+FILES = {
+    "manifest.json": json.dumps(MANIFEST),
+    "pages/0000.prom": "work_total 1\n",
+    "pages/0001.prom": "work_total 2\n",
+}
+
+
+def _unpacked(folder: Path, files: Mapping[str, str | bytes]) -> Path:
+    for name, content in files.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return folder
+
+
+def _manifest(folder: Path, **changes: object) -> Path:
+    return _unpacked(folder, {**FILES, "manifest.json": json.dumps(MANIFEST | changes)})
+
+
+def test_bundled_names_the_gpu_recordings() -> None:
+    names = bundled()
+    assert {"vllm-dense-0.20.2-mrv1", "vllm-dense-0.26.0", "vllm-moe-0.20.2-mrv2"} <= names.keys()
+    assert all(load(path).gpu == "NVIDIA H200" for path in names.values())
+
+
+def test_real_recording_is_complete(real: Recording) -> None:
+    assert real.engine in ("vllm", "sglang")
+    assert all(a.time < b.time for a, b in pairwise(real.pages))
+    assert real.answers["/health"] == Answer(200, "")
+    assert real.answers["/v1/models"].status == 200
+    if real.engine == "vllm":
+        assert json.loads(real.answers["/version"].body) == {"version": real.engine_version}
+    assert {page.path for page in real.pages} == {"/metrics"}
+    assert not any("openmetrics" in page.content_type for page in real.pages)
+
+
+def test_real_pages_are_readable_and_carry_no_help(real: Recording) -> None:
+    reader = Reader(lambda name: True)
+    for page in (real.pages[0], real.pages[-1]):
+        assert page.text is not None
+        assert "# HELP" not in page.text
+        assert reader.read(page.text).values
+
+
+def test_gpu_recordings_carry_phases_and_gpu_samples() -> None:
+    dense = load(bundled()["vllm-dense-0.26.0"])
+    assert [phase["name"] for phase in dense.phases][:3] == ["single", "small", "medium"]
+    assert dense.nvml[0]["meta"]["name"] == "NVIDIA H200"
+    assert dense.nvml[1]["energy_mj"] > 0
+    cpu = load(archives()["vllm-0.32.0-basic-cpu"])
+    assert (cpu.gpu, cpu.phases, cpu.nvml) == (None, (), ())
+    assert cpu.manifest["load"]["load_0"][0]["concurrency"] == 1
+
+
+def test_other_formats_and_paths_are_variants() -> None:
+    moe = load(archives()["vllm-0.20.2-moe-mixtral-cpu"])
+    assert {page.tag for page in moe.variants} >= {
+        "pre-openmetrics-accept",
+        "post-gzip-accept",
+        "slash-openmetrics-utf8",
+        "name-filter",
+    }
+    assert {page.tag for page in moe.pages} == {"pre", "pre-after-side", "load-0", "post"}
+
+
+def test_a_stop_before_the_end_is_a_page_without_answer(restarted: Recording) -> None:
+    assert [page.tag for page in restarted.pages if page.text is None] == ["stop"]
+
+
+def test_answers_before_the_load_win_and_keep_their_status() -> None:
+    sglang = load(archives()["sglang-0.5.23-basic-cpu"])
+    assert sglang.answers["/version"].status == 404
+    before = sglang.manifest["http"]["pre /v1/loads"]["body"]
+    assert sglang.answers["/v1/loads"].body == before
+
+
+def test_answers_may_be_plain_bodies(tmp_path: Path) -> None:
+    http = {"/version": '{"version":"1.0"}', "/load": "error: HTTP Error 404: Not Found"}
+    answers = load(_manifest(tmp_path, http=http)).answers
+    assert answers["/version"] == Answer(200, '{"version":"1.0"}')
+    assert answers["/version"].content_type == "application/json"
+    assert answers["/load"].status == 404
+    assert answers["/load"].content_type.startswith("text/plain")
+
+
+@pytest.mark.parametrize("failed", ["", "# scrape failed: timed out\n"])
+def test_failed_scrapes_are_kept_as_no_answer(tmp_path: Path, failed: str) -> None:
+    pages = load(_unpacked(tmp_path, FILES | {"pages/0001.prom": failed})).pages
+    assert [page.text for page in pages] == ["work_total 1\n", None]
+
+
+def test_archive_and_folder_are_the_same(tmp_path: Path) -> None:
+    archive = tmp_path / "made.tar.xz"
+    with tarfile.open(archive, "w:xz") as tar:
+        for name, content in FILES.items():
+            member = tarfile.TarInfo(f"./{name}")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content.encode()))
+    packed, unpacked = load(archive), load(_unpacked(tmp_path / "made", FILES))
+    assert packed.pages == unpacked.pages
+    assert packed.manifest == unpacked.manifest
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, "holds no manifest.json"),
+        ({**FILES, "manifest.json": "{"}, "no valid JSON"),
+        ({**FILES, "nvml.jsonl": "nothing"}, "no valid JSON"),
+        ({**FILES, "manifest.json": "{}"}, "manifest.json: name: Field required"),
+        (
+            {**FILES, "manifest.json": json.dumps(MANIFEST | {"scrapes": []})},
+            "scrapes: List should have at least 1 item",
+        ),
+        (
+            {name: text for name, text in FILES.items() if "0001" not in name},
+            "lacks pages/0001.prom",
+        ),
+        ({**FILES, "pages/0001.prom": b"\xff"}, "pages/0001.prom is not UTF-8"),
+        (
+            {**FILES, "pages/0000.prom": "", "pages/0001.prom": ""},
+            "no scrape of /metrics that was answered",
+        ),
+        (
+            {
+                **FILES,
+                "manifest.json": json.dumps(
+                    MANIFEST | {"scrapes": [{"i": 0, "t": 12.0}, {"i": 1, "t": 10.0}]}
+                ),
+            },
+            "not in order of time",
+        ),
+    ],
+)
+def test_bad_recording_is_refused(
+    tmp_path: Path, files: Mapping[str, str | bytes], message: str
+) -> None:
+    folder = _unpacked(tmp_path, files)
+    with pytest.raises(RecordingError, match=message) as refusal:
+        load(folder)
+    assert str(folder) in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_missing_file_and_wrong_format_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match=r"none\.tar\.xz cannot be read: No such file"):
+        load(tmp_path / "none.tar.xz")
+    junk = tmp_path / "junk.tar.xz"
+    junk.write_bytes(b"not an archive")
+    with pytest.raises(RecordingError, match=r"junk\.tar\.xz is no \.tar\.xz archive"):
+        load(junk)
+
+
+def test_archive_cut_short_is_refused(tmp_path: Path) -> None:
+    cut = tmp_path / "cut.tar.xz"
+    cut.write_bytes(bundled()["vllm-dense-0.26.0"].read_bytes()[:20_000])
+    with pytest.raises(RecordingError, match=r"cut\.tar\.xz is no \.tar\.xz archive"):
+        load(cut)

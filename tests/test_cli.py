@@ -1,0 +1,83 @@
+"""The command line: exit codes, one sentence for each fault, and a probe that names its sources."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from exporter import __version__, demo, probe
+from exporter.cli import app
+from exporter.replay.server import ReplayServer
+from tests.conftest import RECORDINGS, cached_load
+
+
+def run(*words: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, list(words), env={"COLUMNS": "200"})
+    return result.exit_code, result.output
+
+
+def test_version() -> None:
+    assert run("--version") == (0, f"inferfleet {__version__}\n")
+
+
+def test_check_config(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("targets: [a:1, b:2]\n")
+    assert run("check-config", str(path)) == (0, f"{path} is good: 2 listed targets\n")
+    path.write_text("intervall: 5s\n")
+    code, output = run("check-config", str(path))
+    assert code == 2
+    assert output == f"inferfleet: {path}: intervall: there is no such key\n"
+    code, output = run("check-config", str(tmp_path / "none.yaml"))
+    assert code == 2
+    assert "none.yaml cannot be read: No such file" in output
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["serve"], "nothing to watch"),
+        (["serve", "--target", "a:1", "--log-level", "loud"], "no log level"),
+        (["serve", "--target", "a:1", "--listen", "nonsense"], "nonsense"),
+        (["serve", "--target", "ftp://a"], "no server address"),
+        (["probe", "http://127.0.0.1:1", "--for", "soon"], "no duration"),
+        (["probe", "http://127.0.0.1:1", "--for", "1s"], "connection refused"),
+    ],
+)
+def test_faults_are_one_sentence_and_exit_2(words: list[str], fault: str) -> None:
+    code, output = run(*words)
+    assert code == 2
+    assert fault in output
+    assert "Traceback" not in output
+
+
+def test_probe_as_json_and_for_people() -> None:
+    recording = cached_load(RECORDINGS["vllm-dense-0.26.0"])
+    with ReplayServer([recording], speed=20) as replay:
+        code, output = run("probe", replay.urls[0], "--for", "1s", "--json")
+        assert code == 0
+        answer = json.loads(output[output.index("{") :])
+    assert answer["facts"]["gpus"] == {"value": 1, "source": "server_info"}
+    assert answer["window_seconds"] > 0
+    assert answer["origins"]["generation_tokens_total"] == "vllm:generation_tokens_total"
+    console = Console(file=io.StringIO(), width=160)
+    probe.show(answer, console)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert "vllm:num_requests_running / 256 (server_info)" in text
+    assert "0.26.0" in text
+
+
+def test_the_demo_fleet_is_upgraded_and_shown() -> None:
+    names, playlists = demo.fleet()
+    assert len(names) == 6
+    assert sum(len(one.recordings) == 2 for one in playlists) == 3
+    server = {"target": "dense-a", "up": True, "release": "0.26.0", "bound": "demand"}
+    console = Console(file=io.StringIO(), width=160)
+    console.print(demo.table({"servers": [server, {"target": "moe-a", "up": False}]}))
+    assert isinstance(console.file, io.StringIO)
+    assert "down: new" in console.file.getvalue()
+    assert "unknown" in console.file.getvalue()

@@ -1,0 +1,73 @@
+"""Configuration: durations, sizes, and a sentence for every fault."""
+
+from pathlib import Path
+
+import pytest
+
+from exporter.config import load, parse
+from exporter.errors import ConfigError
+
+
+def test_durations_and_sizes() -> None:
+    found = parse({"interval": "500ms", "window": "1m30s", "limits": {"page": "2MiB"}}, "x")
+    assert (found.interval, found.window) == (0.5, 90)
+    assert found.limits.limits().page_bytes == 2 << 20
+
+
+def test_addresses() -> None:
+    found = parse(
+        {"targets": ["host:8000", "https://h/p/metrics", {"url": "u:1", "name": "n"}]}, ""
+    )
+    assert [target.url for target in found.targets] == [
+        "http://host:8000",
+        "https://h/p",
+        "http://u:1",
+    ]
+    assert [target.label for target in found.targets] == ["host:8000", "h/p", "n"]
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        ({"intervall": 1}, "x.yaml: intervall: there is no such key"),
+        ({"interval": "5x"}, "interval: '5x' is no duration; write it like 5s"),
+        ({"limits": {"page": "big"}}, "limits.page: 'big' is no size"),
+        ({"window": 1, "interval": 5}, "window must be at least as long as interval"),
+        ({"targets": ["a:1", "http://a:1"]}, "two targets are called 'a:1'"),
+        ({"targets": ["http://u:p@h:1"]}, "credentials do not belong in a url"),
+        ({"targets": ["http://h:99999"]}, "no usable port"),
+        ({"targets": [{"url": "h:1", "declare": {"gpus": 0}}]}, "targets.0.declare.gpus"),
+        ({"discovery": {"dns_sd": [{"names": ["n"], "type": "A"}]}}, "add `port`"),
+        (
+            {
+                "http": {
+                    "bearer_token_file": "t",
+                    "basic_auth": {"username": "u", "password_file": "p"},
+                }
+            },
+            "not both",
+        ),
+        ({"http": {"key_file": "k"}}, "key_file needs cert_file"),
+    ],
+)
+def test_faults_name_key_and_mend(data: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(data, "x.yaml")
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(b"a: [", "no valid YAML"), (b"- 1\n", "mapping of keys"), (b"\xff", "not UTF-8")],
+)
+def test_files_that_are_none(tmp_path: Path, content: bytes, sentence: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=sentence):
+        load(path)
+
+
+def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("")
+    assert load(path).interval == 5.0

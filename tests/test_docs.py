@@ -1,0 +1,71 @@
+"""The documents against the code: every key, option and metric, and no other."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+from pydantic import BaseModel
+
+from exporter.cli import app
+from exporter.config import Config, parse
+from exporter.vocabulary import PREFIX, PUBLISHED
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def models(kind: type[BaseModel]) -> set[type[BaseModel]]:
+    found = {kind}
+    for field in kind.model_fields.values():
+        for part in [field.annotation, *getattr(field.annotation, "__args__", ())]:
+            if isinstance(part, type) and issubclass(part, BaseModel) and part not in found:
+                found |= models(part)
+    return found
+
+
+def test_every_key_is_documented() -> None:
+    keys = {key for model in models(Config) for key in model.model_fields}
+    assert len(keys) > 40
+    page = text("docs/configuration.md")
+    assert [key for key in sorted(keys) if f"`{key}`" not in page] == []
+
+
+def test_every_command_and_option_is_documented() -> None:
+    command = typer.main.get_command(app)
+    pages = text("README.md") + text("docs/configuration.md")
+    for name, sub in vars(command)["commands"].items():
+        assert f"inferfleet {name}" in pages
+        for option in sub.params:
+            for flag in option.opts:
+                if flag.startswith("--"):
+                    assert f"`{flag}`" in pages, flag
+
+
+def test_every_metric_is_documented_and_no_other() -> None:
+    page = text("docs/metrics.md")
+    names = {PREFIX + family.name for family in PUBLISHED}
+    assert [name for name in sorted(names) if f"| `{name}` |" not in page] == []
+    labels = ("inferfleet_name", "inferfleet_release", "inferfleet_")
+    for path in PAGES:
+        for name in re.findall(r"inferfleet_[a-z_]*", path.read_text(encoding="utf-8")):
+            assert name in names or name in labels, (path.name, name)
+
+
+def test_the_example_is_a_good_configuration() -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", text("docs/configuration.md"), re.S)
+    assert blocks
+    for block in blocks:
+        assert parse(yaml.safe_load(block), "the example").targets
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    for link in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8")):
+        if "://" not in link:
+            assert (path.parent / link).exists(), link

@@ -1,0 +1,9 @@
+"""The generated pages stand as their sources would write them today."""
+
+from scripts import generate
+
+
+def test_the_generated_pages_have_not_drifted() -> None:
+    docs = generate.ROOT / "docs"
+    assert (docs / "metrics.md").read_text(encoding="utf-8") == generate.metrics()
+    assert (docs / "support.md").read_text(encoding="utf-8") == generate.support()

@@ -1,0 +1,123 @@
+"""The loop: everyone is sampled, nobody holds up another, configurations come and go."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from exporter.config import Config, Discovery, FileSd, Target
+from exporter.errors import ConfigError
+from exporter.poll import Poller
+from tests.fakes import FakeServer, page
+from tests.waiting import until
+
+
+def quick(listed: list[Target], workers: int = 32, discovery: Discovery | None = None) -> Config:
+    return Config(
+        targets=listed,
+        workers=workers,
+        discovery=discovery or Discovery(),
+        interval=0.2,
+        timeout=0.5,
+        window=60.0,
+    )
+
+
+@contextmanager
+def polling(config: Config) -> Iterator[Poller]:
+    poller = Poller(config)
+    poller.start()
+    try:
+        yield poller
+    finally:
+        poller.stop()
+
+
+def targets(*urls: str) -> list[Target]:
+    return [Target(url=url, name=f"s{i}") for i, url in enumerate(urls)]
+
+
+def test_every_server_is_sampled_and_identified() -> None:
+    with FakeServer(metrics=(200, page(1)), version=(200, b'{"version":"0.26.0"}')) as fake:
+        config = quick(targets(fake.url, fake.url + "/"))
+        with polling(config) as poller:
+            until(lambda: all(s.reading.identity for s in poller.servers()))
+            assert poller.ready()
+            assert [s.target.label for s in poller.servers()] == ["s0", "s1"]
+
+
+def test_hung_servers_hold_up_no_healthy_one() -> None:
+    with FakeServer(metrics=(200, page(1))) as good, FakeServer() as hung:
+        hung.answers["/metrics"] = hung.hold
+        urls = [hung.url] * 4 + [good.url]
+        config = quick(targets(*urls), workers=2)
+        with polling(config) as poller:
+            healthy = poller.servers()[-1]
+            until(lambda: all(s.reading.misses for s in poller.servers()[:-1]))
+            before = healthy.counts.scrapes
+            until(lambda: healthy.counts.scrapes >= before + 5)
+            assert healthy.reading.snapshot is not None
+            assert all(s.reading.reason == "timeout" for s in poller.servers()[:-1])
+
+
+def test_samples_do_not_pile_up() -> None:
+    with FakeServer() as hung:
+        hung.answers["/metrics"] = hung.hold
+        config = Config(targets=targets(hung.url), interval=0.2, timeout=5.0, window=60.0)
+        with polling(config) as poller:
+            server = poller.servers()[0]
+            until(lambda: server.counts.skipped >= 3)
+            assert server.counts.scrapes == 1
+            hung.released.set()
+
+
+def test_servers_come_and_go_with_their_files(tmp_path: Path) -> None:
+    listed = tmp_path / "servers.json"
+    with FakeServer(metrics=(200, page(1))) as fake:
+        address = fake.url.removeprefix("http://")
+        listed.write_text(json.dumps([{"targets": [address]}]), encoding="utf-8")
+        found = FileSd(files=[str(listed)], refresh=0.1)
+        config = quick([], discovery=Discovery(file_sd=[found]))
+        with polling(config) as poller:
+            until(lambda: [s.target.label for s in poller.servers()] == [address])
+            kept = poller.servers()[0]
+            until(lambda: kept.reading.snapshot)
+            listed.write_text(json.dumps([{"targets": [address, "127.0.0.1:1"]}]), encoding="utf-8")
+            until(lambda: len(poller.servers()) == 2)
+            assert kept in poller.servers()
+            listed.write_text("[{", encoding="utf-8")
+            until(lambda: poller.problems())
+            assert len(poller.servers()) == 2
+            listed.write_text("[]", encoding="utf-8")
+            until(lambda: not poller.servers())
+            assert kept.gone
+
+
+def test_a_reload_keeps_what_did_not_change() -> None:
+    with FakeServer(metrics=(200, page(1))) as fake:
+        config = quick(targets(fake.url))
+        with polling(config) as poller:
+            held = poller.servers()[0]
+            more = config.model_copy(update={"targets": targets(fake.url, fake.url)})
+            poller.reload(more)
+            assert poller.servers()[0] is held
+            assert len(poller.servers()) == 2
+            slower = more.model_copy(update={"window": 30.0})
+            poller.reload(slower)
+            assert poller.servers()[0] is not held
+            assert held.gone
+
+
+def test_an_unusable_configuration_changes_nothing(tmp_path: Path) -> None:
+    config = quick(targets("http://127.0.0.1:1"))
+    with polling(config) as poller:
+        held = poller.servers()[0]
+        bad = config.model_copy(
+            update={"http": config.http.model_copy(update={"ca_file": tmp_path / "none"})}
+        )
+        with pytest.raises(ConfigError):
+            poller.reload(bad)
+        assert poller.config is config
+        assert poller.servers()[0] is held

@@ -1,0 +1,190 @@
+"""The running exporter: its pages agree, it reloads, it ends when told."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.config import Config, Target, Web, parse
+from exporter.errors import ConfigError
+from exporter.replay.server import ReplayServer
+from exporter.service import Service
+from tests.conftest import RECORDINGS, cached_load
+from tests.waiting import until
+
+
+def get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        body: bytes = answer.read()
+        return body
+
+
+def value(page: str, name: str, **labels: str) -> float | None:
+    for family in text_string_to_metric_families(page):
+        for sample in family.samples:
+            if sample.name == name and labels.items() <= sample.labels.items():
+                return float(sample.value)
+    return None
+
+
+@contextmanager
+def serving(names: list[str]) -> Iterator[tuple[Service, list[Config | ConfigError]]]:
+    """Serve some recordings; what stands last in the list is the next configuration read."""
+    with ReplayServer([cached_load(RECORDINGS[name]) for name in names]) as replay:
+        targets = [Target(url=u, name=n) for u, n in zip(replay.urls, names, strict=True)]
+        config = Config(targets=targets, interval=0.2, timeout=2.0, web=Web(listen="127.0.0.1:0"))
+        readings: list[Config | ConfigError] = [config]
+
+        def read() -> Config:
+            if isinstance(readings[-1], ConfigError):
+                raise readings[-1]
+            return readings[-1]
+
+        service = Service(config, read)
+        service.start()
+        try:
+            yield service, readings
+        finally:
+            service.stop()
+
+
+def identified(service: Service) -> bool:
+    return all(one.reading.identity and one.reading.figures for one in service.shown())
+
+
+def test_metrics_and_api_tell_the_same() -> None:
+    names = ["vllm-dense-0.26.0", "sglang-0.5.23-basic-cpu"]
+    with serving(names) as (service, _):
+        until(lambda: identified(service))
+        page = get(f"{service.url}metrics").decode()
+        fleet = json.loads(get(f"{service.url}api/v1/fleet"))
+        assert [one["target"] for one in fleet["servers"]] == sorted(names)
+        for one in fleet["servers"]:
+            assert value(page, "inferfleet_target_up", target=one["target"]) == 1
+            info = {"target": one["target"], "release": one["release"], "class": one["class"]}
+            assert value(page, "inferfleet_server_info", **info) == 1
+            seats = one["facts"]["max_num_seqs"]
+            assert (
+                value(page, "inferfleet_max_running_requests", source=seats["source"]) is not None
+            )
+        assert value(page, "inferfleet_targets") == 2
+        assert value(page, "process_resident_memory_bytes") is not None
+        assert get(f"{service.url}-/ready")
+
+
+def test_a_bad_reload_keeps_what_runs_and_says_so() -> None:
+    with serving(["vllm-dense-0.26.0"]) as (service, readings):
+        good = readings[-1]
+        readings.append(ConfigError("config.yaml: interval: no"))
+        with pytest.raises(ConfigError):
+            service.reload()
+        flag = "inferfleet_config_last_reload_successful"
+        assert value(get(f"{service.url}metrics").decode(), flag) == 0
+        assert len(service.shown()) == 1
+        readings.append(good)
+        service.reload()
+        assert value(get(f"{service.url}metrics").decode(), flag) == 1
+        assert isinstance(good, Config)
+        readings.append(good.model_copy(update={"web": Web(listen="127.0.0.1:1")}))
+        with pytest.raises(ConfigError, match="restart"):
+            service.reload()
+
+
+def test_the_process_serves_reloads_and_ends(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("targets: [http://127.0.0.1:1]\nweb: {listen: '127.0.0.1:0'}\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "exporter", "serve", "--config", str(config)],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parent.parent,
+    )
+    assert process.stderr is not None
+    try:
+        url = ""
+        while not url:
+            found = re.search(r"serving on (http\S+)", process.stderr.readline())
+            url = found[1] if found else ""
+        assert b'"servers"' in get(f"{url}api/v1/fleet")
+        config.write_text(
+            "targets: [http://127.0.0.1:1, http://127.0.0.1:2]\nweb: {listen: '127.0.0.1:0'}\n"
+        )
+        os.kill(process.pid, signal.SIGHUP)
+        until(lambda: len(json.loads(get(f"{url}api/v1/fleet"))["servers"]) == 2)
+        process.terminate()
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        port: int = bound.getsockname()[1]
+        return port
+
+
+def test_prometheus_takes_the_page(tmp_path: Path) -> None:
+    program = shutil.which("prometheus")
+    if program is None:
+        pytest.skip("prometheus is not installed (Debian package prometheus)")
+    names = ["vllm-0.32.0-dp2-cpu", "sglang-0.5.23-basic-cpu", "vllm-moe-0.20.2-mrv2"]
+    with serving(names) as (service, _):
+        until(lambda: identified(service))
+        port = free_port()
+        job = {
+            "job_name": "inferfleet",
+            "static_configs": [{"targets": [service.url.split("/")[2]]}],
+        }
+        config = tmp_path / "prometheus.yml"
+        config.write_text(
+            yaml.safe_dump({"global": {"scrape_interval": "1s"}, "scrape_configs": [job]})
+        )
+        process = subprocess.Popen(
+            [
+                program,
+                f"--config.file={config}",
+                f"--storage.tsdb.path={tmp_path / 'data'}",
+                f"--web.listen-address=127.0.0.1:{port}",
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+        def ask(path: str) -> Any:
+            try:
+                return json.loads(get(f"http://127.0.0.1:{port}/api/v1/{path}"))["data"]
+            except OSError:
+                return {}
+
+        def count(query: str) -> int:
+            return len(ask(f"query?query={query}").get("result", []))
+
+        try:
+            until(lambda: count("inferfleet_target_up==1") == 3, 60)
+            assert count("inferfleet_generation_tokens_total") == 4
+            assert count("inferfleet_time_to_first_token_seconds_bucket") > 40
+            (target,) = ask("targets")["activeTargets"]
+            assert (target["health"], target["lastError"]) == ("up", "")
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def test_the_command_lines_targets_join_the_files() -> None:
+    found = parse({"targets": ["a:1", "b:2"]}, "x")
+    assert [target.label for target in found.targets] == ["a:1", "b:2"]

@@ -1,0 +1,111 @@
+"""Basic authentication with a hash check of the tests' own, so that calls can be counted."""
+
+import sys
+from base64 import b64encode
+
+import pytest
+
+from exporter.errors import ConfigError
+from exporter.web.auth import Gatekeeper, bcrypt_check, credentials, is_bcrypt
+
+HASH = "$2y$10$" + "a" * 53
+USERS = {"alice": "hash of secret", "bob": "hash of other"}
+
+
+def basic(user: str, password: str) -> str:
+    """Return the header a client sends."""
+    return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+
+
+class Checker:
+    """Knows a password by its hash's name, and counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[bytes, bytes]] = []
+        self.now = 0.0
+
+    def __call__(self, password: bytes, stored: bytes) -> bool:
+        self.asked.append((password, stored))
+        return stored == b"hash of " + password
+
+    def gatekeeper(self) -> Gatekeeper:
+        return Gatekeeper(self, lambda: self.now)
+
+
+def test_admits_the_right_password_only() -> None:
+    gate = Checker().gatekeeper()
+    assert gate.admits(basic("alice", "secret"), USERS)
+    assert gate.admits(basic("bob", "other"), USERS)
+    assert not gate.admits(basic("alice", "other"), USERS)
+    assert not gate.admits(basic("alice", ""), USERS)
+    assert not gate.admits("", USERS)
+
+
+def test_an_unknown_user_costs_a_check_and_is_never_admitted() -> None:
+    checker = Checker()
+    gate = checker.gatekeeper()
+    assert not gate.admits(basic("mallory", "secret"), USERS)
+    assert not gate.admits(basic("mallory", "secret"), USERS)
+    assert len(checker.asked) == 2
+
+
+def test_a_right_password_is_remembered_for_a_while() -> None:
+    checker = Checker()
+    gate = checker.gatekeeper()
+    assert all(gate.admits(basic("alice", "secret"), USERS) for _ in range(3))
+    assert len(checker.asked) == 1
+    checker.now = 301.0
+    assert gate.admits(basic("alice", "secret"), USERS)
+    assert len(checker.asked) == 2
+
+
+def test_a_wrong_password_is_checked_each_time() -> None:
+    checker = Checker()
+    gate = checker.gatekeeper()
+    assert not any(gate.admits(basic("alice", "guess"), USERS) for _ in range(3))
+    assert len(checker.asked) == 3
+
+
+def test_a_changed_hash_forgets_at_once() -> None:
+    gate = Checker().gatekeeper()
+    assert gate.admits(basic("alice", "secret"), USERS)
+    assert not gate.admits(basic("alice", "secret"), {"alice": "hash of new"})
+    assert not gate.admits(basic("alice", "secret"), {"bob": "hash of other"})
+
+
+@pytest.mark.parametrize(
+    "header", ["", "Basic", "Basic !!!", "Bearer YTpi", "Basic YQ==", "Basic /zph", "Basic é"]
+)
+def test_unreadable_credentials_are_none(header: str) -> None:
+    assert credentials(header) is None
+
+
+def test_a_password_may_hold_colons_and_the_scheme_any_case() -> None:
+    assert credentials(basic("a", "b:c").replace("Basic", "bAsIc")) == ("a", b"b:c")
+
+
+@pytest.mark.parametrize("stored", [HASH, HASH.replace("2y", "2a"), HASH.replace("2y", "2b")])
+def test_knows_a_bcrypt_hash(stored: str) -> None:
+    assert is_bcrypt(stored)
+
+
+@pytest.mark.parametrize(
+    "stored", ["", "secret", HASH[:-1], HASH + "a", HASH.replace("$10", "$99"), HASH + "\n"]
+)
+def test_knows_what_is_no_bcrypt_hash(stored: str) -> None:
+    assert not is_bcrypt(stored)
+
+
+def test_missing_bcrypt_is_said_with_the_mend(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "bcrypt", None)
+    with pytest.raises(ConfigError, match=r'pip install "inferfleet\[auth\]"'):
+        bcrypt_check()
+
+
+def test_real_hashes_match_whatever_the_length_of_the_password() -> None:
+    bcrypt = pytest.importorskip("bcrypt", reason="bcrypt is not installed")
+    gate = Gatekeeper(bcrypt_check())
+    users = {"alice": bcrypt.hashpw(b"x" * 72, bcrypt.gensalt(4)).decode()}
+    assert gate.admits(basic("alice", "x" * 72), users)
+    assert gate.admits(basic("alice", "x" * 100), users)
+    assert not gate.admits(basic("alice", "y" * 100), users)

@@ -1,0 +1,65 @@
+"""Listen addresses, read and opened."""
+
+import socket
+
+import pytest
+
+from exporter.errors import ConfigError
+from exporter.web.listen import Listen, open_socket, parse_listen
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        (":10190", "", 10190),
+        ("0.0.0.0:1", "0.0.0.0", 1),
+        ("127.0.0.1:0", "127.0.0.1", 0),
+        ("[::1]:65535", "::1", 65535),
+        ("[fe80::1%eth0]:80", "fe80::1%eth0", 80),
+        ("exporter.internal:8080", "exporter.internal", 8080),
+    ],
+)
+def test_reads_addresses(text: str, host: str, port: int) -> None:
+    assert parse_listen(text) == Listen(host, port)
+    assert parse_listen(str(parse_listen(text))) == Listen(host, port)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "10190",
+        "host",
+        "host:",
+        ":65536",
+        ":-1",
+        ":1 ",
+        "::1:80",
+        "[::1]",
+        "http://h:1",
+        "a b:1",
+    ],
+)
+def test_says_how_to_write_an_address(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"no address to listen on; write it like :10190"):
+        parse_listen(text)
+
+
+def test_an_empty_host_is_reached_over_ipv4_too() -> None:
+    with (
+        open_socket(Listen("", 0)) as listening,
+        socket.create_connection(("127.0.0.1", listening.getsockname()[1]), timeout=5),
+    ):
+        pass
+
+
+def test_a_taken_port_is_said_so() -> None:
+    with open_socket(Listen("127.0.0.1", 0)) as taken:
+        address = Listen("127.0.0.1", taken.getsockname()[1])
+        with pytest.raises(ConfigError, match=rf"cannot listen on {address}: .*in use.*free the"):
+            open_socket(address)
+
+
+def test_a_name_nobody_knows_is_said_so() -> None:
+    with pytest.raises(ConfigError, match="cannot listen on no such name:1: "):
+        open_socket(Listen("no such name", 1))
