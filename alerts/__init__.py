@@ -1,0 +1,1 @@
+"""Recording rules and alerts as code; `generated/` holds what Prometheus loads."""

@@ -1,0 +1,1 @@
+"""GPU telemetry: sources of readings, and which GPUs belong to which server."""
