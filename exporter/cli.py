@@ -157,6 +157,22 @@ def demo(
     _until_interrupted(lambda: run(listen, _duration(for_) if for_ else None))
 
 
+@app.command()
+def dashboards(
+    out: Annotated[Path, typer.Option(help="Folder to write them into.")],
+) -> None:
+    """Write the Grafana dashboards as JSON files."""
+    from dashboards.build import write
+
+    try:
+        written = write(out)
+    except OSError as error:
+        typer.echo(f"inferfleet: {out} cannot be written to: {error.strerror}", err=True)
+        raise typer.Exit(2) from None
+    for path in written:
+        typer.echo(path)
+
+
 def _duration(text: str) -> float:
     try:
         return float(str(seconds(text)))

@@ -1,10 +1,12 @@
-"""Writes the generated pages: docs/metrics.md from the vocabulary, docs/support.md from recordings.
+"""Writes what is generated: docs/metrics.md from the vocabulary, docs/support.md from recordings,
+the dashboards.
 
 `make generate` runs it; the pages are committed, and checked for drift before a change lands.
 """
 
 from pathlib import Path
 
+from dashboards.build import write as write_dashboards
 from exporter.engines import detect, plan
 from exporter.engines.canonical import FAMILIES, Family
 from exporter.engines.catalog import ENGINES, load
@@ -131,6 +133,7 @@ def main() -> None:
     docs.mkdir(exist_ok=True)
     (docs / "metrics.md").write_text(metrics(), encoding="utf-8")
     (docs / "support.md").write_text(support(), encoding="utf-8")
+    write_dashboards(ROOT / "dashboards" / "generated")
 
 
 if __name__ == "__main__":
