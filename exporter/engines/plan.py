@@ -57,9 +57,9 @@ class Snapshot:
         values = [self.values[i] for i in self.plan.indices(family, **labels)]
         return sum(values) if values and not any(map(isnan, values)) else None
 
-    def largest(self, family: str) -> float | None:
-        """Return the largest of a family's plain samples, None where unknown."""
-        values = [self.values[i] for i in self.plan.indices(family)]
+    def largest(self, family: str, **labels: str) -> float | None:
+        """Return the largest of a family's plain samples with these labels, None where unknown."""
+        values = [self.values[i] for i in self.plan.indices(family, **labels)]
         return max((value for value in values if not isnan(value)), default=None)
 
 
