@@ -74,17 +74,22 @@ class Meter:
         engines = _engines(snapshot.plan)
         last, self._last = self._last, snapshot
         ends, self._ends = self._ends, {one: _end(snapshot, one, len(engines)) for one in engines}
-        if who is not None and who != self.load.who:
+        before = self.load.who
+        if who is not None and who != before:
             self.load, self._owed = Load(who, {}, self.load.excluded), {}
         if last is None:
             return
-        reason = self._barred(last, snapshot, unix, who)
+        whole = between(last, snapshot)
+        if whole is None:
+            self._began, self._owed = snapshot.time, {}
+        spans = whole is None or (before and who and before != who)
+        reason: Reason | None = "restart" if spans else self._barred(last, snapshot, unix, who)
         share = 1.0 / len(engines)
         for engine in engines:
             after = self._ends[engine]
             left_out = reason or self._count(
                 engine,
-                between(last, snapshot, engine if len(engines) > 1 else None),
+                whole if len(engines) == 1 else between(last, snapshot, engine),
                 snapshot.plan.engine,
                 (ends.get(engine, after), after),
                 gpus and gpus * share,
@@ -98,11 +103,8 @@ class Meter:
     def _barred(
         self, last: Snapshot, snapshot: Snapshot, unix: float, who: Labels | None
     ) -> Reason | None:
-        """Return why the whole server's interval is left out, None where it is not."""
+        """Return why an interval of one life is left out for all engines, None where it is not."""
         seconds = snapshot.time - last.time
-        if between(last, snapshot) is None:
-            self._began, self._owed = snapshot.time, {}
-            return "restart"
         if last.plan.version != snapshot.plan.version:
             known = last.plan.version and snapshot.plan.version
             return "restart" if known else "unknown"
