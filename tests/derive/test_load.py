@@ -82,7 +82,7 @@ def test_without_latencies_running_requests_are_the_batch(
         ("vllm", {"decode_sequence_seconds": 5.0}),
     ],
 )
-def test_where_no_law_holds_there_is_no_work(engine: str, increase: dict[str, float]) -> None:
+def test_where_no_law_holds_there_is_no_work(engine: str, increase: dict[str, Any]) -> None:
     assert done(engine, **increase) is None
 
 
