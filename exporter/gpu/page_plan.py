@@ -5,7 +5,7 @@ by index. Several copies of a series of one GPU (a pod came or went; one row for
 shares it) are one measurement: the largest is taken and nothing is added up.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..exposition import Layout
@@ -17,35 +17,32 @@ _NOTHING = frozenset({"", "n/a", "na", "[n/a]", "none"})
 _MOST_RATIO = 1.01
 """A ratio above it was told in another unit than its name says; up to it is rounding."""
 
-Copies = list[tuple[int, ...]]
-
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One way to a value: copies of raw series, each a page index and those to add to it."""
+    """One way to a value: the copies of a raw series, by page index, and of those to add to it."""
 
     scale: float
     bit: int | None
     zero_is_nothing: bool
     ratio: bool
-    copies: Copies = field(default_factory=list)
+    parts: dict[str, list[int]]
 
     def value(self, values: Sequence[float]) -> float | None:
         """Return the value in base units, None where the page does not tell it."""
-        found: float | None = None
-        for indices in self.copies:
-            raw = 0.0
-            for i in indices:
-                if not told(values[i]):
-                    break
-                raw += values[i]
-            else:
-                one = raw * self.scale if self.bit is None else float(int(raw) >> self.bit & 1)
-                if found is None or one > found:
-                    found = one
-        if found is None or (self.zero_is_nothing and found == 0):
+        total = 0.0
+        for copies in self.parts.values():
+            one = max((self._one(values[i]) for i in copies if told(values[i])), default=None)
+            if one is None:
+                return None
+            total += one
+        found = total * self.scale
+        if (self.zero_is_nothing and found == 0) or (self.ratio and found > _MOST_RATIO):
             return None
-        return None if self.ratio and found > _MOST_RATIO else found
+        return found
+
+    def _one(self, raw: float) -> float:
+        return raw if self.bit is None else float(int(raw) >> self.bit & 1)
 
 
 @dataclass(slots=True)
@@ -71,11 +68,10 @@ class Device:
         """Return what a page of the layout tells of this GPU."""
         found: dict[Key, float] = {}
         for key, options in self.keys.items():
-            for rank in sorted(options):
-                value = options[rank].value(values)
-                if value is not None:
-                    found[key] = value
-                    break
+            told_by = (options[rank].value(values) for rank in sorted(options))
+            value = next((one for one in told_by if one is not None), None)
+            if value is not None:
+                found[key] = value
         return GpuReading(
             uuid=self.uuid,
             model=self.model,
@@ -92,7 +88,18 @@ class Device:
 
 
 Names = Mapping[str, str]
-"""Sample names as the page writes them, to the raw names of the catalog."""
+"""Sample names as the page writes them, to the raw names of the catalog; or labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A series that names a GPU: its page index, raw name and labels; whose it is."""
+
+    i: int
+    raw: str
+    labels: Names
+    gpu: str
+    part: str
 
 
 def make(layout: Layout, catalog: Catalog, names: Names) -> list[Device]:
@@ -105,76 +112,70 @@ class _Maker:
         self._catalog, self._layout = catalog, layout
         self._terms: dict[str, list[tuple[str, Term]]] = {}
         for family, term in catalog.terms():
-            self._terms.setdefault(term.raw, []).append((family, term))
-        self._rows: list[tuple[int, str, Names]] = []
-        for i, series in enumerate(layout.series):
-            raw = names.get(series.name)
-            if raw is not None and not any(series.labels.get(part) for part in catalog.skip):
-                self._rows.append((i, raw, series.labels))
+            for raw in (term.raw, *term.plus):
+                self._terms.setdefault(raw, []).append((family, term))
+        self._rows = list(self._named(names))
+        self._exported = any("exported_pod" in row.labels for row in self._rows)
         self._found: dict[tuple[str, str], Device] = {}
-        self._identified: dict[tuple[str, str], set[str]] = {}
-        self._exported = any("exported_pod" in labels for _, _, labels in self._rows)
-        self._by_row = {(raw, frozenset(labels.items())): i for i, raw, labels in self._rows}
+        self._own: dict[tuple[str, str], set[str]] = {}
+
+    def _named(self, names: Names) -> Iterator[_Row]:
+        """Yield the series that name a GPU; of others nobody knows whose they are."""
+        identity = self._catalog.identity
+        for i, series in enumerate(self._layout.series):
+            raw, labels = names.get(series.name), series.labels
+            gpu = _of(labels, identity.uuid)
+            if raw is None or not gpu or any(labels.get(part) for part in self._catalog.skip):
+                continue
+            whole = any(rule.fullmatch(labels.get(k, "")) for k, rule in identity.whole.items())
+            yield _Row(i, raw, labels, gpu, "" if whole else _of(labels, identity.instance))
 
     def devices(self) -> list[Device]:
-        """Return the GPUs and instances by UUID; series that name no GPU are nobody's."""
-        uuid = self._catalog.identity.uuid
-        rows = [(i, raw, labels, _of(labels, uuid)) for i, raw, labels in self._rows]
-        rows = [row for row in rows if row[3]]
-        for _, _, labels, gpu in rows:
-            self._identify(labels, gpu)
+        """Return the GPUs and their instances, by UUID."""
+        for row in self._rows:
+            self._identify(row)
         divided = {gpu for gpu, part in self._found if part}
-        for i, raw, labels, gpu in rows:
-            if raw in self._catalog.divided:
-                self._device(gpu, "").divided.append(i)
-            for family, term in self._terms.get(raw, ()):
-                self._add(i, labels, gpu, gpu in divided, family, term)
+        for row in self._rows:
+            for family, term in self._terms.get(row.raw, ()):
+                if not (row.gpu in divided and family in self._catalog.undivided):
+                    self._add(row, family, term)
+        for (gpu, part), device in self._found.items():
+            board = self._found[gpu, ""]
+            device.uuid = self._uuid(gpu, part)
+            device.model, device.host = device.model or board.model, device.host or board.host
+            device.index, device.driver = device.index or board.index, device.driver or board.driver
+            device.shared = len(device.pods) > 1
         for gpu in divided:
             # its parts are whose they are; the board they share is nobody's alone
-            board = self._device(gpu, "")
+            board = self._found[gpu, ""]
             board.pods, board.shared = {}, True
-        for (gpu, part), device in self._found.items():
-            device.uuid = self._uuid(gpu, part)
-            device.shared = device.shared or len(device.pods) > 1
-            if part and not device.model:
-                device.model = self._found[gpu, ""].model
         return sorted(self._found.values(), key=lambda device: device.uuid)
 
     def _uuid(self, gpu: str, part: str) -> str:
         """Return an instance's own UUID where the page tells one, else the GPU's and its number."""
-        prefix = self._catalog.identity.uuid_prefix
-        if part:
-            own = self._identified.get((gpu, part), set())
-            if len(own) == 1:
-                return own.pop()
-        full = gpu if gpu.startswith(prefix) else prefix + gpu
+        identity = self._catalog.identity
+        own = self._own.get((gpu, part), set())
+        if len(own) == 1:
+            return _prefixed(next(iter(own)), identity.instance_prefix)
+        full = _prefixed(gpu, identity.uuid_prefix)
         return f"{full}/{part}" if part else full
 
-    def _part(self, labels: Names) -> str:
-        identity = self._catalog.identity
-        part = _of(labels, identity.instance)
-        whole = any(rule.fullmatch(labels.get(k, "")) for k, rule in identity.whole.items())
-        return "" if whole else part
-
-    def _device(self, gpu: str, part: str) -> Device:
-        device = self._found.get((gpu, part))
-        if device is None:
-            device = self._found[gpu, part] = Device(uuid=gpu)
-        return device
-
-    def _identify(self, labels: Names, gpu: str) -> None:
+    def _identify(self, row: _Row) -> None:
         """Take from a series' labels what they say about its GPU or instance."""
-        identity, part = self._catalog.identity, self._part(labels)
-        for device in (self._device(gpu, part), self._device(gpu, "")):
-            device.model = device.model or _of(labels, identity.model)
-            device.host = device.host or _of(labels, identity.host)
-            device.index = device.index or _of(labels, identity.index)
-            device.driver = device.driver or _of(labels, identity.driver)
-        device = self._device(gpu, part)
-        if part:
+        identity, labels = self._catalog.identity, row.labels
+        board = self._found.setdefault((row.gpu, ""), Device(row.gpu))
+        device = self._found.setdefault((row.gpu, row.part), Device(row.gpu))
+        for one in (device, board):
+            one.model = one.model or _of(labels, identity.model)
+            one.host = one.host or _of(labels, identity.host)
+            one.index = one.index or _of(labels, identity.index)
+            one.driver = one.driver or _of(labels, identity.driver)
+        if row.part:
             device.profile = device.profile or _of(labels, identity.profile)
             if own := _of(labels, identity.instance_uuid):
-                self._identified.setdefault((gpu, part), set()).add(own)
+                self._own.setdefault((row.gpu, row.part), set()).add(own)
+        if row.raw in self._catalog.divided:
+            board.divided.append(row.i)
         if self._catalog.pods:
             self._pod(device, labels)
 
@@ -191,39 +192,39 @@ class _Maker:
         if name:
             device.pods[space, name] = max(box, device.pods.get((space, name), ""))
 
-    def _add(self, i: int, labels: Names, gpu: str, divided: bool, family: str, term: Term) -> None:
-        """Add a series to the ways to its GPU's values, if it is one of them."""
-        catalog, part = self._catalog, self._part(labels)
-        if divided and family in catalog.undivided:
-            return
+    def _add(self, row: _Row, family: str, term: Term) -> None:
+        """Add a series to the ways to a value of its GPU or instance, if it is one of them."""
+        catalog, labels, part = self._catalog, row.labels, row.part
         if part and family not in catalog.instance:
             if catalog.board_instance not in ("", part):
                 return
             part = ""
-        if term.typed and self._layout.type_of(self._layout.series[i].name) != term.typed:
+        if term.typed and self._layout.type_of(self._layout.series[row.i].name) != term.typed:
             return
         if not all(rule.fullmatch(labels.get(k, "")) for k, rule in term.where.items()):
             return
-        same = frozenset(labels.items())
-        others = [self._by_row.get((raw, same)) for raw in term.plus]
-        indices = (i, *(other for other in others if other is not None))
-        if len(indices) <= len(others):
-            return
         kept = {ours: labels.get(theirs, "") for ours, theirs in term.keep.items()}
+        rank = catalog.families[family].index(term)
         for more, bit in _bits(term):
             key = family, tuple(sorted((kept | term.label | more).items()))
-            options = self._device(gpu, part).keys.setdefault(key, {})
-            rank = self._catalog.families[family].index(term)
+            options = self._found[row.gpu, part].keys.setdefault(key, {})
             if rank not in options:
+                parts: dict[str, list[int]] = {name: [] for name in (term.raw, *term.plus)}
                 ratio = family.endswith("_ratio")
-                options[rank] = Option(term.scale, bit, term.absent == "zero", ratio)
-            options[rank].copies.append(indices)
+                options[rank] = Option(term.scale, bit, term.absent == "zero", ratio, parts)
+            options[rank].parts[row.raw].append(row.i)
 
 
 def _bits(term: Term) -> Iterable[tuple[dict[str, str], int | None]]:
     if not term.bits:
         return [({}, None)]
     return [({k: name}, bit) for k, names in term.bits.items() for bit, name in enumerate(names)]
+
+
+def _prefixed(uuid: str, prefix: str) -> str:
+    """Return a UUID spelled as the driver does, for exporters that drop its prefix."""
+    plain = uuid[len(prefix) :] if uuid.lower().startswith(prefix.lower()) else uuid
+    return prefix + plain
 
 
 def _of(labels: Names, spellings: Iterable[str]) -> str:

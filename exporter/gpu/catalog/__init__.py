@@ -53,7 +53,8 @@ class Term(_Model):
 class Identity(_Model):
     """The raw labels that say which GPU, MIG instance or partition a series belongs to.
 
-    Of several the first that is there and not empty counts. `whole` matches label values by which
+    Of several the first that is there and not empty counts. The prefixes are those the driver puts
+    before a UUID, where the exporter may have dropped them. `whole` matches label values by which
     a series says that its GPU is not divided.
     """
 
@@ -67,6 +68,7 @@ class Identity(_Model):
     profile: Names = []
     whole: dict[str, re.Pattern[str]] = {}
     uuid_prefix: str = ""
+    instance_prefix: str = ""
 
 
 class Catalog(_Model):
