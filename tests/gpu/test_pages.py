@@ -95,6 +95,11 @@ def test_behind_a_prometheus_pod_is_the_exporters_own() -> None:
     assert found[IDLE].value("gpu_power_watts") == 78.1
 
 
+def test_an_old_exporters_names_for_a_pod() -> None:
+    old = {"pod_name": "llama-0", "pod_namespace": "serving", "container_name": "vllm"}
+    assert read(dcgm("DCGM_FI_DEV_GPU_TEMP", 40, **old), 0)[0].pods == (LLAMA,)
+
+
 def test_a_gpu_whose_pod_came_is_one_gpu() -> None:
     (one,) = page("dcgm-pod-came").values()
     assert one.pods == (LLAMA,)
