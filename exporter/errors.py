@@ -6,7 +6,7 @@ InferfleetError
 ├── PageError            a metrics page was refused; carries the line number
 │   ├── NoEngineError    the page is valid but no known engine speaks on it
 │   └── GpuPageError     the page is valid but no known GPU exporter speaks on it
-├── CatalogError         a catalog file is wrong
+├── CatalogError         an engine catalog file is wrong
 └── RecordingError       a recording cannot be played
 """
 
@@ -51,7 +51,7 @@ class GpuPageError(PageError):
 
 
 class CatalogError(InferfleetError):
-    """A catalog file, of an engine or of a GPU exporter, is wrong."""
+    """An engine catalog file is wrong."""
 
 
 class RecordingError(InferfleetError):
