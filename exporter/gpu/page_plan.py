@@ -39,7 +39,7 @@ class Option:
         found = total * self.scale
         if (self.zero_is_nothing and found == 0) or (self.ratio and found > _MOST_RATIO):
             return None
-        return found
+        return min(found, 1.0) if self.ratio else found
 
     def _one(self, raw: float) -> float:
         return raw if self.bit is None else float(int(raw) >> self.bit & 1)

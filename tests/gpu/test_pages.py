@@ -173,6 +173,8 @@ def test_blanks_are_absent() -> None:
 
 def test_a_ratio_above_one_is_in_another_unit_and_absent() -> None:
     assert read(dcgm("DCGM_FI_DEV_GPU_UTIL_RATIO", 87), 0)[0].values == {}
+    rounded = read(dcgm("DCGM_FI_PROF_DRAM_ACTIVE", 1.0004), 0)[0]
+    assert rounded.value("gpu_dram_active_ratio") == 1
     assert read(dcgm("DCGM_FI_DEV_GPU_UTIL", 100), 0)[0].value("gpu_utilization_ratio") == 1
 
 
