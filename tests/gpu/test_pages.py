@@ -243,6 +243,15 @@ def test_amd_partitions_share_a_board_that_partition_0_speaks_for() -> None:
     assert {key[0] for key in part.values} == {"gpu_memory_used_bytes", "gpu_memory_total_bytes"}
 
 
+def test_a_board_no_partition_speaks_for_tells_nothing() -> None:
+    row = 'gpu_partition_id="1",gpu_compute_partition_type="cpx",serial_number="S",gpu_id="1"'
+    found = read(f'gpu_clock{{clock_type="system",{row}}} 0\ngpu_used_vram{{{row}}} 1\n', 0)
+    assert [(one.uuid, dict(one.values)) for one in found] == [
+        ("S", {}),
+        ("S/1", {("gpu_memory_used_bytes", ()): MIB}),
+    ]
+
+
 def test_nvidia_gpu_exporter_takes_identity_from_its_info_series() -> None:
     (one,) = page("nvidia_gpu_exporter").values()
     assert (one.uuid, one.model, one.driver) == (BUSY, "NVIDIA H200", "580.65.06")
