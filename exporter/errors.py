@@ -51,7 +51,7 @@ class GpuPageError(PageError):
 
 
 class CatalogError(InferfleetError):
-    """An engine catalog file is wrong."""
+    """A catalog file is wrong."""
 
 
 class RecordingError(InferfleetError):
