@@ -99,8 +99,8 @@ def _servers() -> Row:
             table(
                 "Servers",
                 "One row a server. Trouble is 3 for a server that is down, 2 for a stalled one, "
-                "and else the share of its requests that wait. Click a server to open it, a release "
-                "to compare it.",
+                "and else the share of its requests that wait. Click a server to open it, a "
+                "release to compare it.",
                 Column("Server", label="target", settings={"links": [ROW_TO_SERVER, ROW_TO_GPU]}),
                 Column(
                     "Trouble",
