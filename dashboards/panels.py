@@ -18,6 +18,7 @@ from .queries.base import EXPORTER, WHO, Query
 from .variables import Variable
 
 Json = dict[str, Any]
+Panel = core.Panel
 
 SCHEMA_VERSION: Final = 42
 TAG: Final = "inferfleet"

@@ -67,22 +67,8 @@ UPGRADE: Final = (
     TARGET,
     Variable("claim", "Promised change, %", "0", kind="textbox", first="0"),
 )
-_LE: Final = "label_values(inferfleet_{name}_bucket{{{of}}}, le)"
 SLO: Final = (
     *FLEET,
-    Variable(
-        "ttft",
-        "First token within, s",
-        _LE.format(name="time_to_first_token_seconds", of=EXPORTER),
-        many=False,
-        first="1.0",
-    ),
-    Variable(
-        "itl",
-        "Between tokens within, s",
-        _LE.format(name="inter_token_latency_seconds", of=EXPORTER),
-        many=False,
-        first="0.1",
-    ),
-    Variable("objective", "Objective, %", "99", kind="textbox", first="99"),
+    Variable("objective", "Latency objective, %", "99", kind="textbox", first="99"),
+    Variable("error_objective", "Error objective, %", "99.9", kind="textbox", first="99.9"),
 )

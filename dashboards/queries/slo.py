@@ -1,85 +1,75 @@
-"""The SLO dashboard's queries: which share of first tokens and of gaps was fast enough.
+"""The SLO dashboard's queries: the error budgets that the alerts watch, and who spends them.
 
-The objectives are bounds of the engine's own buckets, so the shares are counted, not interpolated.
+All shares are recorded by the rules, so that alerts and dashboard tell the same; what counts as
+good is set in the rules' values.
 """
 
 from typing import Final
 
-from .base import Query, joined, rate, ratio, series, total
+from .base import RECORDED, Query, joined, rate, ratio, total
 
 WINDOWS: Final = ("5m", "1h", "6h", "3d")
-_OBJECTIVES: Final = {
-    "time_to_first_token_seconds": "$ttft",
-    "inter_token_latency_seconds": "$itl",
-}
-TTFT: Final = "time_to_first_token_seconds"
-ITL: Final = "inter_token_latency_seconds"
+_MODEL: Final = 'model=~"$model"'
 
 
-def _within(histogram: str, window: str, by: str) -> str:
-    le = f'le="{_OBJECTIVES[histogram]}"'
-    good = f"increase({series(f'{histogram}_bucket', le)}[{window}])"
-    every = f"increase({series(f'{histogram}_count')}[{window}])"
-    return ratio(total(joined(good), by), total(joined(every), by))
+def _bad(objective: str, window: str) -> str:
+    return f"model:inferfleet_{objective}_slo_bad:ratio_rate{window}{{{_MODEL}}}"
 
 
-def attained(histogram: str) -> Query:
-    """Return the share within the objective, by model."""
-    return Query(_within(histogram, "$__rate_interval", "model"), "{{model}}")
+def _over_range(name: str) -> str:
+    return f"sum_over_time({name}:rate5m{{{_MODEL}}}[$__range])"
 
 
-def attained_by_release(histogram: str) -> Query:
-    """Return the share within the objective, by model and release."""
-    return Query(_within(histogram, "$__rate_interval", "model, release"), "{{model}} {{release}}")
+def _bad_in_range(objective: str) -> str:
+    events = f"model:inferfleet_{objective}_slo"
+    return ratio(_over_range(f"{events}_bad_events"), _over_range(f"{events}_events"))
 
 
-def attained_in_range(histogram: str) -> Query:
-    """Return the share within the objective over the whole time shown."""
-    return Query(_within(histogram, "$__range", "model"), "{{model}}")
+def attained(objective: str) -> Query:
+    """Return the share of good events, by model."""
+    return Query(f"1 - {_bad(objective, '5m')}", "{{model}}")
 
 
-def budget(histogram: str) -> Query:
+def attained_in_range(objective: str) -> Query:
+    """Return the share of good events over the whole time shown."""
+    return Query(f"1 - {_bad_in_range(objective)}", "{{model}}")
+
+
+def budget(objective: str, promise: str) -> Query:
     """Return the share of the error budget left over the time shown; below 0 it is overspent."""
-    return Query(
-        f"1 - (1 - ({_within(histogram, '$__range', 'model')})) / (1 - $objective / 100)",
-        "{{model}}",
-    )
+    return Query(f"1 - ({_bad_in_range(objective)}) / (1 - ${promise} / 100)", "{{model}}")
 
 
-def burn(histogram: str, window: str) -> Query:
+def burn(objective: str, promise: str, window: str) -> Query:
     """Return how many times as fast as allowed the budget is spent, over a window."""
-    return Query(
-        f"(1 - ({_within(histogram, window, 'model')})) / (1 - $objective / 100)",
-        "{{model}} " + window,
-    )
+    return Query(f"{_bad(objective, window)} / (1 - ${promise} / 100)", "{{model}} " + window)
 
 
-SERVED: Final = Query(
-    ratio(
-        total(joined(rate("requests_finished_total", 'reason!="error"')), "model"),
-        total(joined(rate("requests_finished_total")), "model"),
-    ),
-    "{{model}}",
-)
+def by_release(record: str) -> Query:
+    """Return a recorded share by release."""
+    return Query(f"release:inferfleet_{record}{{{RECORDED}}}", "{{model}} {{release}}")
+
+
+def worst(record: str) -> Query:
+    """Return the ten servers with the smallest recorded share."""
+    return Query(f'bottomk(10, target:inferfleet_{record}{{target=~"$target"}})', "{{target}}")
+
+
+ERRORS_OF_RELEASE: Final = by_release("http_errors:ratio_rate5m")
 REFUSED: Final = Query(
     total(joined(rate("requests_rejected_total")), "model"), "{{model}} rejected"
 )
-SERVER_ERRORS: Final = Query(
+FAILED: Final = Query(
     ratio(
-        total(joined(rate("http_responses_total", 'status="5xx"')), "model"),
-        total(joined(rate("http_responses_total")), "model"),
+        total(joined(rate("requests_finished_total", 'reason="error"')), "model"),
+        total(joined(rate("requests_finished_total")), "model"),
     ),
-    "{{model}} 5xx",
+    "{{model}} failed by the engine",
 )
-WORST: Final = Query(
-    "bottomk(10, "
-    + ratio(
-        total(rate(f"{TTFT}_bucket", 'le="$ttft"'), "target"),
-        total(rate(f"{TTFT}_count"), "target"),
-    )
-    + ")",
-    "{{target}}",
-)
-RECORDED: Final = Query(
-    'model:inferfleet_time_to_first_token_slo:ratio_rate5m{model=~"$model"}', "{{model}}"
+ABORTED: Final = Query(
+    ratio(
+        total(joined(rate("requests_finished_total", 'reason="abort"')), "model"),
+        total(joined(rate("requests_finished_total")), "model"),
+    ),
+    "{{model}} given up by clients",
 )
