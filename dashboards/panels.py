@@ -295,6 +295,7 @@ def table(
             },
             "noValue": nothing,
             "thresholds": {"mode": "absolute", "steps": steps_of(((GREY, None),))},
+            "unit": None,
         },
         {
             "cellHeight": "sm",
@@ -413,7 +414,7 @@ def _template(one: Variable) -> Json:
     kept = {key: made[key] for key in ("name", "label", "type", "query", "refresh", "multi")}
     kept |= {"includeAll": made["includeAll"], "regex": "", "options": []}
     if one.kind == "query":
-        kept |= {"datasource": _SOURCE, "definition": one.query, "sort": 1}
+        kept |= {"datasource": _SOURCE, "sort": 1}
         kept["query"] = {"qryType": 5, "query": one.query, "refId": "variable"}
     if made["allValue"]:
         kept |= {"allValue": made["allValue"], "current": {"text": ["All"], "value": ["$__all"]}}
