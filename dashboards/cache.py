@@ -1,16 +1,14 @@
 """The Cache dashboard: what prefix caches save, and whether KV memory suffices."""
 
-from typing import Any, Final
+from typing import Any
 
 from . import uids
 from .look import BLUE, GREEN, RED, YELLOW, Column, stepped
 from .panels import Row, bargauge, dashboard, stat, table, timeseries
-from .parts import FULL, GAUGE, ROW_TO_SERVER, TO_UPGRADE
+from .parts import EACH_SECOND, FULL, GAUGE, ROW_TO_SERVER, TO_UPGRADE, TOKENS
 from .queries import cache as q
 from .queries import server as one
 from .variables import FLEET
-
-TOKENS: Final = "si:tok/s"
 
 
 def _saved() -> Row:
@@ -109,7 +107,7 @@ def _memory() -> Row:
                 "Requests thrown out for lack of KV memory and computed again. Above 0 for long is "
                 "wasted work.",
                 q.PREEMPTIONS,
-                unit="cps",
+                unit=EACH_SECOND,
                 size=(8, 8),
             ),
             timeseries(

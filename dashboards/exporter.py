@@ -5,7 +5,7 @@ from typing import Any, Final
 from . import uids
 from .look import GREEN, RED, YELLOW, Column, stepped, values
 from .panels import Row, dashboard, stat, states, table, timeseries
-from .parts import BACKGROUND, NONE_WANTED, ROW_TO_SERVER, TO_SERVER, UP
+from .parts import BACKGROUND, EACH_SECOND, NONE_WANTED, ROW_TO_SERVER, TO_SERVER, UP
 from .queries import exporter as q
 from .variables import FLEET
 
@@ -90,7 +90,7 @@ def _reading() -> Row:
                 "connect, timeout: network or a dead server. page_refused: the page is broken or "
                 "too large.",
                 q.FAILURES,
-                unit="cps",
+                unit=EACH_SECOND,
                 stacked=True,
                 size=THIRD,
             ),
@@ -99,7 +99,7 @@ def _reading() -> Row:
                 "Skipped: the one before had not ended.",
                 q.SCRAPES,
                 q.SKIPPED,
-                unit="cps",
+                unit=EACH_SECOND,
                 size=THIRD,
             ),
             timeseries(

@@ -11,11 +11,12 @@ from .parts import (
     GAUGE,
     GOOD_IF_HIGH,
     NONE_WANTED,
-    RATIO_STEPS,
+    RATIO_CELL,
     ROW_TO_GPU,
     ROW_TO_SERVER,
     ROW_TO_UPGRADE,
     TO_UPGRADE,
+    TOKENS,
     UP,
     bound_colors,
     verdict_cells,
@@ -23,7 +24,6 @@ from .parts import (
 from .queries import fleet as q
 from .variables import FLEET
 
-TOKENS: Final = "si:tok/s"
 TROUBLE: Final = ((GREEN, None), (YELLOW, 0.2), (ORANGE, 0.5), (RED, 2))
 
 
@@ -48,7 +48,7 @@ def _wrong() -> Row:
                 filled=True,
             ),
             stat(
-                "Regressions found",
+                "Regressions",
                 "Measures of a release found worse at equal load. Above 0: open Upgrade. 'Nothing "
                 "to judge' means that no two releases have run comparably.",
                 q.REGRESSIONS,
@@ -239,7 +239,7 @@ def _upgrades() -> Row:
         "unit": "percentunit",
         "decimals": 1,
         "custom__cellOptions": BACKGROUND,
-        "thresholds": stepped(RATIO_STEPS),
+        "thresholds": stepped(RATIO_CELL),
     }
     interval = {"unit": "percentunit", "decimals": 1}
     return Row(
@@ -253,6 +253,7 @@ def _upgrades() -> Row:
                 unit="none",
                 decimals=0,
                 stacked=True,
+                size=(9, 9),
                 links=[TO_UPGRADE],
             ),
             table(
@@ -276,9 +277,8 @@ def _upgrades() -> Row:
                         "custom__cellOptions": {"type": "color-text"},
                     },
                 ),
-                size=(12, 8),
+                size=(15, 9),
                 worst=("Ratio", False),
-                nothing="no two releases to compare",
             ),
         ],
     )

@@ -83,13 +83,17 @@ def timeseries(
     bars: bool = False,
     low: float | None = 0,
     high: float | None = None,
+    soft: float | None = None,
     decimals: int | None = None,
     steps: Steps = (),
     overrides: Sequence[Json] = (),
     legend: str = "table",
     links: Sequence[Json] = (),
 ) -> core.Panel:
-    """Return lines over time; `steps` are thresholds drawn as lines."""
+    """Return lines over time; `steps` are thresholds drawn as lines.
+
+    `high` is the axis' end, `soft` its least; a `legend` that is a list shows the last value only.
+    """
     custom = {
         "drawStyle": "bars" if bars else "line",
         "fillOpacity": 70 if bars else 30 if stacked else 8,
@@ -97,6 +101,7 @@ def timeseries(
         "showPoints": "never",
         "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
         "thresholdsStyle": {"mode": "dashed" if steps else "off"},
+        "axisSoftMax": soft,
     }
     defaults: Json = {
         "color": {"mode": "palette-classic"},
@@ -110,7 +115,7 @@ def timeseries(
     }
     options = {
         "legend": {
-            "calcs": _LAST_MEAN_MAX if legend == "table" else [],
+            "calcs": _LAST_MEAN_MAX if legend == "table" else _LAST_MEAN_MAX[:1],
             "displayMode": legend,
             "placement": "bottom",
             "showLegend": True,
@@ -157,7 +162,8 @@ def stat(
         "textMode": text,
         "wideLayout": True,
     }
-    return _panel(core.Stat, title, what, size, _targets(queries), defaults, options, overrides)
+    asked = _targets(queries) if graph else _targets(queries, instant=True, range=False)
+    return _panel(core.Stat, title, what, size, asked, defaults, options, overrides)
 
 
 def bargauge(
@@ -264,7 +270,6 @@ def table(
     *columns: Column,
     size: tuple[int, int] = (24, 10),
     worst: tuple[str, bool] | None = None,
-    nothing: str = "no data",
 ) -> core.Panel:
     """Return a table: the columns' queries are merged on the labels they share.
 
@@ -292,15 +297,14 @@ def table(
                 "cellOptions": {"type": "auto"},
                 "displayMode": None,
                 "filterable": True,
+                "minWidth": 70,
             },
-            "noValue": nothing,
             "thresholds": {"mode": "absolute", "steps": steps_of(((GREY, None),))},
             "unit": None,
         },
         {
             "cellHeight": "sm",
             "showHeader": True,
-            "sortBy": [{"displayName": worst[0], "desc": worst[1]}] if worst else [],
         },
         overrides,
     )
@@ -311,8 +315,21 @@ def table(
             "options": {"include": {"names": list(rename)}},
         },
         {"id": "organize", "options": {"indexByName": order, "renameByName": rename}},
+        *_converted([column.title for column in columns if column.numeric]),
+        *_sorted(worst),
     ]
     return panel
+
+
+def _converted(titles: Sequence[str]) -> list[Json]:
+    """Return what turns labels that are numbers into numbers, so that they sort as such."""
+    asked = [{"targetField": title, "destinationType": "number"} for title in titles]
+    return [{"id": "convertFieldType", "options": {"conversions": asked}}] if asked else []
+
+
+def _sorted(worst: tuple[str, bool] | None) -> list[Json]:
+    asked = [{"field": worst[0], "desc": worst[1]}] if worst else []
+    return [{"id": "sortBy", "options": {"sort": asked}}] if asked else []
 
 
 def text(title: str, content: str, size: tuple[int, int] = (24, 6)) -> core.Panel:

@@ -26,6 +26,14 @@ ROW_TO_UPGRADE: Final = link(
 GOOD_IF_HIGH: Final[Steps] = ((RED, None), (YELLOW, 0.99), (GREEN, 0.999))
 FULL: Final[Steps] = ((GREEN, None), (YELLOW, 0.8), (RED, 0.95))
 NONE_WANTED: Final[Steps] = ((GREEN, None), (RED, 1))
+EACH_SECOND: Final = "suffix: /s"
+TOKENS: Final = "si:tok/s"
+RATIO_CELL: Final[Steps] = (
+    ("transparent", None),
+    (RED, 0.001),
+    (YELLOW, 0.95),
+    (GREEN, 0.98),
+)
 RATIO_STEPS: Final[Steps] = ((RED, None), (YELLOW, 0.95), (GREEN, 0.98))
 
 UP: Final = values({1: ("up", GREEN), 0: ("down", RED)})

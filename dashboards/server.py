@@ -3,14 +3,13 @@
 from typing import Any, Final
 
 from . import uids
-from .look import GREEN, GREY, ORANGE, RED, YELLOW, fixed, link, values
+from .look import GREEN, ORANGE, RED, YELLOW, fixed, link, values
 from .panels import Row, dashboard, heatmap, stat, states, timeseries
-from .parts import FULL, TO_UPGRADE, UP, bound_colors
+from .parts import BOUNDS, EACH_SECOND, FULL, TO_UPGRADE, TOKENS, UP, bound_colors
 from .queries import server as q
 from .server_features import features
 from .variables import SERVER
 
-TOKENS: Final = "si:tok/s"
 THIRD: Final = (8, 8)
 
 
@@ -56,14 +55,14 @@ def _now() -> Row:
                 nothing="unknown",
             ),
             stat(
-                "Generated per GPU",
+                "tok/s per GPU",
                 "Tokens generated per second and GPU over the exporter's window.",
                 q.TOKENS_PER_GPU,
                 unit=TOKENS,
                 graph=True,
             ),
             stat(
-                "Occupancy",
+                "Batch full",
                 "Requests running over those that may run. Near 100 % with a queue is saturation.",
                 q.OCCUPANCY,
                 unit="percentunit",
@@ -147,7 +146,7 @@ def _throughput() -> Row:
                 "Few steps with many tokens each is a full batch. No steps with work waiting is a "
                 "stall.",
                 q.STEPS,
-                unit="cps",
+                unit=EACH_SECOND,
                 size=THIRD,
             ),
             timeseries(
@@ -173,6 +172,7 @@ def _latency() -> Row:
                 "Queue and prefill. Look at the phases below for which of them grew.",
                 *q.FIRST_TOKEN,
                 unit="s",
+                legend="list",
                 size=THIRD,
             ),
             timeseries(
@@ -180,6 +180,7 @@ def _latency() -> Row:
                 "How fast users read. It grows with the batch and with prefill in the steps.",
                 *q.BETWEEN_TOKENS,
                 unit="s",
+                legend="list",
                 size=THIRD,
             ),
             timeseries(
@@ -187,6 +188,7 @@ def _latency() -> Row:
                 "It grows with the answers' lengths too: see Lengths below before worrying.",
                 *q.REQUEST,
                 unit="s",
+                legend="list",
                 size=THIRD,
             ),
             heatmap(
@@ -210,6 +212,7 @@ def _latency() -> Row:
                 "decode: batch and answer lengths.",
                 *q.PHASE_MEANS,
                 unit="s",
+                legend="list",
                 stacked=True,
                 size=THIRD,
             ),
@@ -218,6 +221,7 @@ def _latency() -> Row:
                 "The phases' own tails; they do not add up to the request's.",
                 *q.PHASE_P95,
                 unit="s",
+                legend="list",
                 size=THIRD,
             ),
             timeseries(
@@ -225,6 +229,7 @@ def _latency() -> Row:
                 "Mean gap of each finished request: what one user felt over a whole answer.",
                 *q.PER_OUTPUT_TOKEN,
                 unit="s",
+                legend="list",
                 size=THIRD,
             ),
             states(
@@ -237,7 +242,7 @@ def _latency() -> Row:
                     1: ("below the first bound", YELLOW),
                     2: ("above the last bound", RED),
                 },
-                size=(24, 8),
+                size=(24, 7),
             ),
         ],
     )
@@ -281,17 +286,19 @@ def _batch() -> Row:
                 "Bound by",
                 "What kept the server from doing more, over time.",
                 q.BOUND,
-                names={0: ("no", GREY), 1: ("yes", ORANGE)},
-                size=(12, 7),
+                names={i: bound for i, bound in enumerate(BOUNDS.items(), 1)},
+                size=(12, 5),
             ),
             timeseries(
                 "Preempted per second",
                 "Requests thrown out of the batch and computed again. Above 0 for long: too many "
                 "sequences for the KV cache.",
                 q.PREEMPTIONS,
-                unit="cps",
+                unit=EACH_SECOND,
                 steps=((GREEN, None), (RED, 0.05)),
-                size=(12, 7),
+                soft=0.1,
+                size=(12, 5),
+                legend="list",
             ),
         ],
     )

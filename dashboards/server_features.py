@@ -4,9 +4,9 @@ from typing import Final
 
 from .look import GREEN, ORANGE, RED, YELLOW, fixed
 from .panels import Row, states, timeseries
+from .parts import EACH_SECOND, TOKENS
 from .queries import server as q
 
-TOKENS: Final = "si:tok/s"
 THIRD: Final = (8, 8)
 
 
@@ -45,6 +45,7 @@ def _answers() -> Row:
                 q.RESTARTS,
                 unit="none",
                 steps=((GREEN, None), (RED, 1)),
+                soft=2,
                 size=THIRD,
             ),
             timeseries(
@@ -134,8 +135,9 @@ def _transfer() -> Row:
                 "failed: look at the network. expired: the decode side never came for its blocks.",
                 q.TRANSFER_FAILURES,
                 q.TRANSFER_EXPIRED,
-                unit="cps",
+                unit=EACH_SECOND,
                 steps=((GREEN, None), (RED, 0.01)),
+                soft=0.02,
                 size=THIRD,
             ),
             timeseries(

@@ -18,6 +18,7 @@ from threading import Thread
 from typing import Any, Final
 
 import yaml
+from PIL import Image
 
 ROOT: Final = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
@@ -27,7 +28,7 @@ from tests.dashboards import asked, database, replayed, verdicts  # noqa: E402
 
 SITE: Final = ROOT / "dashboards" / "preview" / "site"
 OUT: Final = ROOT / "docs" / "dashboards"
-SHAPE: Final = replayed.Shape(seconds=10_800.0, step=30.0, upgrade=4500.0)
+SHAPE: Final = replayed.Shape(seconds=10_800.0, step=30.0, upgrade=4500.0, outage=10_500.0)
 SPAN: Final = 9000.0
 WIDTH: Final = 1600
 STEP: Final = 30
@@ -133,10 +134,18 @@ def _shoot(site: str, name: str, theme: str, height: int) -> None:
             text=True,
             check=True,
         )
+    _small(target)
     faults = re.findall(r"CONSOLE.*?\] \"(.*?)\", source", done.stderr)
     for fault in dict.fromkeys(faults):
         print(f"{name}: {fault[:300]}", file=sys.stderr)
     print(f"{target.relative_to(ROOT)} {target.stat().st_size / 1000:.0f} kB")
+
+
+def _small(target: Path) -> None:
+    """Write a picture again with as many colours as it needs to look the same."""
+    with Image.open(target) as picture:
+        few = picture.convert("RGB").quantize(64, dither=Image.Dither.NONE)
+    few.save(target, optimize=True)
 
 
 @contextmanager

@@ -95,7 +95,7 @@ def cell_time(side: str) -> Query:
     )
 
 
-def cell_hours(side: str) -> Query:
+def cell_seconds(side: str) -> Query:
     """Return how long one release ran in each cell, in seconds."""
     return Query(f"sum by (batch) ({_load('seconds', _side(side))})")
 

@@ -27,11 +27,13 @@ GAP = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How long is played, in seconds; how often it is sampled, and when the upgrade comes."""
+    """How long is played, in seconds, how often it is sampled; when the first server is upgraded
+    and from when on another one is down."""
 
     seconds: float = 3600.0
     step: float = 30.0
     upgrade: float = 1500.0
+    outage: float = 3400.0
 
 
 class Clock:
@@ -51,9 +53,9 @@ class Clock:
 class Wire(Client):
     """Answers as the servers would at the clock's time."""
 
-    def __init__(self, clock: Clock, players: dict[str, Player]) -> None:
+    def __init__(self, clock: Clock, players: dict[str, Player], outage: float) -> None:
         super().__init__(Config().http, 1, 1 << 24)
-        self._clock, self._players = clock, players
+        self._clock, self._players, self._outage = clock, players, outage
 
     def get(self, url: str, timeout: float) -> Answer:
         """Return a recorded answer, or raise `FetchError` while the server is down."""
@@ -61,7 +63,7 @@ class Wire(Client):
         if host == features.HOST:
             return Answer(features.answer(f"/{path}", self._clock.now), "text/plain")
         scene = self._players[host].at(self._clock.now)
-        if scene is None:
+        if scene is None or (host == "dense-c" and self._clock.now >= self._outage):
             raise FetchError("connect", f"{url} cannot be reached")
         if path == "metrics":
             return Answer(scene.metrics(EPOCH), scene.content_type)
@@ -75,7 +77,7 @@ def pages(shape: Shape) -> Iterator[tuple[float, str]]:
     """Yield Unix time and text of each page the exporter publishes, GPU telemetry included."""
     clock, publisher = Clock(), Publisher()
     players = {name: Player(one, age=7200.0) for name, one in _playlists(shape).items()}
-    wire = Wire(clock, players)
+    wire = Wire(clock, players, shape.outage)
     config = Config(interval=shape.step, timeout=5, window=4 * shape.step)
     with (
         patch("exporter.server.monotonic", clock.monotonic),

@@ -3,7 +3,7 @@ import { createDataFrame, DataFrame, Field, FieldType, Labels } from '@grafana/d
 
 export interface Series {
   metric: Labels;
-  values?: [number, string][];
+  values?: [number, string | null][];
   value?: [number, string];
 }
 
@@ -17,8 +17,9 @@ export interface Answer {
 
 const milliseconds = (seconds: number) => Math.round(seconds * 1000);
 
-function number(text: string): number {
-  return text === '+Inf' ? Infinity : text === '-Inf' ? -Infinity : Number(text);
+// A missing step and NaN are gaps, as they are in Grafana.
+function number(text: string | null): number | null {
+  return text === null || text === 'NaN' ? null : text === '+Inf' ? Infinity : text === '-Inf' ? -Infinity : Number(text);
 }
 
 function legend(format: string, labels: Labels): string {
@@ -53,9 +54,9 @@ function gaps(answer: Answer, from: number, to: number): Answer {
       return series;
     }
     const known = new Map(series.values.map(([t, v]) => [Math.round(t), v]));
-    const values: [number, string][] = [];
+    const values: [number, string | null][] = [];
     for (let t = from; t <= to; t += answer.step) {
-      values.push([t, known.get(Math.round(t)) ?? 'NaN']);
+      values.push([t, known.get(Math.round(t)) ?? null]);
     }
     return { ...series, values };
   });
@@ -83,7 +84,7 @@ function table(answer: Answer, alone: boolean): DataFrame[] {
 
 // Each bucket holds those of the smaller ones: the difference is what is drawn.
 function buckets(answer: Answer): DataFrame[] {
-  const bound = (frame: DataFrame) => number(frame.fields[1].labels?.le ?? 'NaN');
+  const bound = (frame: DataFrame) => number(frame.fields[1].labels?.le ?? '') ?? 0;
   const frames = overTime(answer).sort((a, b) => bound(a) - bound(b));
   for (let i = frames.length - 1; i > 0; i--) {
     const below = frames[i - 1].fields[1].values;

@@ -77,6 +77,7 @@ export function timelineOf(frames: DataFrame[], theme: GrafanaTheme2, timeZone: 
     u.ctx.save();
     u.ctx.font = `${12 * devicePixelRatio}px ${theme.typography.fontFamily}`;
     u.ctx.textBaseline = 'middle';
+    u.ctx.textAlign = 'left';
     rows.forEach((row, k) => {
       const low = u.valToPos(k + 0.08, 'y', true);
       const high = u.valToPos(k + 0.92, 'y', true);
@@ -85,7 +86,7 @@ export function timelineOf(frames: DataFrame[], theme: GrafanaTheme2, timeZone: 
         while (end < times.length && Object.is(row.values[end], row.values[i])) {
           end++;
         }
-        if (!Number.isNaN(row.values[i])) {
+        if (row.values[i] !== null) {
           const shown = row.display!(row.values[i]);
           const left = u.valToPos(times[i], 'x', true);
           const width = u.valToPos(times[Math.min(end, times.length - 1)], 'x', true) - left;
