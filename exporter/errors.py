@@ -6,6 +6,7 @@ InferfleetError
 ├── PageError            a metrics page was refused; carries the line number
 │   └── NoEngineError    the page is valid but no known engine speaks on it
 ├── CatalogError         an engine catalog file is wrong
+├── GpuError             a source of GPU telemetry cannot be read
 └── RecordingError       a recording cannot be played
 """
 
@@ -47,6 +48,10 @@ class NoEngineError(PageError):
 
 class CatalogError(InferfleetError):
     """An engine catalog file is wrong."""
+
+
+class GpuError(InferfleetError):
+    """A source of GPU telemetry cannot be read; nothing of this reading was used."""
 
 
 class RecordingError(InferfleetError):

@@ -15,6 +15,7 @@ from .derive.bound import BOUNDS
 from .derive.figures import ratio
 from .engines.canonical import FAMILIES, Family
 from .engines.plan import Labels, Plan
+from .publish_gpus import ShownGpus, gpu_families
 from .server import REASONS, Reading, Server
 from .vocabulary import DERIVED, EXPORTER, IDENTITY, PREFIX, TARGET
 
@@ -44,7 +45,12 @@ class Publisher:
     def __init__(self) -> None:
         self._heads: dict[str, tuple[Plan, Mapping[str, list[tuple[str, int]]]]] = {}
 
-    def page(self, fleet: Sequence[Shown], own: Mapping[str, float]) -> bytes:
+    def page(
+        self,
+        fleet: Sequence[Shown],
+        own: Mapping[str, float],
+        telemetry: ShownGpus | None = None,
+    ) -> bytes:
         """Return the whole page; `own` holds the exporter's gauges by family name.
 
         A server that is not fresh shows its health and counts, and no data.
@@ -64,6 +70,8 @@ class Publisher:
             for family in families:
                 _write(parts, family, _gather(family.name, shown, samples))
         self._canonical(parts, live)
+        for family, told in gpu_families(telemetry) if telemetry else ():
+            _write(parts, family, told)
         return "".join(parts).encode()
 
     def _canonical(self, parts: list[str], live: Sequence[Shown]) -> None:
@@ -132,6 +140,9 @@ def _of_target(family: str, one: Shown) -> Samples:
 
 def _of_identity(family: str, one: Shown) -> Samples:
     identity = one.reading.identity
+    if family == "server_gpu_info":
+        yield from _of_link(one)
+        return
     if identity is None:
         return
     if family == "server_info":
@@ -145,10 +156,23 @@ def _of_identity(family: str, one: Shown) -> Samples:
         yield tuple((name, hashes.get(name) or identity.text(name)) for name in names), 1.0
     elif family == "identity_conflicts":
         yield (), float(len(identity.conflicts))
+    elif family == "gpus_claimed":
+        for claim in identity.claims.get("gpus", ()):
+            yield (("source", claim.source),), float(claim.value)
+    elif family == "gpu_count_conflict":
+        yield (), float(identity.disputed("gpus"))
     else:
         fact = identity.facts.get(_FACTS[family])
         if fact is not None:
             yield (("source", fact.source),), float(fact.value)
+
+
+def _of_link(one: Shown) -> Samples:
+    link = one.reading.link
+    if link is None:
+        return
+    for uuid, model in link.gpus:
+        yield (("uuid", uuid), ("gpu_model", model), ("source", link.via)), 1.0
 
 
 def _of_figures(family: str, one: Shown) -> Samples:
@@ -177,6 +201,9 @@ def _of_figures(family: str, one: Shown) -> Samples:
         "batch_occupancy_ratio": ratio(found.batch_occupancy),
         "token_budget_ratio": found.token_budget_ratio,
         "prompt_cached_ratio": ratio(found.prompt_cached),
+        "joules_per_token": found.energy.joules_per_token,
+        "joules_per_processed_token": found.energy.joules_per_processed_token,
+        "idle_power_watts": found.energy.idle_watts,
     }
     yield (), values[family]
 

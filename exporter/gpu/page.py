@@ -1,0 +1,24 @@
+"""One page of a GPU exporter, fetched over HTTP: DCGM, AMD or nvidia_gpu_exporter, as it shows."""
+
+from collections.abc import Sequence
+
+from ..errors import GpuError
+from ..fetch import Client
+from . import pages
+from .reading import GpuReading
+
+
+class PageSource:
+    """Fetches a metrics page and reads the GPUs on it."""
+
+    def __init__(self, client: Client, url: str, timeout: float) -> None:
+        self._client, self._url, self._timeout = client, url, timeout
+
+    def read(self, time: float) -> Sequence[GpuReading]:
+        """Return the GPUs of the page; raises `FetchError`, `PageError` or `GpuError`."""
+        answer = self._client.get(self._url, self._timeout)
+        try:
+            text = answer.body.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise GpuError(f"{self._url} is not UTF-8 text") from error
+        return pages.read(text, time, answer.openmetrics)

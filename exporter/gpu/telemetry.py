@@ -1,0 +1,168 @@
+"""All GPU telemetry of one exporter: its sources, what they say together, and whose GPUs they are.
+
+A thread of its own wakes the sources; `view` is replaced whole whenever something changed, and
+asking for it never waits. Which server claims which GPU is kept here too, since only all servers
+together tell whether one is shared.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from threading import Event, Lock, Thread
+from time import monotonic
+from typing import Final
+
+from ..config import Config
+from ..derive.energy import Drawn, Meter
+from ..fetch import Client
+from . import attribution
+from .attribution import Claim, Link, Owner
+from .merge import merged
+from .nvml import Nvml
+from .page import PageSource
+from .reading import GpuReading
+from .watch import Watch
+
+log = logging.getLogger(__name__)
+
+_TICK: Final = 0.5
+_NVML_RETRY: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """One source on the exporter's page: does it answer, how old is its last reading (s)."""
+
+    name: str
+    up: bool
+    age: float | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Every GPU known at one moment, by UUID, and the processes on those of this machine."""
+
+    gpus: Mapping[str, GpuReading] = field(default_factory=dict)
+    owners: Mapping[int, Owner] = field(default_factory=dict)
+
+
+class Telemetry:
+    """The GPU sources of a configuration, read between `start` and `stop`."""
+
+    def __init__(self, config: Config, watches: Sequence[Watch] | None = None) -> None:
+        self.view = View()
+        self._watches = _watches(config) if watches is None else list(watches)
+        self._meter = Meter(2 * config.window + 2 * config.gpu.pages_interval)
+        self._seen: tuple[object, ...] = ()
+        self._links: dict[str, Link] = {}
+        self._lock = Lock()
+        self._ended = Event()
+        self._thread: Thread | None = None
+
+    def start(self) -> None:
+        """Begin to read the sources, if there are any."""
+        if self._watches and self._thread is None:
+            self._thread = Thread(target=self._run, name="gpu", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End reading; a source that hangs is left behind."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        wait = 0.0
+        while not self._ended.wait(wait):
+            wait = _TICK
+            try:
+                self.tick(monotonic())
+            except Exception:
+                log.exception("GPU telemetry failed")
+
+    def tick(self, now: float) -> None:
+        """Wake the sources that are due and take what they said since."""
+        for watch in self._watches:
+            watch.tick(now)
+        live = [watch for watch in self._watches if watch.live(now)]
+        seen = tuple((watch.name, watch.state.time) for watch in live)
+        if seen == self._seen:
+            return
+        self._seen = seen
+        gpus = merged(reading for watch in live for reading in watch.state.readings)
+        self._measure(gpus)
+        pids = {pid for gpu in gpus.values() for pid in gpu.pids}
+        self.view = View(gpus, {pid: attribution.owner(pid) for pid in pids})
+
+    def _measure(self, gpus: Mapping[str, GpuReading]) -> None:
+        for uuid, gpu in gpus.items():
+            joules = gpu.value("gpu_energy_joules_total")
+            if joules is not None:
+                self._meter.add(gpu.time, {uuid: joules})
+        self._meter.forget(gpus)
+
+    def sources(self, now: float) -> list[SourceState]:
+        """Return how each source does at a monotonic time."""
+        states = []
+        for watch in self._watches:
+            state = watch.state
+            age = None if state.time is None else max(now - state.time, 0.0)
+            states.append(SourceState(watch.name, watch.live(now), age, state.error))
+        return states
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the sources that were asked for, one sentence each."""
+        return [
+            f"gpu source {watch.name}: {watch.state.error}"
+            for watch in self._watches
+            if watch.state.error and watch.name != NVML
+        ]
+
+    def link(self, claim: Claim) -> Link | None:
+        """Return the GPUs of a server, and remember that it uses them."""
+        view = self.view
+        if not view.gpus:
+            return None
+        found = attribution.link(claim, view.gpus, view.owners)
+        with self._lock:
+            if found is None:
+                self._links.pop(claim.target, None)
+                return None
+            self._links[claim.target] = found
+            others = [
+                name
+                for name, link in self._links.items()
+                if name != claim.target and set(link.uuids) & set(found.uuids)
+            ]
+        if others and not found.shared:
+            return replace(found, shared=f"{min(others)} uses them too")
+        return found
+
+    def forget(self, target: str) -> None:
+        """Drop a server that is watched no longer: it shares nothing with the others."""
+        with self._lock:
+            self._links.pop(target, None)
+
+    def drawn(self, link: Link, start: float, end: float) -> Drawn | None:
+        """Return what a server's GPUs drew, None where that is unknown or not its own alone."""
+        return None if link.shared else self._meter.drawn(link.uuids, start, end)
+
+
+NVML: Final = "nvml"
+
+
+def _watches(config: Config) -> list[Watch]:
+    gpu = config.gpu
+    found = []
+    if gpu.nvml:
+        found.append(Watch(NVML, Nvml().read, gpu.interval, gpu.timeout, _NVML_RETRY))
+    if gpu.pages:
+        client = Client(gpu.http, len(gpu.pages), config.limits.page)
+        for page in gpu.pages:
+            read: Callable[[float], Sequence[GpuReading]] = PageSource(
+                client, page.url, gpu.timeout
+            ).read
+            every = gpu.pages_interval
+            found.append(Watch(page.label, read, every, 2 * gpu.timeout, every))
+    return found
