@@ -68,7 +68,7 @@ def _answer(name: str, told: Any) -> Any:
 
 def field(number: int, scope: int, verdict: int, kind: int, value: float) -> Any:
     """Return a field's value as pynvml does: only the member its type names is right."""
-    union = SimpleNamespace(**dict.fromkeys(_MEMBERS, -1), **{})
+    union = SimpleNamespace(**dict.fromkeys(_MEMBERS, -1))
     setattr(union, _MEMBERS[kind], value)
     return SimpleNamespace(
         fieldId=number, scopeId=scope, nvmlReturn=verdict, valueType=kind, value=union
