@@ -225,7 +225,8 @@ class GpuPage(Model):
     @classmethod
     def _page_url(cls, url: str) -> str:
         base = Target(url=url).url
-        return base if urlsplit(base).path else f"{base}/metrics"
+        named = url.rstrip("/").endswith("/metrics") or not urlsplit(base).path
+        return f"{base}/metrics" if named else base
 
     @model_validator(mode="before")
     @classmethod

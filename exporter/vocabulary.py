@@ -202,7 +202,7 @@ TELEMETRY: Final = (
         "gpu_info",
         "gauge",
         "What a GPU is and who tells of it; always 1.",
-        ("gpu_model", "host", "index", "driver", "mig_profile", "source"),
+        ("uuid", "gpu_model", "host", "index", "driver", "mig_profile", "source"),
     ),
 )
 

@@ -16,7 +16,7 @@ from exporter.gpu.catalog import PAGES, Term
 from exporter.gpu.catalog import load as load_gpu
 from exporter.replay.recording import Recording, bundled
 from exporter.replay.recording import load as load_recording
-from exporter.vocabulary import DERIVED, EXPORTER, IDENTITY, PREFIX, TARGET
+from exporter.vocabulary import DERIVED, EXPORTER, IDENTITY, PREFIX, TARGET, TELEMETRY
 
 ROOT = Path(__file__).parent.parent
 _NOTE = "<!-- Written by scripts/generate.py: change the source and run `make generate`. -->\n\n"
@@ -36,6 +36,17 @@ _SECTIONS = (
         "data-parallel rank) and `model`, where the engine tells them. Histograms keep the "
         "engine's own buckets. What an engine does not tell is absent, never 0.",
         FAMILIES,
+    ),
+    (
+        "GPU sources",
+        "No `target` label; see [GPUs](gpu.md).",
+        TELEMETRY,
+    ),
+    (
+        "GPUs",
+        "Whichever source tells them, each by `uuid`; `inferfleet_server_gpu_info` says whose they "
+        "are.",
+        GPU_FAMILIES,
     ),
 )
 

@@ -66,7 +66,9 @@ class Gpm:
         self._held = self._spare = None
 
     def _sample(self) -> Any:
-        sample, self._spare = self._spare or self._library.nvmlGpmSampleAlloc(), None
+        sample, self._spare = self._spare, None
+        if sample is None:
+            sample = self._library.nvmlGpmSampleAlloc()
         if self._instance is None:
             self._library.nvmlGpmSampleGet(self._device, sample)
         else:

@@ -6,7 +6,6 @@ next one; the energy counter begins at 0 and goes on through loops and upgrades,
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from .recording import Recording
@@ -36,14 +35,6 @@ _REASONS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """What is served at one moment: the page `index` of the timeline in the loop `loop`."""
-
-    index: int
-    loop: int
-
-
 class GpuTrack:
     """The GPU of a recording that is played for `duration` seconds a loop.
 
@@ -62,12 +53,15 @@ class GpuTrack:
             # the last page stands on after its scrape, and the GPU draws on meanwhile
             self.gain = (last - first) * (duration / seconds if seconds else 1.0)
 
-    def page(self, moment: Moment, uuid: str, drawn: float) -> bytes | None:
-        """Return the page at a moment; `drawn` joules lie before the first loop."""
+    def page(self, index: int, loop: int, uuid: str, drawn: float) -> bytes | None:
+        """Return the page that stands with the server's page `index` in a loop.
+
+        `drawn` joules lie before the first loop.
+        """
         if not self._samples:
             return None
-        sample = self._at(moment.index)
-        joules = self._energy(sample) - self._energy(self._at(0)) + moment.loop * self.gain + drawn
+        sample = self._at(index)
+        joules = self._energy(sample) - self._energy(self._at(0)) + loop * self.gain + drawn
         name, driver = self._meta.get("name", ""), self._meta.get("driver", "")
         values = {page: sample[key] / units for key, page, units in _VALUES if key in sample}
         values |= {page: sample[key] * 1e6 for key, page in _CLOCKS if key in sample}

@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Final
 
 from ..errors import RecordingError
-from .gpu_page import GpuTrack, Moment
+from .gpu_page import GpuTrack
 from .recording import RecordedPage, Recording
 
 _START: Final = re.compile(
@@ -31,6 +31,14 @@ _SUFFIXES: Final = {
 }
 _RENDERED_PAGES: Final = 256
 _SINGLE_PAGE_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What is served at one moment: the page `index` of the timeline in the loop `loop`."""
+
+    index: int
+    loop: int
 
 
 @dataclass(slots=True)

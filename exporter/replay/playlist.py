@@ -56,7 +56,7 @@ class Scene:
 
     def gpu_metrics(self, uuid: str) -> bytes | None:
         """Return the GPU's page, None where the recording has no GPU; `uuid` is its name there."""
-        return self.track.gpu.page(self.moment, uuid, self.drawn)
+        return self.track.gpu.page(self.moment.index, self.moment.loop, uuid, self.drawn)
 
     def metrics(self, epoch: float) -> bytes:
         """Return the metrics page; `epoch` is the Unix time at which the clock stood at zero."""

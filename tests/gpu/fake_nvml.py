@@ -1,5 +1,6 @@
 """NVML played back from what a real driver answered, with faults where a test puts them."""
 
+import ctypes
 import json
 from collections import defaultdict, deque
 from collections.abc import Callable
@@ -14,7 +15,8 @@ _MEMBERS = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")
 
 
 class FakeNvml:
-    """Stands for pynvml. Answers calls as recorded, in order; the last answer of a call stays.
+    """Stands for pynvml. Answers calls as recorded, in order; the last answer of a call stays, and
+    what was not asked of the real one is not supported.
 
     `faults` maps a function's name to an NVML error number, or to a function called in its place.
     """
@@ -40,8 +42,12 @@ class FakeNvml:
                 return fault(*arguments)
             if name in ("nvmlShutdown", "nvmlGpmSampleFree"):
                 return None
+            if name == "nvmlGpmSampleAlloc":
+                return pynvml.c_nvmlGpmSample_t()
             metrics = name == "nvmlGpmMetricsGet"
-            held = self._answers[_key(name, ["metrics"] if metrics else list(arguments))]
+            held = self._answers[_key(name, [_named(one) for one in arguments])]
+            if not held:
+                raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
             entry = held.popleft() if len(held) > 1 else held[0]
             if "error" in entry:
                 raise pynvml.NVMLError(entry["error"])
@@ -50,6 +56,12 @@ class FakeNvml:
             return _answer(name, entry["answer"])
 
         return call
+
+
+def _named(argument: Any) -> Any:
+    if isinstance(argument, ctypes.Structure):
+        return "metrics"
+    return "sample" if isinstance(argument, ctypes._Pointer) else argument
 
 
 def _key(name: str, arguments: list[Any]) -> str:

@@ -1,0 +1,141 @@
+"""GPU telemetry end to end: a replayed server with its GPU's page, through sampling to the page."""
+
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter import report
+from exporter.config import Config, Declared, Gpu, GpuPage, Target
+from exporter.fetch import Client
+from exporter.gpu.telemetry import Telemetry
+from exporter.gpu.watch import State
+from exporter.publish import Publisher, Shown
+from exporter.publish_gpus import ShownGpus
+from exporter.replay.server import ReplayServer
+from exporter.server import Server
+from exporter.vocabulary import PREFIX
+from tests.conftest import RECORDINGS, cached_load
+from tests.waiting import until
+
+NAME = "vllm-dense-0.26.0"
+
+
+class Clock:
+    """A clock that stands where it is put."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Stage:
+    """A replayed server and its GPU, read together at recorded seconds."""
+
+    def __init__(self, replay: ReplayServer, clock: Clock, declare: Declared) -> None:
+        (url,) = replay.urls
+        target = Target(url=url, name="s", declare=declare)
+        page = GpuPage(url=f"{url}/gpu/metrics")
+        config = Config(window=1000, gpu=Gpu(nvml=False, pages=[page], pages_interval=0.5))
+        self.telemetry = Telemetry(config)
+        self.server = Server(target, Client(config.http, 2, 1 << 24), config, self.telemetry)
+        self._clock = clock
+
+    def read(self, seconds: float) -> None:
+        """Read GPU and server at a recorded second, on their own clock too."""
+        self._clock.now = seconds
+        (watch,) = self.telemetry._watches
+        self.telemetry.tick(seconds)
+        until(lambda: watch._began is None)
+        self.telemetry.tick(seconds)
+        self.server.sample()
+        if self.server.reading.identity is None:
+            self.server.identify()
+
+    def shown(self) -> Shown:
+        return Shown(self.server, self.server.reading, True, self.server.reading.time or 0.0)
+
+    def page(self) -> dict[str, dict[str, float]]:
+        """Return family -> labels (uuid and target left out) -> value."""
+        gpus = ShownGpus(self.telemetry.view.gpus, self.telemetry.sources(self._clock.now))
+        text = Publisher().page([self.shown()], {}, gpus).decode()
+        return {
+            sample.name.removeprefix(PREFIX): {
+                ",".join(f"{k}={v}" for k, v in s.labels.items() if k not in ("uuid", "target")): (
+                    s.value
+                )
+                for s in family.samples
+                if s.name == sample.name
+            }
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def replay(clock: Clock) -> Iterator[ReplayServer]:
+    with ReplayServer([cached_load(RECORDINGS[NAME])], clock=clock, loop=False) as server:
+        yield server
+
+
+def test_a_server_and_its_gpu_are_one_story(replay: ReplayServer, clock: Clock) -> None:
+    stage = Stage(replay, clock, Declared(gpu_uuids=tuple(replay.gpu_uuids)))
+    for second in range(60, 70):
+        stage.read(float(second))
+    page = stage.page()
+    assert page["gpu_source_up"] == {f"source={replay.urls[0][7:]}/gpu": 1}
+    assert page["server_gpu_info"] == {"gpu_model=NVIDIA H200,source=declared": 1}
+    assert page["gpus_claimed"] == {"source=server_info": 1, "source=telemetry": 1}
+    assert page["gpu_count_conflict"] == {"": 0}
+    assert 300 < page["gpu_power_watts"][""] <= page["gpu_power_limit_watts"][""] + 10
+    (info,) = page["server_info"]
+    assert "gpu_model=NVIDIA H200" in info
+    one = report.server(stage.shown(), stage.telemetry.view.gpus)
+    assert one["gpu_link"] == "declared"
+    gpus = one["gpu_telemetry"]
+    assert isinstance(gpus, list)
+    assert gpus[0]["power_watts"] == page["gpu_power_watts"][""]
+    assert gpus[0]["throttled"] == ["sw_power_cap"]
+    assert gpus[0]["tensor_active_ratio"] is None
+
+
+def test_sources_that_disagree_on_the_number_are_shown_and_energy_is_not(
+    replay: ReplayServer, clock: Clock
+) -> None:
+    two = (*replay.gpu_uuids, "GPU-elsewhere")
+    stage = Stage(replay, clock, Declared(gpu_uuids=two))
+    for second in range(60, 66):
+        stage.read(float(second))
+    page = stage.page()
+    assert page["gpus"] == {"source=server_info": 1}
+    assert page["gpus_claimed"] == {"source=server_info": 1, "source=telemetry": 2}
+    assert page["gpu_count_conflict"] == {"": 1}
+    identity = stage.server.reading.identity
+    assert identity is not None
+    assert any("gpus is 1 by server_info but 2 by telemetry" in c for c in identity.conflicts)
+
+
+def test_a_source_that_goes_takes_its_values_and_not_the_servers_class(
+    replay: ReplayServer, clock: Clock
+) -> None:
+    stage = Stage(replay, clock, Declared(gpu_uuids=tuple(replay.gpu_uuids)))
+    stage.read(60.0)
+    stage.read(61.0)
+    before = stage.server.reading.identity
+    assert before is not None
+    (watch,) = stage.telemetry._watches
+    watch.state = State(error="gone")
+    stage.telemetry.tick(61.1)
+    stage.server.sample()
+    page = stage.page()
+    assert "gpu_power_watts" not in page
+    assert "server_gpu_info" not in page
+    after = stage.server.reading.identity
+    assert after is not None
+    assert after.server_class == before.server_class
