@@ -52,7 +52,7 @@ class GpuPageError(PageError):
 
 
 class CatalogError(InferfleetError):
-    """A catalog file, of an engine or of a GPU exporter, is wrong."""
+    """A catalog file is wrong."""
 
 
 class GpuError(InferfleetError):

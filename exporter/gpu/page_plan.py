@@ -39,7 +39,7 @@ class Option:
         found = total * self.scale
         if (self.zero_is_nothing and found == 0) or (self.ratio and found > _MOST_RATIO):
             return None
-        return found
+        return min(found, 1.0) if self.ratio else found
 
     def _one(self, raw: float) -> float:
         return raw if self.bit is None else float(int(raw) >> self.bit & 1)
@@ -68,10 +68,11 @@ class Device:
         """Return what a page of the layout tells of this GPU."""
         found: dict[Key, float] = {}
         for key, options in self.keys.items():
-            told_by = (options[rank].value(values) for rank in sorted(options))
-            value = next((one for one in told_by if one is not None), None)
-            if value is not None:
-                found[key] = value
+            for option in options.values():
+                value = option.value(values)
+                if value is not None:
+                    found[key] = value
+                    break
         return GpuReading(
             uuid=self.uuid,
             model=self.model,
@@ -145,6 +146,7 @@ class _Maker:
             device.model, device.host = device.model or board.model, device.host or board.host
             device.index, device.driver = device.index or board.index, device.driver or board.driver
             device.shared = len(device.pods) > 1
+            device.keys = {key: dict(sorted(ways.items())) for key, ways in device.keys.items()}
         for gpu in divided:
             # its parts are whose they are; the board they share is nobody's alone
             board = self._found[gpu, ""]
@@ -183,11 +185,16 @@ class _Maker:
         """Note the workload a series names.
 
         Where a Prometheus renamed the exporter's labels, `pod` is the exporter's own pod on every
-        row, idle GPUs included.
+        row, idle GPUs included. The longer names are those of an old dcgm-exporter.
         """
         spelled = "exported_" if self._exported else ""
         name, space, box = (
-            labels.get(spelled + key, "") for key in ("pod", "namespace", "container")
+            _of(labels, (spelled + now, once))
+            for now, once in (
+                ("pod", "pod_name"),
+                ("namespace", "pod_namespace"),
+                ("container", "container_name"),
+            )
         )
         if name:
             device.pods[space, name] = max(box, device.pods.get((space, name), ""))

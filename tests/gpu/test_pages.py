@@ -95,6 +95,11 @@ def test_behind_a_prometheus_pod_is_the_exporters_own() -> None:
     assert found[IDLE].value("gpu_power_watts") == 78.1
 
 
+def test_an_old_exporters_names_for_a_pod() -> None:
+    old = {"pod_name": "llama-0", "pod_namespace": "serving", "container_name": "vllm"}
+    assert read(dcgm("DCGM_FI_DEV_GPU_TEMP", 40, **old), 0)[0].pods == (LLAMA,)
+
+
 def test_a_gpu_whose_pod_came_is_one_gpu() -> None:
     (one,) = page("dcgm-pod-came").values()
     assert one.pods == (LLAMA,)
@@ -168,6 +173,8 @@ def test_blanks_are_absent() -> None:
 
 def test_a_ratio_above_one_is_in_another_unit_and_absent() -> None:
     assert read(dcgm("DCGM_FI_DEV_GPU_UTIL_RATIO", 87), 0)[0].values == {}
+    rounded = read(dcgm("DCGM_FI_PROF_DRAM_ACTIVE", 1.0004), 0)[0]
+    assert rounded.value("gpu_dram_active_ratio") == 1
     assert read(dcgm("DCGM_FI_DEV_GPU_UTIL", 100), 0)[0].value("gpu_utilization_ratio") == 1
 
 
@@ -234,6 +241,15 @@ def test_amd_partitions_share_a_board_that_partition_0_speaks_for() -> None:
     part = found["PCB0712345/1"]
     assert part.mig_profile == "cpx"
     assert {key[0] for key in part.values} == {"gpu_memory_used_bytes", "gpu_memory_total_bytes"}
+
+
+def test_a_board_no_partition_speaks_for_tells_nothing() -> None:
+    row = 'gpu_partition_id="1",gpu_compute_partition_type="cpx",serial_number="S",gpu_id="1"'
+    found = read(f'gpu_clock{{clock_type="system",{row}}} 0\ngpu_used_vram{{{row}}} 1\n', 0)
+    assert [(one.uuid, dict(one.values)) for one in found] == [
+        ("S", {}),
+        ("S/1", {("gpu_memory_used_bytes", ()): MIB}),
+    ]
 
 
 def test_nvidia_gpu_exporter_takes_identity_from_its_info_series() -> None:
