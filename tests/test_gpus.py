@@ -1,21 +1,26 @@
 """GPU telemetry end to end: a replayed server with its GPU's page, through sampling to the page."""
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter import report
-from exporter.config import Config, Declared, Gpu, GpuPage, Target
+from exporter.config import Config, Declared, GpuPage, Target
+from exporter.config import Gpu as GpuConfig
 from exporter.fetch import Client
-from exporter.gpu.telemetry import Telemetry
+from exporter.gpu.nvml import Nvml
+from exporter.gpu.telemetry import SourceState, Telemetry
 from exporter.gpu.watch import State
 from exporter.publish import Publisher, Shown
 from exporter.publish_gpus import ShownGpus
 from exporter.replay.server import ReplayServer
 from exporter.server import Server
-from exporter.vocabulary import PREFIX
+from exporter.vocabulary import PREFIX, PUBLISHED
 from tests.conftest import RECORDINGS, cached_load
+from tests.gpu.fake_nvml import FakeNvml
 from tests.waiting import until
 
 NAME = "vllm-dense-0.26.0"
@@ -37,7 +42,7 @@ class Stage:
         (url,) = replay.urls
         target = Target(url=url, name="s", declare=declare)
         page = GpuPage(url=f"{url}/gpu/metrics")
-        config = Config(window=1000, gpu=Gpu(nvml=False, pages=[page], pages_interval=0.5))
+        config = Config(window=1000, gpu=GpuConfig(nvml=False, pages=[page], pages_interval=0.5))
         self.telemetry = Telemetry(config)
         self.server = Server(target, Client(config.http, 2, 1 << 24), config, self.telemetry)
         self._clock = clock
@@ -103,6 +108,29 @@ def test_a_server_and_its_gpu_are_one_story(replay: ReplayServer, clock: Clock) 
     assert gpus[0]["power_watts"] == page["gpu_power_watts"][""]
     assert gpus[0]["throttled"] == ["sw_power_cap"]
     assert gpus[0]["tensor_active_ratio"] is None
+
+
+def test_every_gpu_series_is_documented_and_promtool_finds_nothing_to_say() -> None:
+    nvml = Nvml(FakeNvml())
+    readings = [gpu for second in range(6) for gpu in nvml.read(float(second))][-1:]
+    shown = ShownGpus({gpu.uuid: gpu for gpu in readings}, [SourceState("nvml", True, 0.5, "")])
+    text = Publisher().page([], {}, shown).decode()
+    known = {PREFIX + family.name: family for family in PUBLISHED}
+    told = [f for f in text_string_to_metric_families(text) if "_gpu_" in f.name]
+    for family in told:
+        name = family.name + ("_total" if family.type == "counter" else "")
+        assert family.documentation == known[name].help
+        for sample in family.samples:
+            of_source = "source" in sample.labels and "uuid" not in sample.labels
+            assert set(sample.labels) == {*known[name].labels, *(() if of_source else ("uuid",))}
+    assert len(told) > 30
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed (Debian package prometheus)")
+    found = subprocess.run(
+        [promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False
+    )
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
 
 
 def test_sources_that_disagree_on_the_number_are_shown_and_energy_is_not(

@@ -63,60 +63,60 @@ class Owner:
 
 
 def owner(pid: int) -> Owner:
-    """Read who a process is from /proc."""
+    """Read from /proc who a process is."""
     return Owner(procfs.lineage(pid), procfs.container(pid))
 
 
-def link(
-    claim: Claim,
-    gpus: Mapping[str, GpuReading],
-    owners: Mapping[int, Owner],
-    of: Callable[[int], Owner] = owner,
-) -> Link | None:
-    """Return the GPUs of a server, None where no source ties any to it."""
-    return (
-        _by_pod(claim, gpus)
-        or (_by_process(claim.pid, gpus, owners, of) if claim.pid is not None else None)
-        or _declared(claim, gpus)
-    )
+class View:
+    """Every GPU known at one moment, by UUID, made ready to be asked whose it is.
+
+    `owners` are the processes on GPUs of this machine.
+    """
+
+    def __init__(
+        self,
+        gpus: Mapping[str, GpuReading] | None = None,
+        owner_of: Callable[[int], Owner] = owner,
+    ) -> None:
+        self.gpus: Mapping[str, GpuReading] = gpus or {}
+        self._owner_of = owner_of
+        self._by_pod: dict[tuple[str, str], list[GpuReading]] = {}
+        self._occupied = [gpu for gpu in self.gpus.values() if gpu.pids]
+        self._owners = {pid: owner_of(pid) for gpu in self._occupied for pid in gpu.pids}
+        for gpu in self.gpus.values():
+            for pod in {(pod.namespace, pod.name) for pod in gpu.pods}:
+                self._by_pod.setdefault(pod, []).append(gpu)
+
+    def link(self, claim: Claim) -> Link | None:
+        """Return the GPUs of a server, None where no source ties any to it."""
+        if claim.pod in self._by_pod:
+            return _link(self._by_pod[claim.pod], "pod")
+        if claim.pid is not None and self._occupied:
+            found = self._by_process(claim.pid)
+            if found:
+                return found
+        declared = [self.gpus[uuid] for uuid in claim.uuids if uuid in self.gpus]
+        return _link(declared, "declared") if declared else None
+
+    def _by_process(self, pid: int) -> Link | None:
+        """Take the GPUs whose processes descend from the server's, else share its container."""
+        container = self._owner_of(pid).container
+        descends = {one for one, who in self._owners.items() if pid in who.lineage}
+        own = descends or {
+            one for one, who in self._owners.items() if container and who.container == container
+        }
+        found = [gpu for gpu in self._occupied if own & set(gpu.pids)]
+        # a MIG instance tells its processes itself, and the whole GPU tells them once more
+        found = [gpu for gpu in found if gpu.mig_profile] or found
+        if not found:
+            return None
+        foreign = [gpu.uuid for gpu in found if set(gpu.pids) - own]
+        shared = f"processes of others use {foreign[0]} too" if foreign else ""
+        return _link(found, "process", shared)
 
 
-def _by_pod(claim: Claim, gpus: Mapping[str, GpuReading]) -> Link | None:
-    if claim.pod is None:
-        return None
-    found = [
-        gpu for gpu in gpus.values() if claim.pod in {(pod.namespace, pod.name) for pod in gpu.pods}
-    ]
-    return Link(_named(found), "pod", _marked(found)) if found else None
-
-
-def _by_process(
-    pid: int,
-    gpus: Mapping[str, GpuReading],
-    owners: Mapping[int, Owner],
-    of: Callable[[int], Owner],
-) -> Link | None:
-    """Take the GPUs whose processes descend from the server's, else share its container."""
-    container = of(pid).container
-    descends = {one for one, who in owners.items() if pid in who.lineage}
-    beside = {one for one, who in owners.items() if container and who.container == container}
-    own = descends or beside
-    found = [gpu for gpu in gpus.values() if own & set(gpu.pids)]
-    # a MIG instance tells its processes itself, and the whole GPU tells them once more
-    found = [gpu for gpu in found if gpu.mig_profile] or found
-    foreign = [gpu.uuid for gpu in found if set(gpu.pids) - own]
-    shared = f"processes of others use {foreign[0]} too" if foreign else _marked(found)
-    return Link(_named(found), "process", shared) if found else None
-
-
-def _declared(claim: Claim, gpus: Mapping[str, GpuReading]) -> Link | None:
-    wanted = set(claim.uuids)
-    found = [gpu for gpu in gpus.values() if gpu.uuid in wanted]
-    return Link(_named(found), "declared", _marked(found)) if found else None
-
-
-def _named(gpus: list[GpuReading]) -> tuple[tuple[str, str], ...]:
-    return tuple((gpu.uuid, gpu.model) for gpu in gpus)
+def _link(gpus: list[GpuReading], via: Via, shared: str = "") -> Link:
+    return Link(tuple((gpu.uuid, gpu.model) for gpu in gpus), via, shared or _marked(gpus))
 
 
 def _marked(gpus: list[GpuReading]) -> str:

@@ -7,7 +7,7 @@ together tell whether one is shared.
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Final
@@ -15,8 +15,7 @@ from typing import Final
 from ..config import Config
 from ..derive.energy import Drawn, Meter
 from ..fetch import Client
-from . import attribution
-from .attribution import Claim, Link, Owner
+from .attribution import Claim, Link, View
 from .merge import merged
 from .nvml import Nvml
 from .page import PageSource
@@ -39,14 +38,6 @@ class SourceState:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """Every GPU known at one moment, by UUID, and the processes on those of this machine."""
-
-    gpus: Mapping[str, GpuReading] = field(default_factory=dict)
-    owners: Mapping[int, Owner] = field(default_factory=dict)
-
-
 class Telemetry:
     """The GPU sources of a configuration, read between `start` and `stop`."""
 
@@ -55,7 +46,8 @@ class Telemetry:
         self._watches = _watches(config) if watches is None else list(watches)
         self._meter = Meter(2 * config.window + 2 * config.gpu.pages_interval)
         self._seen: tuple[object, ...] = ()
-        self._links: dict[str, Link] = {}
+        self._claimed: dict[str, tuple[str, ...]] = {}
+        self._users: dict[str, set[str]] = {}
         self._lock = Lock()
         self._ended = Event()
         self._thread: Thread | None = None
@@ -92,8 +84,7 @@ class Telemetry:
         self._seen = seen
         gpus = merged(reading for watch in live for reading in watch.state.readings)
         self._measure(gpus)
-        pids = {pid for gpu in gpus.values() for pid in gpu.pids}
-        self.view = View(gpus, {pid: attribution.owner(pid) for pid in pids})
+        self.view = View(gpus)
 
     def _measure(self, gpus: Mapping[str, GpuReading]) -> None:
         for uuid, gpu in gpus.items():
@@ -112,37 +103,41 @@ class Telemetry:
         return states
 
     def problems(self) -> list[str]:
-        """Return what is wrong with the sources that were asked for, one sentence each."""
+        """Return what is wrong with the sources, one sentence each; no driver ever is no fault."""
         return [
             f"gpu source {watch.name}: {watch.state.error}"
             for watch in self._watches
-            if watch.state.error and watch.name != NVML
+            if watch.state.error and (watch.name != NVML or watch.state.time is not None)
         ]
 
     def link(self, claim: Claim) -> Link | None:
         """Return the GPUs of a server, and remember that it uses them."""
-        view = self.view
-        if not view.gpus:
-            return None
-        found = attribution.link(claim, view.gpus, view.owners)
+        found = self.view.link(claim)
+        uuids = found.uuids if found else ()
         with self._lock:
-            if found is None:
-                self._links.pop(claim.target, None)
-                return None
-            self._links[claim.target] = found
-            others = [
-                name
-                for name, link in self._links.items()
-                if name != claim.target and set(link.uuids) & set(found.uuids)
-            ]
-        if others and not found.shared:
+            self._claim(claim.target, uuids)
+            others = {user for uuid in uuids for user in self._users[uuid]} - {claim.target}
+        if found and others and not found.shared:
             return replace(found, shared=f"{min(others)} uses them too")
         return found
+
+    def _claim(self, target: str, uuids: tuple[str, ...]) -> None:
+        held = self._claimed.get(target, ())
+        if held == uuids:
+            return
+        for uuid in held:
+            self._users[uuid].discard(target)
+            if not self._users[uuid]:
+                del self._users[uuid]
+        for uuid in uuids:
+            self._users.setdefault(uuid, set()).add(target)
+        self._claimed[target] = uuids
 
     def forget(self, target: str) -> None:
         """Drop a server that is watched no longer: it shares nothing with the others."""
         with self._lock:
-            self._links.pop(target, None)
+            self._claim(target, ())
+            self._claimed.pop(target, None)
 
     def drawn(self, link: Link, start: float, end: float) -> Drawn | None:
         """Return what a server's GPUs drew, None where that is unknown or not its own alone."""

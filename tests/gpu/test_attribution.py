@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.gpu.attribution import Claim, Link, Owner, link, owner
+from exporter.gpu.attribution import Claim, Link, Owner, View, owner
 from exporter.gpu.reading import GpuReading, Pod
 
 API, ENGINE, WORKER, OTHER = 100, 110, 111, 900
@@ -25,8 +25,7 @@ def found(claim: Claim, *gpus: GpuReading, containers: dict[int, str] | None = N
     def of(pid: int) -> Owner:
         return Owner((pid, *parents.get(pid, ())), named.get(pid, ""))
 
-    owners = {pid: of(pid) for one in gpus for pid in one.pids}
-    return link(claim, {one.uuid: one for one in gpus}, owners, of)
+    return View({one.uuid: one for one in gpus}, of).link(claim)
 
 
 def test_the_context_belongs_to_a_worker_of_the_server_that_listens() -> None:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,8 +30,13 @@ def recorded(function: str, number: int) -> Any:
     return calls[number]["answer"]
 
 
-def test_the_recorded_gpu_tells_every_series_that_nvml_has() -> None:
-    told = {family for family, _ in readings(FakeNvml(), 6)[-1].values}
+@pytest.mark.parametrize(
+    ("name", "model"), [("h100-580", "NVIDIA H100 80GB HBM3"), ("h200-580", "NVIDIA H200")]
+)
+def test_a_recorded_gpu_tells_every_series_that_nvml_has(name: str, model: str) -> None:
+    gpu = readings(FakeNvml(RECORDED.with_name(f"{name}.json")), 6)[-1]
+    assert gpu.model == model
+    told = {family for family, _ in gpu.values}
     by_other_sources = {"gpu_xid_errors_total", "gpu_xid_last_code"}
     assert told == BY_NAME.keys() - by_other_sources
 
@@ -68,6 +72,27 @@ def test_performance_counters_need_two_samples_and_traffic_adds_up() -> None:
     rates = [dict((n, v) for n, _, v in recorded("nvmlGpmMetricsGet", i))[21] for i in (0, 1)]
     moved = [gpu.value("gpu_pcie_bytes_total", direction="receive") for gpu in (second, third)]
     assert moved == pytest.approx([rates[0] * 2**20, sum(rates) * 2**20])
+
+
+def test_nvlink_counts_what_was_copied_from_one_gpu_to_the_other() -> None:
+    # recorded while 3580 GiB went from the first to the second
+    nvml = Nvml(FakeNvml(RECORDED.with_name("h100-x2-nvlink-580.json")))
+    _, before, after = (nvml.read(time) for time in (0.0, 1.0, 11.0))
+    moved = {
+        (gpu.index, direction): (gpu.value("gpu_nvlink_bytes_total", direction=direction) or 0.0)
+        - (old.value("gpu_nvlink_bytes_total", direction=direction) or 0.0)
+        for old, gpu in zip(before, after, strict=True)
+        for direction in ("transmit", "receive")
+    }
+    copied = 3580 * 2**30
+    assert moved == {
+        ("0", "transmit"): copied,
+        ("0", "receive"): 0,
+        ("1", "transmit"): 0,
+        ("1", "receive"): copied,
+    }
+    assert [gpu.uuid for gpu in after] == ["GPU-recorded-0", "GPU-recorded-1"]
+    assert [gpu.pids for gpu in after] == [(1001,), (1001,)]
 
 
 def test_samples_too_near_are_not_paired() -> None:
@@ -267,6 +292,8 @@ def test_a_divided_gpu_and_its_instances() -> None:
 
 
 def test_the_recording_names_no_machine() -> None:
-    text = Path(RECORDED).read_text(encoding="utf-8")
-    assert "hostname" not in text.lower()
-    assert "GPU-recorded-0" in text
+    for path in RECORDED.parent.glob("*.json"):
+        calls = json.loads(path.read_text(encoding="utf-8"))
+        uuids = {c["answer"] for c in calls if c.get("call") == "nvmlDeviceGetUUID"}
+        assert uuids
+        assert all(uuid.startswith("GPU-recorded-") for uuid in uuids)
