@@ -16,6 +16,7 @@ from .derive.figures import ratio
 from .engines.canonical import FAMILIES, Family
 from .engines.plan import Labels, Plan
 from .publish_gpus import ShownGpus, gpu_families
+from .publish_text import header, labels_text
 from .server import REASONS, Reading, Server
 from .vocabulary import DERIVED, EXPORTER, IDENTITY, PREFIX, TARGET
 
@@ -70,8 +71,9 @@ class Publisher:
             for family in families:
                 _write(parts, family, _gather(family.name, shown, samples))
         self._canonical(parts, live)
-        for family, told in gpu_families(telemetry) if telemetry else ():
-            _write(parts, family, told)
+        for family, lines in gpu_families(telemetry) if telemetry else ():
+            parts.append(header(family))
+            parts.extend(lines)
         return "".join(parts).encode()
 
     def _canonical(self, parts: list[str], live: Sequence[Shown]) -> None:
@@ -91,7 +93,7 @@ class Publisher:
                 if (value := values[i]) == value
             ]
             if lines:
-                parts.append(_header(family))
+                parts.append(header(family))
                 parts.extend(lines)
 
     def _lines(self, label: str, plan: Plan) -> Mapping[str, list[tuple[str, int]]]:
@@ -101,7 +103,7 @@ class Publisher:
             heads: dict[str, list[tuple[str, int]]] = {}
             for i, sample in enumerate(plan.samples):
                 name = f"{PREFIX}{sample.family}{sample.suffix}"
-                text = _labels((("target", label), *sample.labels))
+                text = labels_text((("target", label), *sample.labels))
                 heads.setdefault(sample.family, []).append((f"{name}{text} ", i))
             held = self._heads[label] = plan, heads
         return held[1]
@@ -222,25 +224,10 @@ def _write(
     parts: list[str], family: Family, samples: Iterable[tuple[Labels, float | None]]
 ) -> None:
     lines = [
-        f"{PREFIX}{family.name}{_labels(labels)} {value!r}\n"
+        f"{PREFIX}{family.name}{labels_text(labels)} {value!r}\n"
         for labels, value in samples
         if value is not None
     ]
     if lines:
-        parts.append(_header(family))
+        parts.append(header(family))
         parts.extend(lines)
-
-
-def _header(family: Family) -> str:
-    name = PREFIX + family.name
-    return f"# HELP {name} {family.help}\n# TYPE {name} {family.kind}\n"
-
-
-def _labels(labels: Labels) -> str:
-    if not labels:
-        return ""
-    return "{" + ",".join(f'{name}="{_escape(value)}"' for name, value in labels) + "}"
-
-
-def _escape(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -8,9 +8,8 @@ from .engines.plan import Labels
 from .gpu.canonical import FAMILIES
 from .gpu.reading import GpuReading
 from .gpu.telemetry import SourceState
-from .vocabulary import TELEMETRY
-
-Samples = list[tuple[Labels, float | None]]
+from .publish_text import pairs
+from .vocabulary import PREFIX, TELEMETRY
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +20,32 @@ class ShownGpus:
     sources: Sequence[SourceState] = ()
 
 
-def gpu_families(telemetry: ShownGpus) -> Iterator[tuple[Family, Samples]]:
-    """Yield every GPU family with its samples, none where nothing is known."""
-    sources = [((("source", one.name),), one) for one in telemetry.sources]
-    samples: dict[str, Samples] = {
-        "gpu_source_up": [(labels, float(one.up)) for labels, one in sources],
-        "gpu_reading_age_seconds": [(labels, one.age) for labels, one in sources],
-        "gpu_info": [(_who(gpu), 1.0) for gpu in telemetry.gpus.values()],
-    }
+def gpu_families(telemetry: ShownGpus) -> Iterator[tuple[Family, list[str]]]:
+    """Yield every GPU family of which something is known, with its lines.
+
+    Thousands of GPUs are hundred thousands of lines: their labels are few and spelled once.
+    """
+    lines: dict[str, list[str]] = {}
+
+    def write(family: str, labels: str, value: float | None) -> None:
+        if value is not None:
+            lines.setdefault(family, []).append(f"{PREFIX}{family}{{{labels}}} {value!r}\n")
+
+    for source in telemetry.sources:
+        labels = pairs((("source", source.name),))
+        write("gpu_source_up", labels, float(source.up))
+        write("gpu_reading_age_seconds", labels, source.age)
+    spelled: dict[Labels, str] = {}
     for uuid, gpu in telemetry.gpus.items():
-        for (family, labels), value in gpu.values.items():
-            samples.setdefault(family, []).append(((("uuid", uuid), *labels), value))
+        write("gpu_info", pairs(_who(gpu)), 1.0)
+        named = pairs((("uuid", uuid),))
+        for (family, own), value in gpu.values.items():
+            if own not in spelled:
+                spelled[own] = f",{pairs(own)}" if own else ""
+            write(family, named + spelled[own], value)
     for known in (*TELEMETRY, *FAMILIES):
-        yield known, samples.get(known.name, [])
+        if known.name in lines:
+            yield known, lines[known.name]
 
 
 def _who(gpu: GpuReading) -> Labels:
