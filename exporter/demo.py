@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 
 from . import report
-from .config import Config, Declared, Gpu, GpuPage, Target, Web
+from .config import Config, Declared, Gpu, GpuPage, LoadCells, Target, Web
 from .replay.playlist import Playlist
 from .replay.recording import Recording, bundled, load
 from .replay.server import ReplayServer
@@ -42,6 +42,8 @@ def run(listen: str, seconds: float | None) -> None:
             timeout=1.9,
             window=20,
             gpu=Gpu(nvml=False, pages=pages, pages_interval=2.0),
+            # nobody waits ten minutes for an upgraded server's work
+            load=LoadCells(warm_up=0.0),
             web=Web(listen=listen),
         )
         service = Service(config, lambda: config)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from exporter.derive.energy import Meter
+from exporter.derive.energy import EnergyCounters
 from exporter.replay.recording import Recording, bundled, load
 
 BETWEEN = "between phases"
@@ -53,15 +53,15 @@ def counted(recording: Recording) -> float:
     return _metered(recording)[1]
 
 
-def _metered(recording: Recording) -> tuple[Meter, float]:
-    meter = Meter(1e9)
+def _metered(recording: Recording) -> tuple[EnergyCounters, float]:
+    meter = EnergyCounters(1e9)
     samples = [sample for sample in recording.nvml if "t" in sample]
     for sample in samples:
         meter.add(sample["t"], {"gpu": sample["energy_mj"] / 1e3})
     return meter, (samples[-1]["energy_mj"] - samples[0]["energy_mj"]) / 1e3
 
 
-def _between(recording: Recording, meter: Meter) -> Iterator[float]:
+def _between(recording: Recording, meter: EnergyCounters) -> Iterator[float]:
     """Yield what was drawn before, between and after the phases."""
     times = [sample["t"] for sample in recording.nvml if "t" in sample]
     starts = [*(phase["start"] for phase in recording.phases), times[-1]]

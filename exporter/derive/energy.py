@@ -15,7 +15,7 @@ Point = tuple[float, float]
 """Time (monotonic seconds) and joules."""
 
 _KEPT: Final = 4
-_FINE: Final = 2.0
+_FINE: Final = 2.5
 _REACH: Final = 2.5
 
 
@@ -41,8 +41,8 @@ class Drawn:
         return self.joules / self.seconds
 
 
-class Meter:
-    """The energy counters of GPUs, as far back as `seconds` before the newest reading of each."""
+class EnergyCounters:
+    """What GPUs' energy counters told, `seconds` back from the newest reading of each."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Final
 
 from ..config import Config
-from ..derive.energy import Drawn, Meter
+from ..derive.energy import Drawn, EnergyCounters
 from ..fetch import Client
 from .attribution import Claim, Link, View
 from .merge import merged
@@ -44,7 +44,7 @@ class Telemetry:
     def __init__(self, config: Config, watches: Sequence[Watch] | None = None) -> None:
         self.view = View()
         self._watches = _watches(config) if watches is None else list(watches)
-        self._meter = Meter(2 * config.window + 2 * config.gpu.pages_interval)
+        self._meter = EnergyCounters(2 * config.window + 2 * config.gpu.pages_interval)
         self._seen: tuple[object, ...] = ()
         self._claimed: dict[str, tuple[str, ...]] = {}
         self._users: dict[str, set[str]] = {}

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.derive.energy import Meter
+from exporter.derive.energy import EnergyCounters
 
 
-def meter(*points: tuple[float, float], seconds: float = 100.0) -> Meter:
-    found = Meter(seconds)
+def meter(*points: tuple[float, float], seconds: float = 100.0) -> EnergyCounters:
+    found = EnergyCounters(seconds)
     for time, joules in points:
         found.add(time, {"a": joules})
     return found
@@ -78,7 +78,7 @@ def test_old_readings_are_dropped() -> None:
     cuts=st.lists(st.floats(0, 1), min_size=1, max_size=8),
 )
 def test_pieces_add_up_to_the_counter(powers: list[float], cuts: list[float]) -> None:
-    held, joules = Meter(1e9), 0.0
+    held, joules = EnergyCounters(1e9), 0.0
     held.add(0, {"a": 0.0})
     for i, power in enumerate(powers):
         joules += power * 2
