@@ -1,11 +1,20 @@
 """Joules per token over work, watts over idleness, and nothing where they cannot be told apart."""
 
+from collections import deque
+from collections.abc import Callable, Iterator
+
 import pytest
 
-from exporter.derive.energy import Drawn
+from exporter.derive.energy import Drawn, EnergyCounters
 from exporter.derive.figures import Limits, figures
+from exporter.derive.meter import Meter
 from exporter.derive.window import Window
 from exporter.derive.work import Energy, energy
+from exporter.engines.plan import Snapshot
+from exporter.replay.recording import Recording
+from scripts.energy import phases
+from tests.conftest import H200
+from tests.ledger import snapshots
 from tests.pages import snapshot
 
 STEP = 5.0
@@ -79,3 +88,51 @@ def test_the_figures_hold_it() -> None:
     found = figures(window((100, 100, 8, joules(50))), Limits())
     assert found is not None
     assert found.energy.joules_per_token == pytest.approx(0.5)
+
+
+def metered(recording: Recording) -> Iterator[tuple[Snapshot, Drawn | None]]:
+    """Yield each page with what was drawn since the one before, as known at its own time."""
+    counters, last = EnergyCounters(1e6), None
+    samples = deque(sample for sample in recording.nvml if "t" in sample)
+    for time, page in snapshots(recording):
+        while samples and samples[0]["t"] <= time:
+            sample = samples.popleft()
+            counters.add(sample["t"], {"gpu": sample["energy_mj"] / 1e3})
+        yield page, counters.drawn(["gpu"], last, time) if last else None
+        last = time
+
+
+@pytest.mark.parametrize("name", H200)
+def test_the_energy_of_load_cells_is_that_of_the_counter(
+    name: str, recording: Callable[[str], Recording]
+) -> None:
+    one, meter, count = recording(name), Meter(0, 30.0, 256), 0.0
+    who = (("release", one.engine_version),)
+    for page_, drawn in metered(one):
+        meter.add(page_, 2e9, who, 1, drawn.joules if drawn and drawn.fine else None)
+        count += drawn.joules if drawn else 0.0
+    samples = [sample for sample in one.nvml if "t" in sample]
+    gained = (samples[-1]["energy_mj"] - samples[0]["energy_mj"]) / 1e3
+    in_cells = sum(cell.get("joules", 0.0) for cell in meter.load.cells.values())
+    assert in_cells == pytest.approx(count, rel=1e-9)
+    # pages and samples begin and end some seconds apart
+    assert in_cells == pytest.approx(gained, rel=0.02)
+    made = sum(cell.get("decode_tokens", 0.0) for cell in meter.load.cells.values())
+    of_metered = sum(cell.get("metered_decode_tokens", 0.0) for cell in meter.load.cells.values())
+    assert of_metered == pytest.approx(made, rel=0.01)
+
+
+@pytest.mark.parametrize("name", H200)
+def test_a_window_over_a_phase_tells_its_joules_per_token(
+    name: str, recording: Callable[[str], Recording]
+) -> None:
+    one = recording(name)
+    full = next(phase for phase in one.phases if phase["name"] == "full")
+    known = next(phase for phase in phases(one) if phase.name == "full")
+    found = Window(1e6)
+    for page_, drawn in metered(one):
+        if full["start"] - 2 <= page_.time <= full["end"] + 2:
+            found.add(page_, drawn)
+    told = energy(found).joules_per_token
+    assert told is not None
+    assert told == pytest.approx(known.joules / known.generated, rel=0.05)
