@@ -22,6 +22,7 @@ function troubleOf(server) {
 }
 
 const GIB = 2 ** 30;
+const TIES = new Map([["pod", "by its pod"], ["process", "by its processes"], ["declared", "as declared"]]);
 const of = (part, most, name) => (part === null ? null : `${part}${most === null ? "" : ` of ${most}`} ${name}`);
 
 const GPU_FIGURES = [
@@ -41,7 +42,7 @@ function gpus(server) {
   const cell = (tag, ...content) => element(tag, { role: tag === "th" ? "rowheader" : "cell" }, ...content);
   const head = element("tr", { role: "row" }, ...["GPU", ...GPU_FIGURES.map(([name]) => name)].map((name) =>
     element("th", { scope: "col", role: "columnheader" }, name)));
-  return block(`GPUs, tied to the server by ${server.gpu_link}`, element("div", { class: "wide" },
+  return block(`GPUs of the server, ${TIES.get(server.gpu_link) || ""}`, element("div", { class: "across" },
     element("table", { class: "gpus", role: "table" }, element("thead", { role: "rowgroup" }, head),
       element("tbody", { role: "rowgroup" }, ...gpusOf(server).map((gpu) => element("tr", { role: "row" },
         element("th", { scope: "row", role: "rowheader", title: [gpu.model, gpu.uuid, gpu.host].filter(known).join(" ") },

@@ -147,7 +147,7 @@ def test_opens_filters_groups_and_says_when_the_exporter_is_gone(
     told = json.loads(html.unescape(match[1]))
     for part in ("max_num_seqs", "256", "server_info", "two sources disagree", "5,600 tok/s"):
         assert part in told["open"][-1]
-    for part in ("tied to the server by process", "650 of 700 W", "43%", "the GPU is lost"):
+    for part in ("GPUs of the server, by its processes", "650 of 700 W", "43%", "the GPU is lost"):
         assert part in "".join(told["open"])
     assert "1 of 2 lost" in told["cells"]
     assert "".join(told["open"]).count(EVIL) == 4
