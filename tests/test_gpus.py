@@ -2,7 +2,10 @@
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -13,7 +16,7 @@ from exporter.config import Gpu as GpuConfig
 from exporter.fetch import Client
 from exporter.gpu.nvml import Nvml
 from exporter.gpu.telemetry import SourceState, Telemetry
-from exporter.gpu.watch import State
+from exporter.gpu.watch import State, Watch
 from exporter.publish import Publisher, Shown
 from exporter.publish_gpus import ShownGpus
 from exporter.replay.server import ReplayServer
@@ -108,6 +111,62 @@ def test_a_server_and_its_gpu_are_one_story(replay: ReplayServer, clock: Clock) 
     assert gpus[0]["power_watts"] == page["gpu_power_watts"][""]
     assert gpus[0]["throttled"] == ["sw_power_cap"]
     assert gpus[0]["tensor_active_ratio"] is None
+
+
+VLLM = """
+import subprocess, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+worker = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = b'vllm:num_requests_running{engine="0",model_name="m"} 1\\n'
+        self.send_response(200 if self.path == "/metrics" else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+server = HTTPServer(("127.0.0.1", 0), Handler)
+print(server.server_address[1], worker.pid, flush=True)
+server.serve_forever()
+"""
+
+
+def test_a_servers_worker_ties_its_gpu_to_it(tmp_path: Path) -> None:
+    program = tmp_path / "vllm"
+    program.write_text(VLLM, encoding="utf-8")
+    line = [sys.executable, str(program), "serve", "m", "--max-num-seqs", "8"]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            port, worker = process.stdout.readline().split()
+            fake = FakeNvml()
+            fake.faults["nvmlDeviceGetComputeRunningProcesses"] = lambda _: [
+                SimpleNamespace(pid=int(worker))
+            ]
+            watch = Watch("nvml", Nvml(fake).read, 2.0, 5.0, 60.0)
+            telemetry = Telemetry(Config(), [watch])
+            target = Target(url=f"127.0.0.1:{port}", name="s")
+            server = Server(target, Client(Config().http, 2, 1 << 20), Config(), telemetry)
+            telemetry.tick(0.0)
+            until(lambda: watch._began is None)
+            telemetry.tick(0.0)
+            server.sample()
+            assert server.reading.link is None
+            server.identify()
+            server.sample()
+            link, identity = server.reading.link, server.reading.identity
+        finally:
+            process.kill()
+    assert link is not None
+    assert (link.via, link.uuids, link.shared) == ("process", ("GPU-recorded-0",), "")
+    assert identity is not None
+    assert identity.text("gpu_model") == "NVIDIA H100 80GB HBM3"
+    assert identity.source("gpu_model") == "telemetry"
 
 
 def test_every_gpu_series_is_documented_and_promtool_finds_nothing_to_say() -> None:

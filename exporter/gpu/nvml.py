@@ -31,10 +31,12 @@ _MENDS: Final = {
     12: "install the driver, or set gpu.nvml to false where there is no GPU",
     18: "the driver was upgraded under a running system: reboot it, or restart the container",
 }
+_REOPEN: Final = 60.0
+"""How long, in seconds, a GPU or MIG instance is missed before all are looked up anew."""
 _MIG_MARK: Final = " MIG "
 
 
-class _LostGpu(Exception):
+class _LostGpu(GpuError):
     """The GPU asked no longer answers; carries the driver's words."""
 
 
@@ -63,6 +65,9 @@ class Nvml:
         self._driver = ""
         self._host = gethostname()
         self._refused: set[str] = set()
+        self._silent: set[int] = set()
+        self._opened = 0.0
+        self._incomplete = False
 
     def read(self, time: float) -> list[GpuReading]:
         """Return every GPU at `time` (monotonic seconds); `GpuError` where the driver is not there.
@@ -73,9 +78,11 @@ class Nvml:
             self._start()
         count = self._ask("nvmlDeviceGetCount")
         if count is None:
+            self._stop()
             raise GpuError("NVML does not say how many GPUs there are")
-        if count != self._count:
-            self._open(count)
+        again = self._incomplete and time - self._opened >= _REOPEN
+        if count != self._count or again:
+            self._open(count, time)
         return [self._reading(device, time) for device in self._devices]
 
     def _start(self) -> None:
@@ -93,17 +100,31 @@ class Nvml:
         except self._library.NVMLError:
             log.debug("NVML could not be shut down", exc_info=True)
 
-    def _open(self, count: int) -> None:
-        for device in self._devices:
-            self._close(device)
-        self._devices, self._count = [], count
+    def _open(self, count: int, time: float) -> None:
+        """Look up every GPU; a lost one that is not found again stays lost."""
+        before, found = self._devices, list[_Device]()
+        self._count, self._opened, self._incomplete = count, time, False
         for index in range(count):
             try:
                 handle = self._ask("nvmlDeviceGetHandleByIndex", index)
-                if handle is not None:
-                    self._devices += self._found(handle, str(index))
+                found += self._found(handle, str(index)) if handle is not None else ()
             except _LostGpu as error:
-                log.error("GPU %d does not answer its driver: %s; reset it", index, error)
+                self._incomplete = True
+                if index not in self._silent:
+                    log.error("GPU %d does not answer its driver: %s; reset it", index, error)
+                self._silent.add(index)
+            else:
+                self._silent.discard(index)
+        for device in before:
+            self._close(device)
+        known = {device.uuid for device in found}
+        for device in before:
+            if device.lost and device.uuid not in known and not device.mig_profile:
+                found.append(device)
+        lost = {device.uuid for device in before if device.lost}
+        for device in found:
+            device.lost = device.uuid in lost
+        self._devices = found
 
     def _close(self, device: _Device) -> None:
         if device.gpm is not None:
@@ -159,6 +180,7 @@ class Nvml:
         except _LostGpu as error:
             if not device.lost:
                 log.error("GPU %s is lost: %s; reset it or reboot the node", device.uuid, error)
+            self._incomplete = True
             device.lost, values, pids = True, {("gpu_up", ()): 0.0}, ()
         return GpuReading(
             uuid=device.uuid,

@@ -236,6 +236,42 @@ def test_a_gpu_refused_from_the_start_leaves_the_others() -> None:
     assert [gpu.index for gpu in readings(fake, 1)] == ["0"]
 
 
+def test_a_lost_gpu_is_looked_up_anew_after_a_while() -> None:
+    fake = FakeNvml()
+    nvml = Nvml(fake)
+    nvml.read(0.0)
+    fake.faults |= {"nvmlDeviceGetClockInfo": LOST, "nvmlDeviceGetHandleByIndex": LOST}
+    nvml.read(1.0)
+    assert fake.asked.count("nvmlDeviceGetHandleByIndex") == 1
+    (gpu,) = nvml.read(61.0)
+    assert fake.asked.count("nvmlDeviceGetHandleByIndex") == 2
+    assert (gpu.uuid, gpu.value("gpu_up")) == ("GPU-recorded-0", 0)
+    fake.faults = {}
+    (gpu,) = nvml.read(122.0)
+    assert gpu.value("gpu_up") == 1
+    nvml.read(300.0)
+    assert fake.asked.count("nvmlDeviceGetHandleByIndex") == 3
+
+
+def test_a_gpu_lost_before_the_start_comes_when_it_is_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fake = FakeNvml()
+    fake.faults["nvmlDeviceGetHandleByIndex"] = LOST
+    nvml = Nvml(fake)
+    assert [nvml.read(float(second)) for second in range(0, 121, 30)] == [[]] * 5
+    assert len(caplog.records) == 1
+    fake.faults = {}
+    assert nvml.read(180.0)[0].value("gpu_up") == 1
+
+
+def test_a_driver_that_loses_all_is_an_error_with_words() -> None:
+    fake = FakeNvml()
+    fake.faults["nvmlDeviceGetCount"] = LOST
+    with pytest.raises(GpuError, match="lost"):
+        Nvml(fake).read(0.0)
+
+
 def test_a_driver_that_does_not_count_its_gpus_fails() -> None:
     fake = FakeNvml()
     fake.faults["nvmlDeviceGetCount"] = UNKNOWN
