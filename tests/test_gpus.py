@@ -23,6 +23,7 @@ from exporter.replay.server import ReplayServer
 from exporter.server import Server
 from exporter.vocabulary import PREFIX, PUBLISHED
 from tests.conftest import RECORDINGS, cached_load
+from tests.fakes import FakeServer, page
 from tests.gpu.fake_nvml import FakeNvml
 from tests.waiting import until
 
@@ -111,6 +112,39 @@ def test_a_server_and_its_gpu_are_one_story(replay: ReplayServer, clock: Clock) 
     assert gpus[0]["power_watts"] == page["gpu_power_watts"][""]
     assert gpus[0]["throttled"] == ["sw_power_cap"]
     assert gpus[0]["tensor_active_ratio"] is None
+
+
+@pytest.mark.parametrize(
+    ("page_name", "pod", "shared"),
+    [
+        ("dcgm-classic", "serving/llama-0", ""),
+        ("dcgm-4.9", "serving/llama-0", ""),
+        ("dcgm-shared", "serving/small-a", "given to several workloads"),
+    ],
+)
+def test_dcgms_pod_ties_a_gpu_to_the_server_that_declares_it(
+    page_name: str, pod: str, shared: str
+) -> None:
+    text = (Path(__file__).parent / "gpu" / "pages" / f"{page_name}.prom").read_bytes()
+    with FakeServer(metrics=(200, page(1)), gpu=(200, text)) as fake:
+        gpus = GpuConfig(nvml=False, pages=[GpuPage(url=f"{fake.url}/gpu")])
+        target = Target(url=fake.url, name="s", declare=Declared(pod=pod))
+        config = Config(targets=[target], gpu=gpus)
+        telemetry = Telemetry(config)
+        server = Server(target, Client(config.http, 1, 1 << 20), config, telemetry)
+        telemetry.tick(0.0)
+        (watch,) = telemetry._watches
+        until(lambda: watch._began is None)
+        telemetry.tick(0.0)
+        server.sample()
+    link = server.reading.link
+    assert link is not None
+    assert (link.via, link.model) == ("pod", "NVIDIA H200")
+    assert link.uuids == ("GPU-7d2c0f6e-5a1b-4c3d-8e9f-0a1b2c3d4e5f",)
+    assert shared in link.shared
+    assert bool(link.shared) == bool(shared)
+    told = str(report.server(Shown(server, server.reading, True, 1.0))["notes"])
+    assert ("energy is left out" in told) == bool(shared)
 
 
 VLLM = """
