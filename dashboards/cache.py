@@ -135,9 +135,7 @@ def _memory() -> Row:
                         "thresholds": stepped(((BLUE, None),)),
                     },
                 ),
-                Column(
-                    "Prompt cached", q.ROW_CACHED, settings={"unit": "percentunit", "decimals": 0}
-                ),
+                Column("Cached", q.ROW_CACHED, settings={"unit": "percentunit", "decimals": 0}),
                 Column(
                     "KV used",
                     q.ROW_USAGE,
@@ -150,7 +148,7 @@ def _memory() -> Row:
                 ),
                 Column("KV tokens", q.ROW_CAPACITY, settings={"unit": "short"}),
                 Column(
-                    "Preempted/s",
+                    "Preempted",
                     q.ROW_PREEMPTIONS,
                     settings={
                         "decimals": 2,

@@ -96,7 +96,7 @@ def timeseries(
     """
     custom = {
         "drawStyle": "bars" if bars else "line",
-        "fillOpacity": 70 if bars else 30 if stacked else 8,
+        "fillOpacity": 70 if bars else 30 if stacked else 0,
         "lineWidth": 0 if bars else 1,
         "showPoints": "never",
         "stacking": {"mode": "normal" if stacked else "none", "group": "A"},

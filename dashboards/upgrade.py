@@ -157,8 +157,8 @@ def _cells() -> Row:
             table(
                 "Cells",
                 "Each row is a range of decode batch. Regressions are narrow: a ratio that falls "
-                "in a few cells with weight is one. A cell without a ratio was not visited by "
-                "both, or the two differ in prefill there.",
+                "in a few cells with weight is one. A cell without a ratio was not visited by both, "
+                "or they differ there in prefill: prompt tokens computed for each decoded one.",
                 Column("Batch up to", label="batch", numeric=True, settings={"unit": "none"}),
                 Column("Decode ratio", q.cell_ratio("decode"), settings=RATIO_LOOK),
                 Column("Weight", q.cell_weight("decode"), settings=PERCENT),
@@ -167,8 +167,8 @@ def _cells() -> Row:
                 Column("Token takes, new", q.cell_time("release"), settings=time),
                 Column("Time there, old", q.cell_seconds("baseline"), settings=time),
                 Column("Time there, new", q.cell_seconds("release"), settings=time),
-                Column("Prefill per token, old", q.cell_prefill("baseline"), settings=many),
-                Column("Prefill per token, new", q.cell_prefill("release"), settings=many),
+                Column("Prefill each, old", q.cell_prefill("baseline"), settings=many),
+                Column("Prefill each, new", q.cell_prefill("release"), settings=many),
                 size=(24, 13),
                 worst=("Batch up to", False),
             ),
@@ -272,7 +272,7 @@ def _gates() -> Row:
                 "What each release's servers may do at most. A changed limit is a changed server.",
                 Column("Release", label="release"),
                 Column("Sequences", q.limit("max_running_requests")),
-                Column("Tokens per step", q.limit("max_batched_tokens")),
+                Column("Step tokens", q.limit("max_batched_tokens")),
                 Column("GPUs", q.limit("gpus")),
                 size=(8, 7),
             ),

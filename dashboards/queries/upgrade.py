@@ -10,7 +10,9 @@ from .base import SERVER, WHO, Query, ratio, total
 _CLASS: Final = 'model="$model",gpu_model="$gpu_model"'
 PAIR: Final = f'{_CLASS},release="$release",baseline="$baseline"'
 EITHER: Final = f'{_CLASS},release=~"$baseline|$release"'
-_SERVERS: Final = f"inferfleet_server_info{{{SERVER},{EITHER}}}"
+_INFO: Final = f"inferfleet_server_info{{{SERVER},{EITHER}}}"
+# the baseline may be gone by now: what ran in the time shown counts
+_SERVERS: Final = f"last_over_time({_INFO}[$__range])"
 
 MEASURES: Final = ("decode", "prefill", "latency", "hit_ratio", "speculation", "energy")
 
@@ -131,7 +133,7 @@ JOULES: Final = _level("joules_per_token:ratio_rate5m")
 TOKENS_PER_GPU: Final = _level("generation_tokens_per_gpu:rate5m")
 OCCUPANCY: Final = _level("batch_occupancy:ratio")
 
-ROLLOUT: Final = Query(f"count by (release) ({_SERVERS})", "{{release}}")
+ROLLOUT: Final = Query(f"count by (release) ({_INFO})", "{{release}}")
 _ON: Final = 'max by (target) (inferfleet_server_info{{{},{},release="${}"}})'
 RELEASE_OF_SERVER: Final = Query(
     f"2 * {_ON.format(SERVER, _CLASS, 'release')} or {_ON.format(SERVER, _CLASS, 'baseline')}",
@@ -146,14 +148,14 @@ CONFIGURATIONS: Final = Query(
 def limit(name: str) -> Query:
     """Return a limit of the servers by release."""
     return Query(
-        f"max by (release) (inferfleet_{name}{{{SERVER}}} * on ({WHO}) group_left (release) "
-        f"{_SERVERS})"
+        f"max by (release) (max_over_time((inferfleet_{name}{{{SERVER}}}"
+        f" * on ({WHO}) group_left (release) {_INFO})[$__range:5m]))"
     )
 
 
 AGE: Final = Query(
     f"min by (release) (time() - (inferfleet_server_start_time_seconds{{{SERVER}}}"
-    f" * on ({WHO}) group_left (release) {_SERVERS}))",
+    f" * on ({WHO}) group_left (release) {_INFO}))",
     "{{release}}",
 )
 EXCLUDED: Final = Query(

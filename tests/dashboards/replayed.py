@@ -12,7 +12,9 @@ from unittest.mock import patch
 from exporter.config import Config, Declared, Target
 from exporter.errors import FetchError
 from exporter.fetch import Answer, Client
+from exporter.gpu.telemetry import Telemetry
 from exporter.publish import Publisher, Shown
+from exporter.publish_gpus import ShownGpus
 from exporter.replay.playlist import Player, Playlist
 from exporter.replay.recording import Recording
 from exporter.server import Server
@@ -37,13 +39,15 @@ class Shape:
 
 
 class Clock:
-    """Seconds since the fleet was switched on."""
+    """Seconds since the fleet was switched on; a look at it takes some milliseconds."""
 
     now = 0.0
+    _looks = 0
 
     def monotonic(self) -> float:
         """Return the time the exporter measures with; it never starts at 0."""
-        return 1e6 + self.now
+        self._looks += 1
+        return 1e6 + self.now + 0.001 * (self._looks % 100)
 
     def unix(self) -> float:
         """Return the time of day."""
@@ -83,13 +87,18 @@ def pages(shape: Shape) -> Iterator[tuple[float, str]]:
         patch("exporter.server.monotonic", clock.monotonic),
         patch("exporter.server.time", clock.unix),
     ):
-        servers = [Server(_target(name), wire, config) for name in (*players, features.HOST)]
+        gpus = Telemetry(config, [telemetry.Telling(clock.monotonic(), shape.step)])
+        names = (*players, features.HOST)
+        servers = [Server(_target(name), wire, config, gpus) for name in names]
         while clock.now < shape.seconds:
-            yield clock.unix(), _page(servers, publisher, clock, config)
+            gpus.tick(clock.monotonic())
+            yield clock.unix(), _page(servers, gpus, publisher, clock, config)
             clock.now += shape.step
 
 
-def _page(servers: list[Server], publisher: Publisher, clock: Clock, config: Config) -> str:
+def _page(
+    servers: list[Server], gpus: Telemetry, publisher: Publisher, clock: Clock, config: Config
+) -> str:
     shown = []
     for server in servers:
         server.sample()
@@ -104,11 +113,12 @@ def _page(servers: list[Server], publisher: Publisher, clock: Clock, config: Con
         "config_last_reload_successful": 1.0,
         "config_last_reload_success_timestamp_seconds": EPOCH,
     }
-    return publisher.page(shown, own).decode() + telemetry.page(clock.now)
+    told = ShownGpus(gpus.view.gpus, gpus.sources(clock.monotonic()))
+    return publisher.page(shown, own, told).decode()
 
 
 def _target(name: str) -> Target:
-    declare = Declared(gpu_model="NVIDIA H200", gpus=1)
+    declare = Declared(gpu_model="NVIDIA H200", gpus=1, gpu_uuids=(telemetry.uuid(name),))
     return Target(url=f"http://{name}", name=name, declare=declare)
 
 
@@ -120,7 +130,7 @@ def _playlists(shape: Shape) -> dict[str, Playlist]:
         "dense-b": _upgraded(dense_old, dense_new, shape.upgrade + 600.0),
         "dense-c": Playlist((dense_old,)),
         "moe-a": _upgraded(moe, _renamed(moe), shape.upgrade + 300.0),
-        "sglang-a": Playlist((_of("sglang-0.5.23-basic-cpu"),)),
+        "sglang-a": _idle_later(_of("sglang-0.5.23-basic-cpu"), 0.6 * shape.seconds),
     }
 
 
@@ -138,6 +148,15 @@ def _renamed(recording: Recording) -> Recording:
     return replace(recording, answers=new)
 
 
+def _idle_later(recording: Recording, seconds: float) -> Playlist:
+    """Return what works so long, and then stands idle at its last page."""
+    return Playlist((recording,), after="hold", plays=_plays(recording, seconds))
+
+
 def _upgraded(old: Recording, new: Recording, at: float) -> Playlist:
-    length = old.pages[-1].time - old.pages[0].time
-    return Playlist((old, new), plays=max(round(at / length), 1), gap=GAP)
+    return Playlist((old, new), plays=_plays(old, at), gap=GAP)
+
+
+def _plays(recording: Recording, seconds: float) -> int:
+    length = recording.pages[-1].time - recording.pages[0].time
+    return max(round(seconds / length), 1)
