@@ -70,7 +70,8 @@ def _saved() -> Row:
             ),
             timeseries(
                 "KV offloaded",
-                "Bytes per second by direction, all servers.",
+                "Bytes per second by direction, all servers. Stores without loads: nothing comes "
+                "back.",
                 q.OFFLOADED,
                 unit="Bps",
             ),
@@ -162,7 +163,8 @@ def _memory() -> Row:
             ),
             timeseries(
                 "Prompt tokens per request, and computed of them",
-                "The gap is what caches saved on each request.",
+                "The gap is what caches saved on each request. Level prompts with more computed: "
+                "cache lost.",
                 one.PROMPT_LENGTH,
                 one.COMPUTED_LENGTH,
                 unit="none",

@@ -17,8 +17,20 @@ def _now() -> Row:
     return Row(
         "Now",
         [
-            stat("Version", "The exporters' own version.", q.VERSION, text="name", size=(4, 4)),
-            stat("Servers watched", "By exporter.", q.TARGETS, text="value_and_name", size=(5, 4)),
+            stat(
+                "Version",
+                "The exporters' own version. More than one: finish their upgrade.",
+                q.VERSION,
+                text="name",
+                size=(4, 4),
+            ),
+            stat(
+                "Servers watched",
+                "By exporter. Fewer than you run: see Discovery problems.",
+                q.TARGETS,
+                text="value_and_name",
+                size=(5, 4),
+            ),
             stat(
                 "Oldest page",
                 "Age of the oldest page in use. Beyond a few intervals a server does not answer.",
@@ -96,7 +108,7 @@ def _reading() -> Row:
             ),
             timeseries(
                 "Samples tried and skipped",
-                "Skipped: the one before had not ended.",
+                "Skipped: the one before had not ended. Often: raise the interval or the workers.",
                 q.SCRAPES,
                 q.SKIPPED,
                 unit=EACH_SECOND,
@@ -104,7 +116,7 @@ def _reading() -> Row:
             ),
             timeseries(
                 "Restarts seen",
-                "Servers whose counters began anew.",
+                "Servers whose counters began anew. One that repeats is in a crash loop.",
                 q.RESTARTS,
                 unit="none",
                 bars=True,
@@ -113,7 +125,7 @@ def _reading() -> Row:
             ),
             states(
                 "Sources of GPU telemetry",
-                "down: its GPUs are missing everywhere.",
+                "down: its GPUs are missing everywhere. The status page tells why.",
                 q.GPU_UP,
                 names={0: ("down", RED), 1: ("up", GREEN)},
                 size=THIRD,
@@ -139,7 +151,7 @@ def _trust() -> Row:
             ),
             timeseries(
                 "Load cells",
-                "Series of each kind by server, the ten largest.",
+                "Series of each kind by server, the ten largest. At the cap, time is left out.",
                 q.CELLS,
                 unit="none",
                 decimals=0,
@@ -147,7 +159,7 @@ def _trust() -> Row:
             ),
             timeseries(
                 "Unknown names",
-                "Servers with names this version does not know.",
+                "Servers with names this version does not know: upgrade the exporter.",
                 q.UNKNOWN,
                 unit="none",
                 decimals=0,
@@ -174,7 +186,7 @@ def _trust() -> Row:
             ),
             timeseries(
                 "Age of GPU readings",
-                "By source; a hung driver shows here first.",
+                "By source. A line that climbs is a source that hangs: look at the driver.",
                 q.GPU_AGE,
                 unit="s",
                 size=THIRD,
@@ -190,7 +202,7 @@ def _servers() -> Row:
         [
             table(
                 "Each server's reading",
-                "Most failures first.",
+                "Most failures first. Click a server; the status page tells its last error.",
                 Column("Server", label="target", settings={"links": [ROW_TO_SERVER]}),
                 Column(
                     "Up",

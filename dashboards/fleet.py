@@ -263,6 +263,7 @@ def _upgrades() -> Row:
                 Column("Model", label="model"),
                 Column("GPU type", label="gpu_model"),
                 Column("Release", label="release", settings={"links": [ROW_TO_UPGRADE]}),
+                Column("Class", label="class"),
                 Column("Against", label="baseline"),
                 Column("Measure", label="measure"),
                 Column("Ratio", q.VERDICT_RATIO, settings=ratio_look),
@@ -316,7 +317,8 @@ def _quality() -> Row:
             ),
             timeseries(
                 "Power drawn by GPUs",
-                "All GPUs the exporter reads, by type.",
+                "All GPUs the exporter reads, by type. A level draw with fewer tokens is idle "
+                "money.",
                 q.POWER,
                 unit="watt",
                 size=(6, 7),

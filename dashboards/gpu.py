@@ -17,7 +17,13 @@ def _now() -> Row:
     return Row(
         "Now",
         [
-            stat("GPUs", "GPUs the exporter reads.", q.GPUS, size=(3, 4)),
+            stat(
+                "GPUs",
+                "GPUs the exporter reads. Fewer than you have: look at Sources down, and at its "
+                "config.",
+                q.GPUS,
+                size=(3, 4),
+            ),
             stat(
                 "Without a server",
                 "GPUs no watched server uses: idle money, or a server the exporter does not know.",
@@ -25,7 +31,14 @@ def _now() -> Row:
                 steps=((GREEN, None), (YELLOW, 1)),
                 size=(3, 4),
             ),
-            stat("Drawn", "Power of all of them.", q.DRAWN, unit="watt", graph=True, size=(4, 4)),
+            stat(
+                "Drawn",
+                "Power of all of them; against the limits below it tells what is left.",
+                q.DRAWN,
+                unit="watt",
+                graph=True,
+                size=(4, 4),
+            ),
             stat(
                 "Held down",
                 "GPUs whose clocks are held down now by power or heat. Above 0: see Clocks held "
@@ -37,7 +50,7 @@ def _now() -> Row:
             ),
             stat(
                 "Hottest",
-                "Highest temperature of any sensor.",
+                "Highest temperature of any sensor. Above 85 °C look at the rack's cooling.",
                 q.HOTTEST,
                 unit="celsius",
                 steps=HOT,
@@ -100,7 +113,13 @@ def _energy() -> Row:
                 unit="percentunit",
                 links=[TO_SERVER],
             ),
-            timeseries("Power", "Each GPU.", q.POWER, unit="watt", links=[TO_SERVER]),
+            timeseries(
+                "Power",
+                "Each GPU. One apart from its peers has other work, or is held down.",
+                q.POWER,
+                unit="watt",
+                links=[TO_SERVER],
+            ),
         ],
     )
 
@@ -187,7 +206,8 @@ def _health() -> Row:
             ),
             timeseries(
                 "Time held down",
-                "Share of the GPUs' time, by reason.",
+                "Share of the GPUs' time, by reason. It grows while tokens slow: power or heat is "
+                "the limit.",
                 q.THROTTLED_SHARE,
                 unit="percentunit",
                 size=THIRD,

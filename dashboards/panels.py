@@ -84,6 +84,7 @@ def timeseries(
     low: float | None = 0,
     high: float | None = None,
     soft: float | None = None,
+    soft_low: float | None = None,
     decimals: int | None = None,
     steps: Steps = (),
     overrides: Sequence[Json] = (),
@@ -92,7 +93,8 @@ def timeseries(
 ) -> core.Panel:
     """Return lines over time; `steps` are thresholds drawn as lines.
 
-    `high` is the axis' end, `soft` its least; a `legend` that is a list shows the last value only.
+    `low` and `high` are the axis' ends, the soft ones give way to values beyond them. A `legend`
+    that is a list shows the last value only.
     """
     custom = {
         "drawStyle": "bars" if bars else "line",
@@ -102,6 +104,7 @@ def timeseries(
         "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
         "thresholdsStyle": {"mode": "dashed" if steps else "off"},
         "axisSoftMax": soft,
+        "axisSoftMin": soft_low,
     }
     defaults: Json = {
         "color": {"mode": "palette-classic"},

@@ -77,5 +77,25 @@ def verdict_cells() -> Json:
     }
 
 
+REASONS: Final = {
+    "servers": "too few servers: upgrade more, or wait",
+    "coverage": "the releases ran at other loads: send them the same traffic",
+    "overlap": "too little time at equal load: wait",
+    "meaning": "the numbers changed their meaning between the releases: see below",
+    "no_servers_beside": "no server of the baseline runs beside it to compare traffic with",
+}
+
+
+def reason_cells() -> Json:
+    """Return a mapping of the reasons against a verdict to what to do about each."""
+    return {
+        "type": "value",
+        "options": {
+            name: {"text": f"{name}: {what}", "color": YELLOW, "index": i}
+            for i, (name, what) in enumerate(REASONS.items())
+        },
+    }
+
+
 BACKGROUND: Final[Json] = {"type": "color-background", "mode": "basic"}
 GAUGE: Final[Json] = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}

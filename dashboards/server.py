@@ -62,7 +62,7 @@ def _now() -> Row:
                 graph=True,
             ),
             stat(
-                "Batch full",
+                "Batch",
                 "Requests running over those that may run. Near 100 % with a queue is saturation.",
                 q.OCCUPANCY,
                 unit="percentunit",
@@ -84,7 +84,8 @@ def _now() -> Row:
             ),
             stat(
                 "Waiting",
-                "Requests not yet in the batch.",
+                "Requests not yet in the batch. A queue that stays: see Bound by for the limit to "
+                "raise.",
                 q.WAITING_NOW,
                 steps=((GREEN, None), (YELLOW, 1), (RED, 50)),
                 graph=True,
@@ -122,6 +123,7 @@ def _throughput() -> Row:
                 q.COMPUTED,
                 q.CACHED,
                 unit=TOKENS,
+                legend="list",
             ),
             timeseries(
                 "Tokens per second and GPU",
@@ -138,6 +140,7 @@ def _throughput() -> Row:
                 q.FINISHED,
                 unit="reqps",
                 stacked=True,
+                legend="list",
                 overrides=[fixed("error", RED), fixed("abort", ORANGE)],
                 size=THIRD,
             ),
@@ -204,7 +207,11 @@ def _latency() -> Row:
                 "s",
             ),
             heatmap(
-                "Requests", "All the time from arrival to the last token.", q.REQUEST_BUCKETS, "s"
+                "Requests",
+                "Arrival to last token. A second band is longer answers, or requests that were "
+                "preempted.",
+                q.REQUEST_BUCKETS,
+                "s",
             ),
             timeseries(
                 "Mean time by phase",
@@ -319,7 +326,8 @@ def _cache() -> Row:
             ),
             timeseries(
                 "KV tokens",
-                "Resident tokens against what fits.",
+                "Resident tokens against what fits. Level at the capacity: shorter contexts or "
+                "more servers.",
                 q.KV_RESIDENT,
                 q.KV_CAPACITY,
                 unit="short",
@@ -346,11 +354,23 @@ def _cache() -> Row:
                 q.PROMPT_P95,
                 q.COMPLETION_P95,
                 unit="none",
+                legend="list",
                 decimals=0,
                 size=THIRD,
             ),
-            heatmap("Prompt lengths", "Tokens of each prompt.", q.PROMPT_BUCKETS, "none"),
-            heatmap("Answer lengths", "Tokens of each answer.", q.COMPLETION_BUCKETS, "none"),
+            heatmap(
+                "Prompt lengths",
+                "Tokens of each prompt. A new band explains slower first tokens: the traffic "
+                "changed.",
+                q.PROMPT_BUCKETS,
+                "none",
+            ),
+            heatmap(
+                "Answer lengths",
+                "Tokens of each answer. A new band explains slower requests: the traffic changed.",
+                q.COMPLETION_BUCKETS,
+                "none",
+            ),
         ],
     )
 

@@ -83,21 +83,22 @@ def _speculation() -> Row:
             ),
             timeseries(
                 "Tokens per verification step",
-                "The bonus token included: 1 is no gain at all.",
+                "The bonus token included: 1 is no gain at all, and then speculation only costs.",
                 q.ACCEPT_LENGTH,
                 unit="none",
                 decimals=2,
             ),
             timeseries(
                 "Accepted by position in the draft",
-                "Where it nears 0, draft fewer tokens.",
+                "Share of drafts accepted at each position. Where it nears 0, draft fewer tokens.",
                 q.BY_POSITION,
                 unit="percentunit",
                 high=1,
             ),
             timeseries(
                 "Drafted, accepted, rejected",
-                "Rejected tokens are work thrown away.",
+                "Rejected tokens are work thrown away: mostly rejected, draft fewer or change the "
+                "draft.",
                 q.DRAFTED,
                 q.ACCEPTED,
                 q.REJECTED,
@@ -142,13 +143,14 @@ def _transfer() -> Row:
             ),
             timeseries(
                 "KV offloaded",
-                "Bytes per second by direction.",
+                "Bytes per second by direction. Stores without loads: nothing comes back, offload "
+                "less.",
                 q.OFFLOADED,
                 unit="Bps",
             ),
             timeseries(
                 "Offload speed",
-                "While moving; far below the bus is contention.",
+                "Bytes per second while moving. Far below what the bus can do is contention.",
                 q.OFFLOAD_SPEED,
                 unit="Bps",
             ),

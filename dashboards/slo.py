@@ -90,7 +90,7 @@ def _errors() -> Row:
             *_budget("Answers", "errors", "error_objective"),
             timeseries(
                 "Answered with 5xx",
-                "Share of HTTP responses, by release.",
+                "Share of HTTP responses, by release. One release apart: stop its rollout.",
                 q.ERRORS_OF_RELEASE,
                 unit="percentunit",
                 size=(8, 7),

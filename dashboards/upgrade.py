@@ -7,7 +7,7 @@ from exporter.engines.catalog import ENGINES, load
 from . import uids
 from .look import BLUE, GREEN, GREY, ORANGE, YELLOW, Column, fixed, looks, stepped
 from .panels import Row, dashboard, stat, states, table, text, timeseries
-from .parts import BACKGROUND, RATIO_CELL, TOKENS, verdict_cells, verdict_colors
+from .parts import BACKGROUND, RATIO_CELL, TOKENS, reason_cells, verdict_cells, verdict_colors
 from .queries import upgrade as q
 from .variables import UPGRADE
 
@@ -47,7 +47,10 @@ def _ratio(title: str, what: str, measure: str, naive: str, size: tuple[int, int
         q.CLAIM,
         unit="percentunit",
         low=None,
+        soft=1.2,
+        soft_low=0.8,
         decimals=0,
+        legend="list",
         overrides=_BAND,
         size=size,
     )
@@ -157,7 +160,7 @@ def _cells() -> Row:
             table(
                 "Cells",
                 "Each row is a range of decode batch. Regressions are narrow: a ratio that falls "
-                "in a few cells with weight is one. A cell without a ratio was not visited by both, "
+                "in a few cells with weight is one. A cell without a ratio was not seen by both, "
                 "or they differ there in prefill: prompt tokens computed for each decoded one.",
                 Column("Batch up to", label="batch", numeric=True, settings={"unit": "none"}),
                 Column("Decode ratio", q.cell_ratio("decode"), settings=RATIO_LOOK),
@@ -212,28 +215,31 @@ def _shift() -> Row:
             ),
             timeseries(
                 "Generated tokens per second and GPU",
-                "The naive picture: it follows demand.",
+                "The naive picture: it follows demand. Judge by the ratios above, not by this.",
                 q.TOKENS_PER_GPU,
                 unit=TOKENS,
                 size=(8, 8),
             ),
             timeseries(
                 "Time to first token, mean",
-                "At whatever load each release had.",
+                "At whatever load each release had: a step here may be traffic. The ratios above "
+                "are not.",
                 q.FIRST_TOKEN,
                 unit="s",
                 size=(8, 8),
             ),
             timeseries(
                 "Time between tokens, mean",
-                "At whatever load each release had.",
+                "At whatever load each release had: a step here may be traffic. The ratios above "
+                "are not.",
                 q.BETWEEN_TOKENS,
                 unit="s",
                 size=(8, 8),
             ),
             timeseries(
                 "Joules per generated token",
-                "At whatever load each release had.",
+                "At whatever load each release had: a step here may be traffic. The ratios above "
+                "are not.",
                 q.JOULES,
                 unit="joule",
                 size=(8, 8),
@@ -246,6 +252,16 @@ def _gates() -> Row:
     return Row(
         "May they be compared?",
         [
+            table(
+                "What stands in the way of a verdict",
+                "Each line keeps a measure from being judged, and says what to do about it. Empty: "
+                "nothing does.",
+                Column("Measure", label="measure", settings={"custom__width": 110}),
+                Column(
+                    "Reason", q.REASONS, label="reason", settings={"mappings": [reason_cells()]}
+                ),
+                size=(24, 5),
+            ),
             table(
                 "Configurations",
                 "One row for each configuration running. Another class cannot be compared at all; "

@@ -24,19 +24,22 @@ ROOT: Final = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from dashboards.build import dashboards  # noqa: E402
-from tests.dashboards import asked, database, replayed, verdicts  # noqa: E402
+from tests.dashboards import asked, database, features, replayed, verdicts  # noqa: E402
 
 SITE: Final = ROOT / "dashboards" / "preview" / "site"
 OUT: Final = ROOT / "docs" / "dashboards"
 SHAPE: Final = replayed.Shape(seconds=10_800.0, step=30.0, upgrade=4500.0, outage=10_500.0)
 SPAN: Final = 9000.0
 WIDTH: Final = 1600
+HEAD: Final = 92
+COLORS: Final = 128
 STEP: Final = 30
 CHOSEN: Final = {
     "server": {"target": "dense-a"},
     "upgrade": {
         "model": "dense-8b",
         "gpu_model": "NVIDIA H200",
+        "class": "caeaa8d8",
         "baseline": "0.20.2",
         "release": "0.26.0",
         "claim": "56",
@@ -65,8 +68,9 @@ def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     with _served(SITE) as site:
         for dashboard, made in dashboards().items():
-            for theme in ("dark", "light"):
-                _shoot(site, dashboard, theme, _height(made))
+            for part, height in _heights(made).items():
+                for theme in ("dark", "light"):
+                    _shoot(site, dashboard, part, theme, height)
 
 
 def _picture(url: str, name: str, made: dict[str, Any], start: float, end: float) -> dict[str, Any]:
@@ -79,10 +83,13 @@ def _picture(url: str, name: str, made: dict[str, Any], start: float, end: float
     ]
     values |= {"__rate_interval": f"{4 * STEP}s", "__range": f"{end - start:.0f}s"}
     answers: dict[str, list[dict[str, Any]]] = {}
+    folded = {one["id"] for row in made["panels"] for one in row.get("panels", ())}
     for panel in asked.panels(made):
+        # what only some servers have is shown of the one that has it
+        filled = {**values, "target": features.HOST} if panel["id"] in folded else values
         for target in panel.get("targets", ()):
             instant = bool(target.get("instant"))
-            expr = asked.filled(target["expr"], values)
+            expr = asked.filled(target["expr"], filled)
             _, result = asked.ask(url, expr, start, end, instant, STEP)
             answers.setdefault(str(panel["id"]), []).append(
                 {
@@ -106,20 +113,19 @@ def _picture(url: str, name: str, made: dict[str, Any], start: float, end: float
     }
 
 
-def _height(made: dict[str, Any]) -> int:
-    """Return the page's height in pixels; folded rows are drawn open."""
-    rows = 0
-    for panel in made["panels"]:
-        place = panel["gridPos"]
-        inside = [one["gridPos"] for one in panel.get("panels", ())]
-        below = max((one["y"] + one["h"] for one in inside), default=place["y"] + place["h"])
-        rows += below - place["y"] - place["h"]
-    last = max(one["gridPos"]["y"] + one["gridPos"]["h"] for one in made["panels"])
-    return 76 + (last + rows) * 38 + 16
+def _heights(made: dict[str, Any]) -> dict[str, int]:
+    """Return the pages' heights in pixels: open rows, and folded ones where there are any."""
+    top = [panel for panel in made["panels"] if not panel.get("collapsed")]
+    heights = {"open": max(one["gridPos"]["y"] + one["gridPos"]["h"] for one in top)}
+    for row in made["panels"]:
+        if row.get("panels"):
+            below = max(one["gridPos"]["y"] + one["gridPos"]["h"] for one in row["panels"])
+            heights["folded"] = heights.get("folded", 0) + below - row["gridPos"]["y"]
+    return {part: HEAD + rows * 38 for part, rows in heights.items()}
 
 
-def _shoot(site: str, name: str, theme: str, height: int) -> None:
-    target = OUT / f"{name}-{theme}.png"
+def _shoot(site: str, name: str, part: str, theme: str, height: int) -> None:
+    target = OUT / (f"{name}-{theme}.png" if part == "open" else f"{name}-{part}-{theme}.png")
     with tempfile.TemporaryDirectory() as profile:
         done = subprocess.run(
             [
@@ -128,7 +134,7 @@ def _shoot(site: str, name: str, theme: str, height: int) -> None:
                 *("--disable-sync", "--hide-scrollbars", "--enable-logging=stderr"),
                 *(f"--user-data-dir={profile}", f"--window-size={WIDTH},{height}"),
                 *("--virtual-time-budget=20000", f"--screenshot={target}"),
-                f"{site}/index.html?name={name}&theme={theme}",
+                f"{site}/index.html?name={name}&part={part}&theme={theme}",
             ],
             capture_output=True,
             text=True,
@@ -144,7 +150,7 @@ def _shoot(site: str, name: str, theme: str, height: int) -> None:
 def _small(target: Path) -> None:
     """Write a picture again with as many colours as it needs to look the same."""
     with Image.open(target) as picture:
-        few = picture.convert("RGB").quantize(64, dither=Image.Dither.NONE)
+        few = picture.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
     few.save(target, optimize=True)
 
 

@@ -78,6 +78,12 @@ def quantiles(histogram: str) -> tuple[Query, ...]:
     )
 
 
+def joules(matchers: str) -> str:
+    """Return recorded joules per token of releases, where they make any tokens worth the name."""
+    working = f"release:inferfleet_generation_tokens_per_gpu:rate5m{{{matchers}}} > 1"
+    return f"release:inferfleet_joules_per_token:ratio_rate5m{{{matchers}}} and {working}"
+
+
 def buckets(histogram: str) -> Query:
     """Return a histogram's observations by bucket, for a heatmap."""
     name = series(f"{histogram}_bucket")

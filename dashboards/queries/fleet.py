@@ -10,6 +10,7 @@ from .base import (
     Query,
     chosen,
     joined,
+    joules,
     largest,
     mean,
     rate,
@@ -62,19 +63,18 @@ WAITING: Final = Query(total(joined(series("requests_waiting")), "model"), "{{mo
 RUNNING: Final = Query(total(joined(series("requests_running")), "model"), "{{model}} running")
 
 ROLLOUT: Final = Query(f"count by (model, release) ({INFO})", "{{model}} {{release}}")
-_PAIR: Final = f"max by (model, gpu_model, release, baseline, measure) ({{}}{{{{{RECORDED}}}}})"
+_PAIR: Final = "engine, model, gpu_model, class, release, baseline, measure"
 
 
 def _verdict(name: str) -> Query:
-    return Query(_PAIR.format(f"release:inferfleet_matched_load:{name}"))
+    return Query(f"max by ({_PAIR}) (release:inferfleet_matched_load:{name}{{{RECORDED}}})")
 
 
 VERDICT_RATIO: Final = _verdict("ratio")
 VERDICT_LOWER: Final = _verdict("lower")
 VERDICT_UPPER: Final = _verdict("upper")
 VERDICT: Final = Query(
-    "max by (model, gpu_model, release, baseline, measure, verdict) "
-    f"(release:inferfleet_matched_load:verdict{{{RECORDED}}} == 1)"
+    f"max by ({_PAIR}, verdict) (release:inferfleet_matched_load:verdict{{{RECORDED}}} == 1)"
 )
 
 _FINISHED: Final = total(joined(rate("requests_finished_total")), "model")
@@ -98,7 +98,7 @@ ATTAINMENT: Final = Query(
     'model:inferfleet_time_to_first_token_slo:ratio_rate5m{model=~"$model"}', "{{model}}"
 )
 JOULES: Final = Query(
-    f"release:inferfleet_joules_per_token:ratio_rate5m{{{RECORDED}}}",
+    joules(RECORDED),
     "{{model}} {{release}} {{gpu_model}}",
 )
 POWER: Final = Query(

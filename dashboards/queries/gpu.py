@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from .base import EXPORTER, RECORDED, Query, rate, series
+from .base import EXPORTER, RECORDED, Query, joules, rate, series
 
 _GPU: Final = "job, instance, uuid"
 _USED: Final = f"max by ({_GPU}, target) ({series('server_gpu_info')})"
@@ -42,7 +42,7 @@ FAULTS: Final = Query(
 SOURCES_DOWN: Final = Query(f"sum(1 - {_gpu('gpu_source_up')})", "sources down")
 
 JOULES: Final = Query(
-    f"release:inferfleet_joules_per_token:ratio_rate5m{{{RECORDED}}}",
+    joules(RECORDED),
     "{{model}} {{release}} {{gpu_model}}",
 )
 JOULES_PROCESSED: Final = Query(series("joules_per_processed_token"), "{{target}}")

@@ -5,9 +5,9 @@
 
 from typing import Final
 
-from .base import SERVER, WHO, Query, ratio, total
+from .base import SERVER, WHO, Query, joules, ratio, total
 
-_CLASS: Final = 'model="$model",gpu_model="$gpu_model"'
+_CLASS: Final = 'model="$model",gpu_model="$gpu_model",class="$class"'
 PAIR: Final = f'{_CLASS},release="$release",baseline="$baseline"'
 EITHER: Final = f'{_CLASS},release=~"$baseline|$release"'
 _INFO: Final = f"inferfleet_server_info{{{SERVER},{EITHER}}}"
@@ -43,6 +43,7 @@ OVERLAP: Final = Query(_matched("overlap_seconds"))
 COVERAGE: Final = Query(_matched("coverage_ratio"))
 SERVERS_NEW: Final = Query(_matched("servers", 'side="candidate"'))
 SERVERS_OLD: Final = Query(_matched("servers", 'side="baseline"'))
+REASONS: Final = Query(_matched("reason", by="measure, reason"))
 LEFT_OUT: Final = Query(_matched("cells_left_out"))
 JUDGED: Final = Query(
     "max by (measure, verdict) (inferfleet_upgrade_verdict{" + PAIR + "} == 1)",
@@ -129,7 +130,7 @@ def _level(name: str, *matchers: str) -> Query:
 FIRST_TOKEN: Final = _level("time_to_first_token_seconds:mean5m")
 BETWEEN_TOKENS: Final = _level("inter_token_latency_seconds:mean5m")
 HIT_RATIO: Final = _level("prefix_cache_hit:ratio_rate5m", 'cache="local"')
-JOULES: Final = _level("joules_per_token:ratio_rate5m")
+JOULES: Final = Query(f"max by (release) ({joules(EITHER)})", "{{release}}")
 TOKENS_PER_GPU: Final = _level("generation_tokens_per_gpu:rate5m")
 OCCUPANCY: Final = _level("batch_occupancy:ratio")
 

@@ -60,18 +60,19 @@ async function drawn(panel: any, picture: Picture, fill: (text: string) => strin
   return { panel: { ...panel, fieldConfig }, frames };
 }
 
-// A folded row is drawn open, so everything after it moves down by its height.
+// Folded rows are drawn open, on a picture of their own: each moves down by the heights above it.
 function placed(dashboard: any) {
-  let down = 0;
+  const folded = asked.get('part') === 'folded';
   const found: { panel: any; y: number }[] = [];
+  let next = 0;
   for (const panel of dashboard.panels) {
-    found.push({ panel, y: panel.gridPos.y + down });
-    for (const inner of panel.panels ?? []) {
-      found.push({ panel: inner, y: inner.gridPos.y + down });
-    }
     const inside = panel.panels ?? [];
-    if (inside.length) {
-      down += Math.max(...inside.map((one: any) => one.gridPos.y + one.gridPos.h)) - panel.gridPos.y - 1;
+    if (!folded && !panel.collapsed) {
+      found.push({ panel, y: panel.gridPos.y });
+    } else if (folded && inside.length) {
+      const down = next - panel.gridPos.y;
+      found.push(...[panel, ...inside].map((one: any) => ({ panel: one, y: one.gridPos.y + down })));
+      next = Math.max(...inside.map((one: any) => one.gridPos.y + one.gridPos.h)) + down;
     }
   }
   return found;
