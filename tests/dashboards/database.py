@@ -76,7 +76,7 @@ def layers(groups: Sequence[Mapping[str, Any]]) -> list[list[dict[str, str]]]:
 
 
 @contextmanager
-def prometheus(folder: Path) -> Iterator[str]:
+def prometheus(folder: Path, lookback: str = LOOKBACK) -> Iterator[str]:
     """Run a Prometheus on a database; yield its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -91,7 +91,7 @@ def prometheus(folder: Path) -> Iterator[str]:
                 f"--storage.tsdb.path={folder}",
                 "--storage.tsdb.retention.time=100y",
                 f"--web.listen-address=127.0.0.1:{port}",
-                f"--query.lookback-delta={LOOKBACK}",
+                f"--query.lookback-delta={lookback}",
                 "--query.max-samples=500000000",
             ],
             stdout=log,

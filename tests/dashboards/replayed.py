@@ -32,10 +32,10 @@ class Shape:
     """How long is played, in seconds, how often it is sampled; when the first server is upgraded
     and from when on another one is down."""
 
-    seconds: float = 3600.0
+    seconds: float
+    upgrade: float
+    outage: float
     step: float = 30.0
-    upgrade: float = 1500.0
-    outage: float = 3400.0
 
 
 class Clock:
