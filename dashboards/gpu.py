@@ -5,7 +5,7 @@ from typing import Any, Final
 from . import uids
 from .look import GREEN, ORANGE, RED, YELLOW, Column, link, stepped, values
 from .panels import Row, dashboard, stat, states, table, timeseries
-from .parts import FULL, GAUGE, NONE_WANTED, TO_SERVER
+from .parts import NONE_WANTED, TO_SERVER
 from .queries import gpu as q
 from .variables import FLEET
 
@@ -194,15 +194,15 @@ def _health() -> Row:
                 q.TEMPERATURE,
                 unit="celsius",
                 steps=((GREEN, None), (RED, 88)),
-                size=THIRD,
+                size=(6, 8),
             ),
             states(
                 "Clocks held down",
                 "By reason. sw_power_cap is the power limit and usual under full load; hw_thermal "
                 "and hw_power_brake are faults of the machine room.",
                 q.THROTTLED,
-                names={0: ("no", GREEN), 1: ("1 GPU", ORANGE), 2: ("2 GPUs", RED)},
-                size=THIRD,
+                names={0: ("none", GREEN), 1: ("some GPU", ORANGE)},
+                size=(6, 8),
             ),
             timeseries(
                 "Time held down",
@@ -210,7 +210,7 @@ def _health() -> Row:
                 "the limit.",
                 q.THROTTLED_SHARE,
                 unit="percentunit",
-                size=THIRD,
+                size=(6, 8),
             ),
             timeseries(
                 "XID and memory errors",
@@ -220,7 +220,7 @@ def _health() -> Row:
                 q.ECC,
                 unit="none",
                 bars=True,
-                size=THIRD,
+                size=(6, 8),
             ),
             table(
                 "GPUs",
@@ -258,10 +258,6 @@ def _health() -> Row:
                     settings={
                         "unit": "percentunit",
                         "decimals": 0,
-                        "min": 0,
-                        "max": 1,
-                        "custom__cellOptions": GAUGE,
-                        "thresholds": stepped(FULL),
                     },
                 ),
                 Column(
@@ -301,7 +297,7 @@ def _health() -> Row:
                 ),
                 Column("Driver", q.ROW_WHO, label="driver"),
                 Column("UUID", label="uuid"),
-                size=(16, 8),
+                size=(24, 9),
                 worst=("Hottest", True),
             ),
         ],

@@ -12,17 +12,16 @@ from typing import Any, Final
 from grafanalib import core
 from grafanalib._gen import DashboardEncoder
 
+from .around import SOURCE, TAG, release_changes, siblings, template
 from .finish import finished
 from .look import BLUE, GREEN, GREY, Column, Steps, looks, steps_of, values
-from .queries.base import EXPORTER, WHO, Query
+from .queries.base import Query
 from .variables import Variable
 
 Json = dict[str, Any]
 Panel = core.Panel
 
 SCHEMA_VERSION: Final = 42
-TAG: Final = "inferfleet"
-_SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 _COLUMNS: Final = 24
 _LAST_MEAN_MAX: Final = ["lastNotNull", "mean", "max"]
 
@@ -30,7 +29,7 @@ _LAST_MEAN_MAX: Final = ["lastNotNull", "mean", "max"]
 def _targets(queries: Sequence[Query], **extra: object) -> list[Json]:
     return [
         {
-            "datasource": _SOURCE,
+            "datasource": SOURCE,
             "editorMode": "code",
             "expr": query.expr,
             "legendFormat": query.legend or "__auto",
@@ -61,7 +60,7 @@ def _panel(
     return kind(
         title=title,
         description=what,
-        dataSource=_SOURCE,
+        dataSource=SOURCE,
         gridPos=core.GridPos(h, w, 0, 0),
         targets=targets,
         maxDataPoints=None,
@@ -389,9 +388,9 @@ def dashboard(
         refresh="1m",
         timezone="browser",
         time=core.Time(span, "now"),
-        templating=core.Templating([_template(one) for one in variables]),
-        annotations=core.Annotations([_release_changes()]),
-        links=[_siblings()],
+        templating=core.Templating([template(one) for one in variables]),
+        annotations=core.Annotations([release_changes()]),
+        links=[siblings()],
         panels=panels,
     )
     return finished(json.loads(json.dumps(made.to_json_data(), cls=DashboardEncoder)))
@@ -408,69 +407,3 @@ def _placed(panels: Sequence[core.Panel], top: int) -> list[core.Panel]:
         x, below = x + w, max(below, y + h)
         placed.append(panel)
     return placed
-
-
-def _template(one: Variable) -> Json:
-    if one.kind == "textbox":
-        current: Json = {"text": one.first, "value": one.first}
-        return {
-            "name": one.name,
-            "label": one.label,
-            "type": one.kind,
-            "query": one.query,
-            "current": current,
-            "options": [{"selected": True, **current}],
-        }
-    made: Json = core.Template(
-        name=one.name,
-        label=one.label,
-        query=one.query,
-        type=one.kind,
-        includeAll=one.many and one.kind == "query",
-        multi=one.many and one.kind == "query",
-        allValue=one.everything if one.many and one.kind == "query" else None,
-        refresh=core.REFRESH_ON_TIME_RANGE_CHANGE if one.kind == "query" else 1,
-    ).to_json_data()
-    kept = {key: made[key] for key in ("name", "label", "type", "query", "refresh", "multi")}
-    kept |= {"includeAll": made["includeAll"], "regex": "", "options": []}
-    if one.kind == "query":
-        kept |= {"datasource": _SOURCE, "sort": 1}
-        kept["query"] = {"qryType": 5, "query": one.query, "refId": "variable"}
-    if made["allValue"]:
-        kept |= {"allValue": made["allValue"], "current": {"text": ["All"], "value": ["$__all"]}}
-    elif one.first:
-        kept["current"] = {"text": one.first, "value": one.first}
-    return kept
-
-
-def _release_changes() -> Json:
-    """Return the annotation of every upgrade, from the data itself: a release new on a server."""
-    info = 'inferfleet_server_info{job=~"$job",instance=~"$instance"}'
-    new = (
-        f"count by (model, release) ({info} unless on ({WHO}, release) "
-        f"last_over_time({info}[1h] offset 1m) and on ({WHO}) "
-        f"last_over_time(inferfleet_target_up{{{EXPORTER}}}[5m] offset 10m))"
-    )
-    return {
-        "name": "Releases",
-        "enable": True,
-        "hide": False,
-        "iconColor": "purple",
-        "datasource": _SOURCE,
-        "expr": new,
-        "step": "60s",
-        "titleFormat": "{{release}}",
-        "textFormat": "{{model}}: servers came up with a release they did not run before",
-        "tagKeys": "release,model",
-    }
-
-
-def _siblings() -> Json:
-    made: Json = core.DashboardLink(
-        title="Dashboards",
-        tags=[TAG],
-        asDropdown=True,
-        includeVars=True,
-        keepTime=True,
-    ).to_json_data()
-    return made

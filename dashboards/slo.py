@@ -40,8 +40,8 @@ def _budget(name: str, objective: str, promise: str) -> list[Panel]:
         ),
         timeseries(
             f"{name}: burn rate",
-            "How many times as fast as allowed the budget is spent. Above 14.4 over both 5 m and "
-            "1 h it is gone in two days: act now. Above 1 over 3 d: plan.",
+            "How many times as fast as allowed the budget is spent. Above 14.4 over 1 h it is "
+            "gone in two days: act now. Above 1 over 3 d: plan.",
             *(q.burn(objective, promise, window) for window in q.WINDOWS),
             unit="none",
             decimals=1,

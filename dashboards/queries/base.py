@@ -79,8 +79,8 @@ def quantiles(histogram: str) -> tuple[Query, ...]:
 
 
 def joules(matchers: str) -> str:
-    """Return recorded joules per token of releases, where they make any tokens worth the name."""
-    working = f"release:inferfleet_generation_tokens_per_gpu:rate5m{{{matchers}}} > 1"
+    """Return recorded joules per token of releases whose GPUs work; idle ones make it any size."""
+    working = f"release:inferfleet_generation_tokens_per_gpu:rate5m{{{matchers}}} > 10"
     return f"release:inferfleet_joules_per_token:ratio_rate5m{{{matchers}}} and {working}"
 
 

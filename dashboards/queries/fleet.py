@@ -125,3 +125,41 @@ ROW_KV: Final = Query(f"max by ({WHO}) ({series('kv_cache_usage_ratio')})")
 ROW_WAITING: Final = Query(_QUEUED)
 ROW_HITS: Final = Query(largest(series("prefix_cache_hit_ratio", 'cache="local"'), WHO))
 ROW_FIRST_TOKEN: Final = Query(mean("time_to_first_token_seconds", WHO))
+ROW_AGE: Final = Query(f"time() - max by ({WHO}) ({series('server_start_time_seconds')})")
+
+_OF_MODEL: Final = 'model=~"$model"'
+
+
+def _model(name: str) -> Query:
+    return Query(f"model:inferfleet_{name}{{{_OF_MODEL}}}")
+
+
+MODEL_SERVERS: Final = _model("servers:count")
+MODEL_FIRST_TOKEN: Final = _model("time_to_first_token_seconds:mean5m")
+MODEL_ERRORS: Final = _model("http_errors:ratio_rate5m")
+MODEL_GPUS: Final = Query(total(joined(series("gpus")), "model"))
+MODEL_REQUESTS: Final = REQUESTS
+MODEL_TOKENS: Final = GENERATED
+MODEL_KV: Final = Query(largest(joined(series("kv_cache_usage_ratio")), "model"))
+MODEL_PREEMPTIONS: Final = Query(total(joined(rate("preemptions_total")), "model"))
+MODEL_WAITING: Final = WAITING
+
+GENERATED_IN_RANGE: Final = Query(
+    total(joined(f"increase({series('generation_tokens_total')}[$__range])"), "model"),
+    "{{model}}",
+)
+_BY_ROLE: Final = "model, release, role"
+GENERATED_BY_ROLE: Final = Query(
+    total(joined(rate("generation_tokens_total"), _BY_ROLE), "role"), "{{role}}: generated"
+)
+COMPUTED_BY_ROLE: Final = Query(
+    total(joined(rate("prompt_tokens_computed_total"), _BY_ROLE), "role"), "{{role}}: computed"
+)
+
+
+def _slowest(record: str) -> Query:
+    return Query(f'topk(10, target:inferfleet_{record}{{target=~"$target"}})', "{{target}}")
+
+
+SLOWEST_FIRST_TOKEN: Final = _slowest("time_to_first_token_seconds:mean5m")
+SLOWEST_BETWEEN_TOKENS: Final = _slowest("inter_token_latency_seconds:mean5m")

@@ -64,7 +64,7 @@ CLOCK: Final = Query(
 )
 TEMPERATURE: Final = _each("gpu_temperature_celsius", legend=NAME + " {{sensor}}")
 THROTTLED: Final = Query(
-    f"sum by (reason) ({_THROTTLED})",
+    f"max by (reason) ({_THROTTLED})",
     "{{reason}}",
 )
 THROTTLED_SHARE: Final = Query(

@@ -8,7 +8,7 @@ from typing import Final
 
 from .base import RECORDED, Query, joined, rate, ratio, total
 
-WINDOWS: Final = ("5m", "1h", "6h", "3d")
+WINDOWS: Final = ("1h", "3d")
 _MODEL: Final = 'model=~"$model"'
 
 

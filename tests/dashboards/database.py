@@ -48,6 +48,18 @@ def fill(folder: Path, lines: Iterable[str]) -> None:
     text.unlink()
 
 
+def needed(groups: Sequence[Mapping[str, Any]], names: set[str]) -> list[Mapping[str, Any]]:
+    """Return the recording rules of some names, and those they stand on."""
+    rules = [rule for group in groups for rule in group["rules"] if "record" in rule]
+    wanted, before = set(names), set[str]()
+    while wanted != before:
+        before = set(wanted)
+        for rule in rules:
+            if rule["record"] in wanted:
+                wanted |= set(_RECORDED.findall(rule["expr"]))
+    return [{"rules": [rule for rule in rules if rule["record"] in wanted]}]
+
+
 def record(folder: Path, groups: Sequence[Mapping[str, Any]], start: float, end: float) -> None:
     """Compute recording rules over a time and write their blocks beside the others."""
     file = folder.with_suffix(".rules.yaml")
