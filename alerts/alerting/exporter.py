@@ -27,7 +27,7 @@ def groups(values: Values) -> tuple[Group, ...]:
         "No inferfleet exporter is scraped",
         "Prometheus has no series of any inferfleet exporter: nothing about the fleet is seen, and "
         "every other alert is silent.",
-        "fleet",
+        "exporter",
     )
     name = "InferfleetTargetsVanished"
     every, window = f"sum by {values.labels()} ({values.metric('targets')})", "window"
@@ -39,7 +39,7 @@ def groups(values: Values) -> tuple[Group, ...]:
         "Only {{ $value | humanizePercentage }} of the servers are still watched",
         "Discovery finds {{ $value | humanizePercentage }} of the servers it found within the last "
         f"{family.limit(name, window)}; those that are gone raise no alert of their own.",
-        "fleet",
+        "exporter",
     )
     name = "InferfleetTargetStale"
     family.add(
@@ -60,7 +60,7 @@ def groups(values: Values) -> tuple[Group, ...]:
         "The exporter {{ $labels.instance }} refused its new configuration",
         "The exporter {{ $labels.instance }} runs on the configuration it had before, because the "
         "new one has a fault.",
-        "fleet",
+        "exporter",
     )
     family.add(
         "InferfleetDiscoveryProblems",
@@ -68,7 +68,7 @@ def groups(values: Values) -> tuple[Group, ...]:
         "Discovery of {{ $labels.instance }} has {{ $value }} faults",
         "{{ $value }} sources of discovery fail on the exporter {{ $labels.instance }}; servers "
         "they would name may be missing, and gone ones may be kept.",
-        "fleet",
+        "exporter",
     )
     source = values.labels("instance", "source")
     family.add(
