@@ -18,7 +18,15 @@ from exporter.gpu.catalog import PAGES, Term
 from exporter.gpu.catalog import load as load_gpu
 from exporter.replay.recording import Recording, bundled
 from exporter.replay.recording import load as load_recording
-from exporter.vocabulary import DERIVED, EXPORTER, IDENTITY, PREFIX, TARGET
+from exporter.vocabulary import (
+    DERIVED,
+    EXPORTER,
+    IDENTITY,
+    LOAD,
+    LOAD_EXCLUDED,
+    PREFIX,
+    TARGET,
+)
 
 ROOT = Path(__file__).parent.parent
 _NOTE = "<!-- Written by scripts/generate.py: change the source and run `make generate`. -->\n\n"
@@ -31,6 +39,13 @@ _SECTIONS = (
         "Figures over the last window",
         "For people and autoscalers without PromQL; the counters below remain the truth.",
         DERIVED,
+    ),
+    (
+        "Load cells",
+        "Each engine's work by the decode batch it ran under: [what they are for](load-cells.md). "
+        "Beside `target`: `engine_index` and `model` as below. A cell is there once it was "
+        "visited.",
+        (*LOAD, LOAD_EXCLUDED),
     ),
     (
         "The engine's own series",
