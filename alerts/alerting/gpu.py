@@ -88,9 +88,9 @@ def _xid(family: Family) -> None:
             f" or ({last} unless on {by} {last} offset {window} unless on {by} {count})",
         ),
         f"{_GPU} reported XID {{{{ $labels.xid }}}}",
-        f"{_GPU} reported XID {{{{ $labels.xid }}}} ({{{{ $value }}}} times, first seen within the last "
-        f"{window}): the "
-        "hardware or its driver failed, and processes on it have been or will be killed.",
+        f"{_GPU} reported XID {{{{ $labels.xid }}}} ({{{{ $value }}}} times, first seen within "
+        f"the last {window}): the hardware or its driver failed, and processes on it have been or "
+        "will be killed.",
         "gpu",
     )
 

@@ -8,7 +8,8 @@ alert fires with the annotations the case expects, word for word.
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,7 +34,7 @@ IDENTITY: Final = {
     "class": "c1",
     "config": "k1",
 }
-_RECORD: Final = re.compile(r"[a-z_]+:[a-z0-9_:]+")
+RECORD: Final = re.compile(r"[a-z_]+:[a-z0-9_:]+")
 # longer than any case
 _ALWAYS: Final = 400
 
@@ -65,7 +66,7 @@ def needed(found: Values, names: set[str]) -> list[Group]:
     }
     while new:
         text = " ".join(exprs[name] for name in new)
-        new = {name for name in _RECORD.findall(text) if name in records} - keep
+        new = {name for name in RECORD.findall(text) if name in records} - keep
         keep |= new
     cut = []
     for group in groups:
@@ -172,10 +173,14 @@ def _expected(case: dict[str, Any], rule: Alert) -> list[dict[str, Any]]:
                 "runbook_url": rule.runbook_url,
                 "dashboard_url": re.sub(
                     r"{{ \$labels\.(\w+) }}",
-                    lambda match, one=one: one["labels"][match[1]],
+                    partial(_label, one.get("labels", {})),
                     rule.dashboard_url,
                 ),
             },
         }
         for one in case.get("alerts", [case])
     ]
+
+
+def _label(labels: Mapping[str, str], match: re.Match[str]) -> str:
+    return labels[match[1]]
