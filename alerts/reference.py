@@ -90,7 +90,7 @@ def _recorded(values: Values) -> str:
         level, _, rest = name.partition(":")
         bases.setdefault(rest, []).append(level)
     rows = [
-        f"| `{rest}` | {', '.join(f'`{level}`' for level in levels)} |\n"
+        f"| `:{rest}` | {', '.join(f'`{level}`' for level in levels)} |\n"
         for rest, levels in sorted(bases.items())
     ]
     return (
@@ -100,5 +100,7 @@ def _recorded(values: Values) -> str:
         "last five minutes, whose window may hold another release's work; `model`; `fleet`; "
         "`uuid`, one GPU. Each ratio is a sum over servers divided by a sum over the same "
         "servers, never a mean of ratios.\n\n"
+        "Below, the level stands first: `release` and `:inferfleet_servers:count` is "
+        "`release:inferfleet_servers:count`.\n\n"
         "| series | levels |\n|---|---|\n" + "".join(rows)
     )

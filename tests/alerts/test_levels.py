@@ -169,7 +169,7 @@ def test_dcgm_units_become_base_units_and_blanks_vanish(tmp_path: Path) -> None:
         'DCGM_FI_DEV_POWER_VIOLATION{UUID="u"}': "0+30000000000x30",
     }
     gpu = 'gpu_model="H200", host="n"'
-    expected = {
+    expected: dict[str, list[tuple[str, float]]] = {
         "uuid:inferfleet_gpu_utilization_ratio:max": [('uuid="u"', 0.5), ('uuid="v"', 0.25)],
         "uuid:inferfleet_gpu_sm_clock_hertz:max": [('uuid="u"', 1.5e9)],
         "uuid:inferfleet_gpu_temperature_celsius:max": [],
