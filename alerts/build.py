@@ -17,7 +17,8 @@ Format = Literal["prometheus", "operator"]
 FORMATS: Final[dict[str, Format]] = {"prometheus": "prometheus", "operator": "operator"}
 Source = Callable[[Values], tuple[Group, ...]]
 
-# file name -> its sources, in the order in which their series build on each other
+# file name -> its sources, in the order in which their series build on each other; what compares
+# releases stands after the levels it reads
 FILES: Final[dict[str, tuple[Source, ...]]] = {
     "recording": (gpu_names.groups, levels.groups, outliers.groups, burn.groups),
     "alerts": (

@@ -106,12 +106,19 @@ def _refused(family: Family) -> None:
 
 def _uncounted(family: Family) -> None:
     name, values = "InferfleetLoadNotCounted", family.values
-    by = values.labels("target", "reason")
+    server, by = values.labels("target"), values.labels("target", "reason")
+    excluded, counted = (
+        values.metric("load_excluded_seconds_total"),
+        values.metric("load_seconds_total"),
+    )
     # restarts and warm-ups end by themselves; these do not
-    excluded = values.metric("load_excluded_seconds_total", 'reason=~"cap|unknown|gap"')
+    lasting = values.metric("load_excluded_seconds_total", 'reason=~"cap|unknown|gap"')
+    left_out = f"sum by {server} (rate({excluded}[1h]))"
+    in_cells = f"(sum by {server} (rate({counted}[1h])) or {left_out} * 0)"
     family.add(
         name,
-        f"max by {by} (rate({excluded}[1h])) > {family.limit(name, 'share')}",
+        f"sum by {by} (rate({lasting}[1h])) / on {server} group_left ()"
+        f" (({left_out} + {in_cells}) > 0) > {family.limit(name, 'share')}",
         "{{ $value | humanizePercentage }} of {{ $labels.target }}'s time is in no load cell",
         "{{ $value | humanizePercentage }} of the last hour of {{ $labels.target }} was left out "
         "of the load cells ({{ $labels.reason }}); comparisons of its release rest on the rest, or "

@@ -16,7 +16,13 @@ from scripts import generate
 from . import promtool
 
 # published by `inferfleet judge`, where it runs, and with GPU telemetry
-ELSEWHERE = {"upgrade_effect_ratio", "upgrade_verdict", "server_gpu_info", "gpu_source_up"}
+ELSEWHERE = {
+    "upgrade_effect_ratio",
+    "upgrade_verdict",
+    "server_gpu_info",
+    "gpu_source_up",
+    "gpu_up",
+}
 
 
 def expressions(values: Values) -> list[str]:
