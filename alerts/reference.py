@@ -29,7 +29,7 @@ comment: write only what differs, such as
       time_to_first_token: {{seconds: 2.5, objective: 0.95}}
     alerts:
       InferfleetEnergyRegression: {{enabled: true}}
-      InferfleetQueueGrowing: {{severity: critical, for: 20m, limits: {{requests: 100}}}}
+      InferfleetQueueGrowing: {{enabled: true, for: 20m, limits: {{requests: 100}}}}
 
 Maps are merged, lists replaced, and a key that does not exist is refused. `for` is how long an
 alert must hold, `keep_firing_for` how long it stays after it ceased (Prometheus 2.42 or later).

@@ -9,6 +9,7 @@ from alerts import build
 from alerts.values import load
 from exporter.cli import app
 from exporter.errors import ConfigError
+from scripts import generate
 
 
 def mine(folder: Path, text: str) -> Path:
@@ -24,7 +25,7 @@ def test_only_what_differs_is_given(tmp_path: Path) -> None:
         "keep_labels: [cluster]\n"
         "alerts:\n"
         "  InferfleetTargetDown: {for: 9m, severity: info, keep_firing_for: 3m}\n"
-        "  InferfleetQueueGrowing: {limits: {requests: 77}}\n"
+        "  InferfleetQueueGrowing: {enabled: true, limits: {requests: 77}}\n"
         "  InferfleetAborts: {enabled: true}\n"
         "  InferfleetExporterAbsent: {enabled: false}\n",
     )
@@ -36,7 +37,10 @@ def test_only_what_differs_is_given(tmp_path: Path) -> None:
     assert ">= 77" in rules["InferfleetQueueGrowing"].expr
     assert values.alerts["InferfleetQueueGrowing"].limits["window"] == "15m"
     before = {one.alert for one in build.alerts(shipped)}
-    assert set(rules) == before - {"InferfleetExporterAbsent"} | {"InferfleetAborts"}
+    assert set(rules) == (before - {"InferfleetExporterAbsent"}) | {
+        "InferfleetAborts",
+        "InferfleetQueueGrowing",
+    }
 
 
 @pytest.mark.parametrize(
@@ -60,6 +64,14 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path, text: str, said: str) -
         load(path)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_documented_example_is_good(tmp_path: Path) -> None:
+    page = (generate.ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
+    block = "\n".join(line[4:] for line in page.splitlines() if line.startswith("    "))
+    values = load(mine(tmp_path, block))
+    assert values.alerts["InferfleetQueueGrowing"].limits["requests"] == 100
+    assert values.slo.time_to_first_token.seconds == 2.5
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
