@@ -44,7 +44,7 @@ def energy(window: Window) -> Energy:
 
 
 def _inside(window: Window) -> list[Interval]:
-    """Return the idle intervals beside no work: at its edges the board's power has yet to settle."""
+    """Return the idle intervals beside no work: at its edges power has yet to settle."""
     intervals = list(window)
     return [
         one
