@@ -7,6 +7,8 @@ docs/gpu-sources.md from the GPU catalogs.
 from collections.abc import Mapping
 from pathlib import Path
 
+from alerts import build, reference
+from alerts import values as alert_values
 from exporter.engines import detect, plan
 from exporter.engines.canonical import FAMILIES, Family
 from exporter.engines.catalog import ENGINES, load
@@ -207,6 +209,8 @@ def main() -> None:
     docs.mkdir(exist_ok=True)
     (docs / "metrics.md").write_text(metrics(), encoding="utf-8")
     (docs / "support.md").write_text(support(), encoding="utf-8")
+    (docs / "alerts.md").write_text(reference.page(alert_values.load()), encoding="utf-8")
+    build.write(None, build.GENERATED, "prometheus")
     (docs / "gpu-sources.md").write_text(gpu_sources(), encoding="utf-8")
 
 
