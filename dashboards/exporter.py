@@ -26,7 +26,7 @@ def _now() -> Row:
             ),
             stat(
                 "Servers watched",
-                "By exporter. Fewer than you run: see Discovery problems.",
+                "By exporter. Fewer than you run: see Discovery.",
                 q.TARGETS,
                 text="value_and_name",
                 size=(5, 4),
@@ -41,7 +41,7 @@ def _now() -> Row:
                 size=(3, 4),
             ),
             stat(
-                "Discovery problems",
+                "Discovery",
                 "Faults of discovery: servers may be missing. The status page tells them.",
                 q.PROBLEMS,
                 steps=NONE_WANTED,
@@ -49,7 +49,7 @@ def _now() -> Row:
                 size=(3, 4),
             ),
             stat(
-                "Configuration taken",
+                "Config taken",
                 "no: the last reload was refused and the old configuration still runs.",
                 q.RELOADED,
                 mappings=[values({0: ("refused", RED), 1: ("yes", GREEN)})],

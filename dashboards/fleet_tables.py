@@ -58,7 +58,7 @@ def servers() -> Row:
                 Column("Model", label="model"),
                 Column("Release", q.ROW_WHO, label="release", settings={"links": [ROW_TO_UPGRADE]}),
                 Column("GPU type", label="gpu_model"),
-                Column("tok/s per GPU", q.ROW_TOKENS, settings={"decimals": 0}),
+                Column("tok/s/GPU", q.ROW_TOKENS, settings={"decimals": 0}),
                 Column("Occupancy", q.ROW_OCCUPANCY, settings=bar),
                 Column(
                     "KV used",
@@ -82,9 +82,9 @@ def servers() -> Row:
                 Column("GPUs", q.MODEL_GPUS),
                 Column("Requests", q.MODEL_REQUESTS, settings={"unit": "reqps", "decimals": 1}),
                 Column("Generated", q.MODEL_TOKENS, settings={"unit": TOKENS}),
-                Column("tok/s per GPU", q.TOKENS_PER_GPU_BY_MODEL, settings={"decimals": 0}),
+                Column("tok/s per GPU", q.MODEL_TOKENS_PER_GPU, settings={"decimals": 0}),
                 Column("First token", q.MODEL_FIRST_TOKEN, settings={"unit": "s", "decimals": 2}),
-                Column("In time", q.ATTAINMENT, settings=SHARE),
+                Column("In time", q.MODEL_ATTAINMENT, settings=SHARE),
                 Column("5xx", q.MODEL_ERRORS, settings=SHARE),
                 Column("Fullest KV", q.MODEL_KV, settings=SHARE),
                 Column(

@@ -33,7 +33,8 @@ SPAN: Final = 9000.0
 WIDTH: Final = 1600
 RECORDED: Final = re.compile(r"\b[a-z_]+:inferfleet_[\w:]+")
 HEAD: Final = 92
-COLORS: Final = 128
+COLORS: Final = (128, 96, 64, 48)
+MOST_BYTES: Final = 280_000
 STEP: Final = 30
 CHOSEN: Final = {
     "server": {"target": "dense-a"},
@@ -157,10 +158,14 @@ def _shoot(site: str, name: str, part: str, theme: str, height: int) -> None:
 
 
 def _small(target: Path) -> None:
-    """Write a picture again with as many colours as it needs to look the same."""
+    """Write a picture again with few enough colours to be small."""
     with Image.open(target) as picture:
-        few = picture.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
-    few.save(target, optimize=True)
+        whole = picture.convert("RGB")
+    for colors in COLORS:
+        few = whole.quantize(colors, dither=Image.Dither.NONE)
+        few.save(target, optimize=True)
+        if target.stat().st_size < MOST_BYTES:
+            break
 
 
 @contextmanager

@@ -109,7 +109,7 @@ POWER: Final = Query(
 )
 
 # The table: one row for each server, one column for each of these.
-ROW_WHO: Final = Query(INFO)
+ROW_WHO: Final = Query(largest(INFO, f"{WHO}, model, release, gpu_model"))
 ROW_UP: Final = Query(f"max by ({WHO}) ({series('target_up')})")
 _QUEUED: Final = f"sum by ({WHO}) ({series('requests_waiting')})"
 _ADMITTED: Final = f"sum by ({WHO}) ({series('requests_running')})"
@@ -131,9 +131,12 @@ _OF_MODEL: Final = 'model=~"$model"'
 
 
 def _model(name: str) -> Query:
-    return Query(f"model:inferfleet_{name}{{{_OF_MODEL}}}")
+    # the aggregation drops the name: rows of several series merge on what they share
+    return Query(f"max by (model) (model:inferfleet_{name}{{{_OF_MODEL}}})", "{{model}}")
 
 
+MODEL_TOKENS_PER_GPU: Final = _model("generation_tokens_per_gpu:rate5m")
+MODEL_ATTAINMENT: Final = _model("time_to_first_token_slo:ratio_rate5m")
 MODEL_SERVERS: Final = _model("servers:count")
 MODEL_FIRST_TOKEN: Final = _model("time_to_first_token_seconds:mean5m")
 MODEL_ERRORS: Final = _model("http_errors:ratio_rate5m")

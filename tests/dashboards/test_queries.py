@@ -158,6 +158,8 @@ def _fault(one: Asked, states: set[float]) -> str:
         return f"states without a name: {set(numbers) - states}"
     if one.kind == "table" and not all(series["metric"] for series in one.result):
         return "rows without a label"
+    if one.kind == "table" and any("__name__" in series["metric"] for series in one.result):
+        return "a name in its rows, which keeps them from merging with other queries' rows"
     if one.kind == "timeseries" and max(len(s["values"]) for s in one.result) < 3:
         return "fewer than three points"
     return ""
