@@ -26,7 +26,7 @@ def _now() -> Row:
             ),
             stat(
                 "Servers watched",
-                "By exporter. Fewer than you run: see Discovery.",
+                "By exporter. Fewer than you run: look at Discovery beside it.",
                 q.TARGETS,
                 text="value_and_name",
                 size=(5, 4),

@@ -81,7 +81,7 @@ def _now() -> Row:
 
 def _energy() -> Row:
     return Row(
-        "Energy",
+        f"Energy (the {q.MOST} highest; choose a server for its own)",
         [
             timeseries(
                 "Joules per generated token",
@@ -126,7 +126,7 @@ def _energy() -> Row:
 
 def _work() -> Row:
     return Row(
-        "How hard they work",
+        f"How hard they work (the {q.MOST} highest; choose a server for its own)",
         [
             timeseries(
                 "Memory interface active",

@@ -247,11 +247,13 @@ def states(
     *queries: Query,
     names: Mapping[float, tuple[str, str]],
     size: tuple[int, int] = (12, 8),
+    nothing: str = "no data",
 ) -> core.Panel:
     """Return a band for each series; `names` gives each value's text and colour."""
     defaults = {
         "color": {"mode": "thresholds"},
         "custom": {"fillOpacity": 80, "lineWidth": 0},
+        "noValue": nothing,
         "mappings": [values(names)],
         "thresholds": {"mode": "absolute", "steps": steps_of(((GREY, None),))},
     }

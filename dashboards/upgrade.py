@@ -344,6 +344,7 @@ def _rollout() -> Row:
                 "Which of the two releases each server ran, and when it changed.",
                 q.RELEASE_OF_SERVER,
                 names={1: ("baseline", ORANGE), 2: ("candidate", BLUE)},
+                nothing=f"more than {q.MOST_ROWS} servers: choose some under Server",
                 size=(16, 9),
             ),
         ],

@@ -52,6 +52,14 @@ def joined(expr: str, labels: str = "model, release") -> str:
     return f"{expr} * on ({WHO}) group_left ({labels}) {INFO}"
 
 
+def summed(expr: str, by: str) -> str:
+    """Return a sum over the servers chosen, by labels of who they are.
+
+    Each server's series are summed before the join, which costs the more the more it joins.
+    """
+    return total(f"{total(expr, WHO)} * on ({WHO}) group_left ({by}) {INFO}", by)
+
+
 def chosen(expr: str) -> str:
     """Return an expression of the servers that the variables choose, its labels unchanged."""
     return f"({expr}) and on ({WHO}) {INFO}"

@@ -16,6 +16,7 @@ from .base import (
     rate,
     ratio,
     series,
+    summed,
     total,
 )
 
@@ -36,18 +37,16 @@ TOKENS_PER_GPU_BY_MODEL: Final = Query(
     'model:inferfleet_generation_tokens_per_gpu:rate5m{model=~"$model"}', "{{model}}"
 )
 GENERATED: Final = Query(
-    total(joined(rate("generation_tokens_total"), "model, release"), "model"),
+    summed(rate("generation_tokens_total"), "model"),
     "{{model}} generated",
 )
-PROMPT: Final = Query(
-    total(joined(rate("prompt_tokens_total"), "model, release"), "model"), "{{model}} prompt"
-)
+PROMPT: Final = Query(summed(rate("prompt_tokens_total"), "model"), "{{model}} prompt")
 REQUESTS: Final = Query(
-    total(joined(rate("requests_finished_total")), "model"),
+    summed(rate("requests_finished_total"), "model"),
     "{{model}}",
 )
 GPUS: Final = Query(
-    total(joined(series("gpus"), "model, release, gpu_model"), "model, gpu_model"),
+    summed(series("gpus"), "model, gpu_model"),
     "{{model}} {{gpu_model}}",
 )
 
@@ -59,8 +58,8 @@ HIT_RATIO: Final = Query(
     f'release:inferfleet_prefix_cache_hit:ratio_rate5m{{cache="local",{RECORDED}}}',
     "{{model}} {{release}} {{gpu_model}}",
 )
-WAITING: Final = Query(total(joined(series("requests_waiting")), "model"), "{{model}} waiting")
-RUNNING: Final = Query(total(joined(series("requests_running")), "model"), "{{model}} running")
+WAITING: Final = Query(summed(series("requests_waiting"), "model"), "{{model}} waiting")
+RUNNING: Final = Query(summed(series("requests_running"), "model"), "{{model}} running")
 
 ROLLOUT: Final = Query(f"count by (model, release) ({INFO})", "{{model}} {{release}}")
 _PAIR: Final = "engine, model, gpu_model, class, release, baseline, measure"
@@ -77,13 +76,13 @@ VERDICT: Final = Query(
     f"max by ({_PAIR}, verdict) (release:inferfleet_matched_load:verdict{{{RECORDED}}} == 1)"
 )
 
-_FINISHED: Final = total(joined(rate("requests_finished_total")), "model")
+_FINISHED: Final = summed(rate("requests_finished_total"), "model")
 ERRORS: Final = Query(
-    ratio(total(joined(rate("requests_finished_total", 'reason="error"')), "model"), _FINISHED),
+    ratio(summed(rate("requests_finished_total", 'reason="error"'), "model"), _FINISHED),
     "{{model}} errors",
 )
 ABORTS: Final = Query(
-    ratio(total(joined(rate("requests_finished_total", 'reason="abort"')), "model"), _FINISHED),
+    ratio(summed(rate("requests_finished_total", 'reason="abort"'), "model"), _FINISHED),
     "{{model}} aborted",
 )
 FIRST_TOKEN: Final = Query(
@@ -140,23 +139,22 @@ MODEL_ATTAINMENT: Final = _model("time_to_first_token_slo:ratio_rate5m")
 MODEL_SERVERS: Final = _model("servers:count")
 MODEL_FIRST_TOKEN: Final = _model("time_to_first_token_seconds:mean5m")
 MODEL_ERRORS: Final = _model("http_errors:ratio_rate5m")
-MODEL_GPUS: Final = Query(total(joined(series("gpus")), "model"))
+MODEL_GPUS: Final = Query(summed(series("gpus"), "model"))
 MODEL_REQUESTS: Final = REQUESTS
 MODEL_TOKENS: Final = GENERATED
 MODEL_KV: Final = Query(largest(joined(series("kv_cache_usage_ratio")), "model"))
-MODEL_PREEMPTIONS: Final = Query(total(joined(rate("preemptions_total")), "model"))
+MODEL_PREEMPTIONS: Final = Query(summed(rate("preemptions_total"), "model"))
 MODEL_WAITING: Final = WAITING
 
 GENERATED_IN_RANGE: Final = Query(
-    total(joined(f"increase({series('generation_tokens_total')}[$__range])"), "model"),
+    summed(f"increase({series('generation_tokens_total')}[$__range])", "model"),
     "{{model}}",
 )
-_BY_ROLE: Final = "model, release, role"
 GENERATED_BY_ROLE: Final = Query(
-    total(joined(rate("generation_tokens_total"), _BY_ROLE), "role"), "{{role}}: generated"
+    summed(rate("generation_tokens_total"), "role"), "{{role}}: generated"
 )
 COMPUTED_BY_ROLE: Final = Query(
-    total(joined(rate("prompt_tokens_computed_total"), _BY_ROLE), "role"), "{{role}}: computed"
+    summed(rate("prompt_tokens_computed_total"), "role"), "{{role}}: computed"
 )
 
 

@@ -136,9 +136,12 @@ OCCUPANCY: Final = _level("batch_occupancy:ratio")
 
 ROLLOUT: Final = Query(f"count by (release) ({_INFO})", "{{release}}")
 _ON: Final = 'max by (target) (inferfleet_server_info{{{},{},release="${}"}})'
+MOST_ROWS: Final = 60
+_OF_SERVER: Final = (
+    f"2 * {_ON.format(SERVER, _CLASS, 'release')} or {_ON.format(SERVER, _CLASS, 'baseline')}"
+)
 RELEASE_OF_SERVER: Final = Query(
-    f"2 * {_ON.format(SERVER, _CLASS, 'release')} or {_ON.format(SERVER, _CLASS, 'baseline')}",
-    "{{target}}",
+    f"({_OF_SERVER}) and on () (count({_INFO}) <= {MOST_ROWS})", "{{target}}"
 )
 CONFIGURATIONS: Final = Query(
     "count by (engine, version, release, runner, quantization, kv_cache_dtype, role, class, config)"
@@ -155,8 +158,8 @@ def limit(name: str) -> Query:
 
 
 AGE: Final = Query(
-    f"min by (release) (time() - (inferfleet_server_start_time_seconds{{{SERVER}}}"
-    f" * on ({WHO}) group_left (release) {_INFO}))",
+    f"time() - max by (release) (inferfleet_server_start_time_seconds{{{SERVER}}}"
+    f" * on ({WHO}) group_left (release) {_INFO})",
     "{{release}}",
 )
 EXCLUDED: Final = Query(
