@@ -72,6 +72,17 @@ def _verdict() -> Row:
                 overrides=verdict_colors(),
                 nothing="these two releases have not run comparably yet",
             ),
+            stat(
+                "Verdicts of inferfleet judge",
+                "The same question put to the full method on a schedule; where the two differ, "
+                "believe this one.",
+                q.JUDGED,
+                text="name",
+                filled=True,
+                size=(24, 3),
+                overrides=verdict_colors(),
+                nothing="inferfleet judge does not run",
+            ),
             table(
                 "Measures",
                 "Candidate over baseline: below 100 % is worse for users, whatever the measure. "
