@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from .fleet import SLICE, WARM_UP, Array, Fleet
 
 WINDOW: Final = 240.0
+EACH: Final = round(WINDOW / SLICE)
 
 UPPER: Final = np.array(sorted([2.0**k for k in range(13)] + [1.5 * 2.0**k for k in range(12)]))
 
@@ -31,12 +32,14 @@ QUANTITIES: Final = (
 class Windows:
     """What each server's cells gained in each window: arrays of server x cell x window.
 
-    `time` is each window's end; `release` is the release running at it (server x window).
+    `release` ran during the window, `info` is the release at its end, `young` whether the server
+    is in its warm-up then (server x window).
     """
 
-    time: Array
-    release: NDArray[np.int64]
     gained: dict[str, Array]
+    release: NDArray[np.int64]
+    info: NDArray[np.int64]
+    young: NDArray[np.bool_]
     truth: dict[str, Array]
 
 
@@ -57,25 +60,29 @@ def per_slice(fleet: Fleet) -> dict[str, Array]:
     }
 
 
-def windows(fleet: Fleet, warm_up: float = WARM_UP) -> Windows:
-    """Sort the slices into cells and add them up by window, warm-up left out."""
+def cell_of(fleet: Fleet) -> NDArray[np.int64]:
+    """Return each slice's cell, as an index into `UPPER`."""
+    return np.searchsorted(UPPER, fleet.batch, side="left").astype(np.int64)
+
+
+def windows(fleet: Fleet) -> Windows:
+    """Sort the slices into cells and add them up by window."""
     servers, slices = fleet.batch.shape
-    each = round(WINDOW / SLICE)
-    count = slices // each
-    cell = np.searchsorted(UPPER, fleet.batch, side="left")
-    place = (np.arange(servers)[:, None] * len(UPPER) + cell) * count
-    place = place + np.minimum(np.arange(slices) // each, count - 1)
-    keep = (fleet.age > warm_up) & (np.arange(slices) < count * each)
+    count = slices // EACH
+    inside = count * EACH
+    place = (np.arange(servers)[:, None] * len(UPPER) + cell_of(fleet)[:, :inside]) * count
+    place = (place + np.arange(inside) // EACH).ravel()
     shape = (servers, len(UPPER), count)
 
     def add(values: Array) -> Array:
-        weights = np.where(keep, values, 0.0).ravel()
-        return np.bincount(place.ravel(), weights, int(np.prod(shape))).reshape(shape)
+        summed = np.bincount(place, values[:, :inside].ravel(), int(np.prod(shape)))
+        return summed.reshape(shape)
 
     gained = {name: add(values) for name, values in per_slice(fleet).items()}
-    truth = {
-        name: add(values * fleet.decoded) / np.maximum(gained["decode_tokens"], 1e-9)
-        for name, values in fleet.truth.items()
-    }
-    ends = np.arange(1, count + 1) * each - 1
-    return Windows(fleet.time[ends] + SLICE / 2, fleet.release[:, ends], gained, truth)
+    tokens = np.maximum(gained["decode_tokens"], 1e-9)
+    truth = {name: add(values * fleet.decoded) / tokens for name, values in fleet.truth.items()}
+    ends = np.arange(1, count + 1) * EACH
+    after = np.minimum(ends, slices - 1)
+    age = fleet.age[:, ends - 1] + SLICE / 2
+    age = np.where(fleet.release[:, after] == fleet.release[:, ends - 1], age, 0.0)
+    return Windows(gained, fleet.release[:, ends - 1], fleet.release[:, after], age < WARM_UP, truth)

@@ -159,11 +159,13 @@ def simulate(
     started = np.full(servers, np.inf)
     count = round(servers * upgrade.share)
     chosen = np.sort(random.choice(servers, count, replace=False))
-    started[chosen] = np.linspace(0, upgrade.roll, count) if count > 1 else 0.0
+    # on the edge of a window, as no window may hold two releases
+    roll = np.linspace(0, upgrade.roll, count) if count > 1 else np.zeros(count)
+    started[chosen] = np.round(roll / 240.0) * 240.0
     age = np.where(time >= started[:, None], time - started[:, None], 1e6 + time)
     release = (time >= started[:, None]).astype(np.int64)
     if scenario.rollback:
-        back = started + scenario.rollback
+        back = started + scenario.rollback  # a multiple of a window
         undone = time >= back[:, None]
         release = np.where(undone, 0, release)
         age = np.where(undone, time - back[:, None], age)

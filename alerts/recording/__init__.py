@@ -1,0 +1,1 @@
+"""Recording rules, each file one level or one question; made from values, written by the CLI."""
