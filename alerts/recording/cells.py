@@ -10,7 +10,7 @@ is full whatever the demand, and is compared with full batches only. A server's 
 from typing import Final
 
 from ..model import Record
-from .matching import MEASURES, UNITS, Settings
+from .matching import MEASURES, UNITS, Settings, pick
 
 RATE: Final = "target_batch:inferfleet_load_{}:rate"
 SEEN: Final = "target_batch:inferfleet_load_observation:mean"
@@ -55,10 +55,14 @@ def records(settings: Settings) -> list[Record]:
             )
         )
     names = {quantity: RATE.format(quantity) for quantity in ("seconds", *_QUANTITIES)}
+    full = pick(names["seconds"], 'queue="yes"')
     for measure in MEASURES:
         time, work = UNITS[measure]
         done = f"({names[work]} > 0)"
         y = f"{names[time]} / {done} > 0"
+        if measure == "latency":
+            # with a queue the time to the first token follows from its length, not from the batch
+            y += f" unless {full}"
         zero = f"({names['seconds']} * 0)"
         expressions = {
             "y": y,

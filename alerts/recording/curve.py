@@ -2,7 +2,8 @@
 
 In each cell time is linear in the logarithm of the batch, with the cell's own level and slope, and
 in prefill and context with slopes common to the cells: least squares over all servers' windows,
-each divided by its cell's mean. Windows far from the curve so far (a noisy neighbour) are left out.
+each divided by its cell's mean and, where a server's own pace is known, by that: slow servers run
+fuller batches, which would bend the curve. Windows far from the curve so far (a noisy neighbour) are left out.
 A curve is fitted only while no newer release runs, so that both sides of a comparison are read off
 the same one.
 """
@@ -24,11 +25,12 @@ _SLOPE: Final = "release:inferfleet_load_slope:ratio"
 CURVE: Final = "release_batch:inferfleet_load_curve:coefficient"
 BASE_CURVE: Final = "class_batch:inferfleet_load_curve:coefficient"
 WEIGHT: Final = "target_batch:inferfleet_load_fit:weight"
+TIME: Final = "target_batch:inferfleet_load_fit:time"
+OWN: Final = "target:inferfleet_matched_own:ln"
+LOAD: Final = "release:inferfleet_load_curve:batch_ln"
 
 _FIRST: Final = ("y", "z", "p", "c")
 _SECOND: Final = ("zz", "zp", "zc", "pp", "pc", "cc", "yz", "yp", "yc")
-_TERMS: Final = ("level", "z", "p", "c", "p_low", "p_high", "c_low", "c_high", "w")
-
 # least variance of ln(batch) a cell is given, as a share of its weight: a full batch has none
 _RIDGE: Final = 1e-4
 
@@ -42,10 +44,14 @@ def moments(settings: Settings) -> list[Record]:
     def own(of: str) -> str:
         return f"last_over_time({part(CURVE, of)}[{settings.keep}])"
 
-    residual = f"ln({_seen('y')} / on {key} ({expected(own, cell)} > 0))"
+    target = settings.group("target", "release", "measure")
+    past = f"exp(last_over_time({OWN}[{settings.keep}]))"
+    time = f"({_seen('y')} * on {target} group_left () {past}) or {_seen('y')}"
+    residual = f"ln({TIME} / on {key} ({expected(own, cell)} > 0))"
     typical = f"quantile by {release} (0.5, {RESIDUAL})"
     off = f"abs({RESIDUAL} - on {release} group_left () {typical}) > {settings.trim:g}"
     found = [
+        Record(record=TIME, expr=f"sum without (of) ({time})"),
         Record(record=RESIDUAL, expr=residual),
         Record(
             record=WEIGHT,
@@ -54,7 +60,7 @@ def moments(settings: Settings) -> list[Record]:
         Record(record=MOMENT, expr=f"sum by {cell} ({WEIGHT})", labels={"of": "w"}),
     ]
     for of in (*_FIRST, *_SECOND):
-        product = f" * on {key} ".join((WEIGHT, *(_seen(one) for one in of)))
+        product = f" * on {key} ".join((WEIGHT, *(TIME if one == "y" else _seen(one) for one in of)))
         found.append(
             Record(record=MOMENT, expr=f"sum by {cell} ({product})", labels={"of": of})
         )
@@ -172,6 +178,12 @@ def fit(settings: Settings) -> list[Record]:
     found.append(
         Record(record=CURVE, expr=f"sum by {cell} ({level}) {held}", labels={"of": "level"})
     )
+    found.append(
+        Record(
+            record=LOAD,
+            expr=f"sum by {release} ({total('z')}) / sum by {release} ({total('w')}) {held}",
+        )
+    )
     return found
 
 
@@ -204,8 +216,4 @@ def _slope(settings: Settings, of: str) -> str:
     alone = f"({normal('y' + of)} / on {release} {normal(of * 2)})"
     solved = f"({both[of]} / on {release} ({determinant} > 0))"
     agree = f"(({both[other]} >= 0) and on {release} ({both[of]} >= 0))"
-    return (
-        "clamp_min(" + either([f"({solved} and on {release} {agree})", f"{alone}"]) + ", 0)"
-        if of
-        else ""
-    )
+    return f"clamp_min({either([f'({solved} and on {release} {agree})', alone])}, 0)"

@@ -10,9 +10,9 @@ from typing import Final
 from ..model import Group, Record
 from . import baseline, cells, curve, meanings, naive, shift
 from .baseline import BASELINE, CANDIDATE
-from .curve import BASE_CURVE
+from .curve import BASE_CURVE, LOAD
 from .matching import Settings, either, part, pick, seconds_of
-from .shift import ACTUAL, EXPECTED, SHIFT, SUPPORT, VISITED
+from .shift import ACTUAL, EXPECTED, SHIFT, SUPPORT, TILT, VISITED
 
 PREFIX: Final = "release:inferfleet_matched_load:"
 PER_BATCH: Final = "release_batch:inferfleet_matched_load:"
@@ -29,7 +29,6 @@ _SHARE: Final = "release:inferfleet_matched_work:"
 
 def groups(settings: Settings) -> list[Group]:
     """Return the rule groups, in the order they build on one another."""
-    settings = Settings.model_validate(settings)
     return [
         Group(
             name="inferfleet-matched-load",
@@ -41,6 +40,7 @@ def groups(settings: Settings) -> list[Group]:
                 *curve.moments(settings),
                 curve.of_baseline(settings),
                 *shift.observed(settings),
+                *shift.earlier(settings),
                 *naive.sides(settings),
                 *shift.shift(settings),
                 *verdict(settings),
@@ -60,8 +60,8 @@ def verdict(settings: Settings) -> list[Record]:
     key = settings.group("release", "measure")
     return [
         *_sides(settings),
-        *_estimate(settings),
         *_basis(settings),
+        *_estimate(settings),
         *_per_batch(settings),
         Record(record=_WHO, expr=_who(settings)),
         *_reasons(settings, key),
@@ -75,12 +75,9 @@ def _candidates(settings: Settings, expr: str) -> str:
 
 def _controls(settings: Settings, name: str) -> str:
     """Return a side's figure for the servers still on the baseline, two of them at least."""
-    group, who = settings.group("measure"), settings.group("release")
-    return (
-        f"sum without (release) (({_SIDE}{name} and {_SIDE}count >= 2) and on {who} {BASELINE})"
-        if name != "count"
-        else f"sum without (release) (({_SIDE}count >= 2) and on {who} {BASELINE})"
-    ) + ("" if group else "")
+    key, who = settings.group("release", "measure"), settings.group("release")
+    several = f"({_SIDE}{name} and on {key} ({_SIDE}count >= 2))"
+    return f"sum without (release) ({several} and on {who} {BASELINE})"
 
 
 def _sides(settings: Settings) -> list[Record]:
@@ -104,18 +101,31 @@ def _estimate(settings: Settings) -> list[Record]:
     degrees = f"({n} + {beside} ({m}) - 2)"
     pooled = f"({n} * {variance} + {beside} (({m}) * ({spread})))"
     each = f"(1 / {n} + {beside} (1 / ({m})))"
+    moved = f"{_SIDE}load_moved"
+    alone = f"({settings.floor_alone**2:g} + {settings.floor_moved**2:g} * {moved} ^ 2)"
+    key = settings.group("release", "measure")
     stderr = either(
         [
             f"sqrt({pooled} / ({degrees} > 0) * {each} + {settings.floor**2:g})",
+            f"(sqrt({variance} / ({n} - 1 > 0) + on {key} {alone}) unless on {group} ({m}))",
+            # measures without a curve
             f"(sqrt({variance} / ({n} - 1 > 0) + {settings.floor_alone**2:g})"
             f" unless on {group} ({m}))",
         ]
     )
-    df = f"{PREFIX}degrees_of_freedom"
+    kept = f"sum without (release) (last_over_time({{}}[{settings.keep}]) and on {release} {BASELINE})"
+    tilted = f"({mean} - on {key} ({moved} * {beside} ({kept.format(TILT)})))"
+    df = _DF
     critical = f"(1.96 + 2.4 / ({df} >= {LEAST_DF}) + 3.6 / ({df} >= {LEAST_DF}) ^ 2)"
     half = f"{critical} * {PREFIX}stderr"
     return [
-        Record(record=_LN, expr=f"({either([difference, mean])}) {named}"),
+        Record(
+            record=moved,
+            expr=f"sum_over_time({_SHARE}load[{settings.after}]) / "
+            f"sum_over_time({_SHARE}time[{settings.after}]) "
+            f"- {beside} ({kept.format(LOAD)}) and on {release} {CANDIDATE}",
+        ),
+        Record(record=_LN, expr=f"({either([difference, tilted, mean])}) {named}"),
         Record(record=df, expr=f"({either([degrees, f'({n} - 1)'])}) {named}"),
         Record(record=f"{PREFIX}stderr", expr=f"({stderr}) {named}"),
         Record(record=f"{PREFIX}ratio", expr=f"exp({_LN})"),
@@ -135,7 +145,7 @@ def _estimate(settings: Settings) -> list[Record]:
 
 
 def _basis(settings: Settings) -> list[Record]:
-    """How much of what the candidate did is compared."""
+    """How much of what the candidate did is compared, and at which load."""
     key, release = settings.group("release", "measure"), settings.group("release")
     mine = settings.group("release", "batch", "queue", "measure")
     target = settings.group("target", "release", "batch", "queue", "measure")
@@ -153,6 +163,10 @@ def _basis(settings: Settings) -> list[Record]:
         Record(record=f"{_SHARE}matched", expr=kept.format(work)),
         Record(record=f"{_SHARE}total", expr=f"sum by {key} ({work})"),
         Record(record=f"{_SHARE}time", expr=kept.format(time)),
+        Record(
+            record=f"{_SHARE}load",
+            expr=kept.format(f"({time} * on {target} {part(cells.SEEN, 'z')})"),
+        ),
         Record(
             record=f"{PREFIX}coverage_ratio",
             expr=f"({over('matched')} / {over('total')}) {named}",

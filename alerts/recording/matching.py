@@ -26,7 +26,8 @@ class Settings(BaseModel):
     `interval` is that of the rules and of the windows they look at, `before` how much of a
     server's own past is its baseline, `after` how much of the candidate is judged, `keep` how
     long a baseline outlives its release. `floor` and `floor_alone` are standard deviations of
-    comparisons of a version with itself, with servers of the old release beside and without.
+    comparisons of a version with itself, with servers of the old release beside and without;
+    `floor_moved` adds to the latter for each unit that the mean of ln(batch) moved.
     `pinned` names baselines by labels, each with a `release`.
     """
 
@@ -37,16 +38,16 @@ class Settings(BaseModel):
     before: Duration = "1d"
     after: Duration = "1d"
     keep: Duration = "14d"
-    step: Duration = "12m"
     warm_up_seconds: Annotated[float, Field(ge=0)] = 3600.0
     margin: Annotated[float, Field(gt=0, lt=1)] = 0.03
     floor: Positive = 0.004
-    floor_alone: Positive = 0.008
+    floor_alone: Positive = 0.004
+    floor_moved: Annotated[float, Field(ge=0)] = 0.007
     coverage: Annotated[float, Field(gt=0, le=1)] = 0.5
     overlap_seconds: Positive = 7200.0
     trim: Positive = 0.05
     cell_hours: Positive = 0.8
-    cell_share: Annotated[float, Field(ge=0)] = 0.2
+    cell_share: Annotated[float, Field(ge=0)] = 0.5
     spread: Positive = 4.0
     pinned: tuple[dict[str, str], ...] = ()
     selector: str = ""

@@ -13,8 +13,8 @@ from typing import Final
 from ..model import Record
 from .baseline import BASELINE, CANDIDATE, FIRST_SEEN, SUPERSEDED
 from .cells import RATE, SEEN
-from .curve import BASE_CURVE, CURVE, expected
-from .matching import Settings, part
+from .curve import BASE_CURVE, CURVE, OWN, expected
+from .matching import Settings, either, part
 
 VISITED: Final = "release_batch:inferfleet_load_visited:sum"
 SUPPORT: Final = "release_batch:inferfleet_matched_support:info"
@@ -22,12 +22,20 @@ EXPECTED: Final = "target_batch:inferfleet_matched_expected:rate"
 ACTUAL: Final = "target_batch:inferfleet_matched_actual:rate"
 INDEX: Final = "target:inferfleet_matched_index:ln"
 PLAIN: Final = "target:inferfleet_matched_plain:ln"
-OWN: Final = "target:inferfleet_matched_own:ln"
+EARLIER: Final = "target:inferfleet_matched_earlier:ln"
+TILT: Final = "release:inferfleet_matched_tilt:ratio"
 SHIFT: Final = "target:inferfleet_matched_shift:ln"
 COMPARED: Final = "release:inferfleet_compared:info"
 
 LEAST_WINDOWS: Final = 12
 LEAST_OWN_WINDOWS: Final = 24
+LEAST_TOGETHER: Final = 30
+
+FAIR: Final = "target_batch:inferfleet_matched_fair:rate"
+_TOGETHER: Final = "release:inferfleet_matched_together:product"
+
+# least variance of a release's mean ln(batch) its tilt is divided by: a steady load has no slope
+_RIDGE: Final = 0.01
 
 
 def _seen(of: str) -> str:
@@ -114,32 +122,70 @@ def plain(settings: Settings) -> list[Record]:
     ]
 
 
-def own(settings: Settings) -> list[Record]:
-    """Return the rules that keep each server's own past while no newer release runs."""
+def earlier(settings: Settings) -> list[Record]:
+    """Return the rules that set every server against its own release's curve, as it is by then.
+
+    With them the release's mean load and index, whose products tell how one moves with the other.
+    """
     cell = settings.group("release", "batch", "queue", "measure")
     key = settings.group("target", "release", "batch", "queue", "measure")
-    target = settings.group("target", "release", "measure")
-    who = settings.group("release")
+    release = settings.group("release", "measure")
 
     def curve(of: str) -> str:
-        return f"{part(CURVE, of)} @ end()"
+        return f"last_over_time({part(CURVE, of)}[{settings.keep}])"
 
     hat = f"({_fair(settings, curve, cell)})"
-    done = f"({hat} * on {key} {_seen('g')})"
-    spent = f"(({_seen('y')} * on {key} {_seen('g')}) and on {key} {hat})"
-    span = f"[{settings.before}:{settings.step}]"
-    enough = (
-        f"(sum by {target} (sum_over_time({_seen('w')}[{settings.before}])) "
-        f"> {LEAST_OWN_WINDOWS})"
-    )
-    held = f"and on {who} {FIRST_SEEN} unless on {who} {SUPERSEDED}"
+    load = f"sum by {release} ({_seen('w')} * on {key} {_seen('z')}) / sum by {release} ({_seen('w')})"
+    index = f"quantile by {release} (0.5, {EARLIER})"
     return [
+        Record(record=FAIR, expr=f"{hat} * on {key} {_seen('g')}"),
         Record(
-            record=OWN,
-            expr=f"quantile_over_time(0.5, (\n{_index(settings, done, spent)}\n){span})\n"
-            f"and on {target} {enough} {held}\nor\n"
-            f"quantile_over_time(0.5, {PLAIN}[{settings.before}]) and on {target} "
-            f"(count_over_time({PLAIN}[{settings.before}]) > {LEAST_OWN_WINDOWS}) {held}",
+            record=EARLIER,
+            expr=_index(
+                settings,
+                FAIR,
+                f"({_seen('y')} * on {key} {_seen('g')}) and on {key} {FAIR}",
+            ),
+        ),
+        Record(record=_TOGETHER, expr=f"{load} and on {release} {index}", labels={"of": "x"}),
+        Record(record=_TOGETHER, expr=index, labels={"of": "v"}),
+        *(
+            Record(
+                record=_TOGETHER,
+                expr=f"{part(_TOGETHER, a)} * on {release} {part(_TOGETHER, b)}",
+                labels={"of": a + b},
+            )
+            for a, b in ("xx", "xv")
+        ),
+    ]
+
+
+def own(settings: Settings) -> list[Record]:
+    """Return the rules that keep each server's own past while no newer release runs.
+
+    The tilt is what matching by batch leaves: a slow moment fills the batch, so that full batches
+    hold more slow moments; it is the slope of the release's median index over its mean load.
+    """
+    release, who = settings.group("release", "measure"), settings.group("release")
+    before = settings.before
+    held = f"and on {who} {FIRST_SEEN} unless on {who} {SUPERSEDED}"
+
+    def mean(of: str) -> str:
+        return f"avg_over_time({part(_TOGETHER, of)}[{before}])"
+
+    covariance = f"({mean('xv')} - on {release} ({mean('x')} * on {release} {mean('v')}))"
+    variance = f"({mean('xx')} - on {release} ({mean('x')} ^ 2) + {_RIDGE:g})"
+    enough = f"count_over_time({part(_TOGETHER, 'x')}[{before}]) >= {LEAST_TOGETHER}"
+    pasts = [
+        f"(quantile_over_time(0.5, {one}[{before}]) and "
+        f"count_over_time({one}[{before}]) > {LEAST_OWN_WINDOWS})"
+        for one in (EARLIER, PLAIN)
+    ]
+    return [
+        Record(record=OWN, expr=f"({either(pasts)}) {held}"),
+        Record(
+            record=TILT,
+            expr=f"({covariance} / on {release} {variance} and on {release} {enough}) {held}",
         ),
     ]
 

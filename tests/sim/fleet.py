@@ -286,7 +286,7 @@ def _slowness(
     noisy = np.zeros((servers, slices))
     span = (time[-1] - time[0]) / 3600
     for server in range(servers):
-        for rate, since in ((1 / 12.0, -np.inf), (scenario.neighbours, 0.0)):
+        for rate, since in ((0.0 if scenario.neighbours < 0 else 1 / 12.0, -np.inf), (max(scenario.neighbours, 0.0), 0.0)):
             for _ in range(random.poisson(rate * span)):
                 begin, length = random.uniform(time[0], time[-1]), random.uniform(900, 3600)
                 here = (time >= max(begin, since)) & (time < begin + length)

@@ -6,12 +6,14 @@ A test proves it equal to Prometheus evaluating the generated rules; the bench n
 from dataclasses import dataclass, field
 from typing import Final
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 
 from alerts.recording.curve import _RIDGE as RIDGE
 from alerts.recording.matching import Settings, seconds_of
-from alerts.recording.shift import LEAST_OWN_WINDOWS, LEAST_WINDOWS
+from alerts.recording.shift import LEAST_OWN_WINDOWS, LEAST_TOGETHER, LEAST_WINDOWS
 
 from .cells import WINDOW, Windows
 from .fleet import Array
@@ -45,6 +47,8 @@ class _Curve:
     low: dict[str, Array]
     high: dict[str, Array]
     w: Array
+    load: float
+    tilt: float
 
 
 @dataclass
@@ -60,6 +64,7 @@ class _Seen:
     moments: list[dict[int, Array]] = field(default_factory=list)
     curves: dict[int, _Curve] = field(default_factory=dict)
     own: dict[int, Array] = field(default_factory=dict)
+    past: dict[int, Array] = field(default_factory=dict)
 
 
 def judge(
@@ -112,6 +117,8 @@ def _observe(given: Windows, measure: str) -> _Seen:
             ),
         }[measure]
         there = (share > 0.1) & (y > 0) & np.isfinite(y) & ~given.young[:, None, :]
+        if measure == "latency":
+            there[:, full.shape[1] :] = False
         return _Seen(*(np.where(there, v, np.nan) for v in (y, np.log(batch), p, c, share, g)))
 
 
@@ -130,6 +137,7 @@ def _judge(seen: _Seen, given: Windows, settings: Settings, every: int) -> Judge
         for release in (0, 1):
             mine = given.release[:, w] == release
             visited[release, :, w] = np.nansum(seen.w[mine, :, w], axis=0)
+        _past(seen, given, w)
         if live[1][w] and 0 in seen.curves:
             _set_against(seen, given, settings, index, visited, fair, w, after)
         for release in (0, 1) if w % every == 0 else ():
@@ -167,10 +175,13 @@ def _add_moments(seen: _Seen, given: Windows, settings: Settings, w: int) -> Non
             continue
         kept = np.where(mine[:, None], weights, 0.0)
         curve = seen.curves.get(release)
+        own = np.nan_to_num(seen.own[release]) if release in seen.own else np.zeros(len(weights))
+        values["y"] = np.nan_to_num(seen.y[:, :, w]) * np.exp(own)[:, None]
         if curve is not None:
             with np.errstate(all="ignore"):
                 hat = _hat(seen, curve, w)
-                off = np.log(seen.y[:, :, w] / np.where(hat > 0, hat, np.nan))
+                off = np.log(values["y"] / np.where(hat > 0, hat, np.nan))
+                off[~np.isfinite(off)] = np.nan
             off = np.where(mine[:, None], off, np.nan)
             if np.isfinite(off).any():
                 far = np.abs(off - np.nanmedian(off)) > settings.trim
@@ -230,24 +241,52 @@ def _fit(
         {of: mean[of] - wide[of] for of in "pc"},
         {of: mean[of] + wide[of] for of in "pc"},
         weight,
+        float(m["z"][enough].sum() / m["w"][enough].sum()),
+        _tilt(seen, given, release, w, before),
     )
-    step = round(seconds_of(settings.step) / WINDOW)
-    at = slice(max(0, w - before), w + 1)
-    with np.errstate(all="ignore"):
-        hat = _hat(seen, curve, at)
-        done = np.where((hat > 0) & _inside(seen, curve, at), hat * seen.g[:, :, at], np.nan)
-        spent = np.where(np.isfinite(done), seen.y[:, :, at] * seen.g[:, :, at], np.nan)
-        index = np.log(np.nansum(done, axis=1) / np.nansum(spent, axis=1))
-    # a subquery's steps lie on multiples of the step
-    ends = np.arange(at.start, at.stop) + 1
-    index[:, ends % step != 0] = np.nan
-    own = seen.own.setdefault(release, np.full(len(index), np.nan))
-    for server in range(len(index)):
-        mine = given.release[server, at] == release
-        total = np.nansum(seen.w[server, :, at] * mine)
-        kept = index[server][mine & np.isfinite(index[server])]
-        if total > LEAST_OWN_WINDOWS and len(kept):
+    past = seen.past.get(release)
+    if past is None:
+        return
+    own = seen.own.setdefault(release, np.full(len(past), np.nan))
+    for server in range(len(past)):
+        kept = past[server, max(0, w - before) : w + 1]
+        kept = kept[np.isfinite(kept)]
+        if len(kept) > LEAST_OWN_WINDOWS:
             own[server] = np.median(kept)
+
+
+def _tilt(seen: _Seen, given: Windows, release: int, w: int, before: int) -> float:
+    """Return how the release's mean index moves with its load: what matching by batch leaves."""
+    past = seen.past.get(release)
+    if past is None:
+        return 0.0
+    at = slice(max(0, w - before), w + 1)
+    mine = given.release[:, at] == release
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        index = np.nanmedian(np.where(mine, past[:, at], np.nan), axis=0)
+        weights = np.nan_to_num(seen.w[:, :, at]) * mine[:, None, :]
+        load = (weights * np.nan_to_num(seen.z[:, :, at])).sum((0, 1)) / weights.sum((0, 1))
+    good = np.isfinite(index) & np.isfinite(load)
+    x, v = load[good], index[good]
+    if len(x) < LEAST_TOGETHER:
+        return 0.0
+    return float(((x - x.mean()) * (v - v.mean())).mean() / (x.var() + 0.01))
+
+
+def _past(seen: _Seen, given: Windows, w: int) -> None:
+    """Set every server against its own release's curve of the time, in one window."""
+    for release, curve in seen.curves.items():
+        mine = given.release[:, w] == release
+        if not mine.any():
+            continue
+        past = seen.past.setdefault(release, np.full(given.info.shape, np.nan))
+        with np.errstate(all="ignore"):
+            hat = _hat(seen, curve, w)
+            good = (hat > 0) & _inside(seen, curve, w) & mine[:, None]
+            done = np.where(good, hat * seen.g[:, :, w], 0.0).sum(1)
+            spent = np.where(good, seen.y[:, :, w] * seen.g[:, :, w], 0.0).sum(1)
+            past[:, w] = np.where(spent > 0, np.log(done / spent), np.nan)
 
 
 def _set_against(
@@ -325,7 +364,12 @@ def _conclude(
         stderr = np.sqrt(pooled * (1 / n + 1 / m) + settings.floor**2)
     else:
         ln, df, m = float(moved.mean()), n - 1, 0
-        stderr = np.sqrt(moved.var() / df + settings.floor_alone**2) if df else np.nan
+        weights = np.nan_to_num(seen.w) * candidate[:, None, :] * fair
+        load = float((np.nan_to_num(seen.z) * weights).sum() / weights.sum())
+        moved_load = load - seen.curves[0].load
+        ln -= seen.curves[0].tilt * moved_load
+        floor = settings.floor_alone**2 + (settings.floor_moved * moved_load) ** 2
+        stderr = np.sqrt(moved.var() / df + floor) if df else np.nan
     if df < 3:
         return Judged(ln, -np.inf, np.inf, coverage, n, m, "not_comparable")
     half = (1.96 + 2.4 / df + 3.6 / df**2) * stderr
