@@ -228,11 +228,15 @@ def _reasons(settings: Settings, key: str) -> list[Record]:
     plain = 'measure!~"hit_ratio|speculation"'
     span = seconds_of(settings.after)
     asked = min(settings.overlap_seconds, span)
+    beside = pick(f"{PREFIX}servers", 'side="baseline"')
+    covered = (
+        f"({PREFIX}coverage_ratio >= {settings.coverage:g} or ({PREFIX}coverage_ratio "
+        f">= {settings.coverage_beside:g} and on {key} ({beside} >= 2)))"
+    )
     controls = pick(f"{PREFIX}servers", 'side="baseline"', 'measure="hit_ratio"')
     tests = {
         "servers": f"{_WHO} unless on {key} ({_DF} >= {LEAST_DF})",
-        "coverage": f"{pick(_WHO, plain)} unless on {key} "
-        f"({PREFIX}coverage_ratio >= {settings.coverage:g})",
+        "coverage": f"{pick(_WHO, plain)} unless on {key} {covered}",
         "overlap": f"{pick(_WHO, plain)} unless on {key} ({PREFIX}overlap_seconds >= {asked:g})",
         "meaning": f"{_WHO} and on {key} (({epoch} * on {release} group_left (baseline) "
         f"{CANDIDATE}) != on {group} group_left () sum without (release) ({old}))",
@@ -253,7 +257,8 @@ def _verdicts(settings: Settings, key: str) -> list[Record]:
     conditions = {
         "regression": f"({ratio} <= {low:g} and {upper} < 1) {fair}",
         "improvement": f"({ratio} >= {high:g} and {lower} > 1) {fair}",
-        "equivalent": f"({lower} > {low:g} and {upper} < {high:g}) {fair}",
+        "equivalent": f"({lower} > {low:g} and {upper} < {high:g}) {fair} "
+        f"unless on {key} ({PREFIX}coverage_ratio < {settings.coverage:g})",
         "not_comparable": f"{_WHO} and on {key} {PREFIX}reason",
     }
     found = [

@@ -28,6 +28,8 @@ class Settings(BaseModel):
     long a baseline outlives its release. `floor` and `floor_alone` are standard deviations of
     comparisons of a version with itself, with servers of the old release beside and without;
     `floor_moved` adds to the latter for each unit that the mean of ln(batch) moved.
+    `coverage` is the share of the candidate's work that must be compared, `coverage_beside` that
+    share where servers of the old release run beside: a large loss moves the load itself.
     `pinned` names baselines by labels, each with a `release`.
     """
 
@@ -44,6 +46,7 @@ class Settings(BaseModel):
     floor_alone: Positive = 0.004
     floor_moved: Annotated[float, Field(ge=0)] = 0.007
     coverage: Annotated[float, Field(gt=0, le=1)] = 0.5
+    coverage_beside: Annotated[float, Field(gt=0, le=1)] = 0.2
     overlap_seconds: Positive = 7200.0
     trim: Positive = 0.05
     cell_hours: Positive = 0.8

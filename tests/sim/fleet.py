@@ -134,7 +134,7 @@ def _wander(
 
 def _smooth(values: Array, tau: float) -> Array:
     keep = np.exp(-SLICE / tau)
-    moved = np.moveaxis(values, -1, 0)
+    moved = np.ascontiguousarray(np.moveaxis(values, -1, 0))
     out = np.empty_like(moved)
     now = moved[0].copy()
     for i in range(len(moved)):

@@ -375,8 +375,11 @@ def _conclude(
     half = (1.96 + 2.4 / df + 3.6 / df**2) * stderr
     lower, upper = ln - half, ln + half
     asked = min(settings.overlap_seconds, seconds_of(settings.after))
-    thin = coverage < settings.coverage or overlap < asked
+    least = settings.coverage_beside if m else settings.coverage
+    thin = coverage < least or overlap < asked
     verdict = "not_comparable" if thin else verdict_of(ln, lower, upper, settings.margin)
+    if verdict == "equivalent" and coverage < settings.coverage:
+        verdict = "inconclusive"
     return Judged(ln, lower, upper, coverage, n, m, verdict)
 
 
