@@ -38,12 +38,12 @@ class Judged:
 
 @dataclass
 class _Curve:
-    """One release's coefficients by cell; nan where the cell has too little."""
+    """One release's coefficients by cell; nan where the cell never had enough."""
 
     level: Array
     z: Array
-    p: float
-    c: float
+    p: Array
+    c: Array
     low: dict[str, Array]
     high: dict[str, Array]
     w: Array
@@ -151,8 +151,8 @@ def _hat(seen: _Seen, curve: _Curve, at: slice | int) -> Array:
     z, p, c = (v[:, :, at] for v in (seen.z, seen.p, seen.c))
     if isinstance(at, int):
         return curve.level + curve.z * z + curve.p * p + curve.c * c
-    level, slope = curve.level[:, None], curve.z[:, None]
-    return level + slope * z + curve.p * p + curve.c * c
+    level, *slopes = (v[:, None] for v in (curve.level, curve.z, curve.p, curve.c))
+    return level + slopes[0] * z + slopes[1] * p + slopes[2] * c
 
 
 def _inside(seen: _Seen, curve: _Curve, at: slice | int) -> Bools:
@@ -233,14 +233,20 @@ def _fit(
         wide = {
             of: np.sqrt(np.maximum(s[of * 2], 0) / weight) * settings.spread + 1e-9 for of in "pc"
         }
-    seen.curves[release] = curve = _Curve(
-        level,
-        z,
-        slope["p"],
-        slope["c"],
-        {of: mean[of] - wide[of] for of in "pc"},
-        {of: mean[of] + wide[of] for of in "pc"},
-        weight,
+    old = seen.curves.get(release)
+
+    def kept(new: Array, before: Array | None) -> Array:
+        """A cell that has too little now keeps what it had."""
+        return new if before is None else np.where(enough, new, before)
+
+    seen.curves[release] = _Curve(
+        kept(level, old and old.level),
+        kept(z, old and old.z),
+        kept(np.where(enough, slope["p"], np.nan), old and old.p),
+        kept(np.where(enough, slope["c"], np.nan), old and old.c),
+        {of: kept(mean[of] - wide[of], old and old.low[of]) for of in "pc"},
+        {of: kept(mean[of] + wide[of], old and old.high[of]) for of in "pc"},
+        kept(weight, old and old.w),
         float(m["z"][enough].sum() / m["w"][enough].sum()),
         _tilt(seen, given, release, w, before),
     )
