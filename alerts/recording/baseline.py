@@ -32,9 +32,7 @@ def records(settings: Settings) -> list[Record]:
         f"unless on {release} {FIRST_SEEN})"
     )
     previous = f"({before} == on {group} group_left () max by {group} ({before}))"
-    chosen = (
-        f"(({oldest} and on {group} {several}) or ({previous} and on {group} {only}))"
-    )
+    chosen = f"(({oldest} and on {group} {several}) or ({previous} and on {group} {only}))"
     alone = f"({chosen} and on {group} (count by {group} ({chosen}) == 1))"
     pinned = [
         pick(FIRST_SEEN, *(f'{name}="{value}"' for name, value in sorted(pin.items())))

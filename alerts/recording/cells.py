@@ -94,7 +94,9 @@ def _seconds(settings: Settings, target: str) -> str:
     time = f"(sum by {target} ({_rate(settings, 'seconds')}) > 0.1)"
     queued = f"(sum by {target} ({_rate(settings, 'saturated_seconds')}) / {time} > 0.5)"
     names = f"on ({', '.join((*settings.keep_labels, 'target'))})"
-    young = f"time() - {settings.metric('server_start_time_seconds')} < {settings.warm_up_seconds:g}"
+    young = (
+        f"time() - {settings.metric('server_start_time_seconds')} < {settings.warm_up_seconds:g}"
+    )
     return (
         f'(\n  label_replace({time} and {queued}, "queue", "yes", "", "")\n'
         f'or\n  label_replace({time} unless {queued}, "queue", "no", "", "")\n)\n'

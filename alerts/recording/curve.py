@@ -2,10 +2,10 @@
 
 In each cell time is linear in the logarithm of the batch, with the cell's own level and slope, and
 in prefill and context with slopes common to the cells: least squares over all servers' windows,
-each divided by its cell's mean and, where a server's own pace is known, by that: slow servers run
-fuller batches, which would bend the curve. Windows far from the curve so far (a noisy neighbour) are left out.
-A curve is fitted only while no newer release runs, so that both sides of a comparison are read off
-the same one.
+each divided by its cell's mean and, where a server's own pace is known, by that (slow servers run
+fuller batches, which would bend the curve). Windows far from the curve so far, such as those of a
+noisy neighbour, are left out. A curve is fitted only while no newer release runs, so that both
+sides of a comparison are read off the same one.
 """
 
 from collections.abc import Callable
@@ -60,10 +60,10 @@ def moments(settings: Settings) -> list[Record]:
         Record(record=MOMENT, expr=f"sum by {cell} ({WEIGHT})", labels={"of": "w"}),
     ]
     for of in (*_FIRST, *_SECOND):
-        product = f" * on {key} ".join((WEIGHT, *(TIME if one == "y" else _seen(one) for one in of)))
-        found.append(
-            Record(record=MOMENT, expr=f"sum by {cell} ({product})", labels={"of": of})
+        product = f" * on {key} ".join(
+            (WEIGHT, *(TIME if one == "y" else _seen(one) for one in of))
         )
+        found.append(Record(record=MOMENT, expr=f"sum by {cell} ({product})", labels={"of": of}))
     return found
 
 
@@ -107,15 +107,15 @@ def fit(settings: Settings) -> list[Record]:
         Record(
             record=_SUM,
             expr=f"sum_over_time({MOMENT}[{settings.before}]) and on {cell} "
-            f'(sum_over_time({part(MOMENT, "w")}[{settings.before}]) > {least:g})',
+            f"(sum_over_time({part(MOMENT, 'w')}[{settings.before}]) > {least:g})",
         ),
         Record(
             record=_MEAN,
-            expr=f'{firsts} / on {cell} group_left () {total("w")}',
+            expr=f"{firsts} / on {cell} group_left () {total('w')}",
         ),
     ]
     for of in _SECOND:
-        a, b = of
+        a, b = of[0], of[1]
         found.append(
             Record(
                 record=_SPREAD,
@@ -126,7 +126,7 @@ def fit(settings: Settings) -> list[Record]:
     ridge = f"({total('w')} * {_RIDGE:g})"
     steady = f"({over('+', spread('zz'), ridge)})"
     for of in ("pp", "pc", "cc", "yp", "yc"):
-        a, b = of
+        a, b = of[0], of[1]
         first = "yz" if a == "y" else f"z{a}"
         product = over("*", spread(first), spread(f"z{b}"))
         within = over("-", spread(of), f"({over('/', product, steady)})")
@@ -134,9 +134,7 @@ def fit(settings: Settings) -> list[Record]:
         # so that what is never told (a context of 0 throughout) gets the slope 0, not 0/0
         extra = " + 1e-12" if of in ("pp", "cc") else ""
         found.append(
-            Record(
-                record=_NORMAL, expr=f"sum by {release} ({scaled}){extra}", labels={"of": of}
-            )
+            Record(record=_NORMAL, expr=f"sum by {release} ({scaled}){extra}", labels={"of": of})
         )
     found += [
         Record(record=_SLOPE, expr=_slope(settings, of), labels={"of": of}) for of in ("p", "c")
@@ -165,9 +163,7 @@ def fit(settings: Settings) -> list[Record]:
         finals[f"{of}_high"] = over("+", mean(of), wide)
     held = f"and on {who} {FIRST_SEEN} unless on {who} {SUPERSEDED}"
     for of, expr in finals.items():
-        found.append(
-            Record(record=CURVE, expr=f"sum by {cell} ({expr}) {held}", labels={"of": of})
-        )
+        found.append(Record(record=CURVE, expr=f"sum by {cell} ({expr}) {held}", labels={"of": of}))
     level = over(
         "-",
         mean("y"),

@@ -113,7 +113,9 @@ def _estimate(settings: Settings) -> list[Record]:
             f" unless on {group} ({m}))",
         ]
     )
-    kept = f"sum without (release) (last_over_time({{}}[{settings.keep}]) and on {release} {BASELINE})"
+    kept = (
+        f"sum without (release) (last_over_time({{}}[{settings.keep}]) and on {release} {BASELINE})"
+    )
     tilted = f"({mean} - on {key} ({moved} * {beside} ({kept.format(TILT)})))"
     df = _DF
     critical = f"(1.96 + 2.4 / ({df} >= {LEAST_DF}) + 3.6 / ({df} >= {LEAST_DF}) ^ 2)"
@@ -194,7 +196,9 @@ def _per_batch(settings: Settings) -> list[Record]:
 
     mine = f"sum by {key} (sum_over_time({VISITED}[{after}]))"
     theirs = f"sum by {cell} ({part(BASE_CURVE, 'w')})"
-    weight = f"({mine} / ({mine} + on {cell} group_left () {theirs}) * on {cell} group_left () {theirs})"
+    weight = (
+        f"({mine} / ({mine} + on {cell} group_left () {theirs}) * on {cell} group_left () {theirs})"
+    )
     return [
         Record(record=f"{PER_BATCH}expected", expr=f"sum by {key} ({EXPECTED})"),
         Record(record=f"{PER_BATCH}actual", expr=f"sum by {key} ({ACTUAL})"),
@@ -221,9 +225,7 @@ def _reasons(settings: Settings, key: str) -> list[Record]:
     """Why there is no verdict, one series a reason."""
     release = settings.group("release")
     epoch = f"last_over_time({meanings.EPOCH}[{settings.keep}])"
-    old = (
-        f'label_replace({epoch} and on {release} {BASELINE}, "baseline", "$1", "release", "(.*)")'
-    )
+    old = f'label_replace({epoch} and on {release} {BASELINE}, "baseline", "$1", "release", "(.*)")'
     group = settings.group("baseline", "measure")
     plain = 'measure!~"hit_ratio|speculation"'
     span = seconds_of(settings.after)
@@ -243,9 +245,7 @@ def _reasons(settings: Settings, key: str) -> list[Record]:
         "no_servers_beside": f"{_WHO} and on {key} ({controls} == 0)",
     }
     return [
-        Record(
-            record=f"{PREFIX}reason", expr=expr, labels={"reason": reason}
-        )
+        Record(record=f"{PREFIX}reason", expr=expr, labels={"reason": reason})
         for reason, expr in tests.items()
     ]
 

@@ -16,9 +16,7 @@ MEASURES: Final = ("throughput", "latency")
 def sides(settings: Settings) -> list[Record]:
     """Return tokens per second of a server, and the mean time between tokens, by release."""
     release, target = settings.group("release"), settings.group("release", "target")
-    tokens, time = (
-        RATE.format(name) for name in ("decode_tokens", "decode_sequence_seconds")
-    )
+    tokens, time = (RATE.format(name) for name in ("decode_tokens", "decode_sequence_seconds"))
     return [
         Record(
             record=_NOW.format("throughput"),

@@ -85,8 +85,11 @@ def observed(settings: Settings) -> list[Record]:
             expr=f"({_seen('y')} * on {key} {_seen('g')}) and on {key} {EXPECTED}",
         ),
         *plain(settings),
-        Record(record=INDEX, expr=_index(settings, EXPECTED, ACTUAL)
-            + f"\nor\n({PLAIN} and on {release} {COMPARED})"),
+        Record(
+            record=INDEX,
+            expr=_index(settings, EXPECTED, ACTUAL)
+            + f"\nor\n({PLAIN} and on {release} {COMPARED})",
+        ),
     ]
 
 
@@ -135,7 +138,9 @@ def earlier(settings: Settings) -> list[Record]:
         return f"last_over_time({part(CURVE, of)}[{settings.keep}])"
 
     hat = f"({_fair(settings, curve, cell)})"
-    load = f"sum by {release} ({_seen('w')} * on {key} {_seen('z')}) / sum by {release} ({_seen('w')})"
+    load = (
+        f"sum by {release} ({_seen('w')} * on {key} {_seen('z')}) / sum by {release} ({_seen('w')})"
+    )
     index = f"quantile by {release} (0.5, {EARLIER})"
     return [
         Record(record=FAIR, expr=f"{hat} * on {key} {_seen('g')}"),

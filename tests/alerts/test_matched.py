@@ -71,7 +71,7 @@ def expectations(measure: str, judged: Judged) -> Iterator[dict[str, Any]]:
         yield near(f"{MATCHED}lower{labels}", math.exp(judged.lower))
         yield near(f"{MATCHED}upper{labels}", math.exp(judged.upper))
     for verdict in VERDICTS:
-        told = f"{MATCHED}verdict{{{WHO.format(measure)}, verdict=\"{verdict}\"}}"
+        told = f'{MATCHED}verdict{{{WHO.format(measure)}, verdict="{verdict}"}}'
         yield near(told, float(verdict == judged.verdict))
 
 

@@ -76,7 +76,7 @@ def windows(fleet: Fleet) -> Windows:
 
     def add(values: Array) -> Array:
         summed = np.bincount(place, values[:, :inside].ravel(), int(np.prod(shape)))
-        return summed.reshape(shape)
+        return summed.reshape(shape).astype(np.float64)
 
     gained = {name: add(values) for name, values in per_slice(fleet).items()}
     tokens = np.maximum(gained["decode_tokens"], 1e-9)
@@ -85,4 +85,6 @@ def windows(fleet: Fleet) -> Windows:
     after = np.minimum(ends, slices - 1)
     age = fleet.age[:, ends - 1] + SLICE / 2
     age = np.where(fleet.release[:, after] == fleet.release[:, ends - 1], age, 0.0)
-    return Windows(gained, fleet.release[:, ends - 1], fleet.release[:, after], age < WARM_UP, truth)
+    return Windows(
+        gained, fleet.release[:, ends - 1], fleet.release[:, after], age < WARM_UP, truth
+    )

@@ -153,7 +153,8 @@ def simulate(
     """Return one fleet through one upgrade."""
     model = ENGINES[engine]
     slices = int((upgrade.hours_before + upgrade.hours_after) * 3600 / SLICE)
-    time = (np.arange(slices) + 0.5) * SLICE - upgrade.hours_before * 3600
+    time: Array = (np.arange(slices, dtype=np.float64) + 0.5) * SLICE
+    time = time - upgrade.hours_before * 3600
     after = time >= 0
 
     started = np.full(servers, np.inf)
@@ -191,9 +192,13 @@ def simulate(
     arrived = random.poisson(scenario.rate * wave * own * shares * SLICE).astype(float)
     several = np.sqrt(np.maximum(arrived, 1))
     draw = random.standard_normal
-    output = arrived * OUTPUT[:, None, None] * np.maximum(0.1, 1 + 0.8 / several * draw(several.shape))
+    output = (
+        arrived * OUTPUT[:, None, None] * np.maximum(0.1, 1 + 0.8 / several * draw(several.shape))
+    )
     output = output * (1 + scenario.output * after)
-    prompt = arrived * PROMPT[:, None, None] * np.maximum(0.1, 1 + 0.6 / several * draw(several.shape))
+    prompt = (
+        arrived * PROMPT[:, None, None] * np.maximum(0.1, 1 + 0.6 / several * draw(several.shape))
+    )
     hits = CACHED[:, None, None] + _wander(random, (3, servers), slices, 0.03, 3600.0)
     hits = hits * (1 - scenario.prefix * after) * (1 - np.exp(-np.maximum(age, 0) / 2400.0))
     hits = np.clip(hits, 0, 0.97)
@@ -270,7 +275,7 @@ def _slowness(
     spawn: NDArray[np.int64],
     age: Array,
 ) -> Array:
-    """Return by what factor each server is slower than nominal: hosts, wander, neighbours, start."""
+    """Return by what factor each server is slower: host, wander, neighbours, warm-up."""
     slices = len(time)
     hosts = random.standard_normal((2, servers, 1)) * scenario.host_sd
     log = np.where(spawn == 1, hosts[1 if scenario.rehosted else 0], hosts[0])
@@ -286,7 +291,10 @@ def _slowness(
     noisy = np.zeros((servers, slices))
     span = (time[-1] - time[0]) / 3600
     for server in range(servers):
-        for rate, since in ((0.0 if scenario.neighbours < 0 else 1 / 12.0, -np.inf), (max(scenario.neighbours, 0.0), 0.0)):
+        for rate, since in (
+            (0.0 if scenario.neighbours < 0 else 1 / 12.0, -np.inf),
+            (max(scenario.neighbours, 0.0), 0.0),
+        ):
             for _ in range(random.poisson(rate * span)):
                 begin, length = random.uniform(time[0], time[-1]), random.uniform(900, 3600)
                 here = (time >= max(begin, since)) & (time < begin + length)

@@ -3,10 +3,9 @@
 A test proves it equal to Prometheus evaluating the generated rules; the bench needs its speed.
 """
 
+import warnings
 from dataclasses import dataclass, field
 from typing import Final
-
-import warnings
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,29 +37,18 @@ class Judged:
 
 @dataclass
 class _Curve:
-    """One release's coefficients by cell; nan where the cell never had enough."""
+    """One release's coefficients by name and cell; nan where the cell never had enough."""
 
-    level: Array
-    z: Array
-    p: Array
-    c: Array
-    low: dict[str, Array]
-    high: dict[str, Array]
-    w: Array
+    of: dict[str, Array]
     load: float
     tilt: float
 
 
 @dataclass
 class _Seen:
-    """One measure's observations: arrays of server x cell x window, nan where there is none."""
+    """One measure's observations (server x cell x window, nan where none), and what follows."""
 
-    y: Array
-    z: Array
-    p: Array
-    c: Array
-    w: Array
-    g: Array
+    of: dict[str, Array]
     moments: list[dict[int, Array]] = field(default_factory=list)
     curves: dict[int, _Curve] = field(default_factory=dict)
     own: dict[int, Array] = field(default_factory=dict)
@@ -119,24 +107,23 @@ def _observe(given: Windows, measure: str) -> _Seen:
         there = (share > 0.1) & (y > 0) & np.isfinite(y) & ~given.young[:, None, :]
         if measure == "latency":
             there[:, full.shape[1] :] = False
-        return _Seen(*(np.where(there, v, np.nan) for v in (y, np.log(batch), p, c, share, g)))
+        named = {"y": y, "z": np.log(batch), "p": p, "c": c, "w": share, "g": g}
+        return _Seen({of: np.where(there, values, np.nan) for of, values in named.items()})
 
 
 def _judge(seen: _Seen, given: Windows, settings: Settings, every: int) -> Judged:
     count = given.info.shape[1]
-    before, after = (
-        round(seconds_of(span) / WINDOW) for span in (settings.before, settings.after)
-    )
+    before, after = (round(seconds_of(span) / WINDOW) for span in (settings.before, settings.after))
     live = [(given.info == release).any(0) for release in (0, 1)]
     first = int(np.argmax(live[1])) if live[1].any() else count
     index = np.full(given.info.shape, np.nan)
-    visited = np.zeros((2, seen.y.shape[1], count))
-    fair = np.zeros(seen.y.shape, dtype=bool)
+    visited = np.zeros((2, seen.of["y"].shape[1], count))
+    fair = np.zeros(seen.of["y"].shape, dtype=bool)
     for w in range(count):
         _add_moments(seen, given, settings, w)
         for release in (0, 1):
             mine = given.release[:, w] == release
-            visited[release, :, w] = np.nansum(seen.w[mine, :, w], axis=0)
+            visited[release, :, w] = np.nansum(seen.of["w"][mine, :, w], axis=0)
         _past(seen, given, w)
         if live[1][w] and 0 in seen.curves:
             _set_against(seen, given, settings, index, visited, fair, w, after)
@@ -144,31 +131,27 @@ def _judge(seen: _Seen, given: Windows, settings: Settings, every: int) -> Judge
             newer = release == 0 and live[1][w]
             if live[release][w] and not newer:
                 _fit(seen, given, settings, release, w, before)
-    return _conclude(seen, given, settings, index, fair, visited, first, after)
+    return _conclude(seen, given, settings, index, fair, first, after)
 
 
-def _hat(seen: _Seen, curve: _Curve, at: slice | int) -> Array:
-    z, p, c = (v[:, :, at] for v in (seen.z, seen.p, seen.c))
-    if isinstance(at, int):
-        return curve.level + curve.z * z + curve.p * p + curve.c * c
-    level, *slopes = (v[:, None] for v in (curve.level, curve.z, curve.p, curve.c))
-    return level + slopes[0] * z + slopes[1] * p + slopes[2] * c
+def _hat(seen: _Seen, curve: _Curve, w: int) -> Array:
+    z, p, c = (v[:, :, w] for v in (seen.of[one] for one in "zpc"))
+    of = curve.of
+    hat: Array = of["level"] + of["z"] * z + of["p"] * p + of["c"] * c
+    return hat
 
 
-def _inside(seen: _Seen, curve: _Curve, at: slice | int) -> Bools:
-    inside = np.ones(seen.p[:, :, at].shape, dtype=bool)
-    for of, values in (("p", seen.p[:, :, at]), ("c", seen.c[:, :, at])):
-        low, high = curve.low[of], curve.high[of]
-        if not isinstance(at, int):
-            low, high = low[:, None], high[:, None]
-        inside &= (values >= low) & (values <= high)
+def _inside(seen: _Seen, curve: _Curve, w: int) -> Bools:
+    inside = np.ones(seen.of["p"][:, :, w].shape, dtype=bool)
+    for of, values in (("p", seen.of["p"][:, :, w]), ("c", seen.of["c"][:, :, w])):
+        inside &= (values >= curve.of[f"{of}_low"]) & (values <= curve.of[f"{of}_high"])
     return inside
 
 
 def _add_moments(seen: _Seen, given: Windows, settings: Settings, w: int) -> None:
-    weights = np.nan_to_num(seen.w[:, :, w])
+    weights = np.nan_to_num(seen.of["w"][:, :, w])
     found = {}
-    values = {of: np.nan_to_num(getattr(seen, of)[:, :, w]) for of in "yzpc"}
+    values = {of: np.nan_to_num(seen.of[of][:, :, w]) for of in "yzpc"}
     for release in (0, 1):
         mine = given.release[:, w] == release
         if not (weights[mine] > 0).any():
@@ -176,7 +159,7 @@ def _add_moments(seen: _Seen, given: Windows, settings: Settings, w: int) -> Non
         kept = np.where(mine[:, None], weights, 0.0)
         curve = seen.curves.get(release)
         own = np.nan_to_num(seen.own[release]) if release in seen.own else np.zeros(len(weights))
-        values["y"] = np.nan_to_num(seen.y[:, :, w]) * np.exp(own)[:, None]
+        values["y"] = np.nan_to_num(seen.of["y"][:, :, w]) * np.exp(own)[:, None]
         if curve is not None:
             with np.errstate(all="ignore"):
                 hat = _hat(seen, curve, w)
@@ -199,10 +182,10 @@ def _add_moments(seen: _Seen, given: Windows, settings: Settings, w: int) -> Non
 def _fit(
     seen: _Seen, given: Windows, settings: Settings, release: int, w: int, before: int
 ) -> None:
-    past = [m[release] for m in seen.moments[max(0, w - before) : w + 1] if release in m]
-    if not past:
+    recent = [m[release] for m in seen.moments[max(0, w - before) : w + 1] if release in m]
+    if not recent:
         return
-    m = dict(zip(MOMENTS, np.sum(past, axis=0), strict=True))
+    m = dict(zip(MOMENTS, np.sum(recent, axis=0), strict=True))
     enough = m["w"] > settings.cell_hours * 3600 / WINDOW
     if not enough.any():
         return
@@ -233,30 +216,23 @@ def _fit(
         wide = {
             of: np.sqrt(np.maximum(s[of * 2], 0) / weight) * settings.spread + 1e-9 for of in "pc"
         }
-    old = seen.curves.get(release)
-
-    def kept(new: Array, before: Array | None) -> Array:
-        """A cell that has too little now keeps what it had."""
-        return new if before is None else np.where(enough, new, before)
-
-    seen.curves[release] = _Curve(
-        kept(level, old and old.level),
-        kept(z, old and old.z),
-        kept(np.where(enough, slope["p"], np.nan), old and old.p),
-        kept(np.where(enough, slope["c"], np.nan), old and old.c),
-        {of: kept(mean[of] - wide[of], old and old.low[of]) for of in "pc"},
-        {of: kept(mean[of] + wide[of], old and old.high[of]) for of in "pc"},
-        kept(weight, old and old.w),
-        float(m["z"][enough].sum() / m["w"][enough].sum()),
-        _tilt(seen, given, release, w, before),
-    )
-    past = seen.past.get(release)
-    if past is None:
+    terms = {"level": level, "z": z, "w": weight}
+    for of in "pc":
+        terms[of] = np.where(enough, slope[of], np.nan)
+        terms[f"{of}_low"], terms[f"{of}_high"] = mean[of] - wide[of], mean[of] + wide[of]
+    if release in seen.curves:
+        # a cell that has too little now keeps what it had
+        old = seen.curves[release].of
+        terms = {of: np.where(enough, new, old[of]) for of, new in terms.items()}
+    load = float(m["z"][enough].sum() / m["w"][enough].sum())
+    seen.curves[release] = _Curve(terms, load, _tilt(seen, given, release, w, before))
+    if release not in seen.past:
         return
+    past = seen.past[release]
     own = seen.own.setdefault(release, np.full(len(past), np.nan))
     for server in range(len(past)):
-        kept = past[server, max(0, w - before) : w + 1]
-        kept = kept[np.isfinite(kept)]
+        index = past[server, max(0, w - before) : w + 1]
+        kept = index[np.isfinite(index)]
         if len(kept) > LEAST_OWN_WINDOWS:
             own[server] = np.median(kept)
 
@@ -271,8 +247,8 @@ def _tilt(seen: _Seen, given: Windows, release: int, w: int, before: int) -> flo
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         index = np.nanmedian(np.where(mine, past[:, at], np.nan), axis=0)
-        weights = np.nan_to_num(seen.w[:, :, at]) * mine[:, None, :]
-        load = (weights * np.nan_to_num(seen.z[:, :, at])).sum((0, 1)) / weights.sum((0, 1))
+        weights = np.nan_to_num(seen.of["w"][:, :, at]) * mine[:, None, :]
+        load = (weights * np.nan_to_num(seen.of["z"][:, :, at])).sum((0, 1)) / weights.sum((0, 1))
     good = np.isfinite(index) & np.isfinite(load)
     x, v = load[good], index[good]
     if len(x) < LEAST_TOGETHER:
@@ -290,8 +266,8 @@ def _past(seen: _Seen, given: Windows, w: int) -> None:
         with np.errstate(all="ignore"):
             hat = _hat(seen, curve, w)
             good = (hat > 0) & _inside(seen, curve, w) & mine[:, None]
-            done = np.where(good, hat * seen.g[:, :, w], 0.0).sum(1)
-            spent = np.where(good, seen.y[:, :, w] * seen.g[:, :, w], 0.0).sum(1)
+            done = np.where(good, hat * seen.of["g"][:, :, w], 0.0).sum(1)
+            spent = np.where(good, seen.of["y"][:, :, w] * seen.of["g"][:, :, w], 0.0).sum(1)
             past[:, w] = np.where(spent > 0, np.log(done / spent), np.nan)
 
 
@@ -308,7 +284,7 @@ def _set_against(
     """The index of every server compared, in one window."""
     curve = seen.curves[0]
     release = given.release[:, w]
-    judged = np.isfinite(seen.w[:, :, w]).any(1) & (release == 1)
+    judged = np.isfinite(seen.of["w"][:, :, w]).any(1) & (release == 1)
     with np.errstate(all="ignore"):
         hat = _hat(seen, curve, w)
         good = (hat > 0) & _inside(seen, curve, w)
@@ -319,12 +295,12 @@ def _set_against(
             good[mine] = False
             continue
         with np.errstate(all="ignore"):
-            supported = (recent[one] > 0) & (recent[one] * settings.cell_share <= curve.w)
+            supported = (recent[one] > 0) & (recent[one] * settings.cell_share <= curve.of["w"])
         good[mine] &= supported
     fair[:, :, w] = good
     with np.errstate(all="ignore"):
-        done = np.where(good, hat * seen.g[:, :, w], 0.0).sum(1)
-        spent = np.where(good, seen.y[:, :, w] * seen.g[:, :, w], 0.0).sum(1)
+        done = np.where(good, hat * seen.of["g"][:, :, w], 0.0).sum(1)
+        spent = np.where(good, seen.of["y"][:, :, w] * seen.of["g"][:, :, w], 0.0).sum(1)
         index[:, w] = np.where(spent > 0, np.log(done / spent), np.nan)
 
 
@@ -334,11 +310,9 @@ def _conclude(
     settings: Settings,
     index: Array,
     fair: Bools,
-    visited: Array,
     first: int,
     after: int,
 ) -> Judged:
-    del visited
     count = index.shape[1]
     none = Judged(np.nan, -np.inf, np.inf, 0.0, 0, 0, "not_comparable")
     if first == count or not (given.info[:, -1] == 1).any():
@@ -356,10 +330,10 @@ def _conclude(
         if np.isfinite(past):
             shifts[now].append(float(np.median(kept) - past))
     candidate = (given.release == 1) & recent
-    work = np.nan_to_num(seen.g) * candidate[:, None, :]
+    work = np.nan_to_num(seen.of["g"]) * candidate[:, None, :]
     total = work.sum()
     coverage = float((work * fair).sum() / total) if total > 0 else 0.0
-    overlap = (np.nan_to_num(seen.w) * candidate[:, None, :] * fair).sum() * WINDOW
+    overlap = (np.nan_to_num(seen.of["w"]) * candidate[:, None, :] * fair).sum() * WINDOW
     moved, beside = np.array(shifts[1]), np.array(shifts[0])
     n, m = len(moved), len(beside)
     if n == 0:
@@ -370,8 +344,8 @@ def _conclude(
         stderr = np.sqrt(pooled * (1 / n + 1 / m) + settings.floor**2)
     else:
         ln, df, m = float(moved.mean()), n - 1, 0
-        weights = np.nan_to_num(seen.w) * candidate[:, None, :] * fair
-        load = float((np.nan_to_num(seen.z) * weights).sum() / weights.sum())
+        weights = np.nan_to_num(seen.of["w"]) * candidate[:, None, :] * fair
+        load = float((np.nan_to_num(seen.of["z"]) * weights).sum() / weights.sum())
         moved_load = load - seen.curves[0].load
         ln -= seen.curves[0].tilt * moved_load
         floor = settings.floor_alone**2 + (settings.floor_moved * moved_load) ** 2
