@@ -34,9 +34,10 @@ def main() -> None:
     arguments.add_argument("--aa", type=int, default=40, help="fleets for each A/A case")
     arguments.add_argument("--effects", type=int, default=25, help="fleets for each effect")
     arguments.add_argument("--processes", type=int, default=2)
+    arguments.add_argument("--nice", type=int, default=10)
     arguments.add_argument("--first-seed", type=int, default=FIRST_SEED)
     given = arguments.parse_args()
-    os.nice(10)
+    os.nice(given.nice)
     plan = [(case, given.aa) for case in aa_cases()]
     plan += [(case, given.effects) for case in effect_cases()]
     jobs = [

@@ -27,9 +27,9 @@ _WHO: Final = "release:inferfleet_matched_measure:info"
 _SHARE: Final = "release:inferfleet_matched_work:"
 
 
-def groups(settings: Settings) -> list[Group]:
+def groups(settings: Settings) -> tuple[Group, ...]:
     """Return the rule groups, in the order they build on one another."""
-    return [
+    return (
         Group(
             name="inferfleet-matched-load",
             interval=settings.interval,
@@ -52,7 +52,7 @@ def groups(settings: Settings) -> list[Group]:
             interval=settings.curve_interval,
             rules=(*curve.fit(settings), *shift.own(settings), *naive.kept(settings)),
         ),
-    ]
+    )
 
 
 def verdict(settings: Settings) -> list[Record]:
