@@ -4,8 +4,10 @@ InferfleetError
 ├── ConfigError          a configuration file or flag cannot be used
 ├── FetchError           a server did not answer as asked; carries a bounded `reason`
 ├── PageError            a metrics page was refused; carries the line number
-│   └── NoEngineError    the page is valid but no known engine speaks on it
-├── CatalogError         an engine catalog file is wrong
+│   ├── NoEngineError    the page is valid but no known engine speaks on it
+│   └── GpuPageError     the page is valid but no known GPU exporter speaks on it
+├── CatalogError         a catalog file is wrong
+├── GpuError             a source of GPU telemetry cannot be read
 └── RecordingError       a recording cannot be played
 """
 
@@ -45,8 +47,16 @@ class NoEngineError(PageError):
     """The page is valid text but carries no known engine's metrics."""
 
 
+class GpuPageError(PageError):
+    """The page is valid text but carries no known GPU exporter's metrics."""
+
+
 class CatalogError(InferfleetError):
-    """An engine catalog file is wrong."""
+    """A catalog file is wrong."""
+
+
+class GpuError(InferfleetError):
+    """A source of GPU telemetry cannot be read; nothing of this reading was used."""
 
 
 class RecordingError(InferfleetError):

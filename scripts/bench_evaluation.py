@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import yaml
 
 from alerts.model import rule
-from alerts.recording.matched import groups
+from alerts.recording.matched import of
 from alerts.recording.matching import Settings
 from exporter.derive.load import QUANTITIES
 
@@ -139,7 +139,7 @@ def main() -> None:
 def _write(folder: Path, settings: Settings, port: int) -> None:
     rules = [
         {"name": g.name, "interval": g.interval, "rules": [rule(r) for r in g.rules]}
-        for g in groups(settings)
+        for g in of(settings)
     ]
     (folder / "rules.yml").write_text(yaml.safe_dump({"groups": rules}), encoding="utf-8")
     config = {

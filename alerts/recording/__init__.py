@@ -1,1 +1,1 @@
-"""Recording rules, each file one level or one question; made from values, written by the CLI."""
+"""Recording rules: figures by server, release, model and fleet, that alerts and dashboards read."""

@@ -1,4 +1,4 @@
-"""The verdict on a release at equal load, as recording rules; `groups` returns them all.
+"""The verdict on a release at equal load, as recording rules.
 
 For each candidate release: the mean shift of its servers, less that of servers still on the
 baseline; the server is the unit, so the interval is from the spread between servers, and a floor
@@ -8,11 +8,12 @@ from comparing versions with themselves. docs/regressions.md tells the method fo
 from typing import Final
 
 from ..model import Group, Record
+from ..values import Values
 from . import baseline, cells, curve, meanings, naive, shift
 from .baseline import BASELINE, CANDIDATE
 from .curve import BASE_CURVE, LOAD
 from .matching import Settings, either, part, pick, seconds_of
-from .shift import ACTUAL, EXPECTED, SHIFT, SUPPORT, TILT, VISITED
+from .shift import ACTUAL, EXPECTED, INDEX, PAST, SHIFT, SUPPORT, TILT, VISITED
 
 PREFIX: Final = "release:inferfleet_matched_load:"
 PER_BATCH: Final = "release_batch:inferfleet_matched_load:"
@@ -27,8 +28,14 @@ _WHO: Final = "release:inferfleet_matched_measure:info"
 _SHARE: Final = "release:inferfleet_matched_work:"
 
 
-def groups(settings: Settings) -> tuple[Group, ...]:
+def groups(values: Values) -> tuple[Group, ...]:
     """Return the rule groups, in the order they build on one another."""
+    more = {"selector": values.selector, "keep_labels": values.keep_labels}
+    return of(values.matched.model_copy(update=more))
+
+
+def of(settings: Settings) -> tuple[Group, ...]:
+    """Return the rule groups of given settings."""
     return (
         Group(
             name="inferfleet-matched-load",
@@ -141,6 +148,11 @@ def _estimate(settings: Settings) -> list[Record]:
         Record(
             record=f"{PREFIX}servers",
             expr=f"(({n} * 0) + {beside} ({m}) or {n} * 0) {named}",
+            labels={"side": "beside"},
+        ),
+        Record(
+            record=f"{PREFIX}servers",
+            expr=f"(({n} * 0) + {beside} (count by {group} ({PAST})) or {n} * 0) {named}",
             labels={"side": "baseline"},
         ),
     ]
@@ -161,6 +173,7 @@ def _basis(settings: Settings) -> list[Record]:
         return f"sum_over_time({_SHARE}{name}[{after}])"
 
     visited = f"sum_over_time({VISITED}[{after}])"
+    plain = f"sum by {key} (count_over_time({INDEX}[{after}]))"
     return [
         Record(record=f"{_SHARE}matched", expr=kept.format(work)),
         Record(record=f"{_SHARE}total", expr=f"sum by {key} ({work})"),
@@ -175,7 +188,7 @@ def _basis(settings: Settings) -> list[Record]:
         ),
         Record(
             record=f"{PREFIX}overlap_seconds",
-            expr=f"({over('time')} * {seconds}) {named}",
+            expr=f"(({over('time')} or {plain}) * {seconds}) {named}",
         ),
         Record(
             record=f"{PREFIX}cells_left_out",
@@ -230,12 +243,12 @@ def _reasons(settings: Settings, key: str) -> list[Record]:
     plain = 'measure!~"hit_ratio|speculation"'
     span = seconds_of(settings.after)
     asked = min(settings.overlap_seconds, span)
-    beside = pick(f"{PREFIX}servers", 'side="baseline"')
+    beside = pick(f"{PREFIX}servers", 'side="beside"')
     covered = (
         f"({PREFIX}coverage_ratio >= {settings.coverage:g} or ({PREFIX}coverage_ratio "
         f">= {settings.coverage_beside:g} and on {key} ({beside} >= 2)))"
     )
-    controls = pick(f"{PREFIX}servers", 'side="baseline"', 'measure="hit_ratio"')
+    controls = pick(f"{PREFIX}servers", 'side="beside"', 'measure="hit_ratio"')
     tests = {
         "servers": f"{_WHO} unless on {key} ({_DF} >= {LEAST_DF})",
         "coverage": f"{pick(_WHO, plain)} unless on {key} {covered}",

@@ -14,7 +14,7 @@ import yaml
 from packaging.version import Version
 
 from alerts.model import rule
-from alerts.recording.matched import VERDICTS, groups
+from alerts.recording.matched import VERDICTS, of
 from alerts.recording.matching import Settings
 from alerts.recording.meanings import below, less
 from tests.sim.cells import WINDOW, windows
@@ -41,7 +41,7 @@ def written(settings: Settings, folder: Path) -> Path:
     data = {
         "groups": [
             {"name": g.name, "interval": g.interval, "rules": [rule(r) for r in g.rules]}
-            for g in groups(settings)
+            for g in of(settings)
         ]
     }
     path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
@@ -99,7 +99,7 @@ def test_prometheus_computes_what_the_twin_does(tmp_path: Path) -> None:
     tests = {
         "rule_files": [str(written(SMALL, tmp_path))],
         "evaluation_interval": SMALL.interval,
-        "group_eval_order": [group.name for group in groups(SMALL)],
+        "group_eval_order": [group.name for group in of(SMALL)],
         "tests": [case(0.5, -0.10, steady, 5), case(1.0, 0.0, steady, 6)],
     }
     path = tmp_path / "tests.yml"
