@@ -40,8 +40,11 @@ typecheck: .venv/.dev ## Check types
 generate: .venv/.dev ## Write the generated files anew
 	$(BIN)/python scripts/generate.py
 
-bench: .venv/.dev ## Measure what the exporter costs
+bench: .venv/.dev ## Measure what the exporter costs, and how well the upgrade rules judge
 	$(BIN)/python scripts/bench.py
+	$(BIN)/python scripts/bench_rules.py
+	$(BIN)/python scripts/bench_evaluation.py
+	$(BIN)/python scripts/real_upgrades.py
 
 clean: ## Remove what the other verbs made, .venv included
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
