@@ -6,7 +6,8 @@ InferfleetError
 ├── PageError            a metrics page was refused; carries the line number
 │   └── NoEngineError    the page is valid but no known engine speaks on it
 ├── CatalogError         an engine catalog file is wrong
-└── RecordingError       a recording cannot be played
+├── RecordingError       a recording cannot be played
+└── CompareError         a comparison cannot be made as asked
 """
 
 from typing import Literal
@@ -51,3 +52,7 @@ class CatalogError(InferfleetError):
 
 class RecordingError(InferfleetError):
     """A recording cannot be played."""
+
+
+class CompareError(InferfleetError):
+    """A comparison cannot be made as asked."""
