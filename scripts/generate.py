@@ -11,7 +11,15 @@ from exporter.engines.catalog import ENGINES, load
 from exporter.exposition import Reader
 from exporter.replay.recording import Recording, bundled
 from exporter.replay.recording import load as load_recording
-from exporter.vocabulary import DERIVED, EXPORTER, IDENTITY, PREFIX, TARGET
+from exporter.vocabulary import (
+    DERIVED,
+    EXPORTER,
+    IDENTITY,
+    LOAD,
+    LOAD_EXCLUDED,
+    PREFIX,
+    TARGET,
+)
 
 ROOT = Path(__file__).parent.parent
 _NOTE = "<!-- Written by scripts/generate.py: change the source and run `make generate`. -->\n\n"
@@ -24,6 +32,13 @@ _SECTIONS = (
         "Figures over the last window",
         "For people and autoscalers without PromQL; the counters below remain the truth.",
         DERIVED,
+    ),
+    (
+        "Load cells",
+        "Each engine's work by the decode batch it ran under: [what they are for](load-cells.md). "
+        "Beside `target`: `engine_index` and `model` as below. A cell is there once it was "
+        "visited.",
+        (*LOAD, LOAD_EXCLUDED),
     ),
     (
         "The engine's own series",
