@@ -101,6 +101,7 @@ def at_load(
             update={
                 "estimate": estimate_of(_unsure(told), terms.alpha),
                 "coverage": matched.coverage,
+                "ranges": _ranges(index, design, terms, RANGES) if measure != "latency" else (),
                 "cells": cells,
             }
         ), index
@@ -190,7 +191,8 @@ def _ranges(
         if not ours.any() or total <= 0:
             continue
         rows = _rows(index, design, mask)
-        enough = ours.sum() >= LEAST_ROWS // 2 and (mask & ~treated & (weight > 0)).sum() >= 12
+        least = 1 if design.fault else LEAST_ROWS // 2
+        enough = min(ours.sum(), (mask & ~treated & (weight > 0)).sum()) >= least
         told = effect(rows, design.floor) if enough else None
         sure = told is not None and not design.fault
         verdict: Verdict = verdict_of(told, terms.margin, terms.alpha) if told and sure else (

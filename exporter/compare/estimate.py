@@ -22,6 +22,8 @@ from .windows import Floats, Ints, Mask
 _PASSES: Final = 4
 _MOST_BLOCK_FREEDOM: Final = 20
 _REPLICATES: Final = 200
+# a large effect moves the load itself, and is read off a part of the curve known less well
+_CURVE_ERROR: Final = 0.03
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +94,7 @@ def effect(rows: Rows, floor: float) -> Effect | None:
     power = float((last * own * own).sum())
     variance, freedom, by_node = _clustered(rows, last * own * residual / power, last)
     drawn = _drawn(replace(rows, weight=last))
-    stderr = np.sqrt(max(variance, drawn) + floor * floor)
+    stderr = np.sqrt(max(variance, drawn) + floor**2 + (_CURVE_ERROR * estimate) ** 2)
     limited: Literal["servers", "hours"] = "servers" if by_node else "hours"
     return Effect(estimate, float(stderr), freedom, limited, floor)
 

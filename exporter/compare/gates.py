@@ -42,8 +42,9 @@ def differences(baseline: Sequence[Facts], candidate: Sequence[Facts]) -> tuple[
 
 
 def _numbers(facts: Sequence[Facts], name: str) -> tuple[str, ...]:
-    found = sorted({one.limits[name] for one in facts if name in one.limits})
-    return tuple(f"{value:,.0f}" for value in found)
+    """Return a limit's values to three figures: a cache's size moves a little with each start."""
+    found = {float(f"{one.limits[name]:.3g}") for one in facts if name in one.limits}
+    return tuple(f"{value:,.0f}" for value in sorted(found))
 
 
 def identity(

@@ -49,6 +49,8 @@ def headline(comparison: Comparison) -> str:
     decode = comparison.measures[0]
     if comparison.verdict == "not_comparable":
         text = f"{new} and {old} are not comparable for {where}, because {decode.because}"
+        if decode.estimate is not None:
+            text += f" (the windows seen differ by {percent(decode.estimate.ratio)} in decoding)"
         return text + (f": {decode.mend}." if decode.mend else ".")
     if decode.estimate is None:
         faster = "faster" if comparison.verdict == "improvement" else "slower"

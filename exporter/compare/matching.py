@@ -32,23 +32,33 @@ class Matched:
 
 
 def concurrent(
-    loads: dict[str, Floats], weight: Floats, treated: Mask, work: Floats, cell: Ints
+    loads: dict[str, Floats],
+    weight: Floats,
+    treated: Mask,
+    work: Floats,
+    cell: Ints,
+    least: float = LEAST_ROWS,
 ) -> Matched:
     """Keep rows within the baseline's range of each load, in cells the baseline visited."""
-    lost = _outside(loads, weight, treated, cell)
+    lost = _outside(loads, weight, treated, cell, least)
     kept = ~np.logical_or.reduce(list(lost.values()))
     return _matched(np.where(kept, weight, 0.0), lost, treated, work)
 
 
 def reweighted(
-    loads: dict[str, Floats], weight: Floats, treated: Mask, work: Floats, cell: Ints
+    loads: dict[str, Floats],
+    weight: Floats,
+    treated: Mask,
+    work: Floats,
+    cell: Ints,
+    least: float = LEAST_ROWS,
 ) -> Matched:
     """Weight the baseline to the candidate's mix; neighbours lie within a cell of each other.
 
     Cells are 0.2 wide in the log of each load, and a row's neighbours are those of its own and of
     the adjoining cells (radius matching after Stuart 2010, section 3, made linear in the rows).
     """
-    lost = _outside(loads, weight, treated, cell)
+    lost = _outside(loads, weight, treated, cell, least)
     inside = ~np.logical_or.reduce(list(lost.values()))
     grid = np.stack([np.floor(values / _CELL) for values in loads.values()], axis=1)
     grid = (grid - grid.min(0)).astype(np.int64) + 1
@@ -60,7 +70,7 @@ def reweighted(
     base = np.bincount(inverse, weight * (inside & ~treated), len(found))
     ours = np.bincount(inverse, weight * (inside & treated), len(found))
     near = sum(_shifted(found, base, step) for step in steps)
-    enough = near >= LEAST_ROWS
+    enough = near >= least
     wanted = np.where(enough, ours / np.maximum(near, 1e-300), 0.0)
     factor = np.asarray(sum(_shifted(found, wanted, -step) for step in steps))
     used = factor[factor > 0]
@@ -80,11 +90,11 @@ def _shifted(keys: Ints, values: Floats, step: int) -> Floats:
 
 
 def _outside(
-    loads: dict[str, Floats], weight: Floats, treated: Mask, cell: Ints
+    loads: dict[str, Floats], weight: Floats, treated: Mask, cell: Ints, least: float
 ) -> dict[str, Mask]:
     baseline = ~treated & (weight > 0)
     visits = np.bincount(cell[baseline], weight[baseline], int(cell.max(initial=0)) + 1)
-    lost: dict[str, Mask] = {"decode batch": visits[cell] < LEAST_ROWS}
+    lost: dict[str, Mask] = {"decode batch": visits[cell] < least}
     for name, values in loads.items():
         if not baseline.any():
             lost[name] = np.ones(len(values), dtype=bool)

@@ -12,7 +12,7 @@ import numpy as np
 
 from .curve import Curve, fit
 from .design import Design
-from .matching import Matched, concurrent, reweighted
+from .matching import LEAST_ROWS, Matched, concurrent, reweighted
 from .windows import IDLE, Floats, Mask, Windows, collapse
 
 Measure = Literal["decode", "prefill", "latency", "hit_ratio", "speculation", "energy"]
@@ -143,7 +143,9 @@ def index(load: Load, design: Design, of_rows: Mask) -> Index | None:
     treated, keep = design.treated[of_rows], design.keep[of_rows]
     weight = np.where(keep, load.weight, 0.0)
     baseline = (weight > 0) & ~treated
-    if baseline.sum() < 2 * _columns(load) or not (treated & (weight > 0)).any():
+    # with a fault there is no verdict, and what is shown only describes
+    least, times = (0.5, 1) if design.fault else (LEAST_ROWS, 2)
+    if baseline.sum() < times * _columns(load) or not (treated & (weight > 0)).any():
         return None
     curve = fit(
         load.x[baseline], load.covariates[baseline], load.time[baseline], weight[baseline]
@@ -153,7 +155,12 @@ def index(load: Load, design: Design, of_rows: Mask) -> Index | None:
     expected = curve.at(load.x, load.covariates)
     usable = (weight > 0) & (expected > 0)
     matched = _MATCH[design.concurrent](
-        load.loads, np.where(usable, weight, 0.0), treated, np.where(keep, load.work, 0.0), cell
+        load.loads,
+        np.where(usable, weight, 0.0),
+        treated,
+        np.where(keep, load.work, 0.0),
+        cell,
+        least,
     )
     y = np.log(np.where(usable, expected, load.time) / load.time)
     return Index(load, y, treated, matched, curve)

@@ -1,0 +1,202 @@
+"""A Prometheus-compatible HTTP API (Prometheus, Thanos, Mimir, VictoriaMetrics), read carefully.
+
+Owns requests, credentials, retries and the size of answers. What an API refuses as too much is
+told apart from a failure, so that the caller can ask for less.
+"""
+
+import json
+import random
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from time import sleep as _sleep
+from typing import Any, Final
+
+import numpy as np
+import requests
+
+from .. import __version__
+from ..config import Http
+from ..errors import CompareError
+from .windows import Floats
+
+MOST_POINTS: Final = 10_000
+"""Points of one series in one answer; Prometheus refuses more than 11,000."""
+
+_TRIES: Final = 4
+_MOST_BYTES: Final = 256 << 20
+_CHUNK: Final = 1 << 20
+_TOO_MUCH: Final = (
+    "too many samples",
+    "maximum resolution",
+    "exceeded maximum",
+    "limit",
+    "too many",
+    "timed out",
+    "timeout",
+    "too large",
+    "context deadline",
+)
+
+
+class QueryError(CompareError):
+    """The API did not answer a query."""
+
+
+class TooMuch(QueryError):
+    """The API refused a query for the size of its answer or the time it takes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """One series of a range query: labels, times (Unix seconds) and values."""
+
+    labels: Mapping[str, str]
+    times: Floats
+    values: Floats
+
+
+class Api:
+    """Asks one API. `url` is what stands before /api/v1; `headers` go with every request."""
+
+    def __init__(
+        self,
+        url: str,
+        http: Http | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 120.0,
+        pause: Callable[[float], None] = _sleep,
+    ) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise CompareError(f"--prometheus: {url!r} is no address; write http://HOST:9090")
+        self.url = url.rstrip("/").removesuffix("/api/v1")
+        self._http = http or Http()
+        self._timeout, self._pause = timeout, pause
+        self._session = requests.Session()
+        self._session.headers["User-Agent"] = f"inferfleet/{__version__}"
+        self._session.headers.update(headers or {})
+        if self._http.insecure_skip_verify:
+            self._session.verify = False
+        elif self._http.ca_file:
+            self._session.verify = str(self._http.ca_file)
+        if self._http.cert_file:
+            key = str(self._http.key_file) if self._http.key_file else None
+            self._session.cert = (str(self._http.cert_file), key) if key else str(
+                self._http.cert_file
+            )
+
+    def range(self, query: str, start: float, end: float, step: float) -> list[Series]:
+        """Return the series of a range query; raise `TooMuch` or `QueryError`."""
+        data = self._ask(
+            "query_range", {"query": query, "start": start, "end": end, "step": step}
+        )
+        found = _result(data, "matrix", query)
+        return [_series(one) for one in found if isinstance(one, dict)]
+
+    def series(self, match: str, start: float, end: float) -> list[dict[str, str]]:
+        """Return the label sets of the series that match and have samples in a time."""
+        data = self._ask("series", {"match[]": match, "start": start, "end": end})
+        if not isinstance(data, list):
+            raise QueryError(f"{self.url} answered the series of {match} with no list")
+        return [one for one in data if isinstance(one, dict)]
+
+    def _ask(self, what: str, form: Mapping[str, str | float]) -> Any:
+        """Return `data` of an answer; try again what may pass, up to four times in all."""
+        url, fault = f"{self.url}/api/v1/{what}", ""
+        for attempt in range(_TRIES):
+            if attempt:
+                # spread out, so that several clients do not come back together
+                self._pause(min(2.0**attempt, 10.0) * (0.5 + random.random() / 2))
+            try:
+                with self._session.post(
+                    url,
+                    data=form,
+                    headers=self._credentials(),
+                    timeout=(10.0, self._timeout),
+                    stream=True,
+                ) as response:
+                    body = _body(response)
+                    status = response.status_code
+            except requests.exceptions.SSLError as error:
+                raise QueryError(f"{self.url}: TLS failed: {_cause(error)}") from error
+            except requests.exceptions.ReadTimeout:
+                raise TooMuch(f"{url} did not answer within {self._timeout:g} s") from None
+            except (requests.exceptions.RequestException, OSError) as error:
+                fault = f"{self.url} cannot be reached: {_cause(error)}"
+                continue
+            if status in (401, 403):
+                raise QueryError(
+                    f"{self.url} answered {status}: give credentials with --http-config"
+                )
+            answer = _parsed(body)
+            if status == 200 and answer is not None and answer.get("status") == "success":
+                return answer.get("data")
+            told = str((answer or {}).get("error") or body[:200].decode("utf-8", "replace")).strip()
+            fault = f"{url} answered {status}: {told or 'nothing'}"
+            if status == 413 or any(word in told.lower() for word in _TOO_MUCH):
+                raise TooMuch(fault)
+            if status in (400, 404, 405, 422) or status == 200:
+                raise QueryError(fault)
+        raise QueryError(f"{fault}; given up after {_TRIES} tries")
+
+    def _credentials(self) -> dict[str, str]:
+        """Return the authorisation header; files are read each time, since secrets are rotated."""
+        http = self._http
+        try:
+            if http.bearer_token_file:
+                token = http.bearer_token_file.read_text(encoding="utf-8").strip()
+                return {"Authorization": f"Bearer {token}"}
+            if http.basic_auth:
+                password = http.basic_auth.password_file.read_text(encoding="utf-8").strip()
+                pair = requests.auth._basic_auth_str(http.basic_auth.username, password)
+                return {"Authorization": pair}
+        except OSError as error:
+            raise QueryError(
+                f"{error.filename} with the credentials cannot be read: {error.strerror}"
+            ) from error
+        return {}
+
+
+def _body(response: requests.Response) -> bytes:
+    chunks, size = list[bytes](), 0
+    for chunk in response.iter_content(_CHUNK):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > _MOST_BYTES:
+            raise TooMuch(f"{response.url} sent more than {_MOST_BYTES >> 20} MiB")
+    return b"".join(chunks)
+
+
+def _parsed(body: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _result(data: Any, kind: str, query: str) -> Iterable[Any]:
+    if not isinstance(data, dict) or data.get("resultType") != kind:
+        raise QueryError(f"the API answered {query} with something that is no {kind}")
+    found = data.get("result")
+    return found if isinstance(found, list) else []
+
+
+def _series(found: Mapping[str, Any]) -> Series:
+    values = found.get("values") or []
+    return Series(
+        found.get("metric") or {},
+        np.array([one[0] for one in values], dtype=np.float64),
+        np.array([one[1] for one in values], dtype=np.float64),
+    )
+
+
+def _cause(error: BaseException) -> str:
+    reason: BaseException = error
+    while True:
+        inner = getattr(reason, "reason", None) or (reason.args[0] if reason.args else None)
+        if not isinstance(inner, BaseException):
+            break
+        reason = inner
+    if isinstance(reason, OSError) and reason.strerror:
+        return reason.strerror.lower()
+    return str(reason) or type(reason).__name__

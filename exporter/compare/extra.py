@@ -1,0 +1,17 @@
+"""What `pip install inferfleet[compare]` brings, asked for where it is needed."""
+
+from importlib.util import find_spec
+from typing import Final
+
+from ..errors import CompareError
+
+_WANTED: Final = ("numpy", "matplotlib")
+
+
+def check(*names: str) -> None:
+    """Raise `CompareError` with what to install where a library is missing."""
+    missing = [name for name in names or _WANTED if find_spec(name) is None]
+    if missing:
+        raise CompareError(
+            f"comparing needs {' and '.join(missing)}: run pip install 'inferfleet[compare]'"
+        )

@@ -1,0 +1,87 @@
+"""A report as Markdown, ready for an issue. Pure."""
+
+from .headline import MEASURES, WORDS, batch_range, percent, title
+from .result import Comparison, Estimate, Report
+from .show import side_rows
+
+
+def markdown(report: Report) -> str:
+    """Return the report as Markdown."""
+    parts = [f"## {_cell(title(report))}", f"**{_cell(report.headline)}**"]
+    parts += [_cell(note) for note in report.notes]
+    for one in report.comparisons:
+        parts += _comparison(one, len(report.comparisons) > 1)
+    parts.append(
+        f"inferfleet {report.inferfleet_version}, windows of {report.window_seconds:g} s, margin "
+        f"{100 * report.margin:g} %, from {_cell(report.source)}."
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _comparison(one: Comparison, many: bool) -> list[str]:
+    parts = [f"### {_cell(one.headline)}"] if many else []
+    rows = list[tuple[str, ...]]()
+    for measure in one.measures:
+        seen = f"±{100 * measure.detectable:.1f} %" if measure.detectable else ""
+        verdict = WORDS[measure.verdict]
+        rows.append((MEASURES[measure.measure], *_change(measure.estimate), seen, verdict))
+        rows += [
+            (
+                f"at batch {batch_range(part.low, part.high)} ({part.share:.0%} of tokens)",
+                *_change(part.estimate),
+                "",
+                WORDS[part.verdict],
+            )
+            for part in measure.ranges
+        ]
+    heads = "measure", "change", "95 % interval", "would be seen", "verdict"
+    parts.append(_table(heads, rows))
+    reasons = [
+        f"- {MEASURES[m.measure]}: {m.because}" + (f"; {m.mend}" if m.mend else "")
+        for m in one.measures
+        if m.because
+    ]
+    if reasons:
+        parts.append("\n".join(_cell(text) for text in reasons))
+    if one.naive_throughput is not None and one.naive_latency is not None:
+        parts.append(
+            f"Not at equal load: tokens/s per GPU {percent(one.naive_throughput)}, mean inter-token "
+            f"speed {percent(one.naive_latency)}."
+        )
+    if one.phases:
+        parts.append(
+            _table(
+                ("load phase", "load client tok/s", "from the cells", "decode at matched load"),
+                [
+                    (
+                        phase.phase,
+                        percent(phase.client),
+                        percent(phase.engine),
+                        "unknown" if phase.decode is None else percent(phase.decode),
+                    )
+                    for phase in one.phases
+                ],
+            )
+        )
+    if one.claim:
+        parts.append("\n".join([_cell(one.claim.text), *(f"- {text}" for text in one.claim.ranges)]))
+    parts.append(_table(("", "baseline", "candidate"), side_rows(one)))
+    lines = [f"hit rate: {text}" for text in one.causes]
+    lines += [f"{g.name} {g.outcome}: {g.text}" + (f"; {g.mend}" if g.mend else "") for g in one.gates]
+    parts.append("\n".join(f"- {_cell(text)}" for text in lines))
+    return parts
+
+
+def _change(told: Estimate | None) -> tuple[str, str]:
+    if told is None:
+        return "unknown", ""
+    return percent(told.ratio), f"{percent(told.lower)} to {percent(told.upper)}"
+
+
+def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [heads, tuple("---" for _ in heads), *rows]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
