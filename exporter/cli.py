@@ -212,6 +212,45 @@ def compare(
     raise typer.Exit(code)
 
 
+@app.command()
+def judge(
+    prometheus: Annotated[str, typer.Option(help="Address of a Prometheus-compatible API.")],
+    baseline: Annotated[
+        str, typer.Option(help="As for compare; found by itself if left out.")
+    ] = "",
+    candidate: Annotated[str, typer.Option(help="As for compare; likewise.")] = "",
+    model: Annotated[str, typer.Option(help="Only this model; a name or matchers.")] = "",
+    window: Annotated[str, typer.Option(help="How far back to look.")] = "7d",
+    margin: Annotated[str, typer.Option(help="What is too little to matter.")] = "3%",
+    every: Annotated[str, typer.Option(help="Time between two runs.")] = "15m",
+    listen: Annotated[str, typer.Option(help="Address of the metrics.")] = "127.0.0.1:10191",
+    state: Annotated[Path | None, typer.Option(help="File that keeps the verdicts.")] = None,
+    http_config: Annotated[
+        Path | None, typer.Option(help="YAML file with credentials and TLS, keys as in `http`.")
+    ] = None,
+    header: Annotated[list[str] | None, typer.Option(help="HTTP header; may be repeated.")] = None,
+    timeout: Annotated[str, typer.Option(help="How long one query may take.")] = "2m",
+    once: Annotated[bool, typer.Option(help="Judge once and print the metrics.")] = False,
+    log_level: LogLevel = "info",
+) -> None:
+    """Judge upgrades on a schedule and publish the verdicts as metrics."""
+    _log(log_level)
+    from .compare.command import judge as run
+
+    flags = {
+        "prometheus": prometheus,
+        "baseline": baseline,
+        "candidate": candidate,
+        "model": model,
+        "window": _duration(window),
+        "margin": margin,
+        "http_config": http_config,
+        "headers": tuple(header or ()),
+        "timeout": _duration(timeout),
+    }
+    _until_interrupted(lambda: run(flags, _duration(every), listen, state, once))
+
+
 def _duration(text: str) -> float:
     try:
         return float(str(seconds(text)))

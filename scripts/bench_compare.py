@@ -195,7 +195,9 @@ def main() -> None:
     totals: list[Outcome] = []
     with multiprocessing.Pool(given.jobs) as pool:
         found = pool.imap(outcome, todo, chunksize=2)
-        for _, group in groupby(found, key=lambda o: (o.case.layout, o.case.shape, o.case.scenario, o.case.effect)):
+        for _, group in groupby(
+            found, key=lambda o: (o.case.layout, o.case.shape, o.case.scenario, o.case.effect)
+        ):
             members = list(group)
             totals += members
             print(row(members), flush=True)
@@ -214,7 +216,9 @@ def summary(outcomes: list[Outcome]) -> str:
                 rule: 100 * np.mean([o.by_hand[rule] != "neither" for o in alike])
                 for rule in alike[0].by_hand
             }
-            known = [o.covered for o in outcomes if o.case.layout == layout and o.covered is not None]
+            known = [
+                o.covered for o in outcomes if o.case.layout == layout and o.covered is not None
+            ]
             lines.append(
                 f"{layout}: {len(alike)} fleets without a change, wrong calls "
                 f"{100 * np.mean(wrong):.1f} %; by hand "

@@ -80,15 +80,13 @@ class Api:
             self._session.verify = str(self._http.ca_file)
         if self._http.cert_file:
             key = str(self._http.key_file) if self._http.key_file else None
-            self._session.cert = (str(self._http.cert_file), key) if key else str(
-                self._http.cert_file
+            self._session.cert = (
+                (str(self._http.cert_file), key) if key else str(self._http.cert_file)
             )
 
     def range(self, query: str, start: float, end: float, step: float) -> list[Series]:
         """Return the series of a range query; raise `TooMuch` or `QueryError`."""
-        data = self._ask(
-            "query_range", {"query": query, "start": start, "end": end, "step": step}
-        )
+        data = self._ask("query_range", {"query": query, "start": start, "end": end, "step": step})
         found = _result(data, "matrix", query)
         return [_series(one) for one in found if isinstance(one, dict)]
 

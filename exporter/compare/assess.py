@@ -4,7 +4,7 @@ Pure: the same fleet gives the same report. No I/O, no clock.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
@@ -14,14 +14,18 @@ from . import gates
 from .causes import causes
 from .claim import held
 from .describe import naive, side, timeline
-from .design import DAY, Design, design
+from .design import Design, design
 from .effects import Terms, all_measures
 from .headline import headline
 from .matchers import Matcher, matches
-from .result import Comparison, Gate, MeasureResult, Side, Verdict
+from .result import Comparison, Difference, Gate, MeasureResult, Side, Verdict
 from .verdict import holm, worst
-from .windows import Facts, Fleet, Floats, Lookups, Mask, Server, Windows
+from .windows import Facts, Fleet, Lookups, Mask, Server, Windows
 
+_SHORT: Final = (
+    "the windows are shorter than requests, and what is counted when a request ends falls into "
+    "another window than its work"
+)
 _NO_SIDE: Final = Side(
     releases=(),
     versions=(),
@@ -96,7 +100,7 @@ def _classes(
 
 
 def _one(fleet: Fleet, old: list[bool], new: list[bool], question: Question) -> Comparison:
-    windows, chosen = _picked(fleet.windows, old, new)
+    windows = fleet.windows.of([a or b for a, b in zip(old, new, strict=True)])
     lookups = _of_lookups(fleet.lookups, old, new)
     base = [f for f, is_old in zip(fleet.facts, old, strict=True) if is_old]
     ours = [f for f, is_new in zip(fleet.facts, new, strict=True) if is_new]
@@ -111,11 +115,12 @@ def _one(fleet: Fleet, old: list[bool], new: list[bool], question: Question) -> 
         tuple(sorted({s.engine for s in side_}) for side_ in sides),  # type: ignore[arg-type]
         (gates.values(base, "version"), gates.values(ours, "version")),
     )
+    if fleet.short:
+        forbidden = {**dict.fromkeys(("prefill", "latency"), _SHORT), **forbidden}
     passed = [gates.identity(*sides, known), gates.settings(differing), meaning]
     first = sides[1][0]
-    model, gpu, server_class = first.model, first.gpu_model, first.server_class
     if passed[0].outcome == "failed" or not len(windows):
-        return _refused(model, gpu, server_class, passed, differing)
+        return _refused(first, passed, differing)
     treated = np.asarray(new, dtype=bool)[windows.server]
     if treated.all() or not treated.any():
         lacking = "baseline" if treated.all() else "candidate"
@@ -127,7 +132,7 @@ def _one(fleet: Fleet, old: list[bool], new: list[bool], question: Question) -> 
                 mend="widen --window to a time when it ran",
             )
         )
-        return _refused(model, gpu, server_class, passed, differing)
+        return _refused(first, passed, differing)
     found = design(windows, new, fleet.facts, question.warm_up)
     terms = Terms(question.margin, question.alpha, question.detail)
     results, speed = all_measures(windows, found, lookups, forbidden, terms)
@@ -144,9 +149,10 @@ def _one(fleet: Fleet, old: list[bool], new: list[bool], question: Question) -> 
     rate, latency = naive(windows, *_naive_rows(windows, found))
     hits = next((one for one in results if one.measure == "hit_ratio"), None)
     comparison = Comparison(
-        model=model,
-        gpu_model=gpu,
-        server_class=server_class,
+        engine=first.engine,
+        model=first.model,
+        gpu_model=first.gpu_model,
+        server_class=first.server_class,
         design=found.kind,
         headline="",
         verdict=_verdict(results),
@@ -157,20 +163,13 @@ def _one(fleet: Fleet, old: list[bool], new: list[bool], question: Question) -> 
         baseline=a,
         candidate=b,
         differences=differing,
-        causes=causes(
-            hits, (a.hit_ratio, b.hit_ratio), (base, ours), forbidden, differing, found
-        ),
+        causes=causes(hits, (a.hit_ratio, b.hit_ratio), (base, ours), forbidden, differing, found),
         timeline=timeline(speed, windows, found),
         started=found.start if np.isfinite(found.start) else None,
     )
     if question.claim is not None:
         comparison = comparison.model_copy(update={"claim": held(question.claim, comparison)})
     return comparison.model_copy(update={"headline": headline(comparison)})
-
-
-def _picked(windows: Windows, old: list[bool], new: list[bool]) -> tuple[Windows, list[bool]]:
-    either = [a or b for a, b in zip(old, new, strict=True)]
-    return windows.of(either), either
 
 
 def _of_lookups(lookups: Lookups | None, old: list[bool], new: list[bool]) -> Lookups | None:
@@ -182,21 +181,16 @@ def _of_lookups(lookups: Lookups | None, old: list[bool], new: list[bool]) -> Lo
     )
 
 
-def _refused(
-    model: str,
-    gpu: str,
-    server_class: str,
-    passed: list[Gate],
-    differing: tuple[gates.Difference, ...],
-) -> Comparison:
+def _refused(server: Server, passed: list[Gate], differing: tuple[Difference, ...]) -> Comparison:
     failed = next(gate for gate in passed if gate.outcome == "failed")
     result = MeasureResult(
         measure="decode", verdict="not_comparable", because=failed.text, mend=failed.mend
     )
     comparison = Comparison(
-        model=model,
-        gpu_model=gpu,
-        server_class=server_class,
+        engine=server.engine,
+        model=server.model,
+        gpu_model=server.gpu_model,
+        server_class=server.server_class,
         design=None,
         headline="",
         verdict="not_comparable",
@@ -292,7 +286,9 @@ def _held_to_holm(found: tuple[Comparison, ...], alpha: float) -> tuple[Comparis
     ]
     if len(called) < 2:
         return found
-    kept = dict(zip((i for i, _ in called), holm([p or 0.0 for _, p in called], alpha), strict=True))
+    kept = dict(
+        zip((i for i, _ in called), holm([p or 0.0 for _, p in called], alpha), strict=True)
+    )
     result = list[Comparison]()
     for i, one in enumerate(found):
         decode = one.measures[0]

@@ -40,8 +40,7 @@ def causes(
     told = [f"the hit rate went from {old:.1%} to {new:.1%}"]
     if why := forbidden.get("hit_ratio"):
         told.append(
-            f"counting changed between the versions ({why}): compare the time to first token and "
-            "computed prompt tokens per request instead"
+            f"{why}; compare the time to first token and computed prompt tokens per request instead"
         )
     size = _block_sizes(facts[0]), _block_sizes(facts[1])
     if size[0] and size[1] and size[0] != size[1]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .result import Report
 
 ERROR: Final = 4
+_WIDTH: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,26 @@ def main(flags: Mapping[str, Any], output: Output) -> int:
     return EXIT[found.verdict] if output.gate else 0
 
 
+def judge(
+    flags: Mapping[str, Any], every: float, listen: str, state: Path | None, once: bool
+) -> None:
+    """Judge on a schedule until interrupted, or once, printing the metrics."""
+    extra.check("numpy")
+    from threading import Event
+
+    from .judge import Judge, serve
+    from .run import Options, share
+
+    options = Options(**{**flags, "margin": share(flags["margin"], "--margin")})
+    judging = Judge(options, state)
+    if not once:
+        serve(judging, listen, every, Event())
+        return
+    if not judging.run():
+        raise CompareError("the run failed; the log says why")
+    sys.stdout.write(judging.page())
+
+
 def _write_html(path: Path, found: "Report") -> None:
     from .html import html
 
@@ -78,4 +99,5 @@ def _print(found: "Report", output: Output) -> None:
 
         from .show import show
 
-        show(found, Console())
+        console = Console()
+        show(found, console if console.is_terminal else Console(width=_WIDTH))

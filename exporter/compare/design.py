@@ -90,7 +90,9 @@ def design(
     block_seconds = max(7200.0 if spans[1] * 3600 > _LONG else 3600.0, windows.width)
     block = ((windows.time - windows.time.min()) // block_seconds).astype(np.int64)
     servers = (
-        len(np.unique(node[~treated & keep & ((windows.time >= start) | (kind != "side by side"))])),
+        len(
+            np.unique(node[~treated & keep & ((windows.time >= start) | (kind != "side by side"))])
+        ),
         len(np.unique(node[treated & keep])),
     )
     fault, mend = _fault(kind, servers, spans)

@@ -5,6 +5,7 @@ Pure arithmetic.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -81,7 +82,7 @@ def at_load(
 ) -> tuple[MeasureResult, Index | None]:
     """Return a measure compared at matched load, and its index where there is one."""
     if measure in forbidden:
-        return _refused(measure, f"its numbers changed their meaning: {forbidden[measure]}"), None
+        return _refused(measure, forbidden[measure]), None
     index = measures.index(load, design, load.rows) if load.rows.any() else None
     if index is None:
         return _refused(
@@ -99,7 +100,7 @@ def at_load(
             return plain, index
         return plain.model_copy(
             update={
-                "estimate": estimate_of(_unsure(told), terms.alpha),
+                "seen": float(np.exp(told.estimate)),
                 "coverage": matched.coverage,
                 "ranges": _ranges(index, design, terms, RANGES) if measure != "latency" else (),
                 "cells": cells,
@@ -149,11 +150,6 @@ def _refused(measure: Measure, because: str, mend: str = "") -> MeasureResult:
     return MeasureResult(measure=measure, verdict="not_comparable", because=because, mend=mend)
 
 
-def _unsure(told: Effect) -> Effect:
-    """One server a side: what tells machines apart is assumed, 1.5 % each and one freedom."""
-    return replace(told, stderr=max(told.stderr, 0.021), freedom=1.0)
-
-
 def _rows(index: Index, design: Design, mask: Mask) -> Rows:
     of_rows = index.load.rows
     return Rows(
@@ -172,9 +168,7 @@ def _cells(x: Floats) -> tuple[tuple[float, float], ...]:
     """Return the half-octave cells as (lower, upper], in the edges the exporter uses."""
     edges = sorted([0.0, *(2.0**k for k in range(14)), *(1.5 * 2.0**k for k in range(13))])
     top = float(x.max(initial=1.0))
-    return tuple(
-        (low, high) for low, high in zip(edges, edges[1:], strict=False) if low < top
-    )
+    return tuple((low, high) for low, high in pairwise(edges) if low < top)
 
 
 def _ranges(
@@ -195,26 +189,25 @@ def _ranges(
         enough = min(ours.sum(), (mask & ~treated & (weight > 0)).sum()) >= least
         told = effect(rows, design.floor) if enough else None
         sure = told is not None and not design.fault
-        verdict: Verdict = verdict_of(told, terms.margin, terms.alpha) if told and sure else (
-            "not_comparable" if design.fault else "inconclusive"
+        verdict: Verdict = (
+            verdict_of(told, terms.margin, terms.alpha)
+            if told and sure
+            else ("not_comparable" if design.fault else "inconclusive")
         )
-        if told is not None and design.fault:
-            told = _unsure(told)
         found.append(
             RangeEffect(
                 low=low,
                 high=high,
                 verdict=verdict,
-                estimate=estimate_of(told, terms.alpha) if told else None,
+                estimate=estimate_of(told, terms.alpha) if told and sure else None,
+                seen=float(np.exp(told.estimate)) if told and not sure else None,
                 share=float(index.load.work[ours].sum()) / total,
             )
         )
     return tuple(found)
 
 
-def _by_direction(
-    decode: MeasureResult, latency: MeasureResult, design: Design
-) -> MeasureResult:
+def _by_direction(decode: MeasureResult, latency: MeasureResult, design: Design) -> MeasureResult:
     """Call a change too large for the loads to overlap by its direction, if latency is clear.
 
     Only with concurrent controls: before and after, other traffic moves latency just so.
@@ -315,7 +308,7 @@ def _of_share(
 ) -> MeasureResult:
     """Return a share compared as it is; the ratio is that of the shares, the error relative."""
     if measure in forbidden:
-        return _refused(measure, f"its numbers changed their meaning: {forbidden[measure]}")
+        return _refused(measure, forbidden[measure])
     if design.fault:
         return _refused(measure, design.fault, design.mend)
     if not treated.any() or treated.all():

@@ -187,7 +187,7 @@ def _aggregate(rows: Rows) -> Rows:
     """Add rows up by node, block and side; a regression on the sums is the one on the rows."""
     key = (rows.node * rows.blocks + rows.block) * 2 + (rows.treated > 0)
     found, first, inverse = np.unique(key, return_index=True, return_inverse=True)
-    weight = np.bincount(inverse, rows.weight, len(found))
+    weight = np.bincount(inverse, rows.weight, len(found)).astype(np.float64)
     y = np.bincount(inverse, rows.weight * rows.y, len(found)) / np.maximum(weight, 1e-300)
     return replace(
         rows,

@@ -97,7 +97,7 @@ def meanings(
 ) -> tuple[Gate, dict[str, str]]:
     """Check what numbers mean on both sides; return also the measures forbidden, and why."""
     if set(engines[0]) != set(engines[1]):
-        why = "the engines count it differently"
+        why = "the two engines count it differently"
         gate = Gate(
             name="meanings",
             outcome="corrected",
@@ -109,7 +109,9 @@ def meanings(
     for change in changes.values():
         for measure in change.forbids:
             forbidden.setdefault(
-                measure, f"{change.name} (from {change.at} on): {change.changed}"
+                measure,
+                f"its numbers changed their meaning with {change.at} ({change.name}): "
+                f"{change.changed.rstrip('.')}",
             )
     if not changes:
         return Gate(name="meanings", outcome="passed", text="no number changed its meaning"), {}
@@ -191,5 +193,7 @@ def gaps(seen: float, expected: float, excluded: Mapping[str, float]) -> Gate:
             mend="see inferfleet_load_excluded_seconds_total for the servers concerned",
         )
     return Gate(
-        name="gaps", outcome="passed", text="no large gaps" + (f"; left out: {told}" if told else "")
+        name="gaps",
+        outcome="passed",
+        text="no large gaps" + (f"; left out: {told}" if told else ""),
     )

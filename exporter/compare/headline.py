@@ -49,8 +49,8 @@ def headline(comparison: Comparison) -> str:
     decode = comparison.measures[0]
     if comparison.verdict == "not_comparable":
         text = f"{new} and {old} are not comparable for {where}, because {decode.because}"
-        if decode.estimate is not None:
-            text += f" (the windows seen differ by {percent(decode.estimate.ratio)} in decoding)"
+        if decode.seen is not None:
+            text += f" (what was seen differs by {percent(decode.seen)} in decoding)"
         return text + (f": {decode.mend}." if decode.mend else ".")
     if decode.estimate is None:
         faster = "faster" if comparison.verdict == "improvement" else "slower"
@@ -105,7 +105,9 @@ def _of_range(one: RangeEffect) -> str:
 def _more(decode: MeasureResult) -> str:
     if decode.verdict != "inconclusive":
         return ""
-    seen = f"; a change of {100 * decode.detectable:.1f} % would be seen" if decode.detectable else ""
+    seen = (
+        f"; a change of {100 * decode.detectable:.1f} % would be seen" if decode.detectable else ""
+    )
     more = decode.needed
     if more is None:
         return seen
@@ -126,6 +128,24 @@ def overall(comparisons: tuple[Comparison, ...]) -> str:
         counts[WORDS[one.verdict]] = counts.get(WORDS[one.verdict], 0) + 1
     told = ", ".join(f"{count} {word}" for word, count in counts.items())
     return f"{len(comparisons)} comparisons: {told}."
+
+
+def change(one: MeasureResult | RangeEffect) -> tuple[str, str]:
+    """Return an effect and its interval in words; what was only seen has none."""
+    told = one.estimate
+    if told is None:
+        return (f"{percent(one.seen)} seen", "") if one.seen is not None else ("unknown", "")
+    return percent(told.ratio), f"{percent(told.lower)} to {percent(told.upper)}"
+
+
+def reasons(comparison: Comparison) -> list[str]:
+    """Return why measures have no clear verdict, alike ones together."""
+    found: dict[str, list[str]] = {}
+    for one in comparison.measures:
+        if one.because:
+            text = one.because + (f"; {one.mend}" if one.mend else "")
+            found.setdefault(text, []).append(MEASURES[one.measure])
+    return [f"{', '.join(measures)}: {text}" for text, measures in found.items()]
 
 
 def title(report: Report) -> str:

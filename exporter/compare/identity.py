@@ -100,9 +100,7 @@ def facts_of(
 _NONE: Final = np.zeros(0), np.zeros(0)
 
 
-def _by_target(
-    api: Api, query: str, span: "Span", step: float
-) -> dict[str, tuple[Floats, Floats]]:
+def _by_target(api: Api, query: str, span: "Span", step: float) -> dict[str, tuple[Floats, Floats]]:
     return {
         one.labels.get("target", ""): (one.times, one.values)
         for one in api.range(query, span.start, span.end, step)

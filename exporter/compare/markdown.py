@@ -1,7 +1,9 @@
 """A report as Markdown, ready for an issue. Pure."""
 
-from .headline import MEASURES, WORDS, batch_range, percent, title
-from .result import Comparison, Estimate, Report
+from collections.abc import Sequence
+
+from .headline import MEASURES, WORDS, batch_range, change, percent, reasons, title
+from .result import Comparison, Report
 from .show import side_rows
 
 
@@ -24,11 +26,11 @@ def _comparison(one: Comparison, many: bool) -> list[str]:
     for measure in one.measures:
         seen = f"±{100 * measure.detectable:.1f} %" if measure.detectable else ""
         verdict = WORDS[measure.verdict]
-        rows.append((MEASURES[measure.measure], *_change(measure.estimate), seen, verdict))
+        rows.append((MEASURES[measure.measure], *change(measure), seen, verdict))
         rows += [
             (
                 f"at batch {batch_range(part.low, part.high)} ({part.share:.0%} of tokens)",
-                *_change(part.estimate),
+                *change(part),
                 "",
                 WORDS[part.verdict],
             )
@@ -36,17 +38,12 @@ def _comparison(one: Comparison, many: bool) -> list[str]:
         ]
     heads = "measure", "change", "95 % interval", "would be seen", "verdict"
     parts.append(_table(heads, rows))
-    reasons = [
-        f"- {MEASURES[m.measure]}: {m.because}" + (f"; {m.mend}" if m.mend else "")
-        for m in one.measures
-        if m.because
-    ]
-    if reasons:
-        parts.append("\n".join(_cell(text) for text in reasons))
+    if told := reasons(one):
+        parts.append("\n".join(f"- {_cell(text)}" for text in told))
     if one.naive_throughput is not None and one.naive_latency is not None:
         parts.append(
-            f"Not at equal load: tokens/s per GPU {percent(one.naive_throughput)}, mean inter-token "
-            f"speed {percent(one.naive_latency)}."
+            f"Not at equal load: tokens/s per GPU {percent(one.naive_throughput)}, mean "
+            f"inter-token speed {percent(one.naive_latency)}."
         )
     if one.phases:
         parts.append(
@@ -64,21 +61,19 @@ def _comparison(one: Comparison, many: bool) -> list[str]:
             )
         )
     if one.claim:
-        parts.append("\n".join([_cell(one.claim.text), *(f"- {text}" for text in one.claim.ranges)]))
+        parts.append(
+            "\n".join([_cell(one.claim.text), *(f"- {text}" for text in one.claim.ranges)])
+        )
     parts.append(_table(("", "baseline", "candidate"), side_rows(one)))
     lines = [f"hit rate: {text}" for text in one.causes]
-    lines += [f"{g.name} {g.outcome}: {g.text}" + (f"; {g.mend}" if g.mend else "") for g in one.gates]
+    lines += [
+        f"{g.name} {g.outcome}: {g.text}" + (f"; {g.mend}" if g.mend else "") for g in one.gates
+    ]
     parts.append("\n".join(f"- {_cell(text)}" for text in lines))
     return parts
 
 
-def _change(told: Estimate | None) -> tuple[str, str]:
-    if told is None:
-        return "unknown", ""
-    return percent(told.ratio), f"{percent(told.lower)} to {percent(told.upper)}"
-
-
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [heads, tuple("---" for _ in heads), *rows]
     return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
 

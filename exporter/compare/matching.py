@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from .windows import Floats, Ints, Mask
+from .windows import Floats, Ints, Mask, Numbers
 
 RANGE: Final = 0.002
 LEAST_ROWS: Final = 5.0
@@ -69,10 +69,10 @@ def reweighted(
     steps = [int(np.dot(step, strides)) for step in product((-1, 0, 1), repeat=len(loads))]
     base = np.bincount(inverse, weight * (inside & ~treated), len(found))
     ours = np.bincount(inverse, weight * (inside & treated), len(found))
-    near = sum(_shifted(found, base, step) for step in steps)
+    near = np.sum([_shifted(found, base, step) for step in steps], axis=0)
     enough = near >= least
     wanted = np.where(enough, ours / np.maximum(near, 1e-300), 0.0)
-    factor = np.asarray(sum(_shifted(found, wanted, -step) for step in steps))
+    factor = np.sum([_shifted(found, wanted, -step) for step in steps], axis=0)
     used = factor[factor > 0]
     if len(used):
         mean = float((base * factor).sum() / max(float(base[factor > 0].sum()), 1e-300))
@@ -82,11 +82,11 @@ def reweighted(
     return _matched(np.asarray(new, dtype=np.float64), lost, treated, work)
 
 
-def _shifted(keys: Ints, values: Floats, step: int) -> Floats:
+def _shifted(keys: Ints, values: Numbers, step: int) -> Floats:
     """Return for each key the value of the key `step` away, 0 where there is none."""
     place = np.searchsorted(keys, keys + step)
     place = np.minimum(place, len(keys) - 1)
-    return np.where(keys[place] == keys + step, values[place], 0.0)
+    return np.where(keys[place] == keys + step, values[place].astype(np.float64), 0.0)
 
 
 def _outside(

@@ -72,9 +72,7 @@ def latency(windows: Windows) -> tuple[Windows, Load]:
     return whole, _only(found, saturated[found.rows] < _SATURATED)
 
 
-def _per_token(
-    windows: Windows, spent: Floats, counted: str, over: Floats | None = None
-) -> Load:
+def _per_token(windows: Windows, spent: Floats, counted: str, over: Floats | None = None) -> Load:
     seconds, tokens = windows.column("seconds"), windows.column("decode_tokens")
     sequences, work = windows.column("decode_sequence_seconds"), windows.column(counted)
     with np.errstate(all="ignore"):
@@ -147,9 +145,7 @@ def index(load: Load, design: Design, of_rows: Mask) -> Index | None:
     least, times = (0.5, 1) if design.fault else (LEAST_ROWS, 2)
     if baseline.sum() < times * _columns(load) or not (treated & (weight > 0)).any():
         return None
-    curve = fit(
-        load.x[baseline], load.covariates[baseline], load.time[baseline], weight[baseline]
-    )
+    curve = fit(load.x[baseline], load.covariates[baseline], load.time[baseline], weight[baseline])
     cell = np.floor(2.0 * np.log2(load.x)).astype(np.int64)
     cell -= cell.min()
     expected = curve.at(load.x, load.covariates)
@@ -167,4 +163,4 @@ def index(load: Load, design: Design, of_rows: Mask) -> Index | None:
 
 
 def _columns(load: Load) -> int:
-    return len(np.unique(np.floor(2.0 * np.log2(load.x)))) + load.covariates.shape[1]
+    return len(np.unique(np.floor(2.0 * np.log2(load.x)))) + int(load.covariates.shape[1])

@@ -62,9 +62,8 @@ def fetch(
     lookups = _lookups(api, fleet_windows, ends, width)
     excluded = _excluded(api, ends, width)
     progress(1.0, "done")
-    notes = () if width <= WIDTHS[0] else (
-        f"windows of {width / 60:.0f} minutes were read, for the size of the fleet and the time",
-    )
+    told = f"windows of {width / 60:.0f} minutes, for the size of the fleet and the time"
+    notes = (told,) if width > WIDTHS[0] else ()
     return Fleet(fleet_windows, facts, lookups, excluded, notes, source=api.url)
 
 
@@ -87,7 +86,9 @@ def _listed(
 ) -> _Listed:
     found: dict[tuple[str, ...], None] = {}
     for labels in api.series("inferfleet_load_seconds_total", span.start, span.end):
-        life = known.get((labels.get("target", ""), labels.get("release", ""), labels.get("class", "")))
+        life = known.get(
+            (labels.get("target", ""), labels.get("release", ""), labels.get("class", ""))
+        )
         release = labels.get("release", "")
         told = {"version": release} if version_of(release) else {}
         merged = {**told, **(life.labels if life else {}), **labels}
@@ -178,12 +179,10 @@ def _cells(
 
 
 def _places(times: Floats, ends: Floats, width: float) -> Ints:
-    return np.rint((times - ends[0]) / width).astype(np.int64)
+    return np.asarray(np.rint((times - ends[0]) / width), dtype=np.int64)
 
 
-def _chunks(
-    api: Api, query: str, ends: Floats, width: float, series: int
-) -> Iterator[Series]:
+def _chunks(api: Api, query: str, ends: Floats, width: float, series: int) -> Iterator[Series]:
     """Yield the series of a query in chunks of time, halved where the API finds them too large."""
     size = int(min(max(_VALUES // max(series, 1), 1), MOST_POINTS))
     begin = 0
@@ -215,8 +214,8 @@ def _lookups(api: Api, windows: Windows, ends: Floats, width: float) -> Lookups 
     for name in ("queried", "hit"):
         table = np.full(owner.shape, np.nan)
         query = (
-            f'sum by (target) (increase(inferfleet_prefix_cache_{name}_tokens_total{{cache="local"}}'
-            f"[{width:.0f}s]))"
+            f"sum by (target) (increase(inferfleet_prefix_cache_{name}_tokens_total"
+            f'{{cache="local"}}[{width:.0f}s]))'
         )
         for series in _chunks(api, query, ends, width, len(targets)):
             at = targets.get(series.labels.get("target", ""))

@@ -98,6 +98,7 @@ def read(names: tuple[str, str], width: float = WIDTH) -> Played:
         windows,
         tuple(facts),
         _lookups([hits for _, _, hits in lives]),
+        short=True,
         source=f"recordings {releases[0]} and {releases[1]}",
         notes=(
             "Two recordings, one server each: what is shown describes these two runs; no interval "

@@ -49,25 +49,28 @@ class Needed(_Model):
 
 
 class RangeEffect(_Model):
-    """The effect in a range of decode batch, above `low` up to `high`."""
+    """The effect in a range of decode batch, above `low` up to `high`, and its share of tokens."""
 
     low: float
     high: float
     verdict: Verdict
     estimate: Estimate | None
     share: float
+    seen: float | None = None
 
 
 class MeasureResult(_Model):
     """One measure. `detectable` is the relative effect that would be found in 80 % of cases.
 
-    `coverage` is the share of the candidate's work done at loads the baseline also saw. `because`
-    and `mend` are sentences where the verdict needs one.
+    `coverage` is the share of the candidate's work done at loads the baseline also saw. `seen` is
+    the ratio the windows show where no interval can be given: a description, no estimate.
+    `because` and `mend` are sentences where the verdict needs one.
     """
 
     measure: Measure
     verdict: Verdict
     estimate: Estimate | None = None
+    seen: float | None = None
     p_value: float | None = None
     detectable: float | None = None
     coverage: float | None = None
@@ -139,8 +142,9 @@ class Claim(_Model):
 
 
 class Comparison(_Model):
-    """One model on one kind of GPU in one layout."""
+    """One model on one kind of GPU in one layout; `engine` is the candidate's."""
 
+    engine: str
     model: str
     gpu_model: str
     server_class: str

@@ -57,7 +57,9 @@ def run(options: Options, progress: Progress = _NONE, now: Callable[[], float] =
         return _of_recordings(options, now)
     if not options.prometheus:
         raise CompareError("give --prometheus URL, or --recording twice")
-    question = _question(options, options.baseline, options.candidate)
+    question = question_of(options)
+    if not (question.baseline and question.candidate):
+        raise CompareError("give both --baseline and --candidate, such as 'version=\"0.20.2\"'")
     api = api_of(options)
     end = options.end if options.end is not None else now()
     begin = options.begin if options.begin is not None else end - options.window
@@ -75,7 +77,8 @@ def api_of(options: Options) -> Api:
     )
 
 
-def _question(options: Options, baseline: str, candidate: str) -> Question:
+def question_of(options: Options) -> Question:
+    """Return what the options ask; a side they leave out has no matchers."""
     if not 0 < options.margin < 1:
         raise CompareError(f"--margin: {options.margin:.0%} is no margin; give 2% or so")
     models = (
@@ -84,8 +87,8 @@ def _question(options: Options, baseline: str, candidate: str) -> Question:
         else (Matcher("model", "=", options.model),) * bool(options.model)
     )
     return Question(
-        matchers.read(baseline, "--baseline"),
-        matchers.read(candidate, "--candidate"),
+        matchers.read(options.baseline, "--baseline") if options.baseline else (),
+        matchers.read(options.candidate, "--candidate") if options.candidate else (),
         margin=options.margin,
         alpha=options.alpha,
         claim=claim.read(options.claim) if options.claim else None,
@@ -103,13 +106,12 @@ def _of_recordings(options: Options, now: Callable[[], float]) -> Report:
         )
     played = read((options.recordings[0], options.recordings[1]), options.step or WIDTH)
     sides = [f'release="{name}"' for name in played.releases]
-    question = replace(_question(options, *sides), warm_up=0.0)
+    told = replace(options, baseline=sides[0], candidate=sides[1])
+    question = replace(question_of(told), warm_up=0.0)
     report = report_of(played.fleet, question, now(), None)
     if not report.comparisons:
         raise CompareError("--recording: the two are not of one model and one type of GPU")
-    return report.model_copy(
-        update={"comparisons": (with_phases(report.comparisons[0], played),)}
-    )
+    return report.model_copy(update={"comparisons": (with_phases(report.comparisons[0], played),)})
 
 
 def report_of(

@@ -3,8 +3,8 @@
 from rich.console import Console
 from rich.table import Table
 
-from .headline import MEASURES, WORDS, batch_range, names, percent
-from .result import Comparison, Estimate, MeasureResult, RangeEffect, Report
+from .headline import MEASURES, WORDS, batch_range, change, names, percent, reasons
+from .result import Comparison, MeasureResult, RangeEffect, Report
 
 _STYLES = {
     "regression": "bold red",
@@ -43,11 +43,8 @@ def _comparison(one: Comparison, console: Console, many: bool) -> None:
             table.add_row(*_range(part))
     console.print(table)
     _naive(one, console)
-    for measure in one.measures:
-        if measure.because:
-            text = f"{MEASURES[measure.measure]}: {measure.because}"
-            mend = f"; {measure.mend}" if measure.mend else ""
-            console.print(text + mend, style="dim", markup=False, highlight=False)
+    for text in reasons(one):
+        console.print(text, style="dim", markup=False, highlight=False)
     _sides(one, console)
     _lists(one, console)
 
@@ -56,7 +53,7 @@ def _measure(one: MeasureResult) -> tuple[str, ...]:
     seen = f"±{100 * one.detectable:.1f} %" if one.detectable else ""
     return (
         MEASURES[one.measure],
-        *_change(one.estimate),
+        *change(one),
         seen,
         f"[{_STYLES[one.verdict]}]{WORDS[one.verdict]}[/]",
     )
@@ -64,13 +61,7 @@ def _measure(one: MeasureResult) -> tuple[str, ...]:
 
 def _range(one: RangeEffect) -> tuple[str, ...]:
     name = f"  batch {batch_range(one.low, one.high)}, {one.share:.0%} of tokens"
-    return (name, *_change(one.estimate), "", f"[{_STYLES[one.verdict]}]{WORDS[one.verdict]}[/]")
-
-
-def _change(told: Estimate | None) -> tuple[str, str]:
-    if told is None:
-        return "unknown", ""
-    return percent(told.ratio), f"{percent(told.lower)} to {percent(told.upper)}"
+    return (name, *change(one), "", f"[{_STYLES[one.verdict]}]{WORDS[one.verdict]}[/]")
 
 
 def _naive(one: Comparison, console: Console) -> None:
@@ -110,10 +101,18 @@ def side_rows(one: Comparison) -> list[tuple[str, str, str]]:
             number(a.kv_capacity_tokens, "{:,.0f}"),
             number(b.kv_capacity_tokens, "{:,.0f}"),
         ),
-        ("largest decode batch", number(a.largest_batch, "{:.0f}"), number(b.largest_batch, "{:.0f}")),
+        (
+            "largest decode batch",
+            number(a.largest_batch, "{:.0f}"),
+            number(b.largest_batch, "{:.0f}"),
+        ),
         ("prefix-cache hit rate", number(a.hit_ratio, "{:.1%}"), number(b.hit_ratio, "{:.1%}")),
     ]
-    rows += [(found.name, found.baseline, found.candidate) for found in one.differences if found.name != "KV cache, tokens"]
+    rows += [
+        (found.name, found.baseline, found.candidate)
+        for found in one.differences
+        if found.name != "KV cache, tokens"
+    ]
     return rows
 
 

@@ -1,8 +1,8 @@
 """Student's t distribution, so that a comparison needs no scipy. Pure arithmetic."""
 
 from functools import lru_cache
-from math import lgamma, pi, sqrt
 from math import exp as _exp
+from math import lgamma, pi, sqrt
 
 import numpy as np
 

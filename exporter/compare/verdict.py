@@ -62,9 +62,7 @@ def detectable(effect: Effect, alpha: float) -> float:
     return expm1(_reach(effect.freedom, alpha) * effect.stderr)
 
 
-def needed(
-    effect: Effect, margin: float, alpha: float, servers: int, hours: float
-) -> Needed:
+def needed(effect: Effect, margin: float, alpha: float, servers: int, hours: float) -> Needed:
     """Return about how many servers a side, or hours of the candidate, would see the margin.
 
     What the floor alone hides no amount of data shows; and hours do not average out servers.

@@ -6,12 +6,13 @@ one window; the columns are the increases of the load counters. Unknown is NaN, 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.floating[Any]] | npt.NDArray[np.integer[Any]]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
@@ -79,7 +80,7 @@ class Windows:
     time: Floats
     batch: Floats
     width: float
-    sums: Mapping[str, npt.NDArray[np.float32] | Floats]
+    sums: Mapping[str, Numbers]
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -133,7 +134,8 @@ class Fleet:
     """Everything one comparison looks at. `facts` are parallel to the windows' servers.
 
     `excluded` tells the seconds the exporter left out by reason; `notes` are sentences for the
-    report; `source` says where the data came from.
+    report; `source` says where the data came from. `short` is true where windows are no longer
+    than requests.
     """
 
     windows: Windows

@@ -7,12 +7,13 @@ touched (mixture of experts).
 """
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
+import numpy.typing as npt
 from scipy.signal import lfilter
 
-from exporter.compare.windows import Facts, Fleet, Floats, Lookups, Server, Windows
+from exporter.compare.windows import Facts, Fleet, Lookups, Server, Windows
 
 STEP: Final = 15.0
 WIDTH: Final = 300.0
@@ -23,6 +24,8 @@ OUTPUT: Final = np.array([300.0, 250.0, 150.0])
 HIT: Final = np.array([0.30, 0.20, 0.80])
 SHARE: Final = np.log(np.array([0.60, 0.25, 0.15]))
 _EDGES: Final = np.sort(np.concatenate([2.0 ** np.arange(0, 11), 1.5 * 2.0 ** np.arange(0, 11)]))
+
+Floats = npt.NDArray[Any]
 
 Shape = Literal["dense", "moe"]
 Layout = Literal["did", "side", "before"]
@@ -219,7 +222,7 @@ def _fleet(
     lookups: tuple[Floats, Floats],
     upgrade: Floats,
 ) -> Fleet:
-    nodes, steps = batch.shape
+    nodes = len(batch)
     window = ((time - time[0]) // WIDTH).astype(np.int64)
     count = int(window[-1]) + 1
     cell = np.searchsorted(_EDGES, batch)
@@ -250,8 +253,8 @@ def _fleet(
         Lookups(
             lives // count,
             begin + (lives % count) * WIDTH,
-            np.bincount(inverse, lookups[0].ravel()),
-            np.bincount(inverse, lookups[1].ravel()),
+            np.bincount(inverse, lookups[0].ravel()).astype(float),
+            np.bincount(inverse, lookups[1].ravel()).astype(float),
         ),
         source="simulated",
     )
