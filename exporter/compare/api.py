@@ -184,7 +184,7 @@ def _series(found: Mapping[str, Any]) -> Series:
     return Series(
         found.get("metric") or {},
         np.array([one[0] for one in values], dtype=np.float64),
-        np.array([one[1] for one in values], dtype=np.float64),
+        np.array([float(one[1]) for one in values]),
     )
 
 

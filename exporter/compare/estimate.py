@@ -162,7 +162,7 @@ def _drawn(rows: Rows) -> float:
     first = rows.block[(rows.treated > 0) & (rows.weight > 0)].min()
     after = np.arange(rows.blocks) >= first
     one = np.ones(rows.nodes), np.ones(rows.blocks)
-    count = _REPLICATES if rows.nodes * rows.blocks < 20_000 else _REPLICATES // 4
+    count = _REPLICATES if rows.nodes * rows.blocks < 20_000 else _REPLICATES // 5
     by_node = [_estimate(sums, _draw(rows.ever, generator), one[1]) for _ in range(count)]
     by_block = [_estimate(sums, one[0], _draw(after, generator)) for _ in range(count)]
     return _variance(by_node) + _variance(by_block)

@@ -22,8 +22,11 @@ Progress = Callable[[float, str], None]
 
 WIDTHS: Final = (300.0, 900.0, 1800.0, 3600.0, 7200.0, 21_600.0, 43_200.0)
 CELL: Final = ("target", "engine", "release", "model", "gpu_model", "class", "batch")
-_MOST_ROWS: Final = 1_500_000
-_VALUES: Final = 300_000
+_ASKED: Final = ("target", "release", "class", "batch")
+"""What tells cells apart; the class stands for model and GPU, the target for its engine."""
+
+_MOST_ROWS: Final = 1_000_000
+_VALUES: Final = 1_000_000
 _REASON: Final = "inferfleet_load_excluded_seconds_total"
 
 
@@ -50,7 +53,7 @@ def fetch(
     progress(0.0, "who is there")
     known = lives(api, span.start, span.end)
     listed = _listed(api, known, sides, models, span)
-    width = span.width or _width(len(listed.cells), span.end - span.start)
+    width = span.width or _width(len(listed.batch), span.end - span.start)
     if width > span.end - span.start:
         width = max(span.end - span.start, 1.0)
     ends = _ends(span, width)
@@ -102,7 +105,7 @@ def _listed(
         batch = batch_of(key[-1])
         if np.isnan(batch):
             continue
-        cells[key] = len(cells)
+        cells[tuple(key[CELL.index(name)] for name in _ASKED)] = len(batches)
         of_cell.append(servers.setdefault(key[:-1], len(servers)))
         batches.append(batch)
     return _Listed(
@@ -153,18 +156,18 @@ def _cells(
     api: Api, listed: _Listed, ends: Floats, width: float, selector: str, progress: Progress
 ) -> Rows:
     """Return the rows in which time was spent: server, window start, batch and the sums."""
-    shape = len(listed.cells), len(ends)
+    shape = len(listed.batch), len(ends)
     sums: dict[str, npt.NDArray[np.float32]] = {}
     picked: npt.NDArray[np.int64] | None = None
     for done, quantity in enumerate(QUANTITIES):
         progress(done / (len(QUANTITIES) + 1), quantity.replace("_", " "))
         table = np.full(shape, np.nan, dtype=np.float32)
         query = (
-            f"sum by ({', '.join(CELL)}) "
+            f"sum by ({', '.join(_ASKED)}) "
             f"(increase(inferfleet_load_{quantity}_total{selector}[{width:.0f}s]))"
         )
         for series in _chunks(api, query, ends, width, shape[0]):
-            row = listed.cells.get(tuple(series.labels.get(name, "") for name in CELL))
+            row = listed.cells.get(tuple(series.labels.get(name, "") for name in _ASKED))
             if row is not None:
                 table[row, _places(series.times, ends, width)] = series.values
         if picked is None:
