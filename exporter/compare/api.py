@@ -6,7 +6,7 @@ told apart from a failure, so that the caller can ask for less.
 
 import json
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from time import sleep as _sleep
 from typing import Any, Final
@@ -17,11 +17,12 @@ import requests
 from .. import __version__
 from ..config import Http
 from ..errors import CompareError
+from ..fetch import cause
 from .windows import Floats
 
-MOST_POINTS: Final = 10_000
-"""Points of one series in one answer; Prometheus refuses more than 11,000."""
-
+# Prometheus refuses more than 11,000 points of one series in one answer
+_MOST_POINTS: Final = 10_000
+_VALUES: Final = 1_000_000
 _TRIES: Final = 4
 _MOST_BYTES: Final = 256 << 20
 _CHUNK: Final = 1 << 20
@@ -90,6 +91,25 @@ class Api:
         found = _result(data, "matrix", query)
         return [_series(one) for one in found if isinstance(one, dict)]
 
+    def chunks(self, query: str, times: Floats, step: float, series: int) -> Iterator[Series]:
+        """Yield the series of a query in chunks of time, halved where they are found too large.
+
+        `times` are the evaluation times, `step` apart; `series` is about how many there will be.
+        """
+        size = int(min(max(_VALUES // max(series, 1), 1), _MOST_POINTS))
+        begin = 0
+        while begin < len(times):
+            part = times[begin : begin + size]
+            try:
+                found = self.range(query, float(part[0]), float(part[-1]), step)
+            except TooMuch:
+                if size == 1:
+                    raise
+                size = max(min(size, len(part)) // 2, 1)
+                continue
+            yield from found
+            begin += len(part)
+
     def series(self, match: str, start: float, end: float) -> list[dict[str, str]]:
         """Return the label sets of the series that match and have samples in a time."""
         data = self._ask("series", {"match[]": match, "start": start, "end": end})
@@ -115,11 +135,11 @@ class Api:
                     body = _body(response)
                     status = response.status_code
             except requests.exceptions.SSLError as error:
-                raise QueryError(f"{self.url}: TLS failed: {_cause(error)}") from error
+                raise QueryError(f"{self.url}: TLS failed: {cause(error)}") from error
             except requests.exceptions.ReadTimeout:
                 raise TooMuch(f"{url} did not answer within {self._timeout:g} s") from None
             except (requests.exceptions.RequestException, OSError) as error:
-                fault = f"{self.url} cannot be reached: {_cause(error)}"
+                fault = f"{self.url} cannot be reached: {cause(error)}"
                 continue
             if status in (401, 403):
                 raise QueryError(
@@ -186,15 +206,3 @@ def _series(found: Mapping[str, Any]) -> Series:
         np.array([one[0] for one in values], dtype=np.float64),
         np.array([float(one[1]) for one in values]),
     )
-
-
-def _cause(error: BaseException) -> str:
-    reason: BaseException = error
-    while True:
-        inner = getattr(reason, "reason", None) or (reason.args[0] if reason.args else None)
-        if not isinstance(inner, BaseException):
-            break
-        reason = inner
-    if isinstance(reason, OSError) and reason.strerror:
-        return reason.strerror.lower()
-    return str(reason) or type(reason).__name__

@@ -44,7 +44,8 @@ def main(flags: Mapping[str, Any], output: Output) -> int:
         end=moment(flags["to"], "--to") if flags["to"] else None,
         margin=share(flags["margin"], "--margin"),
     )
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("reading", total=1.0)
         found = run(
             options,

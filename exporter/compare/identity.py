@@ -33,6 +33,7 @@ _LIMITS: Final = {
 }
 _START: Final = "max by (target) (inferfleet_server_start_time_seconds)"
 _POINTS: Final = 100
+_MANY: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +84,16 @@ def facts_of(
     found = []
     for i, one in enumerate(servers):
         mine = time[server == i]
-        first, last = (mine.min() - step, mine.max() + 2 * step) if len(mine) else (0.0, 0.0)
+        first, last = (mine.min(), mine.max()) if len(mine) else (0.0, 0.0)
         life = known.get((one.target, one.release, one.server_class))
         numbers = dict[str, float]()
         for name, told in limits.items():
             times, values = told.get(one.target, _NONE)
-            inside = values[(times >= first) & (times <= last)]
+            inside = _during(times, values, first, last, step)
             if len(inside):
                 numbers[name] = float(np.median(inside))
         times, values = starts.get(one.target, _NONE)
-        begun = np.unique(values[(times >= first) & (times <= last)])
+        begun = np.unique(_during(times, values, first, last, step))
         found.append(Facts(life.labels if life else {}, numbers, tuple(float(b) for b in begun)))
     return tuple(found)
 
@@ -100,8 +101,20 @@ def facts_of(
 _NONE: Final = np.zeros(0), np.zeros(0)
 
 
+def _during(times: Floats, values: Floats, first: float, last: float, step: float) -> Floats:
+    """Return the values of a life, those beside it where it is shorter than a step."""
+    inside = (times >= first) & (times <= last)
+    if not inside.any():
+        inside = (times >= first - step) & (times <= last + step)
+    return np.asarray(values[inside])
+
+
 def _by_target(api: Api, query: str, span: "Span", step: float) -> dict[str, tuple[Floats, Floats]]:
+    parts: dict[str, list[tuple[Floats, Floats]]] = {}
+    times = np.arange(span.start, span.end + 1e-6, step)
+    for one in api.chunks(query, times, step, _MANY):
+        parts.setdefault(one.labels.get("target", ""), []).append((one.times, one.values))
     return {
-        one.labels.get("target", ""): (one.times, one.values)
-        for one in api.range(query, span.start, span.end, step)
+        target: (np.concatenate([t for t, _ in found]), np.concatenate([v for _, v in found]))
+        for target, found in parts.items()
     }

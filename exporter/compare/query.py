@@ -5,7 +5,7 @@ is asked for in halves. Long times of large fleets are cut into longer windows; 
 loads apart all the same, so little is lost. Data-parallel engines are added up by the query.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..engines.catalog import version_of
-from .api import MOST_POINTS, Api, Series, TooMuch
+from .api import Api
 from .identity import Life, facts_of, lives, nodes
 from .matchers import Matcher, matches
 from .windows import QUANTITIES, Fleet, Floats, Ints, Lookups, Server, Windows, batch_of
@@ -26,7 +26,6 @@ _ASKED: Final = ("target", "release", "class", "batch")
 """What tells cells apart; the class stands for model and GPU, the target for its engine."""
 
 _MOST_ROWS: Final = 1_000_000
-_VALUES: Final = 1_000_000
 _REASON: Final = "inferfleet_load_excluded_seconds_total"
 
 
@@ -166,7 +165,7 @@ def _cells(
             f"sum by ({', '.join(_ASKED)}) "
             f"(increase(inferfleet_load_{quantity}_total{selector}[{width:.0f}s]))"
         )
-        for series in _chunks(api, query, ends, width, shape[0]):
+        for series in api.chunks(query, ends, width, shape[0]):
             row = listed.cells.get(tuple(series.labels.get(name, "") for name in _ASKED))
             if row is not None:
                 table[row, _places(series.times, ends, width)] = series.values
@@ -183,23 +182,6 @@ def _cells(
 
 def _places(times: Floats, ends: Floats, width: float) -> Ints:
     return np.asarray(np.rint((times - ends[0]) / width), dtype=np.int64)
-
-
-def _chunks(api: Api, query: str, ends: Floats, width: float, series: int) -> Iterator[Series]:
-    """Yield the series of a query in chunks of time, halved where the API finds them too large."""
-    size = int(min(max(_VALUES // max(series, 1), 1), MOST_POINTS))
-    begin = 0
-    while begin < len(ends):
-        part = ends[begin : begin + size]
-        try:
-            found = api.range(query, float(part[0]), float(part[-1]), width)
-        except TooMuch:
-            if size == 1:
-                raise
-            size = max(size // 2, 1)
-            continue
-        yield from found
-        begin += len(part)
 
 
 def _lookups(api: Api, windows: Windows, ends: Floats, width: float) -> Lookups | None:
@@ -220,7 +202,7 @@ def _lookups(api: Api, windows: Windows, ends: Floats, width: float) -> Lookups 
             f"sum by (target) (increase(inferfleet_prefix_cache_{name}_tokens_total"
             f'{{cache="local"}}[{width:.0f}s]))'
         )
-        for series in _chunks(api, query, ends, width, len(targets)):
+        for series in api.chunks(query, ends, width, len(targets)):
             at = targets.get(series.labels.get("target", ""))
             if at is not None:
                 table[at, _places(series.times, ends, width)] = series.values
@@ -235,7 +217,7 @@ def _lookups(api: Api, windows: Windows, ends: Floats, width: float) -> Lookups 
 def _excluded(api: Api, ends: Floats, width: float) -> dict[str, float]:
     query = f"sum by (reason) (increase({_REASON}[{width:.0f}s]))"
     found: dict[str, float] = {}
-    for series in _chunks(api, query, ends, width, 8):
+    for series in api.chunks(query, ends, width, 8):
         reason = series.labels.get("reason", "")
         found[reason] = found.get(reason, 0.0) + float(np.nansum(series.values))
     return {reason: seconds for reason, seconds in found.items() if seconds > 0}
