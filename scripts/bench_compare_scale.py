@@ -1,8 +1,8 @@
 """What one comparison of a large fleet costs: 1,000 servers over 30 days, from an API of its own.
 
 A second process plays Prometheus: it answers range queries for every cell of every server, half of
-the servers upgraded on day 15 to a release 5 % slower. Printed are the wall time and the peak memory
-of the `inferfleet compare` process, the time the API itself took to write its answers included.
+the servers upgraded on day 15 to a release 5 % slower. Printed are the wall time and the peak
+memory of the `inferfleet compare` process, the time the API took to answer included.
 """
 
 import argparse
@@ -143,7 +143,9 @@ def main() -> None:
     arguments.add_argument("--days", type=float, default=30.0)
     given = arguments.parse_args()
     ours, theirs = multiprocessing.Pipe()
-    api = multiprocessing.Process(target=serve, args=(theirs, given.servers, given.days), daemon=True)
+    api = multiprocessing.Process(
+        target=serve, args=(theirs, given.servers, given.days), daemon=True
+    )
     api.start()
     port = ours.recv()
     command = [sys.executable, "-m", "exporter", "compare"]

@@ -1,4 +1,4 @@
-"""A simulated fleet as the exporter would have been scraped: OpenMetrics text, a real Prometheus."""
+"""A simulated fleet as it would have been scraped: OpenMetrics text, and a real Prometheus."""
 
 import shutil
 import socket

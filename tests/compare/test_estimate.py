@@ -61,10 +61,11 @@ def test_rows_that_move_together_do_not_make_it_surer() -> None:
     one = rows(1, each=4)
     many = replace(
         one,
-        **{
-            name: np.repeat(getattr(one, name), 10)
-            for name in ("y", "weight", "treated", "node", "block")
-        },
+        y=np.repeat(one.y, 10),
+        weight=np.repeat(one.weight, 10),
+        treated=np.repeat(one.treated, 10),
+        node=np.repeat(one.node, 10),
+        block=np.repeat(one.block, 10),
     )
     few, lots = effect(one, 0.0), effect(many, 0.0)
     assert few is not None

@@ -1,5 +1,6 @@
 """The judge: fixed looks, verdicts as metrics, and what outlives Prometheus and itself."""
 
+import socket
 import threading
 import urllib.request
 from dataclasses import replace
@@ -32,16 +33,18 @@ def samples(page: str, name: str) -> dict[str, float]:
     }
 
 
-def judge(url: str, state: Path | None = None, now: float = END, **options: object) -> Judge:
-    told = Options(prometheus=url, window=13 * 3600.0, **options)  # type: ignore[arg-type]
+def judge(
+    url: str, state: Path | None = None, now: float = END, sides: tuple[str, str] = ("", "")
+) -> Judge:
+    told = Options(*sides, prometheus=url, window=13 * 3600.0)
     return Judge(told, state, lambda: now)
 
 
 def test_upgrades_are_found_and_judged_at_looks_only() -> None:
     found = upgrades(FLEET, QUESTION)
     assert len(found) == 1
-    assert [m.value for m in found[0].question.baseline][0] == OLD
-    assert [m.value for m in found[0].question.candidate][0] == NEW
+    assert found[0].question.baseline[0].value == OLD
+    assert found[0].question.candidate[0].value == NEW
     start = found[0].started
     assert abs(start - START) < 600
     assert at_look(FLEET, found[0], start + 3600 * 2.9) is None
@@ -61,9 +64,9 @@ def test_a_fleet_of_one_release_has_no_upgrade() -> None:
 
 @pytest.mark.parametrize("named", [True, False])
 def test_verdicts_are_published(named: bool) -> None:
-    sides = {"baseline": f'version="{OLD}"', "candidate": f'version="{NEW}"'} if named else {}
+    sides = (f'version="{OLD}"', f'version="{NEW}"') if named else ("", "")
     with FakeApi(FLEET) as fake:
-        judging = judge(fake.url, **sides)
+        judging = judge(fake.url, sides=sides)
         assert judging.run()
     page = judging.page()
     verdicts = samples(page, "inferfleet_upgrade_verdict")
@@ -106,8 +109,6 @@ def test_it_serves_until_told_to_stop() -> None:
             return done
 
         judging.run = run  # type: ignore[method-assign]
-        import socket
-
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]

@@ -1,6 +1,5 @@
 """Windows from an API are the windows that were there, whatever the API bears at once."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +29,8 @@ CELLS = (
 
 
 @pytest.fixture(scope="module")
-def fleet() -> Iterator[Fleet]:
-    yield simulate(3, -0.10, "did", nodes=4, before=BEFORE, after=AFTER)
+def fleet() -> Fleet:
+    return simulate(3, -0.10, "did", nodes=4, before=BEFORE, after=AFTER)
 
 
 def rows(fleet: Fleet) -> dict[tuple[str, str, float, float], tuple[float, ...]]:
