@@ -187,7 +187,7 @@ class PageLimits(Model):
         return Limits(self.page, self.samples, self.label_length)
 
 
-class Load(Model):
+class LoadCells(Model):
     """What is counted into load cells: work from `warm_up` after a start on, in so many cells."""
 
     warm_up: Annotated[Duration, Field(ge=0)] = 600.0
@@ -213,7 +213,7 @@ class Config(Model):
     stall_after: Annotated[Duration, Field(gt=0)] = 30.0
     identity_refresh: Annotated[Duration, Field(gt=0)] = 300.0
     workers: Annotated[int, Field(ge=1, le=512)] = 32
-    load: Load = Load()
+    load: LoadCells = LoadCells()
     limits: PageLimits = PageLimits()
     web: Web = Web()
 
