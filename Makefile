@@ -40,8 +40,10 @@ typecheck: .venv/.dev ## Check types
 generate: .venv/.dev ## Write the generated files anew
 	$(BIN)/python scripts/generate.py
 
-bench: .venv/.dev ## Measure what the exporter costs
+bench: .venv/.dev ## Measure what the exporter and a comparison cost
 	$(BIN)/python scripts/bench.py
+	PYTHONPATH=. $(BIN)/python scripts/bench_compare.py
+	$(BIN)/python scripts/bench_compare_scale.py
 
 clean: ## Remove what the other verbs made, .venv included
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -180,7 +180,9 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
-    gate: Annotated[bool, typer.Option(help="Exit 1 to 3 unless it is as good as before.")] = False,
+    gate: Annotated[
+        bool, typer.Option("--gate", help="Exit 1 to 3 unless it is as good as before.")
+    ] = False,
 ) -> None:
     """Say whether a release made the fleet slower or faster at the same work."""
     _log("error")
@@ -230,7 +232,7 @@ def judge(
     ] = None,
     header: Annotated[list[str] | None, typer.Option(help="HTTP header; may be repeated.")] = None,
     timeout: Annotated[str, typer.Option(help="How long one query may take.")] = "2m",
-    once: Annotated[bool, typer.Option(help="Judge once and print the metrics.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Judge once and print the metrics.")] = False,
     log_level: LogLevel = "info",
 ) -> None:
     """Judge upgrades on a schedule and publish the verdicts as metrics."""

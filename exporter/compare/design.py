@@ -17,7 +17,7 @@ from .windows import Facts, Floats, Ints, Mask, Windows
 Kind = Literal["difference in differences", "side by side", "before and after"]
 
 WARM_UP: Final = 3600.0
-DAY: Final = 86_400.0
+_DAY: Final = 24.0
 _CONCURRENT: Final = 7200.0
 _EARLIER: Final = 6 * 3600.0
 _LONG: Final = 12 * 3600.0
@@ -125,6 +125,11 @@ def _kind(windows: Windows, node: Ints, ours: Mask, base: Mask) -> tuple[Kind, f
     earlier = base & np.isin(node, upgraded) & (time < first)
     controls = np.unique(node[beside & ~(np.isin(node, upgraded) & (time < first))])
     shared = last - first + windows.width
+    # a rollout that went through quickly leaves a day on each side, which tells more
+    passed = _hours(windows, ours & (time > last)) > _hours(windows, ours & (time <= last))
+    days = min(_hours(windows, earlier), _hours(windows, ours)) >= _DAY
+    if passed and days:
+        return "before and after", *always
     if len(controls) and len(upgraded) and shared >= min(_CONCURRENT, 12 * windows.width):
         long_enough = _hours(windows, earlier) * 3600 >= _EARLIER
         if long_enough and len(np.unique(node[earlier])) >= max(len(upgraded) // 2, 1):
@@ -137,8 +142,14 @@ def _kind(windows: Windows, node: Ints, ours: Mask, base: Mask) -> tuple[Kind, f
 
 def _fault(kind: Kind, servers: tuple[int, int], hours: tuple[float, float]) -> tuple[str, str]:
     few = min(servers)
+    if kind == "side by side" and servers[0] == 0:
+        return (
+            "the two sides ran on different servers at different times",
+            "put some servers back on the baseline, or widen --window to a time when the same "
+            "servers ran it",
+        )
     if kind == "before and after":
-        if min(hours) < 24.0:
+        if min(hours) < _DAY:
             return (
                 f"the same servers ran the baseline for {hours[0]:.1f} h and the candidate for "
                 f"{hours[1]:.1f} h, never both at once, so the hour of the day cannot be told "

@@ -22,6 +22,14 @@ MEASURES: Final[Mapping[str, str]] = {
 }
 
 
+_OTHERS: Final = {
+    "prefill": "prefill",
+    "hit_ratio": "hit rate",
+    "speculation": "speculative acceptance",
+    "energy": "tokens per joule",
+}
+
+
 def percent(ratio: float) -> str:
     """Return a ratio as a signed change in percent."""
     return f"{100.0 * (ratio - 1.0):+.1f} %"
@@ -62,7 +70,7 @@ def headline(comparison: Comparison) -> str:
         "equivalent": f"{new} is as fast as {old} for {where}: {change}",
         "inconclusive": f"It is not clear yet whether {new} changed {where}: {change}",
     }[comparison.verdict]
-    return f"{text}{_prefill(comparison)}{_narrow(decode)}{_more(decode)}."
+    return f"{text}{_others(comparison)}{_narrow(decode)}{_more(decode)}."
 
 
 def _change(decode: MeasureResult) -> str:
@@ -75,13 +83,14 @@ def _change(decode: MeasureResult) -> str:
     )
 
 
-def _prefill(comparison: Comparison) -> str:
-    found = next((one for one in comparison.measures if one.measure == "prefill"), None)
-    if found is None or found.estimate is None:
-        return ""
-    if found.verdict in ("regression", "improvement"):
-        return f", prefill {percent(found.estimate.ratio)}"
-    return ""
+def _others(comparison: Comparison) -> str:
+    """Name the other measures that changed; latency follows from decode and prefill."""
+    told = ""
+    for one in comparison.measures:
+        called = one.verdict in ("regression", "improvement")
+        if called and one.measure in _OTHERS and one.estimate:
+            told += f", {_OTHERS[one.measure]} {percent(one.estimate.ratio)}"
+    return told
 
 
 def _narrow(decode: MeasureResult) -> str:
