@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 import requests
+import urllib3
+from requests.auth import HTTPBasicAuth
 
 from .. import __version__
 from ..config import Http
@@ -75,10 +77,11 @@ class Api:
         self._session = requests.Session()
         self._session.headers["User-Agent"] = f"inferfleet/{__version__}"
         self._session.headers.update(headers or {})
+        # told with each request: a bundle named in the environment would win over the session's
+        self._verify: bool | str = str(self._http.ca_file) if self._http.ca_file else True
         if self._http.insecure_skip_verify:
-            self._session.verify = False
-        elif self._http.ca_file:
-            self._session.verify = str(self._http.ca_file)
+            self._verify = False
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         if self._http.cert_file:
             key = str(self._http.key_file) if self._http.key_file else None
             self._session.cert = (
@@ -128,9 +131,10 @@ class Api:
                 with self._session.post(
                     url,
                     data=form,
-                    headers=self._credentials(),
+                    auth=self._sign,
                     timeout=(10.0, self._timeout),
                     stream=True,
+                    verify=self._verify,
                 ) as response:
                     body = _body(response)
                     status = response.status_code
@@ -156,22 +160,24 @@ class Api:
                 raise QueryError(fault)
         raise QueryError(f"{fault}; given up after {_TRIES} tries")
 
-    def _credentials(self) -> dict[str, str]:
-        """Return the authorisation header; files are read each time, since secrets are rotated."""
+    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add credentials; files are read each time, since secrets are rotated.
+
+        Given as `auth`, so that no netrc file of the user's replaces them.
+        """
         http = self._http
         try:
             if http.bearer_token_file:
                 token = http.bearer_token_file.read_text(encoding="utf-8").strip()
-                return {"Authorization": f"Bearer {token}"}
-            if http.basic_auth:
+                request.headers["Authorization"] = f"Bearer {token}"
+            elif http.basic_auth:
                 password = http.basic_auth.password_file.read_text(encoding="utf-8").strip()
-                pair = requests.auth._basic_auth_str(http.basic_auth.username, password)
-                return {"Authorization": pair}
+                return HTTPBasicAuth(http.basic_auth.username, password)(request)
         except OSError as error:
             raise QueryError(
                 f"{error.filename} with the credentials cannot be read: {error.strerror}"
             ) from error
-        return {}
+        return request
 
 
 def _body(response: requests.Response) -> bytes:

@@ -21,6 +21,9 @@ _DAY: Final = 24.0
 _CONCURRENT: Final = 7200.0
 _EARLIER: Final = 6 * 3600.0
 _LONG: Final = 12 * 3600.0
+_MACHINES: Final = 0.02
+"""Standard deviation of the speed of machines of one kind; a few of them may look more alike."""
+
 _FLOORS: Final[dict[Kind, float]] = {
     "difference in differences": 0.004,
     "side by side": 0.004,
@@ -66,6 +69,13 @@ class Design:
     def floor(self) -> float:
         """The standard error of the log ratio that no amount of data gets below."""
         return _FLOORS[self.kind]
+
+    @property
+    def least(self) -> float:
+        """The standard error that different machines alone make; 0 where each is its own past."""
+        if self.kind != "side by side" or min(self.servers) < 1:
+            return 0.0
+        return _MACHINES * float(np.sqrt(sum(1.0 / count for count in self.servers)))
 
 
 def design(

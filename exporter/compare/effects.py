@@ -94,7 +94,7 @@ def at_load(
     cells = _ranges(index, design, terms, _cells(load.x))
     if design.fault:
         rows = _rows(index, design, np.ones(len(load.x), dtype=bool))
-        told = effect(rows, design.floor)
+        told = effect(rows, design.floor, design.least)
         plain = _refused(measure, design.fault, design.mend)
         if told is None:
             return plain, index
@@ -115,7 +115,7 @@ def at_load(
         )
         return refused.model_copy(update={"coverage": matched.coverage, "cells": cells}), index
     rows = _rows(index, design, np.ones(len(load.x), dtype=bool))
-    told = effect(rows, design.floor)
+    told = effect(rows, design.floor, design.least)
     if told is None or (rows.weight[rows.treated > 0] > 0).sum() < LEAST_ROWS:
         refused = _refused(
             measure, "the candidate has too few windows at such loads", "wait for more data"
@@ -185,9 +185,9 @@ def _ranges(
         if not ours.any() or total <= 0:
             continue
         rows = _rows(index, design, mask)
-        least = 1 if design.fault else LEAST_ROWS // 2
+        least = 3 if design.fault else LEAST_ROWS // 2
         enough = min(ours.sum(), (mask & ~treated & (weight > 0)).sum()) >= least
-        told = effect(rows, design.floor) if enough else None
+        told = effect(rows, design.floor, design.least) if enough else None
         sure = told is not None and not design.fault
         verdict: Verdict = (
             verdict_of(told, terms.margin, terms.alpha)

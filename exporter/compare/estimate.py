@@ -73,10 +73,11 @@ class Effect:
         return self.estimate - half, self.estimate + half
 
 
-def effect(rows: Rows, floor: float) -> Effect | None:
+def effect(rows: Rows, floor: float, least: float = 0.0) -> Effect | None:
     """Return the effect of `treated`, None where the rows cannot tell one.
 
-    `floor` is the standard error, on the scale of `y`, that no amount of data gets below.
+    On the scale of `y`, `floor` is the standard error that no amount of data gets below, and
+    `least` what is known of the rest of the error before any data is seen.
     """
     weight = rows.weight
     if not _tells(rows, weight):
@@ -94,7 +95,7 @@ def effect(rows: Rows, floor: float) -> Effect | None:
     power = float((last * own * own).sum())
     variance, freedom, by_node = _clustered(rows, last * own * residual / power, last)
     drawn = _drawn(replace(rows, weight=last))
-    stderr = np.sqrt(max(variance, drawn) + floor**2 + (_CURVE_ERROR * estimate) ** 2)
+    stderr = np.sqrt(max(variance, drawn, least**2) + floor**2 + (_CURVE_ERROR * estimate) ** 2)
     limited: Literal["servers", "hours"] = "servers" if by_node else "hours"
     return Effect(estimate, float(stderr), freedom, limited, floor)
 

@@ -131,14 +131,12 @@ def _phases(one: Comparison) -> str:
         return ""
     rows = "".join(
         f"<tr><th>{escape(phase.phase)}</th><td>{percent(phase.client)}</td>"
-        f"<td>{percent(phase.engine)}</td>"
-        f"<td>{'unknown' if phase.decode is None else percent(phase.decode)}</td></tr>"
+        f"<td>{percent(phase.cells)}</td></tr>"
         for phase in one.phases
     )
     return (
-        "<h3>By load phase</h3><table><thead><tr><th>phase</th><th>load client tok/s</th>"
-        "<th>from the cells</th><th>decode at matched load</th></tr></thead>"
-        f"<tbody>{rows}</tbody></table>"
+        "<h3>By load phase</h3><table><thead><tr><th>phase</th><th>load client's tokens/s</th>"
+        f"<th>from the cells</th></tr></thead><tbody>{rows}</tbody></table>"
     )
 
 

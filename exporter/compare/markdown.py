@@ -38,38 +38,26 @@ def _comparison(one: Comparison, many: bool) -> list[str]:
         ]
     heads = "measure", "change", "95 % interval", "would be seen", "verdict"
     parts.append(_table(heads, rows))
-    if told := reasons(one):
-        parts.append("\n".join(f"- {_cell(text)}" for text in told))
+    if why := reasons(one):
+        parts.append("\n".join(f"- {_cell(text)}" for text in why))
     if one.naive_throughput is not None and one.naive_latency is not None:
         parts.append(
             f"Not at equal load: tokens/s per GPU {percent(one.naive_throughput)}, mean "
             f"inter-token speed {percent(one.naive_latency)}."
         )
     if one.phases:
-        parts.append(
-            _table(
-                ("load phase", "load client tok/s", "from the cells", "decode at matched load"),
-                [
-                    (
-                        phase.phase,
-                        percent(phase.client),
-                        percent(phase.engine),
-                        "unknown" if phase.decode is None else percent(phase.decode),
-                    )
-                    for phase in one.phases
-                ],
-            )
-        )
+        lines = [(p.phase, percent(p.client), percent(p.cells)) for p in one.phases]
+        parts.append(_table(("load phase", "load client's tokens/s", "from the cells"), lines))
     if one.claim:
         parts.append(
             "\n".join([_cell(one.claim.text), *(f"- {text}" for text in one.claim.ranges)])
         )
     parts.append(_table(("", "baseline", "candidate"), side_rows(one)))
-    lines = [f"hit rate: {text}" for text in one.causes]
-    lines += [
+    told = [f"hit rate: {text}" for text in one.causes]
+    told += [
         f"{g.name} {g.outcome}: {g.text}" + (f"; {g.mend}" if g.mend else "") for g in one.gates
     ]
-    parts.append("\n".join(f"- {_cell(text)}" for text in lines))
+    parts.append("\n".join(f"- {_cell(text)}" for text in told))
     return parts
 
 

@@ -25,13 +25,14 @@ GOOD: Final = "#2da44e"
 BAD: Final = "#e5534b"
 UNSURE: Final = "#c69026"
 _INK: Final = "#010203"
+_RARE: Final = 0.01
 _SIZE: Final = (6.6, 3.1)
 
 
 def effect_by_batch(one: Comparison) -> str:
     """Draw the effect in each batch cell with its interval."""
     decode = one.measures[0]
-    cells = [cell for cell in decode.cells if cell.estimate or cell.seen]
+    cells = [c for c in decode.cells if (c.estimate or c.seen) and c.share >= _RARE]
     if not cells:
         return ""
 

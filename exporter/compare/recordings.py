@@ -4,7 +4,6 @@ The recordings are laid over each other at their first page, as if they had run 
 that the same load phase meets itself. A name of a bundled recording will do for a path.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from ..derive.meter import Load, Meter
 from ..engines import detect, plan
 from ..engines.identity import Identity, identify
 from ..engines.plan import Labels, Snapshot
-from ..errors import CompareError, FetchError, InferfleetError
+from ..errors import CompareError, FetchError
 from ..exposition import Reader
 from ..replay.recording import Recording, bundled, load
 from .windows import QUANTITIES, Facts, Fleet, Floats, Lookups, Server, Windows, batch_of
@@ -258,15 +257,3 @@ def _phases(baseline: Recording, candidate: Recording) -> tuple[Phase, ...]:
             continue
         found.append(Phase(name, (spans[0], spans[1]), (rates[0], rates[1])))
     return tuple(found)
-
-
-def at(phases: tuple[Phase, ...], side: int, time: float) -> str:
-    """Return the phase of a side at a time from its first page, empty between phases."""
-    starts = [phase.spans[side][0] for phase in phases]
-    place = bisect_right(starts, time) - 1
-    if place < 0 or time > phases[place].spans[side][1]:
-        return ""
-    return phases[place].name
-
-
-__all__ = ["InferfleetError", "Phase", "Played", "at", "read"]

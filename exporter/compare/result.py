@@ -124,12 +124,16 @@ class Difference(_Model):
 
 
 class PhaseRatio(_Model):
-    """A load phase of two recordings: the load client's ratio of tokens/s, and ours beside it."""
+    """A load phase of two recordings: the load client's ratio of tokens/s, and the cells' own.
+
+    `cells` is the ratio of tokens per second of request time: the time sequences decoded plus the
+    time requests waited for their first token. A client that keeps so many requests open sees its
+    throughput change by just that.
+    """
 
     phase: str
     client: float
-    engine: float
-    decode: float | None
+    cells: float
 
 
 class Claim(_Model):

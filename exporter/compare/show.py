@@ -122,11 +122,10 @@ def _lists(one: Comparison, console: Console) -> None:
 
     if one.phases:
         table = Table(title="by load phase", title_justify="left")
-        for name in ("phase", "load client tok/s", "from the cells", "decode at matched load"):
+        for name in ("phase", "load client's tokens/s", "from the cells"):
             table.add_column(name, justify="left" if name == "phase" else "right")
         for phase in one.phases:
-            matched = "unknown" if phase.decode is None else percent(phase.decode)
-            table.add_row(phase.phase, percent(phase.client), percent(phase.engine), matched)
+            table.add_row(phase.phase, percent(phase.client), percent(phase.cells))
         console.print(table)
     if one.claim:
         line(one.claim.text)

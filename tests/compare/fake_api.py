@@ -2,6 +2,7 @@
 
 import json
 import re
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -25,7 +26,14 @@ class FakeApi:
     `headers` keep what was asked.
     """
 
-    def __init__(self, fleet: Fleet, most_values: int = 10**9, fault: Fault | None = None) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        most_values: int = 10**9,
+        fault: Fault | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._scheme = "https" if tls else "http"
         self.fleet, self.most_values, self.fault = fleet, most_values, fault
         self.queries: list[dict[str, str]] = []
         self.headers: dict[str, str] = {}
@@ -55,13 +63,20 @@ class FakeApi:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        # a client that turns away from an unknown certificate is what a test is about
+        self._server.handle_error = lambda *args: None  # type: ignore[method-assign, assignment]
+        if tls:
+            # the handshake belongs to the connection's own thread, not to the one that accepts
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.01,), daemon=True
         )
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     def answer(self, path: str, form: dict[str, str]) -> tuple[int, str]:
         """Return status and body of one request."""

@@ -98,6 +98,7 @@ def simulate(
     nodes: int = 8,
     before: float = 24.0,
     after: float = 7.0,
+    model: str = "m",
 ) -> Fleet:
     """Return a fleet in which release B has `1 + effect` times the capacity of release A.
 
@@ -176,7 +177,7 @@ def simulate(
         "joules": STEP * (250.0 + 2.0 * batch) * np.minimum(slow, 1.2),
     }
     lookups = (prompt.sum(0), (prompt * hit).sum(0))
-    return _fleet(time, post, batch, work, lookups, upgrade)
+    return _fleet(time, post, batch, work, lookups, upgrade, model)
 
 
 def _neighbours(random: np.random.Generator, nodes: int, time: Floats, extra: float) -> Floats:
@@ -192,16 +193,16 @@ def _neighbours(random: np.random.Generator, nodes: int, time: Floats, extra: fl
     return slower
 
 
-def server(target: str, release: str) -> Server:
-    return Server(target, "vllm", release, "m", "NVIDIA H200", "abc")
+def server(target: str, release: str, model: str) -> Server:
+    return Server(target, "vllm", release, model, "NVIDIA H200", "abc")
 
 
-def facts(release: str, start: float) -> Facts:
+def facts(release: str, start: float, model: str) -> Facts:
     labels = {
         "engine": "vllm",
         "version": release,
         "release": release,
-        "model": "m",
+        "model": model,
         "gpu_model": "NVIDIA H200",
         "class": "abc",
         "config": "c0ffee00",
@@ -221,6 +222,7 @@ def _fleet(
     work: dict[str, Floats],
     lookups: tuple[Floats, Floats],
     upgrade: Floats,
+    model: str,
 ) -> Fleet:
     nodes = len(batch)
     window = ((time - time[0]) // WIDTH).astype(np.int64)
@@ -231,9 +233,9 @@ def _fleet(
     found, inverse = np.unique(key, return_inverse=True)
     sums = {name: np.bincount(inverse, values.ravel()) for name, values in work.items()}
     sums["gpu_seconds"] = sums["seconds"]
-    servers = tuple(server(f"node{i // 2}", (OLD, NEW)[i % 2]) for i in range(2 * nodes))
+    servers = tuple(server(f"node{i // 2}", (OLD, NEW)[i % 2], model) for i in range(2 * nodes))
     known = tuple(
-        facts((OLD, NEW)[i % 2], START + (time[0] - 1e6 if i % 2 == 0 else upgrade[i // 2]))
+        facts((OLD, NEW)[i % 2], START + (time[0] - 1e6 if i % 2 == 0 else upgrade[i // 2]), model)
         for i in range(2 * nodes)
     )
     begin = START + time[0] - STEP / 2

@@ -1,6 +1,9 @@
 """The API client: what is tried again, what is asked in halves, what is told at once."""
 
 import json
+import shutil
+import ssl
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -129,3 +132,20 @@ def test_a_wrong_http_config_is_told(tmp_path: Path, text: str, fault: str) -> N
         api_of(Options(prometheus="http://a", http_config=path))
     with pytest.raises(CompareError, match="no header"):
         api_of(Options(prometheus="http://a", headers=("nonsense",)))
+
+
+def test_tls_with_the_own_authority(tmp_path: Path) -> None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=a"
+    words += f" -addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {certificate}"
+    subprocess.run([openssl, *words.split()], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with FakeApi(FLEET, tls=context) as fake:
+        trusting = Http.model_validate({"ca_file": str(certificate)})
+        assert Api(fake.url, trusting).series("inferfleet_server_info", 0, 1)
+        with pytest.raises(QueryError, match="TLS failed"):
+            Api(fake.url, pause=lambda seconds: None).series("inferfleet_server_info", 0, 1)

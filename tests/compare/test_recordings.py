@@ -38,7 +38,7 @@ def test_the_cells_agree_with_the_load_client_in_every_phase(old: str, new: str)
         "overload",
     ]
     for phase in phases:
-        assert phase.engine == pytest.approx(phase.client, abs=0.03), phase.phase
+        assert phase.cells == pytest.approx(phase.client, abs=0.03), phase.phase
 
 
 def test_one_server_each_is_described_and_not_judged() -> None:
