@@ -172,7 +172,7 @@ class Api:
                 request.headers["Authorization"] = f"Bearer {token}"
             elif http.basic_auth:
                 password = http.basic_auth.password_file.read_text(encoding="utf-8").strip()
-                return HTTPBasicAuth(http.basic_auth.username, password)(request)
+                HTTPBasicAuth(http.basic_auth.username, password)(request)
         except OSError as error:
             raise QueryError(
                 f"{error.filename} with the credentials cannot be read: {error.strerror}"

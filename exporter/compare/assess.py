@@ -15,7 +15,7 @@ from .causes import causes
 from .claim import held
 from .describe import naive, side, timeline
 from .design import Design, design
-from .effects import Terms, all_measures
+from .effects import Terms, all_measures, kept
 from .headline import headline
 from .matchers import Matcher, matches
 from .result import Comparison, Difference, Gate, MeasureResult, Side, Verdict
@@ -144,6 +144,7 @@ def _one(fleet: Fleet, old: list[bool], new: list[bool], question: Question) -> 
         _overlap(results[0]),
         *_unknown(speed.load.unknown if speed else ()),
     ]
+    lookups = kept(lookups, windows, found)
     a = side(windows, found.keep & ~found.treated, fleet.facts, lookups, old)
     b = side(windows, found.keep & found.treated, fleet.facts, lookups, new)
     rate, latency = naive(windows, *_naive_rows(windows, found))

@@ -35,9 +35,14 @@ def causes(
 ) -> tuple[str, ...]:
     """Return sentences on what may have moved the hit rate, none where it hardly moved."""
     old, new = ratios
-    if old is None or new is None or abs(new - old) < _MOVED:
+    if old is None or new is None:
         return ()
-    told = [f"the hit rate went from {old:.1%} to {new:.1%}"]
+    where = ""
+    if result is not None and result.estimate is not None:
+        new, where = old * result.estimate.ratio, " at equal traffic"
+    if abs(new - old) < _MOVED:
+        return ()
+    told = [f"it went from {old:.1%} to {new:.1%}{where}"]
     if why := forbidden.get("hit_ratio"):
         told.append(
             f"{why}; compare the time to first token and computed prompt tokens per request instead"
@@ -67,8 +72,6 @@ def causes(
         told.append(
             "none of the known causes is seen here (counting, block size, capacity, cold caches): "
             "look at how the router spreads prefixes over servers"
-            if result is None or result.verdict != "equivalent"
-            else "but not at the same traffic: server by server it is the same"
         )
     return tuple(told)
 

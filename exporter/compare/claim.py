@@ -21,7 +21,7 @@ def read(text: str) -> float:
 
 
 def held(claimed: float, comparison: Comparison) -> Claim:
-    """Return whether the claim holds on the whole and where in the batch range it would."""
+    """Return whether the claim holds on the whole and at which batches and lengths it would."""
     decode = comparison.measures[0]
     told = decode.estimate
     where = tuple(
@@ -29,6 +29,10 @@ def held(claimed: float, comparison: Comparison) -> Claim:
         f"({_word(_holds(claimed, one.estimate))}), {one.share:.0%} of the candidate's tokens"
         for one in decode.ranges
         if one.estimate
+    )
+    where += tuple(
+        f"{one.name}: {percent(one.estimate.ratio)} ({_word(_holds(claimed, one.estimate))})"
+        for one in decode.regimes
     )
     if told is None or decode.verdict == "not_comparable":
         text = f"the claim of {percent(claimed)} cannot be checked: {decode.because or 'no data'}"

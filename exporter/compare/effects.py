@@ -14,7 +14,7 @@ from . import measures
 from .design import Design
 from .estimate import Effect, Rows, effect
 from .measures import Index, Load, Measure
-from .result import MeasureResult, RangeEffect, Verdict
+from .result import MeasureResult, RangeEffect, RegimeEffect, Verdict
 from .verdict import detectable, estimate_of, needed, p_value, verdict_of
 from .windows import Floats, Ints, Lookups, Mask, Windows, collapse
 
@@ -127,6 +127,7 @@ def at_load(
             "coverage": matched.coverage,
             "ranges": _ranges(index, design, terms, RANGES) if measure != "latency" else (),
             "cells": cells,
+            "regimes": _regimes(index, design, terms) if measure == "decode" else (),
         }
     ), index
 
@@ -207,6 +208,32 @@ def _ranges(
     return tuple(found)
 
 
+def _regimes(index: Index, design: Design, terms: Terms) -> tuple[RegimeEffect, ...]:
+    """Return the effect below and above the candidate's median prefill share and context."""
+    if not terms.detail:
+        return ()
+    found, load = list[RegimeEffect](), index.load
+    ours = index.treated & (index.matched.weight > 0)
+    names = [name for name in ("prefill share", "context") if name in load.loads]
+    for column, name in enumerate(names):
+        values = load.covariates[:, column] / load.x
+        middle = float(np.median(values[ours]))
+        told_as = f"{middle:.1f} prompt tokens a token"
+        if name == "context":
+            told_as = f"{middle:,.0f} tokens"
+        for word, mask in (("up to", values <= middle), ("above", values > middle)):
+            told = effect(_rows(index, design, mask), design.floor, design.least)
+            if told is not None and (mask & ours).sum() >= LEAST_ROWS // 2:
+                found.append(
+                    RegimeEffect(
+                        name=f"{name} {word} {told_as}",
+                        verdict=verdict_of(told, terms.margin, terms.alpha),
+                        estimate=estimate_of(told, terms.alpha),
+                    )
+                )
+    return tuple(found)
+
+
 def _by_direction(decode: MeasureResult, latency: MeasureResult, design: Design) -> MeasureResult:
     """Call a change too large for the loads to overlap by its direction, if latency is clear.
 
@@ -272,27 +299,44 @@ def _speculation(windows: Windows, design: Design) -> Share | None:
 
 def _hits(lookups: Lookups | None, windows: Windows, design: Design) -> Share | None:
     """Return hit over looked-up tokens, in the windows the design keeps."""
-    if lookups is None or not len(lookups.server):
+    found = kept(lookups, windows, design)
+    if found is None:
         return None
+    rows, source = found.queried > _LEAST_LOOKUPS, _row_of(found, windows, design)
+    if not rows.any():
+        return None
+    return (
+        found.hit[rows] / found.queried[rows],
+        found.queried[rows],
+        design.treated[source][rows],
+        design.node[source][rows],
+        design.block[source][rows],
+    )
+
+
+def kept(lookups: Lookups | None, windows: Windows, design: Design) -> Lookups | None:
+    """Return the lookups of the windows a design keeps, None where there are none."""
+    if lookups is None or not len(lookups.server) or not design.keep.any():
+        return None
+    rows = _row_of(lookups, windows, design) >= 0
+    if not rows.any():
+        return None
+    return Lookups(
+        lookups.server[rows], lookups.time[rows], lookups.queried[rows], lookups.hit[rows]
+    )
+
+
+def _row_of(lookups: Lookups, windows: Windows, design: Design) -> Ints:
+    """Return for each lookup a kept row of its server and window, -1 where there is none."""
     begin = min(float(windows.time.min()), float(lookups.time.min()))
     step = np.round((windows.time - begin) / windows.width).astype(np.int64)
     other = np.round((lookups.time - begin) / windows.width).astype(np.int64)
     count = int(max(step.max(), other.max())) + 1
     keys, first = np.unique((windows.server * count + step)[design.keep], return_index=True)
-    kept = np.flatnonzero(design.keep)[first]
+    row = np.flatnonzero(design.keep)[first]
     wanted = lookups.server * count + other
     place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    rows = (keys[place] == wanted) & (lookups.queried > _LEAST_LOOKUPS)
-    if not rows.any():
-        return None
-    source = kept[place[rows]]
-    return (
-        lookups.hit[rows] / lookups.queried[rows],
-        lookups.queried[rows],
-        design.treated[source],
-        design.node[source],
-        design.block[source],
-    )
+    return np.where(keys[place] == wanted, row[place], -1)
 
 
 def _of_share(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from .result import Comparison, MeasureResult, RangeEffect, Report, Verdict
+from .result import Comparison, MeasureResult, RangeEffect, RegimeEffect, Report, Verdict
 
 WORDS: Final[Mapping[Verdict, str]] = {
     "regression": "regression",
@@ -139,11 +139,12 @@ def overall(comparisons: tuple[Comparison, ...]) -> str:
     return f"{len(comparisons)} comparisons: {told}."
 
 
-def change(one: MeasureResult | RangeEffect) -> tuple[str, str]:
+def change(one: MeasureResult | RangeEffect | RegimeEffect) -> tuple[str, str]:
     """Return an effect and its interval in words; what was only seen has none."""
     told = one.estimate
     if told is None:
-        return (f"{percent(one.seen)} seen", "") if one.seen is not None else ("unknown", "")
+        seen = getattr(one, "seen", None)
+        return (f"{percent(seen)} seen", "") if seen is not None else ("unknown", "")
     return percent(told.ratio), f"{percent(told.lower)} to {percent(told.upper)}"
 
 

@@ -82,6 +82,8 @@ def _measures(one: Comparison, old: str, new: str) -> str:
         for part in measure.ranges:
             name = f"batch {batch_range(part.low, part.high)}, {part.share:.0%} of tokens"
             rows.append(_row(name, *change(part), "", part.verdict, "range"))
+        for regime in measure.regimes:
+            rows.append(_row(regime.name, *change(regime), "", regime.verdict, "range"))
     return (
         f"<table class=measures><caption>{escape(new)} against {escape(old)}; above 0 is better"
         "</caption><thead><tr><th>measure</th><th>change</th><th>95 % interval</th>"

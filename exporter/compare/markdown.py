@@ -36,6 +36,7 @@ def _comparison(one: Comparison, many: bool) -> list[str]:
             )
             for part in measure.ranges
         ]
+        rows += [(one.name, *change(one), "", WORDS[one.verdict]) for one in measure.regimes]
     heads = "measure", "change", "95 % interval", "would be seen", "verdict"
     parts.append(_table(heads, rows))
     if why := reasons(one):

@@ -59,6 +59,14 @@ class RangeEffect(_Model):
     seen: float | None = None
 
 
+class RegimeEffect(_Model):
+    """The effect on the candidate's windows above or below its median prefill share or context."""
+
+    name: str
+    verdict: Verdict
+    estimate: Estimate
+
+
 class MeasureResult(_Model):
     """One measure. `detectable` is the relative effect that would be found in 80 % of cases.
 
@@ -80,6 +88,7 @@ class MeasureResult(_Model):
     needed: Needed | None = None
     ranges: tuple[RangeEffect, ...] = ()
     cells: tuple[RangeEffect, ...] = ()
+    regimes: tuple[RegimeEffect, ...] = ()
 
 
 class CurvePoint(_Model):

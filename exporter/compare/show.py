@@ -41,6 +41,9 @@ def _comparison(one: Comparison, console: Console, many: bool) -> None:
         table.add_row(*_measure(measure))
         for part in measure.ranges:
             table.add_row(*_range(part))
+        for regime in measure.regimes:
+            word = f"[{_STYLES[regime.verdict]}]{WORDS[regime.verdict]}[/]"
+            table.add_row(f"  {regime.name}", *change(regime), "", word)
     console.print(table)
     _naive(one, console)
     for text in reasons(one):

@@ -64,7 +64,7 @@ class FakeApi:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         # a client that turns away from an unknown certificate is what a test is about
-        self._server.handle_error = lambda *args: None  # type: ignore[method-assign, assignment]
+        self._server.handle_error = lambda *args: None  # type: ignore[method-assign]
         if tls:
             # the handshake belongs to the connection's own thread, not to the one that accepts
             self._server.socket = tls.wrap_socket(
