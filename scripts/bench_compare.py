@@ -23,6 +23,13 @@ from exporter.compare.assess import Question, compare
 from exporter.compare.design import design
 from exporter.compare.matchers import read
 from exporter.compare.windows import Fleet, Floats, collapse
+
+# beside it where it is installed; nothing else needs it
+try:
+    from otava.analysis import compute_change_points
+except ImportError:
+    compute_change_points = None
+
 from tests.compare.simulator import NEW, OLD, SCENARIOS, Layout, Shape, simulate
 
 QUESTION = Question(
@@ -92,6 +99,8 @@ def outcome(case: Case) -> Outcome:
         "ITL": _beyond(found.naive_latency),
         **_mann_whitney(fleet),
     }
+    if compute_change_points and layout == "before":
+        by_hand["Otava"] = _otava(fleet, before)
     return Outcome(
         case,
         decode.verdict,
@@ -130,6 +139,20 @@ def _mann_whitney(fleet: Fleet) -> dict[str, str]:
         quarter = 0.25 * abs(middle)
         said[name] = sign[0] if low > quarter else sign[1] if high < -quarter else "neither"
     return said
+
+
+def _otava(fleet: Fleet, before: float) -> str:
+    """Otava's change points of the hourly tokens/s, within three hours of the upgrade."""
+    windows = fleet.windows
+    hour = ((windows.time - windows.time.min()) // 3600).astype(int)
+    rates = np.bincount(hour, windows.column("decode_tokens"))
+    found, _ = compute_change_points(
+        [float(rate) for rate in rates], window_len=30, max_pvalue=0.001, min_magnitude=0.05
+    )
+    near = [point for point in found if abs(point.index - before) <= 3]
+    if not near:
+        return "neither"
+    return "regression" if near[0].stats.mean_2 < near[0].stats.mean_1 else "improvement"
 
 
 def _series(windows: object, top: str, bottom: str) -> Floats:
@@ -198,7 +221,10 @@ def main() -> None:
         and given.effect in (None, case.effect)
     ]
     begin = monotonic()
-    print(f"{len(todo)} fleets; regression/improvement by hand: tok/s, ITL, Mann-Whitney on each")
+    print(
+        f"{len(todo)} fleets; regression/improvement by hand: tok/s, ITL, Mann-Whitney on each"
+        + (", Otava on hourly tok/s (before and after)" if compute_change_points else "")
+    )
     print(
         f"{'design':25s} {'curve':5s} {'beside':17s} true |   reg   imp   eq.     ?    nc "
         "|  bias cover | by hand"
