@@ -253,6 +253,30 @@ def judge(
     _until_interrupted(lambda: run(flags, _duration(every), listen, state, once))
 
 
+@app.command()
+def rules(
+    out: Annotated[Path, typer.Option(help="Folder to write the rules into.")],
+    values: Annotated[
+        Path | None, typer.Option(help="What differs from the shipped values, as YAML.")
+    ] = None,
+    format_: Annotated[
+        str, typer.Option("--format", help="prometheus (rule files) or operator (PrometheusRule).")
+    ] = "prometheus",
+) -> None:
+    """Write recording rules and alerts for Prometheus."""
+    from alerts.build import FORMATS, write
+
+    form = FORMATS.get(format_)
+    if form is None:
+        known = " or ".join(FORMATS)
+        raise typer.BadParameter(f"{format_!r} is no format; use {known}")
+    try:
+        for path in write(values, out, form):
+            typer.echo(path)
+    except InferfleetError as error:
+        _fail(error)
+
+
 def _duration(text: str) -> float:
     try:
         return float(str(seconds(text)))

@@ -63,6 +63,7 @@ def text_of(quantity: str, cell: int, side: int, pattern: int, width: float, cou
         "finished_prefill_tokens": share * tokens,
         "finished_prefill_seconds": share * tokens * token / 400,
         "joules": 2000 * spent,
+        "metered_decode_tokens": tokens,
     }.get(quantity)
     if known is None:
         return []

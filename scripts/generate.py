@@ -8,6 +8,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from alerts import build, reference
+from alerts import values as alert_values
 from exporter.compare.result import Report
 from exporter.engines import detect, plan
 from exporter.engines.canonical import FAMILIES, Family
@@ -27,6 +29,7 @@ from exporter.vocabulary import (
     LOAD_EXCLUDED,
     PREFIX,
     TARGET,
+    TELEMETRY,
 )
 
 ROOT = Path(__file__).parent.parent
@@ -60,6 +63,17 @@ _SECTIONS = (
         "data-parallel rank) and `model`, where the engine tells them. Histograms keep the "
         "engine's own buckets. What an engine does not tell is absent, never 0.",
         FAMILIES,
+    ),
+    (
+        "GPU sources",
+        "No `target` label; see [GPUs](gpu.md).",
+        TELEMETRY,
+    ),
+    (
+        "GPUs",
+        "Whichever source tells them, each by `uuid`; `inferfleet_server_gpu_info` says whose they "
+        "are.",
+        GPU_FAMILIES,
     ),
 )
 
@@ -210,6 +224,8 @@ def main() -> None:
     (docs / "metrics.md").write_text(metrics(), encoding="utf-8")
     (docs / "support.md").write_text(support(), encoding="utf-8")
     (docs / "compare.schema.json").write_text(schema(), encoding="utf-8")
+    (docs / "alerts.md").write_text(reference.page(alert_values.load()), encoding="utf-8")
+    build.write(None, build.GENERATED, "prometheus")
     (docs / "gpu-sources.md").write_text(gpu_sources(), encoding="utf-8")
 
 

@@ -48,8 +48,8 @@ def decode(windows: Windows) -> Load:
 
 
 def energy(windows: Windows) -> Load:
-    """Return joules per decoded token over the decode batch."""
-    return _per_token(windows, windows.column("joules"), "decode_tokens")
+    """Return joules per decoded token of metered time over the decode batch."""
+    return _per_token(windows, windows.column("joules"), "metered_decode_tokens")
 
 
 def prefill(windows: Windows) -> Load:

@@ -11,28 +11,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from ..derive.load import QUANTITIES as QUANTITIES
+
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.floating[Any]] | npt.NDArray[np.integer[Any]]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
-
-QUANTITIES: Final = (
-    "seconds",
-    "gpu_seconds",
-    "decode_sequence_seconds",
-    "decode_tokens",
-    "prefill_tokens",
-    "context_token_seconds",
-    "saturated_seconds",
-    "first_tokens",
-    "first_token_seconds",
-    "finished_prefill_tokens",
-    "finished_prefill_seconds",
-    "spec_draft_tokens",
-    "spec_accepted_tokens",
-    "joules",
-)
-"""The load counters, without `inferfleet_load_` and `_total`."""
 
 IDLE: Final = 0.0
 """The batch of the cell `idle`."""

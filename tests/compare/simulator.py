@@ -174,6 +174,7 @@ def simulate(
         "first_token_seconds": count.sum(0) * done * (0.05 + span),
         "finished_prefill_tokens": computed * done * STEP,
         "finished_prefill_seconds": computed * done * STEP * span / 400.0,
+        "metered_decode_tokens": rate * STEP,
         "joules": STEP * (250.0 + 2.0 * batch) * np.minimum(slow, 1.2),
     }
     lookups = (prompt.sum(0), (prompt * hit).sum(0))
