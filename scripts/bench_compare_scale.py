@@ -158,13 +158,15 @@ def main() -> None:
     wall = monotonic() - begin
     if answer.returncode:
         raise SystemExit(answer.stderr)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    peak, cpu = used.ru_maxrss / 1024, used.ru_utime + used.ru_stime
     report = json.loads(answer.stdout)
     decode = report["comparisons"][0]["measures"][0]
     print(report["headline"])
     print(
         f"compare: {given.servers} servers, {given.days:g} days, windows of "
-        f"{report['window_seconds'] / 60:.0f} min: {wall:.1f} s, {peak:.0f} MB at most; decode "
+        f"{report['window_seconds'] / 60:.0f} min: {wall:.1f} s ({cpu:.1f} s of CPU, the API's own not "
+        f"counted), {peak:.0f} MB at most; decode "
         f"{decode['estimate']['ratio']:.4f}, truth {SLOWER}"
     )
     api.terminate()

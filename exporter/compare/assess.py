@@ -15,28 +15,18 @@ from .causes import causes
 from .claim import held
 from .describe import naive, side, timeline
 from .design import Design, design
-from .effects import Terms, all_measures, kept
+from .effects import all_measures
 from .headline import headline
 from .matchers import Matcher, matches
 from .result import Comparison, Difference, Gate, MeasureResult, Side, Verdict
+from .shares import kept
+from .terms import Terms
 from .verdict import holm, worst
 from .windows import Facts, Fleet, Lookups, Mask, Server, Windows
 
 _SHORT: Final = (
     "the windows are shorter than requests, and what is counted when a request ends falls into "
     "another window than its work"
-)
-_NO_SIDE: Final = Side(
-    releases=(),
-    versions=(),
-    servers=0,
-    hours=0.0,
-    kv_capacity_tokens=None,
-    largest_batch=None,
-    hit_ratio=None,
-    throughput_per_gpu=None,
-    token_seconds=None,
-    curve=(),
 )
 
 
@@ -120,7 +110,7 @@ def _one(fleet: Fleet, old: list[bool], new: list[bool], question: Question) -> 
     passed = [gates.identity(*sides, known), gates.settings(differing), meaning]
     first = sides[1][0]
     if passed[0].outcome == "failed" or not len(windows):
-        return _refused(first, passed, differing)
+        return _refused(sides, passed, differing)
     treated = np.asarray(new, dtype=bool)[windows.server]
     if treated.all() or not treated.any():
         lacking = "baseline" if treated.all() else "candidate"
@@ -132,7 +122,7 @@ def _one(fleet: Fleet, old: list[bool], new: list[bool], question: Question) -> 
                 mend="widen --window to a time when it ran",
             )
         )
-        return _refused(first, passed, differing)
+        return _refused(sides, passed, differing)
     found = design(windows, new, fleet.facts, question.warm_up)
     terms = Terms(question.margin, question.alpha, question.detail)
     results, speed = all_measures(windows, found, lookups, forbidden, terms)
@@ -199,14 +189,30 @@ def _refused(server: Server, passed: list[Gate], differing: tuple[Difference, ..
         measures=(result,),
         naive_throughput=None,
         naive_latency=None,
-        baseline=_NO_SIDE,
-        candidate=_NO_SIDE,
+        baseline=_unseen(sides[0]),
+        candidate=_unseen(sides[1]),
         differences=differing,
         causes=(),
         timeline=(),
         started=None,
     )
     return comparison.model_copy(update={"headline": headline(comparison)})
+
+
+def _unseen(servers: Sequence[Server]) -> Side:
+    """Return a side of which only its names are told."""
+    return Side(
+        releases=tuple(sorted({server.release for server in servers})),
+        versions=(),
+        servers=len({server.node or server.target for server in servers}),
+        hours=0.0,
+        kv_capacity_tokens=None,
+        largest_batch=None,
+        hit_ratio=None,
+        throughput_per_gpu=None,
+        token_seconds=None,
+        curve=(),
+    )
 
 
 def _verdict(results: Sequence[MeasureResult]) -> Verdict:

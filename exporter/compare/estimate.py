@@ -149,7 +149,8 @@ def _clustered(rows: Rows, influence: Floats, weight: Floats) -> tuple[float, fl
     of_block = float((cells.sum(0) ** 2).sum()) * blocks / max(blocks - 1, 1)
     both = float((cells**2).sum())
     variance = max(of_node + of_block - both, of_node, of_block)
-    by_node = of_node >= of_block
+    # without a past of their own the nodes' differences are in the effect, however long it is seen
+    by_node = of_node >= of_block or not rows.node_effects
     freedom = nodes - groups if by_node else min(blocks - 1, _MOST_BLOCK_FREEDOM)
     return variance, float(max(freedom, 1)), by_node
 

@@ -25,6 +25,8 @@ CELL: Final = ("target", "engine", "release", "model", "gpu_model", "class", "ba
 _ASKED: Final = ("target", "release", "class", "batch")
 """What tells cells apart; the class stands for model and GPU, the target for its engine."""
 
+# no measure over whole windows needs when first tokens came
+_READ: Final = tuple(name for name in QUANTITIES if not name.startswith("first_token"))
 _MOST_ROWS: Final = 1_000_000
 _REASON: Final = "inferfleet_load_excluded_seconds_total"
 
@@ -158,8 +160,8 @@ def _cells(
     shape = len(listed.batch), len(ends)
     sums: dict[str, npt.NDArray[np.float32]] = {}
     picked: npt.NDArray[np.int64] | None = None
-    for done, quantity in enumerate(QUANTITIES):
-        progress(done / (len(QUANTITIES) + 1), quantity.replace("_", " "))
+    for done, quantity in enumerate(_READ):
+        progress(done / (len(_READ) + 1), quantity.replace("_", " "))
         table = np.full(shape, np.nan, dtype=np.float32)
         query = (
             f"sum by ({', '.join(_ASKED)}) "

@@ -4,7 +4,7 @@ Pure data. A row is one server's work (its data-parallel engines together) in on
 one window; the columns are the increases of the load counters. Unknown is NaN, never 0.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -163,8 +163,3 @@ def collapse(windows: Windows) -> Windows:
         windows.width,
         sums,
     )
-
-
-def facts_of(labels: Iterable[Mapping[str, str]]) -> tuple[Facts, ...]:
-    """Return facts that know nothing but labels."""
-    return tuple(Facts(labels=one) for one in labels)
