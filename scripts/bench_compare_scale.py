@@ -165,8 +165,9 @@ def main() -> None:
     print(report["headline"])
     print(
         f"compare: {given.servers} servers, {given.days:g} days, windows of "
-        f"{report['window_seconds'] / 60:.0f} min: {wall:.1f} s ({cpu:.1f} s of CPU, the API's own not "
-        f"counted), {peak:.0f} MB at most; decode "
+        f"{report['window_seconds'] / 60:.0f} min: "
+        f"{wall:.1f} s ({cpu:.1f} s of CPU, the API's "
+        f"own not counted), {peak:.0f} MB at most; decode "
         f"{decode['estimate']['ratio']:.4f}, truth {SLOWER}"
     )
     api.terminate()

@@ -172,7 +172,13 @@ def _of_lookups(lookups: Lookups | None, old: list[bool], new: list[bool]) -> Lo
     )
 
 
-def _refused(server: Server, passed: list[Gate], differing: tuple[Difference, ...]) -> Comparison:
+def _refused(
+    sides: tuple[Sequence[Server], Sequence[Server]],
+    passed: Sequence[Gate],
+    differing: tuple[Difference, ...],
+) -> Comparison:
+    """Return the comparison that a failed gate ended."""
+    server = sides[1][0]
     failed = next(gate for gate in passed if gate.outcome == "failed")
     result = MeasureResult(
         measure="decode", verdict="not_comparable", because=failed.text, mend=failed.mend
