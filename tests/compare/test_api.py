@@ -34,6 +34,13 @@ def test_what_may_pass_is_tried_again_and_later_each_time() -> None:
     assert pauses[0] <= 2.0 <= pauses[1] <= 4.0
 
 
+def test_an_api_that_asks_for_patience_is_given_it() -> None:
+    fake, api, pauses = asked(lambda n, path: (429, "too many requests") if n < 2 else None)
+    with fake:
+        assert api.series("inferfleet_server_info", 0, 1)
+    assert len(pauses) == 1
+
+
 def test_given_up_in_the_end() -> None:
     fake, api, _ = asked(lambda n, path: (500, "broken"))
     with fake, pytest.raises(QueryError, match="answered 500: broken; given up after 4 tries"):
