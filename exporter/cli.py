@@ -254,6 +254,22 @@ def judge(
 
 
 @app.command()
+def dashboards(
+    out: Annotated[Path, typer.Option(help="Folder to write them into.")],
+) -> None:
+    """Write the Grafana dashboards as JSON files."""
+    from dashboards.build import write
+
+    try:
+        written = write(out)
+    except OSError as error:
+        typer.echo(f"inferfleet: {out} cannot be written to: {error.strerror}", err=True)
+        raise typer.Exit(2) from None
+    for path in written:
+        typer.echo(path)
+
+
+@app.command()
 def rules(
     out: Annotated[Path, typer.Option(help="Folder to write the rules into.")],
     values: Annotated[
