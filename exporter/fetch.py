@@ -62,13 +62,13 @@ class Client:
             except ProtocolError:
                 return self._get(url, deadline)
         except NewConnectionError as error:
-            raise FetchError("connect", f"{url} cannot be reached: {_cause(error)}") from error
+            raise FetchError("connect", f"{url} cannot be reached: {cause(error)}") from error
         except TimeoutError as error:
             raise FetchError("timeout", f"{url} did not answer within {timeout:g} s") from error
         except ProtocolError as error:
-            raise FetchError("protocol", f"{url} broke off its answer: {_cause(error)}") from error
+            raise FetchError("protocol", f"{url} broke off its answer: {cause(error)}") from error
         except HTTPError as error:
-            raise FetchError("connect", f"{url} cannot be reached: {_cause(error)}") from error
+            raise FetchError("connect", f"{url} cannot be reached: {cause(error)}") from error
 
     def _get(self, url: str, deadline: float) -> Answer:
         left = deadline - monotonic()
@@ -148,7 +148,7 @@ def _tls(http: Http) -> ssl.SSLContext:
     return context
 
 
-def _cause(error: BaseException) -> str:
+def cause(error: BaseException) -> str:
     """Return the innermost reason of a nested network error in plain words."""
     reason: BaseException = error
     while True:
