@@ -20,6 +20,7 @@ from .engines.sources import procfs
 from .errors import FetchError, NoEngineError, PageError
 from .exposition import Layout, Page, Reader
 from .fetch import Answer, Client
+from .workload import PodTarget
 
 log = logging.getLogger(__name__)
 
@@ -234,6 +235,7 @@ class Server:
             procfs.command_line(port) if beside else None,
             self.target.declare,
             current.model or None,
+            self.target.workload if isinstance(self.target, PodTarget) else None,
         )
         held = self._identity
         if self._life != life or (held and held.facts.keys() - identity.facts.keys()):

@@ -70,7 +70,7 @@ def test_labels_declare_what_a_server_is() -> None:
 
 @pytest.mark.parametrize("field", Declared.model_fields)
 def test_every_declared_field_has_its_label(field: str) -> None:
-    value = "both" if field == "role" else "1"
+    value = {"role": "both", "pod": "namespace/name"}.get(field, "1")
     data = [{"targets": ["a:1"], "labels": {f"inferfleet_{field}": value}}]
     (target,) = parse(json.dumps(data).encode(), "x.json")
     assert getattr(target.declare, field) is not None
