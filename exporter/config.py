@@ -242,6 +242,13 @@ class Shard(Model):
         return self
 
 
+class LoadCells(Model):
+    """What is counted into load cells: work from `warm_up` after a start on, in so many cells."""
+
+    warm_up: Annotated[Duration, Field(ge=0)] = 600.0
+    max_cells: Annotated[int, Field(ge=1)] = 256
+
+
 class Web(Model):
     """The exporter's own pages. `config_file` is a Prometheus web configuration file."""
 
@@ -262,6 +269,7 @@ class Config(Model):
     stall_after: Annotated[Duration, Field(gt=0)] = 30.0
     identity_refresh: Annotated[Duration, Field(gt=0)] = 300.0
     workers: Annotated[int, Field(ge=1, le=512)] = 32
+    load: LoadCells = LoadCells()
     limits: PageLimits = PageLimits()
     web: Web = Web()
 

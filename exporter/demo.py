@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 
 from . import report
-from .config import Config, Declared, Target, Web
+from .config import Config, Declared, LoadCells, Target, Web
 from .replay.playlist import Playlist
 from .replay.recording import Recording, bundled, load
 from .replay.server import ReplayServer
@@ -36,7 +36,13 @@ def run(listen: str, seconds: float | None) -> None:
             for name, url in zip(names, servers.urls, strict=True)
         ]
         config = Config(
-            targets=targets, interval=2.0, timeout=1.9, window=20, web=Web(listen=listen)
+            targets=targets,
+            interval=2.0,
+            timeout=1.9,
+            window=20,
+            # nobody waits ten minutes for an upgraded server's work
+            load=LoadCells(warm_up=0.0),
+            web=Web(listen=listen),
         )
         service = Service(config, lambda: config)
         service.start()

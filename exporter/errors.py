@@ -5,7 +5,8 @@ InferfleetError
 ├── FetchError           a server did not answer as asked; carries a bounded `reason`
 ├── ApiError             the Kubernetes API did not answer as asked; carries the HTTP status
 ├── PageError            a metrics page was refused; carries the line number
-│   └── NoEngineError    the page is valid but no known engine speaks on it
+│   ├── NoEngineError    the page is valid but no known engine speaks on it
+│   └── GpuPageError     the page is valid but no known GPU exporter speaks on it
 ├── CatalogError         an engine catalog file is wrong
 └── RecordingError       a recording cannot be played
 """
@@ -59,8 +60,12 @@ class NoEngineError(PageError):
     """The page is valid text but carries no known engine's metrics."""
 
 
+class GpuPageError(PageError):
+    """The page is valid text but carries no known GPU exporter's metrics."""
+
+
 class CatalogError(InferfleetError):
-    """An engine catalog file is wrong."""
+    """A catalog file is wrong."""
 
 
 class RecordingError(InferfleetError):

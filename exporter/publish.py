@@ -13,10 +13,13 @@ from typing import Final
 from . import __version__
 from .derive.bound import BOUNDS
 from .derive.figures import ratio
+from .derive.load import QUANTITIES, Work
+from .derive.meter import REASONS as EXCLUDED
+from .derive.meter import Key
 from .engines.canonical import FAMILIES, Family
 from .engines.plan import Labels, Plan
 from .server import REASONS, Reading, Server
-from .vocabulary import DERIVED, EXPORTER, IDENTITY, PREFIX, TARGET
+from .vocabulary import DERIVED, EXPORTER, IDENTITY, LOAD, LOAD_EXCLUDED, PREFIX, TARGET
 
 Samples = Iterator[tuple[Labels, float | None]]
 
@@ -43,6 +46,7 @@ class Publisher:
 
     def __init__(self) -> None:
         self._heads: dict[str, tuple[Plan, Mapping[str, list[tuple[str, int]]]]] = {}
+        self._cells: dict[str, tuple[Labels, dict[Key, str]]] = {}
 
     def page(self, fleet: Sequence[Shown], own: Mapping[str, float]) -> bytes:
         """Return the whole page; `own` holds the exporter's gauges by family name.
@@ -63,8 +67,32 @@ class Publisher:
         ):
             for family in families:
                 _write(parts, family, _gather(family.name, shown, samples))
+        self._load(parts, live)
+        _write(parts, LOAD_EXCLUDED, _gather(LOAD_EXCLUDED.name, live, _of_excluded))
         self._canonical(parts, live)
         return "".join(parts).encode()
+
+    def _load(self, parts: list[str], live: Sequence[Shown]) -> None:
+        cells, held = list[tuple[str, Work]](), dict[str, tuple[Labels, dict[Key, str]]]()
+        for one in live:
+            label, load = one.server.target.label, one.reading.load
+            who, texts = self._cells.get(label, ((), {}))
+            if who != load.who:
+                texts = {}
+            for key, work in load.cells.items():
+                if key not in texts:
+                    engine = (("engine_index", key[0]),) if key[0] else ()
+                    labels = (("target", label), *engine, *load.who, ("batch", key[1]))
+                    texts[key] = _labels(labels)
+                cells.append((texts[key], work))
+            held[label] = load.who, texts
+        self._cells = held
+        for family, quantity in zip(LOAD, QUANTITIES, strict=True):
+            name = PREFIX + family.name
+            lines = [f"{name}{text} {w[quantity]!r}\n" for text, w in cells if quantity in w]
+            if lines:
+                parts.append(_header(family))
+                parts.extend(lines)
 
     def _canonical(self, parts: list[str], live: Sequence[Shown]) -> None:
         sources = []
@@ -179,6 +207,11 @@ def _of_figures(family: str, one: Shown) -> Samples:
         "prompt_cached_ratio": ratio(found.prompt_cached),
     }
     yield (), values[family]
+
+
+def _of_excluded(family: str, one: Shown) -> Samples:
+    for reason in EXCLUDED:
+        yield (("reason", reason),), one.reading.load.excluded.get(reason, 0.0)
 
 
 def _of_stall(one: Shown) -> Samples:

@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 from .config import Config, Target
 from .derive.figures import Figures, Limits, figures
 from .derive.interval import between
+from .derive.meter import Load, Meter
 from .derive.stall import idle_since, stalled
 from .derive.window import Window
 from .engines import detect, plan
 from .engines.identity import Identity, identify
-from .engines.plan import Plan, Snapshot
+from .engines.plan import Labels, Plan, Snapshot
 from .engines.sources import procfs
 from .errors import FetchError, NoEngineError, PageError
 from .exposition import Layout, Page, Reader
@@ -58,6 +59,7 @@ class Reading:
     snapshot: Snapshot | None = None
     identity: Identity | None = None
     figures: Figures | None = None
+    load: Load = field(default_factory=Load)
     stalled: frozenset[str] = frozenset()
 
     def fresh(self, now: float, interval: float, timeout: float) -> bool:
@@ -93,6 +95,9 @@ class Server:
         self._config = config
         self._reader = Reader(detect.wanted, config.limits.limits())
         self._window = Window(config.window)
+        # as long as a reading stays fresh: one missed sample is bridged, two are not
+        longest = STALE_AFTER_MISSES * config.interval + config.timeout
+        self._meter = Meter(config.load.warm_up, longest, config.load.max_cells)
         self._layout: Layout | None = None
         self._plan: Plan | None = None
         self._since: Mapping[str, float] = {}
@@ -153,7 +158,9 @@ class Server:
             self._window.add(snapshot)
         identity = self._identity
         self._since = idle_since(self._since, last, snapshot)
-        derived = figures(self._window, limits_of(identity))
+        limits = limits_of(identity)
+        derived = figures(self._window, limits)
+        self._meter.add(snapshot, time(), _release(identity, snapshot.plan), limits.gpus)
         self._tell_unknown_names(snapshot.plan)
         self.reading = Reading(
             time=snapshot.time,
@@ -163,6 +170,7 @@ class Server:
             snapshot=snapshot,
             identity=identity,
             figures=derived,
+            load=self._meter.load,
             stalled=self._stalled(snapshot),
         )
         rate = derived.per_gpu(derived.generation_tokens_rate) if derived else None
@@ -242,6 +250,19 @@ class Server:
             # an endpoint that fails for once must not make a server look like another one
             return
         self._identity = identity
+
+
+def _release(identity: Identity | None, current: Plan) -> Labels | None:
+    """Return what load cells are labelled with, None while it is not known or about to change."""
+    if identity is None or not identity.release or identity.text("version") != current.version:
+        return None
+    return (
+        ("engine", identity.engine),
+        ("release", identity.release),
+        ("model", identity.text("model")),
+        ("gpu_model", identity.text("gpu_model")),
+        ("class", identity.server_class),
+    )
 
 
 def limits_of(identity: Identity | None) -> Limits:

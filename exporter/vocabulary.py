@@ -148,4 +148,36 @@ DERIVED: Final = (
     ),
 )
 
-PUBLISHED: Final = (*EXPORTER, *TARGET, *IDENTITY, *DERIVED, *FAMILIES)
+_CELL: Final = ("engine", "release", "gpu_model", "class", "batch")
+
+
+def _load(quantity: str, meaning: str) -> Family:
+    return Family(f"load_{quantity}_total", "counter", meaning, _CELL)
+
+
+LOAD: Final = (
+    _load("seconds", "Time an engine spent in the cell."),
+    _load("gpu_seconds", "That time by the engine's GPUs."),
+    _load("decode_sequence_seconds", "Time sequences spent decoding; over seconds, mean batch."),
+    _load("decode_tokens", "Tokens generated after each request's first."),
+    _load("prefill_tokens", "Prompt tokens computed, not read from a cache."),
+    _load("context_token_seconds", "Tokens resident in the KV cache by time."),
+    _load("saturated_seconds", "Time with requests waiting for room at both ends of the interval."),
+    _load("first_tokens", "First tokens; requests whose prompt was computed."),
+    _load("first_token_seconds", "Time to those first tokens, summed over requests."),
+    _load("finished_prefill_tokens", "Prompt tokens computed for requests that finished."),
+    _load("finished_prefill_seconds", "Prefill time of requests that finished."),
+    _load("spec_draft_tokens", "Draft tokens proposed."),
+    _load("spec_accepted_tokens", "Draft tokens accepted."),
+    _load("joules", "Energy the engine's GPUs used."),
+)
+
+LOAD_EXCLUDED: Final = Family(
+    "load_excluded_seconds_total",
+    "counter",
+    "Time in no cell, each engine's counted apart: restart, warm_up, gap (samples missed), "
+    "preempting, unknown (release or batch not known) or cap (too many cells).",
+    ("reason",),
+)
+
+PUBLISHED: Final = (*EXPORTER, *TARGET, *IDENTITY, *DERIVED, *LOAD, LOAD_EXCLUDED, *FAMILIES)

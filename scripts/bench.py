@@ -24,7 +24,7 @@ from time import monotonic, process_time, sleep
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.config import Config, Target
+from exporter.config import Config, LoadCells, Target
 from exporter.engines import detect
 from exporter.exposition import Reader
 from exporter.fetch import Client
@@ -85,7 +85,12 @@ def scrape(seconds: float) -> None:
             ours = 1000 * (_process_cpu(pid) - before) / samples
         target = Target(url=urls[0])
         # as many samples in the window as at the default interval, however fast they are taken
-        config = Config(targets=[target], interval=interval, window=_window(interval))
+        config = Config(
+            targets=[target],
+            interval=interval,
+            window=_window(interval),
+            load=LoadCells(warm_up=0.0),
+        )
         server = Server(config.targets[0], Client(config.http, 1, 1 << 24), config)
         server.sample()
         server.identify()
@@ -170,6 +175,7 @@ def exporter(urls: list[str], interval: float) -> Iterator[tuple[int, str]]:
                     "interval": interval,
                     "timeout": interval * 0.9,
                     "window": _window(interval),
+                    "load": {"warm_up": 0},
                     "targets": named,
                 }
             )

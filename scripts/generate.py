@@ -1,17 +1,30 @@
-"""Writes the generated pages: docs/metrics.md from the vocabulary, docs/support.md from recordings.
+"""Writes the generated pages: docs/metrics.md from the vocabulary, docs/support.md from recordings,
+docs/gpu-sources.md from the GPU catalogs.
 
 `make generate` runs it; the pages are committed, and checked for drift before a change lands.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from exporter.engines import detect, plan
 from exporter.engines.canonical import FAMILIES, Family
 from exporter.engines.catalog import ENGINES, load
 from exporter.exposition import Reader
+from exporter.gpu.canonical import FAMILIES as GPU_FAMILIES
+from exporter.gpu.catalog import PAGES, Term
+from exporter.gpu.catalog import load as load_gpu
 from exporter.replay.recording import Recording, bundled
 from exporter.replay.recording import load as load_recording
-from exporter.vocabulary import DERIVED, EXPORTER, IDENTITY, PREFIX, TARGET
+from exporter.vocabulary import (
+    DERIVED,
+    EXPORTER,
+    IDENTITY,
+    LOAD,
+    LOAD_EXCLUDED,
+    PREFIX,
+    TARGET,
+)
 
 ROOT = Path(__file__).parent.parent
 _NOTE = "<!-- Written by scripts/generate.py: change the source and run `make generate`. -->\n\n"
@@ -24,6 +37,13 @@ _SECTIONS = (
         "Figures over the last window",
         "For people and autoscalers without PromQL; the counters below remain the truth.",
         DERIVED,
+    ),
+    (
+        "Load cells",
+        "Each engine's work by the decode batch it ran under: [what they are for](load-cells.md). "
+        "Beside `target`: `engine_index` and `model` as below. A cell is there once it was "
+        "visited.",
+        (*LOAD, LOAD_EXCLUDED),
     ),
     (
         "The engine's own series",
@@ -125,12 +145,57 @@ def _by_catalog() -> str:
     return "".join(parts)
 
 
+def _gpu_columns() -> dict[str, Mapping[str, str]]:
+    """Return by source the raw names of each canonical family that it tells."""
+    titles = {"dcgm": "dcgm-exporter", "amd": "AMD device-metrics-exporter"}
+    return {
+        titles.get(source, source): {
+            family: _gpu_names(terms) for family, terms in load_gpu(source).families.items()
+        }
+        for source in PAGES
+    }
+
+
+def _gpu_names(terms: list[Term]) -> str:
+    """Return a family's raw names: by label value, the preferred one first."""
+    by_label: dict[str, list[str]] = {}
+    for term in terms:
+        names = " + ".join(f"`{name}`" for name in (term.raw, *term.plus))
+        by_label.setdefault(", ".join(term.label.values()), []).append(names)
+    return "; ".join(
+        (f"{label}: " if label else "") + ", else ".join(names) for label, names in by_label.items()
+    )
+
+
+def gpu_sources() -> str:
+    """Return which source of GPU telemetry tells which canonical family, and by which raw name."""
+    columns = _gpu_columns()
+    parts = [
+        "# Where GPU telemetry comes from\n\n",
+        _NOTE,
+        "The first name on the page with a value is taken. A name has one unit, so dcgm-exporter's "
+        "names up to 4.8 and those of 4.9 are read side by side and come to the same numbers. "
+        "Blank: the source does not tell it.\n\n",
+        "| series | " + " | ".join(columns) + " |\n",
+        "|---|" + "---|" * len(columns) + "\n",
+    ]
+    for family in GPU_FAMILIES:
+        cells = [names.get(family.name, "") for names in columns.values()]
+        parts.append(f"| `{family.name}` | " + " | ".join(cells) + " |\n")
+    parts.append("\n## Left out\n\n| source | name | why |\n|---|---|---|\n")
+    for source in PAGES:
+        for name, why in load_gpu(source).left_out.items():
+            parts.append(f"| {source} | `{name}` | {why} |\n")
+    return "".join(parts)
+
+
 def main() -> None:
     """Write every generated page."""
     docs = ROOT / "docs"
     docs.mkdir(exist_ok=True)
     (docs / "metrics.md").write_text(metrics(), encoding="utf-8")
     (docs / "support.md").write_text(support(), encoding="utf-8")
+    (docs / "gpu-sources.md").write_text(gpu_sources(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,3 +7,4 @@ def test_the_generated_pages_have_not_drifted() -> None:
     docs = generate.ROOT / "docs"
     assert (docs / "metrics.md").read_text(encoding="utf-8") == generate.metrics()
     assert (docs / "support.md").read_text(encoding="utf-8") == generate.support()
+    assert (docs / "gpu-sources.md").read_text(encoding="utf-8") == generate.gpu_sources()

@@ -3,11 +3,14 @@
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.config import Config, Declared, Target
+from exporter.derive.meter import REASONS, Load
+from exporter.engines.plan import Labels
 from exporter.fetch import Client
 from exporter.publish import Publisher, Shown
 from exporter.replay.recording import Recording
@@ -128,6 +131,37 @@ def test_a_stale_server_shows_its_health_and_no_data() -> None:
     }
 
 
+def test_cells_show_what_was_counted_under_the_release_that_did_it() -> None:
+    shown = watched(cached_load(RECORDINGS["vllm-dense-0.26.0"]), "a")
+    publisher = Publisher()
+
+    def lines(load: Load) -> list[str]:
+        one = replace(shown, reading=replace(shown.reading, load=load))
+        page_text = publisher.page([one], {}).decode()
+        return [line for line in page_text.splitlines() if line.startswith(f"{PREFIX}load_")]
+
+    old: Labels = (("engine", "vllm"), ("release", "old"))
+    cells = {("0", "16"): {"seconds": 5.0, "decode_tokens": 90.0}, ("", "idle"): {"seconds": 1.5}}
+    assert lines(Load(old, cells, {"gap": 7.0})) == [
+        f'{PREFIX}load_{quantity}_total{{target="a",{labels}}} {value}'
+        for quantity, labels, value in (
+            ("seconds", 'engine_index="0",engine="vllm",release="old",batch="16"', 5.0),
+            ("seconds", 'engine="vllm",release="old",batch="idle"', 1.5),
+            ("decode_tokens", 'engine_index="0",engine="vllm",release="old",batch="16"', 90.0),
+            *(
+                ("excluded_seconds", f'reason="{reason}"', 7.0 if reason == "gap" else 0.0)
+                for reason in REASONS
+            ),
+        )
+    ]
+    new: Labels = (("engine", "vllm"), ("release", "new"))
+    later = lines(Load(new, {("0", "16"): {"seconds": 5.0}}))
+    assert [line for line in later if "release" in line] == [
+        f'{PREFIX}load_seconds_total{{target="a",engine_index="0",engine="vllm",release="new",'
+        'batch="16"} 5.0'
+    ]
+
+
 def test_a_server_never_reached_has_no_age() -> None:
     target = Target(url="http://127.0.0.1:1", name="a")
     server = Server(target, Client(Config().http, 2, 1 << 20), Config())
@@ -166,7 +200,7 @@ def test_recorded_pages_give_the_golden_series(
     name: str, golden: Callable[[str, str], None]
 ) -> None:
     shown = watched(cached_load(RECORDINGS[name]), name, (30.0, 40.0))
-    clocked = ("scrape_", "window_seconds", "_per_gpu", "decode_batch", "build_info", "start_time")
+    clocked = ("scrape_", "window_", "_per_gpu", "decode_batch", "build_info", "start_", "_load_")
     lines = [
         line
         for line in text(shown).splitlines()

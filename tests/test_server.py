@@ -1,6 +1,7 @@
 """One server over its life: pages, failures, restarts, upgrades, stalls."""
 
 import json
+import time
 
 import pytest
 
@@ -140,6 +141,46 @@ def test_an_identity_asked_for_before_a_restart_is_not_taken_after_it() -> None:
         server.identify()
         server.sample()
         assert server.reading.identity is None
+
+
+def test_load_cells_carry_the_release_that_was_running() -> None:
+    def labels() -> dict[str, str]:
+        return dict(server.reading.load.who)
+
+    with FakeServer(metrics=(200, page(100)), version=VERSION) as fake:
+        server = watch(fake)
+        server.sample()
+        server.sample()
+        assert server.reading.load.cells == {}
+        assert set(server.reading.load.excluded) == {"unknown"}
+        server.identify()
+        for tokens in (200, 300, 400):
+            fake.answers["/metrics"] = (200, page(tokens, running=4))
+            server.sample()
+        assert (labels()["engine"], labels()["release"]) == ("vllm", "0.26.0")
+        cells = server.reading.load.cells
+        # without latencies the batch is the running requests
+        assert sum(work["decode_tokens"] for work in cells.values()) == 200
+        assert {batch for _, batch in cells} == {"4"}
+        fake.answers["/metrics"] = (200, page(1, start=2000))
+        fake.answers["/version"] = (200, b'{"version": "0.27.0"}')
+        server.sample()
+        assert server.reading.load.cells == cells
+        server.identify()
+        server.sample()
+        assert labels()["release"] == "0.27.0"
+        assert server.reading.load.cells == {}
+
+
+def test_a_young_server_is_left_out_of_the_load_cells() -> None:
+    with FakeServer(metrics=(200, page(1, start=time.time() - 60)), version=VERSION) as fake:
+        server = watch(fake)
+        server.sample()
+        server.identify()
+        for _ in range(2):
+            server.sample()
+        assert server.reading.load.cells == {}
+        assert set(server.reading.load.excluded) == {"unknown", "warm_up"}
 
 
 def test_an_endpoint_that_fails_once_does_not_make_another_server() -> None:

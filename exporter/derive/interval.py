@@ -20,7 +20,11 @@ COUNTERS: Final[Mapping[str, tuple[str, str, tuple[str, str] | None]]] = {
     "prompt_tokens": ("prompt_tokens_total", "", None),
     "prompt_tokens_computed": ("prompt_tokens_computed_total", "", None),
     "prompt_tokens_cached": ("prompt_tokens_cached_total", "", None),
+    "first_token_seconds": ("time_to_first_token_seconds", "_sum", None),
     "decode_sequence_seconds": ("inter_token_latency_seconds", "_sum", None),
+    "decode_outputs": ("inter_token_latency_seconds", "_count", None),
+    "finished_prefill_tokens": ("request_prompt_tokens_computed", "_sum", None),
+    "finished_prefill_seconds": ("prefill_seconds", "_sum", None),
     "steps": ("steps_total", "", None),
     "step_tokens": ("step_tokens_total", "", None),
     "queried_local": ("prefix_cache_queried_tokens_total", "", ("cache", "local")),
@@ -30,16 +34,18 @@ COUNTERS: Final[Mapping[str, tuple[str, str, tuple[str, str] | None]]] = {
     "queried_multimodal": ("multimodal_cache_queried_items_total", "", None),
     "hit_multimodal": ("multimodal_cache_hit_items_total", "", None),
     "preemptions": ("preemptions_total", "", None),
+    "spec_draft_tokens": ("spec_decode_draft_tokens_total", "", None),
+    "spec_accepted_tokens": ("spec_decode_accepted_tokens_total", "", None),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """The work between two snapshots: `increase` by quantity (summed over engines) in `seconds`.
+    """The work between two snapshots: `increase` by quantity in `seconds`.
 
-    A quantity the server does not tell is missing. The gauges are those of the later snapshot,
-    None where unknown; `queue` counts requests that wait for room in the batch, `kv_usage` is the
-    fullest engine's.
+    Of one engine, or summed over all. A quantity the server does not tell is missing. The gauges
+    are those of the later snapshot, None where unknown; `queue` counts requests that wait for room
+    in the batch, `kv_usage` is the fullest engine's.
     """
 
     seconds: float
@@ -59,9 +65,11 @@ class _Tracks:
 
 
 @lru_cache(maxsize=4096)
-def _tracks(plan: Plan) -> _Tracks:
+def _tracks(plan: Plan, engine: str | None) -> _Tracks:
     wanted: dict[tuple[str, str], list[int]] = {}
     for i, sample in enumerate(plan.samples):
+        if engine is not None and sample.label("engine_index") != engine:
+            continue
         wanted.setdefault((sample.family, sample.suffix), []).append(i)
     indices, spans = list[int](), list[tuple[str, int, int]]()
     for quantity, (family, suffix, picked) in COUNTERS.items():
@@ -81,22 +89,23 @@ def _values(snapshot: Snapshot, indices: tuple[int, ...]) -> tuple[float, ...]:
     return tuple(snapshot.values[i] for i in indices)
 
 
-def between(old: Snapshot, new: Snapshot) -> Interval | None:
+def between(old: Snapshot, new: Snapshot, engine: str | None = None) -> Interval | None:
     """Return the work done from `old` to `new`, or None where they are not one server's life.
 
     They are not when the start time moved, a counter fell, or a counter's series vanished: the
     process, or one of its engines, began anew. A series that appears counts from 0, as engines
     that create series on first use mean it. Both snapshots must come from plans of one version.
+    With `engine` (an `engine_index`), the work is that of one data-parallel engine alone.
     """
     started, restarted = (s.largest("server_start_time_seconds") for s in (old, new))
     if started is not None and restarted is not None and abs(restarted - started) > START_SLACK:
         return None
-    tracks = _tracks(new.plan)
+    tracks = _tracks(new.plan, engine)
     after = _values(new, tracks.indices)
     if old.plan is new.plan:
         before = _values(old, tracks.indices)
     else:
-        past = _tracks(old.plan)
+        past = _tracks(old.plan, engine)
         known = dict(zip(past.samples, _values(old, past.indices), strict=True))
         before = tuple(known.pop(sample, 0.0) for sample in tracks.samples)
         if known:
@@ -108,18 +117,22 @@ def between(old: Snapshot, new: Snapshot) -> Interval | None:
         moved = sum(after[start:stop]) - sum(before[start:stop])
         if not isnan(moved):
             increase[quantity] = moved
+    only = {} if engine is None else {"engine_index": engine}
     return Interval(
         new.time - old.time,
         increase,
-        running=new.total("requests_running"),
-        queue=_queue(new),
-        kv_usage=new.largest("kv_cache_usage_ratio"),
+        running=new.total("requests_running", **only),
+        queue=queue(new, **only),
+        kv_usage=new.largest("kv_cache_usage_ratio", **only),
     )
 
 
-def _queue(snapshot: Snapshot) -> float | None:
-    """Requests that wait for something else (a KV transfer, a grammar) are not in the queue."""
-    capacity = snapshot.total("requests_waiting", reason="capacity")
+def queue(snapshot: Snapshot, **only: str) -> float | None:
+    """Return how many requests wait for room in the batch, of those series with these labels.
+
+    Requests that wait for something else (a KV transfer, a grammar) are not in the queue.
+    """
+    capacity = snapshot.total("requests_waiting", reason="capacity", **only)
     if capacity is not None:
         return capacity
-    return snapshot.total("requests_waiting", reason="")
+    return snapshot.total("requests_waiting", reason="", **only)

@@ -57,9 +57,9 @@ class Snapshot:
         values = [self.values[i] for i in self.plan.indices(family, **labels)]
         return sum(values) if values and not any(map(isnan, values)) else None
 
-    def largest(self, family: str) -> float | None:
-        """Return the largest of a family's plain samples, None where unknown."""
-        values = [self.values[i] for i in self.plan.indices(family)]
+    def largest(self, family: str, **labels: str) -> float | None:
+        """Return the largest of a family's plain samples with these labels, None where unknown."""
+        values = [self.values[i] for i in self.plan.indices(family, **labels)]
         return max((value for value in values if not isnan(value)), default=None)
 
 
@@ -81,6 +81,7 @@ class Plan:
     _computes: tuple[Compute, ...]
     _pick: Callable[[Values], tuple[float, ...]]
     _picked: tuple[int, ...]
+    _engines: int = 1
     _by_family: dict[str, list[int]] = field(default_factory=dict)
 
     def apply(self, page: Page, time: float) -> Snapshot:
@@ -104,7 +105,7 @@ class Plan:
 
     def engines(self) -> int:
         """Return how many data-parallel engines speak on the page."""
-        return len({sample.label("engine_index") for sample in self.samples} - {""}) or 1
+        return self._engines
 
 
 def make(layout: Layout, vocabulary: Vocabulary, version: str) -> Plan:
@@ -137,6 +138,7 @@ def make(layout: Layout, vocabulary: Vocabulary, version: str) -> Plan:
         _computes=tuple(compute for _, compute in computed),
         _pick=_picker(plain),
         _picked=tuple(i for i, _ in computed),
+        _engines=len({sample.label("engine_index") for sample, _ in outputs} - {""}) or 1,
         _by_family=by_family,
     )
 

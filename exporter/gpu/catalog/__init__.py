@@ -1,0 +1,131 @@
+"""The catalogs of GPU exporters: which raw names carry which canonical family, as data.
+
+One YAML file an exporter, checked against the canonical vocabulary when it is loaded. A raw name
+has one unit, so the name on the page chooses the unit and no exporter version is asked for.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Final, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ...errors import CatalogError
+from ..canonical import BY_NAME
+from ..reading import Source
+
+PAGES: Final[tuple[Source, ...]] = ("dcgm", "amd", "nvidia_gpu_exporter")
+
+Names = list[str]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Term(_Model):
+    """One raw series that can carry a canonical family; `plus` names others to add to it.
+
+    `where` keeps series whose labels match these patterns whole; `keep` maps canonical labels to
+    raw ones; `label` sets canonical labels. `scale` brings the value to base units. `bits` names
+    the values of a canonical label by the bit that holds each, from bit 0 on. `absent` says that
+    0 stands for nothing told; `typed` that the name is a counter only where the page says so.
+    """
+
+    raw: str
+    plus: Names = []
+    where: dict[str, re.Pattern[str]] = {}
+    keep: dict[str, str] = {}
+    label: dict[str, str] = {}
+    scale: Annotated[float, Field(gt=0)] = 1.0
+    bits: dict[str, Names] = {}
+    absent: Literal["zero", ""] = ""
+    typed: Literal["counter", ""] = ""
+
+    def labels(self) -> set[str]:
+        """Return the canonical labels this term gives a value."""
+        return self.keep.keys() | self.label.keys() | self.bits.keys()
+
+
+class Identity(_Model):
+    """The raw labels that say which GPU, MIG instance or partition a series belongs to.
+
+    Of several the first that is there and not empty counts. The prefixes are those the driver puts
+    before a UUID, where the exporter may have dropped them. `whole` matches label values by which
+    a series says that its GPU is not divided.
+    """
+
+    uuid: Names
+    model: Names = []
+    host: Names = []
+    index: Names = []
+    driver: Names = []
+    instance: Names = []
+    instance_uuid: Names = []
+    profile: Names = []
+    whole: dict[str, re.Pattern[str]] = {}
+    uuid_prefix: str = ""
+    instance_prefix: str = ""
+
+
+class Catalog(_Model):
+    """One GPU exporter: how its pages look and which raw names carry which canonical family.
+
+    `info` names series that carry identity and no number, `divided` those that are 1 where the GPU
+    is divided. `pods` says whether the exporter knows
+    workloads. Series with a label of `skip` are parts of a GPU and no GPU. Families of `instance`
+    are measured for each part of a divided GPU, those of `undivided` only while it is whole, all
+    others for the GPU as such; `board_instance` names the part whose rows speak for the GPU.
+    """
+
+    source: Source
+    prefix: str
+    known_by: str
+    identity: Identity
+    info: Names = []
+    divided: Names = []
+    pods: bool
+    skip: Names = []
+    instance: frozenset[str]
+    undivided: frozenset[str]
+    board_instance: str = ""
+    families: dict[str, Annotated[list[Term], Field(min_length=1)]]
+    left_out: dict[str, str]
+
+    @model_validator(mode="after")
+    def _canonical(self) -> "Catalog":
+        for name in [*self.families, *self.instance, *self.undivided]:
+            if name not in BY_NAME:
+                raise ValueError(f"{name} is no canonical GPU family")
+        for name, term in self.terms():
+            if term.labels() != set(BY_NAME[name].labels):
+                raise ValueError(f"{name} has the labels {BY_NAME[name].labels}, not {term.raw}'s")
+        told = {raw for _, term in self.terms() for raw in (term.raw, *term.plus)}
+        if odd := told & self.left_out.keys():
+            raise ValueError(f"{', '.join(sorted(odd))} is both read and left out")
+        return self
+
+    def terms(self) -> Iterator[tuple[str, Term]]:
+        """Yield each canonical family with each of its terms, the preferred term first."""
+        for name, terms in self.families.items():
+            for term in terms:
+                yield name, term
+
+    def raw_names(self) -> frozenset[str]:
+        """Return the raw names, without prefix, that are read."""
+        told = (raw for _, term in self.terms() for raw in (term.raw, *term.plus))
+        return frozenset((*self.info, *self.divided, *told))
+
+
+@cache
+def load(source: str) -> Catalog:
+    """Return a GPU exporter's catalog; raise `CatalogError` naming the file and the fault."""
+    name = f"{source}.yaml"
+    try:
+        data = yaml.safe_load(files(__name__).joinpath(name).read_text(encoding="utf-8"))
+        return Catalog.model_validate(data)
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise CatalogError(f"GPU catalog {name}: {error}") from error

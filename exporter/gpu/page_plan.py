@@ -1,0 +1,240 @@
+"""How a layout of a GPU exporter's page becomes readings: worked out once, applied every scrape.
+
+Every series goes to a GPU, or to a part of a divided one, by its UUID and instance labels, never
+by index. Several copies of a series of one GPU (a pod came or went; one row for each pod that
+shares it) are one measurement: the largest is taken and nothing is added up.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..exposition import Layout
+from .blanks import told
+from .catalog import Catalog, Term
+from .reading import GpuReading, Key, Pod
+
+_NOTHING = frozenset({"", "n/a", "na", "[n/a]", "none"})
+_MOST_RATIO = 1.01
+"""A ratio above it was told in another unit than its name says; up to it is rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One way to a value: the copies of a raw series, by page index, and of those to add to it."""
+
+    scale: float
+    bit: int | None
+    zero_is_nothing: bool
+    ratio: bool
+    parts: dict[str, list[int]]
+
+    def value(self, values: Sequence[float]) -> float | None:
+        """Return the value in base units, None where the page does not tell it."""
+        total = 0.0
+        for copies in self.parts.values():
+            one = max((self._one(values[i]) for i in copies if told(values[i])), default=None)
+            if one is None:
+                return None
+            total += one
+        found = total * self.scale
+        if (self.zero_is_nothing and found == 0) or (self.ratio and found > _MOST_RATIO):
+            return None
+        return min(found, 1.0) if self.ratio else found
+
+    def _one(self, raw: float) -> float:
+        return raw if self.bit is None else float(int(raw) >> self.bit & 1)
+
+
+@dataclass(slots=True)
+class Device:
+    """One GPU or instance as a layout's labels describe it.
+
+    `keys` holds by rank the ways to each value; the first by which the page tells one is taken.
+    `divided` are the series that say by a 1 that the GPU is divided, parts told or not.
+    """
+
+    uuid: str
+    model: str = ""
+    host: str = ""
+    index: str = ""
+    driver: str = ""
+    profile: str = ""
+    pods: dict[tuple[str, str], str] = field(default_factory=dict)
+    shared: bool = False
+    divided: list[int] = field(default_factory=list)
+    keys: dict[Key, dict[int, Option]] = field(default_factory=dict)
+
+    def reading(self, catalog: Catalog, values: Sequence[float], time: float) -> GpuReading:
+        """Return what a page of the layout tells of this GPU."""
+        found: dict[Key, float] = {}
+        for key, options in self.keys.items():
+            for option in options.values():
+                value = option.value(values)
+                if value is not None:
+                    found[key] = value
+                    break
+        return GpuReading(
+            uuid=self.uuid,
+            model=self.model,
+            source=catalog.source,
+            time=time,
+            values=found,
+            host=self.host,
+            index=self.index,
+            driver=self.driver,
+            mig_profile=self.profile,
+            pods=tuple(Pod(space, name, box) for (space, name), box in sorted(self.pods.items())),
+            shared=self.shared or any(values[i] == 1 for i in self.divided),
+        )
+
+
+Names = Mapping[str, str]
+"""Sample names as the page writes them, to the raw names of the catalog; or labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A series that names a GPU: its page index, raw name and labels; whose it is."""
+
+    i: int
+    raw: str
+    labels: Names
+    gpu: str
+    part: str
+
+
+def make(layout: Layout, catalog: Catalog, names: Names) -> list[Device]:
+    """Return the GPUs and instances a layout describes in one catalog's words, by UUID."""
+    return _Maker(layout, catalog, names).devices()
+
+
+class _Maker:
+    def __init__(self, layout: Layout, catalog: Catalog, names: Names) -> None:
+        self._catalog, self._layout = catalog, layout
+        self._terms: dict[str, list[tuple[str, Term]]] = {}
+        for family, term in catalog.terms():
+            for raw in (term.raw, *term.plus):
+                self._terms.setdefault(raw, []).append((family, term))
+        self._rows = list(self._named(names))
+        self._exported = any("exported_pod" in row.labels for row in self._rows)
+        self._found: dict[tuple[str, str], Device] = {}
+        self._own: dict[tuple[str, str], set[str]] = {}
+
+    def _named(self, names: Names) -> Iterator[_Row]:
+        """Yield the series that name a GPU; of others nobody knows whose they are."""
+        identity = self._catalog.identity
+        for i, series in enumerate(self._layout.series):
+            raw, labels = names.get(series.name), series.labels
+            gpu = _of(labels, identity.uuid)
+            if raw is None or not gpu or any(labels.get(part) for part in self._catalog.skip):
+                continue
+            whole = any(rule.fullmatch(labels.get(k, "")) for k, rule in identity.whole.items())
+            yield _Row(i, raw, labels, gpu, "" if whole else _of(labels, identity.instance))
+
+    def devices(self) -> list[Device]:
+        """Return the GPUs and their instances, by UUID."""
+        for row in self._rows:
+            self._identify(row)
+        divided = {gpu for gpu, part in self._found if part}
+        for row in self._rows:
+            for family, term in self._terms.get(row.raw, ()):
+                if not (row.gpu in divided and family in self._catalog.undivided):
+                    self._add(row, family, term)
+        for (gpu, part), device in self._found.items():
+            board = self._found[gpu, ""]
+            device.uuid = self._uuid(gpu, part)
+            device.model, device.host = device.model or board.model, device.host or board.host
+            device.index, device.driver = device.index or board.index, device.driver or board.driver
+            device.shared = len(device.pods) > 1
+            device.keys = {key: dict(sorted(ways.items())) for key, ways in device.keys.items()}
+        for gpu in divided:
+            # its parts are whose they are; the board they share is nobody's alone
+            board = self._found[gpu, ""]
+            board.pods, board.shared = {}, True
+        return sorted(self._found.values(), key=lambda device: device.uuid)
+
+    def _uuid(self, gpu: str, part: str) -> str:
+        """Return an instance's own UUID where the page tells one, else the GPU's and its number."""
+        identity = self._catalog.identity
+        own = self._own.get((gpu, part), set())
+        if len(own) == 1:
+            return _prefixed(next(iter(own)), identity.instance_prefix)
+        full = _prefixed(gpu, identity.uuid_prefix)
+        return f"{full}/{part}" if part else full
+
+    def _identify(self, row: _Row) -> None:
+        """Take from a series' labels what they say about its GPU or instance."""
+        identity, labels = self._catalog.identity, row.labels
+        board = self._found.setdefault((row.gpu, ""), Device(row.gpu))
+        device = self._found.setdefault((row.gpu, row.part), Device(row.gpu))
+        for one in (device, board):
+            one.model = one.model or _of(labels, identity.model)
+            one.host = one.host or _of(labels, identity.host)
+            one.index = one.index or _of(labels, identity.index)
+            one.driver = one.driver or _of(labels, identity.driver)
+        if row.part:
+            device.profile = device.profile or _of(labels, identity.profile)
+            if own := _of(labels, identity.instance_uuid):
+                self._own.setdefault((row.gpu, row.part), set()).add(own)
+        if row.raw in self._catalog.divided:
+            board.divided.append(row.i)
+        if self._catalog.pods:
+            self._pod(device, labels)
+
+    def _pod(self, device: Device, labels: Names) -> None:
+        """Note the workload a series names.
+
+        Where a Prometheus renamed the exporter's labels, `pod` is the exporter's own pod on every
+        row, idle GPUs included. The longer names are those of an old dcgm-exporter.
+        """
+        spelled = "exported_" if self._exported else ""
+        name, space, box = (
+            _of(labels, (spelled + now, once))
+            for now, once in (
+                ("pod", "pod_name"),
+                ("namespace", "pod_namespace"),
+                ("container", "container_name"),
+            )
+        )
+        if name:
+            device.pods[space, name] = max(box, device.pods.get((space, name), ""))
+
+    def _add(self, row: _Row, family: str, term: Term) -> None:
+        """Add a series to the ways to a value of its GPU or instance, if it is one of them."""
+        catalog, labels, part = self._catalog, row.labels, row.part
+        if part and family not in catalog.instance:
+            if catalog.board_instance not in ("", part):
+                return
+            part = ""
+        if term.typed and self._layout.type_of(self._layout.series[row.i].name) != term.typed:
+            return
+        if not all(rule.fullmatch(labels.get(k, "")) for k, rule in term.where.items()):
+            return
+        kept = {ours: labels.get(theirs, "") for ours, theirs in term.keep.items()}
+        rank = catalog.families[family].index(term)
+        for more, bit in _bits(term):
+            key = family, tuple(sorted((kept | term.label | more).items()))
+            options = self._found[row.gpu, part].keys.setdefault(key, {})
+            if rank not in options:
+                parts: dict[str, list[int]] = {name: [] for name in (term.raw, *term.plus)}
+                ratio = family.endswith("_ratio")
+                options[rank] = Option(term.scale, bit, term.absent == "zero", ratio, parts)
+            options[rank].parts[row.raw].append(row.i)
+
+
+def _bits(term: Term) -> Iterable[tuple[dict[str, str], int | None]]:
+    if not term.bits:
+        return [({}, None)]
+    return [({k: name}, bit) for k, names in term.bits.items() for bit, name in enumerate(names)]
+
+
+def _prefixed(uuid: str, prefix: str) -> str:
+    """Return a UUID spelled as the driver does, for exporters that drop its prefix."""
+    plain = uuid[len(prefix) :] if uuid.lower().startswith(prefix.lower()) else uuid
+    return prefix + plain
+
+
+def _of(labels: Names, spellings: Iterable[str]) -> str:
+    """Return the first label of several that says something."""
+    values = (labels.get(name, "") for name in spellings)
+    return next((value for value in values if value.lower() not in _NOTHING), "")

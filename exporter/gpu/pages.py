@@ -1,0 +1,92 @@
+"""Pages of GPU exporters become readings: dcgm-exporter, AMD's and nvidia_gpu_exporter's.
+
+A page may carry more than one of them, as a Prometheus federation page of a mixed fleet does;
+then each is read. What a row does not tell, or tells by a blank number, is absent.
+"""
+
+import re
+from functools import cache, lru_cache
+
+from ..errors import GpuPageError
+from ..exposition import Layout, Limits, Reader
+from . import page_plan
+from .catalog import PAGES, Catalog, load
+from .page_plan import Device
+from .reading import GpuReading
+
+Plan = list[tuple[Catalog, list[Device]]]
+
+
+class GpuPages:
+    """Reads the successive pages of one GPU exporter."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._reader = Reader(_wanted, limits)
+        self._layout: Layout | None = None
+        self._plan: Plan = []
+
+    def read(self, text: str, time: float, openmetrics: bool = False) -> list[GpuReading]:
+        """Return one reading a GPU and MIG instance, by source and UUID.
+
+        `time` is when the page was received, in monotonic seconds; `openmetrics` how the server
+        declared it. Raises `PageError` where the page cannot be read, `GpuPageError` where nothing
+        on it tells of a GPU; no part of such a page is used.
+        """
+        page = self._reader.read(text, openmetrics)
+        if page.layout is not self._layout:
+            self._plan = _plan(page.layout)
+            self._layout = page.layout
+        return [
+            device.reading(catalog, page.values, time)
+            for catalog, devices in self._plan
+            for device in devices
+        ]
+
+
+def read(text: str, time: float, openmetrics: bool = False) -> list[GpuReading]:
+    """Return the readings of a single page; see `GpuPages.read`."""
+    return GpuPages().read(text, time, openmetrics)
+
+
+def _plan(layout: Layout) -> Plan:
+    plan: Plan = []
+    sought = ", ".join(load(source).known_by for source in PAGES)
+    spoken = [source for source in PAGES if any(source in _raw(name) for name in layout.names)]
+    if not spoken:
+        raise GpuPageError(
+            0,
+            f"the page carries no GPU metrics: {sought} were looked for; is this the exporter's "
+            "own /metrics, or a federation page that selects them?",
+        )
+    for source in spoken:
+        catalog = load(source)
+        found = ((name, _raw(name).get(source)) for name in layout.names)
+        names = {name: raw for name, raw in found if raw is not None}
+        if devices := page_plan.make(layout, catalog, names):
+            plan.append((catalog, devices))
+    if not plan:
+        labels = ", ".join(dict.fromkeys(load(source).identity.uuid[0] for source in spoken))
+        raise GpuPageError(
+            0,
+            f"the page has metrics of {', '.join(spoken)}, but none says of which GPU: the label "
+            f"{labels} was looked for; is it dropped by a relabelling?",
+        )
+    return plan
+
+
+@cache
+def _pattern(source: str) -> re.Pattern[str]:
+    catalog = load(source)
+    names = "|".join(sorted(map(re.escape, catalog.raw_names())))
+    return re.compile(f"{catalog.prefix}(?P<raw>{names})")
+
+
+@lru_cache(maxsize=8192)
+def _raw(name: str) -> dict[str, str]:
+    """Return by source the raw name that a sample name of a page is, as the catalog knows it."""
+    matches = {source: _pattern(source).fullmatch(name) for source in PAGES}
+    return {source: match["raw"] for source, match in matches.items() if match}
+
+
+def _wanted(name: str) -> bool:
+    return bool(_raw(name))

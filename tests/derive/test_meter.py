@@ -1,0 +1,287 @@
+"""Cells over a server's life: nothing lost, nothing counted twice, nothing under a wrong name."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.derive.meter import Load, Meter
+from exporter.engines.plan import Labels, Snapshot
+from exporter.replay.recording import Recording
+from tests.cells import WHO, counted, table, total
+from tests.conftest import H200, RECORDINGS
+from tests.ledger import snapshots
+from tests.pages import snapshot
+
+NEXT: Labels = (("release", "next"),)
+# raw counter -> the quantity a cell sums it as
+RAW = {
+    "inter_token_latency_seconds_sum": "decode_sequence_seconds",
+    "time_to_first_token_seconds_count": "first_tokens",
+    "time_to_first_token_seconds_sum": "first_token_seconds",
+    "request_prefill_time_seconds_sum": "finished_prefill_seconds",
+    "request_prefill_kv_computed_tokens_sum": "finished_prefill_tokens",
+    "spec_decode_num_draft_tokens_total": "spec_draft_tokens",
+    "spec_decode_num_accepted_tokens_total": "spec_accepted_tokens",
+}
+
+
+class Engine:
+    """A vLLM server with counters that a test moves."""
+
+    def __init__(self, engines: int = 1, version: str = "0.26.0") -> None:
+        self.counters: list[dict[str, float]] = [{} for _ in range(engines)]
+        self.gauges = {"num_requests_running": 0.0, "num_requests_waiting": 0.0}
+        self.version = version
+        self.start: float | None = None
+        self.time = 0.0
+
+    def page(self, seconds: float = 5.0, engine: int = 0, **moved: float) -> Snapshot:
+        self.time += seconds
+        mine = self.counters[engine]
+        for name, amount in moved.items():
+            mine[name] = mine.get(name, 0.0) + amount
+        lines = [] if self.start is None else [f"process_start_time_seconds {self.start}"]
+        for i, counters in enumerate(self.counters):
+            known = {**dict.fromkeys([*RAW, *_COUNTS, *_NEEDED], 0.0), **self.gauges, **counters}
+            lines += [
+                f'vllm:{name}{{engine="{i}",model_name="m"{_SOURCE.get(name, "")}}} {value!r}'
+                for name, value in known.items()
+            ]
+        return snapshot("\n".join(lines) + "\n", self.version, self.time)
+
+
+_COUNTS = ("generation_tokens_total", "prompt_tokens_by_source_total", "num_preemptions_total")
+_NEEDED = (
+    "inter_token_latency_seconds_count",
+    "request_prefill_time_seconds_count",
+    "request_prefill_kv_computed_tokens_count",
+)
+_SOURCE = {"prompt_tokens_by_source_total": ',source="local_compute"'}
+MOVED = {name: st.integers(0, 500).map(float) for name in (*RAW, *_COUNTS[:2])}
+STEP = st.fixed_dictionaries(
+    {
+        "seconds": st.sampled_from([5.0, 10.0, 60.0]),
+        "event": st.sampled_from(["", "", "", "restart", "upgrade", "unknown"]),
+        "engine": st.integers(0, 1),
+        "moved": st.fixed_dictionaries(
+            {**MOVED, "num_preemptions_total": st.sampled_from([0.0, 0.0, 0.0, 4.0])}
+        ),
+    }
+)
+
+
+def sums(load: Load) -> dict[str, float]:
+    wanted = [*RAW.values(), "decode_tokens", "prefill_tokens"]
+    return {quantity: total(load, quantity) for quantity in wanted}
+
+
+@given(st.lists(STEP, max_size=10))
+def test_work_in_is_work_out(steps: list[dict[str, Any]]) -> None:
+    """What an engine counted is in its cells exactly, or its time is in what was left out."""
+    server, meter, who = Engine(2), Meter(0, 30.0, 256), WHO
+    server.start = -1000.0
+    meter.add(server.page(), server.time, who)
+    for step in steps:
+        if step["event"] == "restart":
+            server.counters, server.start = [{}, {}], server.time
+        elif step["event"] == "upgrade":
+            who = NEXT if who == WHO else WHO
+        counted_before = sums(meter.load if meter.load.who == who else Load())
+        out_before = sum(meter.load.excluded.values())
+        moved = dict(step["moved"])
+        moved["generation_tokens_total"] += moved["time_to_first_token_seconds_count"]
+        page = server.page(step["seconds"], step["engine"], **moved)
+        meter.add(page, server.time, None if step["event"] == "unknown" else who)
+        left_out = sum(meter.load.excluded.values()) - out_before
+        work = {quantity: moved[name] for name, quantity in RAW.items()}
+        work["decode_tokens"] = step["moved"]["generation_tokens_total"]
+        work["prefill_tokens"] = moved["prompt_tokens_by_source_total"]
+        assert left_out in (0, step["seconds"], 2 * step["seconds"])
+        if step["event"] or step["seconds"] > 30:
+            assert left_out == 2 * step["seconds"]
+        for quantity, amount in sums(meter.load).items():
+            due = 0.0 if left_out else work[quantity]
+            assert amount == counted_before[quantity] + due, quantity
+
+
+@given(st.lists(STEP, max_size=10), st.integers(1, 4))
+def test_every_second_is_counted_or_left_out_and_the_cap_holds(
+    steps: list[dict[str, Any]], cap: int
+) -> None:
+    server, meter = Engine(2), Meter(0, 30.0, cap)
+    meter.add(server.page(), 0, WHO)
+    for step in steps:
+        meter.add(server.page(step["seconds"], step["engine"], **step["moved"]), 0, WHO)
+        assert len(meter.load.cells) <= cap
+    left_out = sum(meter.load.excluded.values())
+    assert total(meter.load, "seconds") + left_out == 2 * (server.time - 5)
+    assert all(work["seconds"] > 0 for work in meter.load.cells.values())
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=8))
+def test_first_tokens_seen_before_their_tokens_are_owed_not_lost(
+    moves: list[tuple[int, int]],
+) -> None:
+    server, meter, before = Engine(), Meter(0, 30.0, 256), 0.0
+    meter.add(server.page(), 0, WHO)
+    for made, first in [*moves, (1000, 0)]:
+        moved = {"generation_tokens_total": made, "time_to_first_token_seconds_count": first}
+        meter.add(server.page(**moved), 0, WHO)
+        now = total(meter.load, "decode_tokens")
+        assert now >= before
+        before = now
+    assert before == 1000 + sum(made - first for made, first in moves)
+
+
+def follow(meter: Meter, *pages: Snapshot, unix: float = 0.0) -> Load:
+    for page in pages:
+        meter.add(page, unix + page.time, WHO)
+    return meter.load
+
+
+def test_cells_too_many_are_left_out_and_told() -> None:
+    server, meter = Engine(), Meter(0, 30.0, 2)
+    for batch in (0.0, 0.5, 8.0, 16.0, 0.5):
+        meter.add(server.page(inter_token_latency_seconds_sum=5 * batch), 0, WHO)
+    assert list(meter.load.cells) == [("0", "1"), ("0", "8")]
+    assert meter.load.excluded == {"cap": 5}
+    assert meter.load.cells["0", "1"]["seconds"] == 10
+
+
+def test_warm_up_lasts_from_the_servers_start() -> None:
+    server, meter = Engine(), Meter(600, 30.0, 256)
+    server.start = 1_000_000.0
+    pages = [server.page(5) for _ in range(4)]
+    # the second interval begins 600 s after the start
+    found = follow(meter, *pages, unix=1_000_590.0)
+    assert found.excluded == {"warm_up": 5}
+    assert total(found, "seconds") == 10
+
+
+def test_a_server_without_start_time_warms_up_only_after_a_restart_was_seen() -> None:
+    server, meter = Engine(), Meter(10, 30.0, 256)
+    first = [server.page(generation_tokens_total=9) for _ in range(2)]
+    assert follow(meter, *first).excluded == {}
+    server.counters = [{}]
+    later = follow(meter, *[server.page(5) for _ in range(4)])
+    assert later.excluded == {"restart": 5, "warm_up": 10}
+    assert total(later, "seconds") == 10
+
+
+def test_one_missed_sample_is_bridged_and_a_gap_is_not() -> None:
+    server, meter = Engine(), Meter(0, 14.0, 256)
+    found = follow(meter, server.page(), server.page(10), server.page(15), server.page(5))
+    assert found.excluded == {"gap": 15}
+    assert total(found, "seconds") == 15
+
+
+def test_until_the_release_is_known_nothing_is_counted() -> None:
+    server, meter = Engine(version=""), Meter(0, 30.0, 256)
+    for _ in range(2):
+        meter.add(server.page(generation_tokens_total=50), 0, None)
+    server.version = "0.26.0"
+    meter.add(server.page(generation_tokens_total=50), 0, WHO)
+    assert meter.load.cells == {}
+    assert meter.load.excluded == {"unknown": 10}
+    meter.add(server.page(generation_tokens_total=50), 0, WHO)
+    assert total(meter.load, "decode_tokens") == 50
+
+
+def test_cells_of_a_release_end_with_it_and_not_with_a_restart() -> None:
+    server, meter = Engine(), Meter(0, 30.0, 256)
+    follow(meter, server.page(), server.page(generation_tokens_total=70))
+    server.counters = [{}]
+    server.version = ""
+    meter.add(server.page(), 0, None)
+    assert total(meter.load, "decode_tokens") == 70
+    server.version = "0.26.0"
+    for _ in range(2):
+        meter.add(server.page(generation_tokens_total=4), 0, WHO)
+    assert total(meter.load, "decode_tokens") == 74
+    server.version = "0.27.0"
+    meter.add(server.page(generation_tokens_total=4), 0, NEXT)
+    assert (meter.load.who, meter.load.cells) == (NEXT, {})
+    meter.add(server.page(generation_tokens_total=4), 0, NEXT)
+    assert total(meter.load, "decode_tokens") == 4
+
+
+def test_data_parallel_engines_have_cells_of_their_own() -> None:
+    server, meter = Engine(2), Meter(0, 30.0, 256)
+    meter.add(server.page(), 0, WHO)
+    moved = {"inter_token_latency_seconds_sum": 100.0, "generation_tokens_total": 40.0}
+    meter.add(server.page(5, 1, **moved), 0, WHO, gpus=4, joules=1000)
+    assert set(meter.load.cells) == {("0", "idle"), ("1", "24")}
+    assert meter.load.cells["1", "24"]["gpu_seconds"] == 10
+    assert meter.load.cells["1", "24"]["joules"] == 500
+    assert "decode_tokens" not in meter.load.cells["0", "idle"]
+
+
+@pytest.mark.parametrize("name", H200)
+def test_cells_hold_what_the_load_client_counted(
+    name: str, recording: Callable[[str], Recording]
+) -> None:
+    one = recording(name)
+    pages = list(snapshots(one))
+    for phase in one.phases:
+        first = max(i for i, (time, _) in enumerate(pages) if time <= phase["start"])
+        last = min(i for i, (time, _) in enumerate(pages) if time >= phase["end"])
+        found = counted(pages[first : last + 1])
+        assert found.excluded == {}
+        assert total(found, "first_tokens") == phase["done"], phase["name"]
+        assert total(found, "decode_tokens") == phase["gen_tokens"] - phase["done"]
+        span = pages[last][0] - pages[first][0]
+        assert total(found, "seconds") == pytest.approx(span)
+        assert total(found, "gpu_seconds") == pytest.approx(span)
+        computed = total(found, "prefill_tokens") / phase["prompt_tokens"]
+        if "prefix" in phase:
+            assert 0.25 <= computed <= 0.265
+        else:
+            assert 0.999 < computed <= 1
+        # the client waits for a request's first token, then for each of its others
+        busy = total(found, "decode_sequence_seconds") + total(found, "first_token_seconds")
+        waited = phase["conc"] * (phase["end"] - phase["start"])
+        assert 0.6 * waited < busy < 1.01 * waited, phase["name"]
+
+
+@pytest.mark.parametrize("name", H200)
+def test_exporters_out_of_step_agree_within_an_interval(
+    name: str, recording: Callable[[str], Recording]
+) -> None:
+    pages = list(snapshots(recording(name)))
+    one, other = counted(pages[0::2]), counted(pages[1::2])
+    largest = [counted(pages[i : i + 3 : 2]) for i in range(len(pages) - 2)]
+    for quantity in ("decode_tokens", "prefill_tokens", "decode_sequence_seconds", "seconds"):
+        most = max(total(step, quantity) for step in largest)
+        assert abs(total(one, quantity) - total(other, quantity)) <= most
+        assert most < 0.2 * total(one, quantity)
+
+
+def test_preempting_intervals_of_a_real_server_are_left_out(
+    recording: Callable[[str], Recording],
+) -> None:
+    found = counted(snapshots(recording("vllm-0.20.2-preempt-cpu")))
+    assert set(found.excluded) == {"preempting"}
+
+
+def test_a_real_restart_is_left_out_and_a_young_server_warms_up(
+    recording: Callable[[str], Recording],
+) -> None:
+    one = recording("vllm-0.20.2-dev-restart-cpu")
+    assert set(counted(snapshots(one)).excluded) == {"restart"}
+    young = counted(snapshots(one), warm_up=600.0)
+    assert young.cells == {}
+    assert set(young.excluded) == {"restart", "warm_up"}
+
+
+@pytest.mark.parametrize("name", sorted(RECORDINGS))
+def test_recorded_servers_visit_few_cells(
+    name: str, golden: Callable[[str, str], None], recording: Callable[[str], Recording]
+) -> None:
+    found = counted(snapshots(recording(name)))
+    engines = len({engine for engine, _ in found.cells})
+    assert 2 <= len(found.cells) <= 17 * engines
+    if name in ("vllm-dense-0.26.0", "vllm-0.32.0-dp2-cpu", "sglang-0.5.23-basic-cpu"):
+        golden(f"{name}.cells", table(found))

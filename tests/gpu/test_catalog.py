@@ -1,0 +1,74 @@
+"""The GPU catalogs as data: canonical, complete where a GPU tells it, and loud when wrong."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from exporter.errors import CatalogError
+from exporter.gpu import catalog
+from exporter.gpu.canonical import BY_NAME
+from exporter.gpu.catalog import PAGES, Catalog, load
+
+
+@pytest.mark.parametrize("source", PAGES)
+def test_a_catalog_is_of_its_own_source_and_tells_energy_and_memory(source: str) -> None:
+    found = load(source)
+    assert found.source == source
+    needed = {"gpu_energy_joules_total", "gpu_memory_used_bytes", "gpu_memory_total_bytes"}
+    assert needed <= found.families.keys() <= BY_NAME.keys()
+
+
+@pytest.mark.parametrize("source", PAGES)
+def test_energy_and_power_are_never_an_instances(source: str) -> None:
+    assert not {name for name in load(source).instance if "energy" in name or "power" in name}
+
+
+def test_a_name_says_its_unit() -> None:
+    scales = {term.raw: term.scale for _, term in load("dcgm").terms()}
+    for name, scale in scales.items():
+        if name.endswith(("_HERTZ", "_JOULES_TOTAL", "_WATTS", "_BYTES", "_RATIO", "_CELSIUS")):
+            assert scale == 1, name
+        elif name.endswith(("_NS", "_VIOLATION")):
+            assert scale == 1e-9, name
+    for name in ("SM_CLOCK", "MEM_CLOCK", "MAX_SM_CLOCK", "MAX_MEM_CLOCK"):
+        assert scales[f"DCGM_FI_DEV_{name}"] == 1e6
+    for name in ("GPU_UTIL", "MEM_COPY_UTIL"):
+        assert scales[f"DCGM_FI_DEV_{name}"] == 0.01
+
+
+def test_a_raw_name_has_one_unit() -> None:
+    for source in PAGES:
+        scales: dict[tuple[str, str], float] = {}
+        for family, term in load(source).terms():
+            assert scales.setdefault((family, term.raw), term.scale) == term.scale
+
+
+def broken(**changes: object) -> dict[str, object]:
+    path = Path(str(catalog.__file__)).with_name("amd.yaml")
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert isinstance(data, dict)
+    return {**data, **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"families": {"gpu_colour": [{"raw": "x"}]}}, "no canonical GPU family"),
+        ({"instance": ["gpu_colour"]}, "no canonical GPU family"),
+        ({"families": {"gpu_throttled": [{"raw": "x"}]}}, "has the labels"),
+        ({"families": {"gpu_power_watts": [{"raw": "x", "label": {"sensor": "y"}}]}}, "labels"),
+        ({"families": {"gpu_power_watts": [{"raw": "x", "scale": 0}]}}, "greater than 0"),
+        ({"families": {"gpu_power_watts": []}}, "at least 1"),
+        ({"left_out": {"gpu_used_vram": "because"}}, "both read and left out"),
+        ({"surprise": 1}, "surprise"),
+    ],
+)
+def test_a_wrong_catalog_is_refused(changes: dict[str, object], fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        Catalog.model_validate(broken(**changes))
+
+
+def test_a_source_without_a_catalog() -> None:
+    with pytest.raises(CatalogError, match=r"GPU catalog intel\.yaml"):
+        load("intel")
