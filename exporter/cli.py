@@ -163,6 +163,46 @@ def demo(
     _until_interrupted(lambda: run(listen, _duration(for_) if for_ else None))
 
 
+@app.command()
+def dashboards(
+    out: Annotated[Path, typer.Option(help="Folder to write them into.")],
+) -> None:
+    """Write the Grafana dashboards as JSON files."""
+    from dashboards.build import write
+
+    try:
+        written = write(out)
+    except OSError as error:
+        typer.echo(f"inferfleet: {out} cannot be written to: {error.strerror}", err=True)
+        raise typer.Exit(2) from None
+    for path in written:
+        typer.echo(path)
+
+
+@app.command()
+def rules(
+    out: Annotated[Path, typer.Option(help="Folder to write the rules into.")],
+    values: Annotated[
+        Path | None, typer.Option(help="What differs from the shipped values, as YAML.")
+    ] = None,
+    format_: Annotated[
+        str, typer.Option("--format", help="prometheus (rule files) or operator (PrometheusRule).")
+    ] = "prometheus",
+) -> None:
+    """Write recording rules and alerts for Prometheus."""
+    from alerts.build import FORMATS, write
+
+    form = FORMATS.get(format_)
+    if form is None:
+        known = " or ".join(FORMATS)
+        raise typer.BadParameter(f"{format_!r} is no format; use {known}")
+    try:
+        for path in write(values, out, form):
+            typer.echo(path)
+    except InferfleetError as error:
+        _fail(error)
+
+
 def _duration(text: str) -> float:
     try:
         return float(str(seconds(text)))

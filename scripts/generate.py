@@ -1,5 +1,5 @@
-"""Writes the generated pages: docs/metrics.md from the vocabulary, docs/support.md from recordings,
-docs/gpu-sources.md from the GPU catalogs.
+"""Writes what is generated: docs/metrics.md from the vocabulary, docs/support.md from recordings,
+docs/gpu-sources.md from the GPU catalogs, and the dashboards.
 
 `make generate` runs it; the pages are committed, and checked for drift before a change lands.
 """
@@ -7,6 +7,9 @@ docs/gpu-sources.md from the GPU catalogs.
 from collections.abc import Mapping
 from pathlib import Path
 
+from alerts import build, reference
+from alerts import values as alert_values
+from dashboards.build import write as write_dashboards
 from exporter.engines import detect, plan
 from exporter.engines.canonical import FAMILIES, Family
 from exporter.engines.catalog import ENGINES, load
@@ -195,7 +198,10 @@ def main() -> None:
     docs.mkdir(exist_ok=True)
     (docs / "metrics.md").write_text(metrics(), encoding="utf-8")
     (docs / "support.md").write_text(support(), encoding="utf-8")
+    (docs / "alerts.md").write_text(reference.page(alert_values.load()), encoding="utf-8")
+    build.write(None, build.GENERATED, "prometheus")
     (docs / "gpu-sources.md").write_text(gpu_sources(), encoding="utf-8")
+    write_dashboards(ROOT / "dashboards" / "generated")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,120 @@
+"""What cannot be seen: servers down or refused, sources gone, the exporter itself."""
+
+from ..model import Group
+from ..values import Values
+from .family import Family
+
+_REFUSED = 'reason=~"page_refused|no_engine|too_large|protocol"'
+
+
+def groups(values: Values) -> tuple[Group, ...]:
+    """Return the alerts on the watching itself."""
+    family = Family("exporter", values)
+    server = values.labels("target")
+    up = f"max by {server} ({values.metric('target_up')})"
+    family.add(
+        "InferfleetTargetDown",
+        f"{up} == 0",
+        "{{ $labels.target }} does not answer",
+        "No exporter has been able to read the metrics page of {{ $labels.target }}: it is down, "
+        "out of reach, or hung.",
+        "server",
+    )
+    # the one alert that must not depend on a series: no exporter, no other alert
+    family.add(
+        "InferfleetExporterAbsent",
+        f"absent({values.metric('build_info')})",
+        "No inferfleet exporter is scraped",
+        "Prometheus has no series of any inferfleet exporter: nothing about the fleet is seen, and "
+        "every other alert is silent.",
+        "fleet",
+    )
+    name = "InferfleetTargetsVanished"
+    every, window = f"sum by {values.labels()} ({values.metric('targets')})", "window"
+    most = f"max_over_time(sum by {values.labels()} ({values.metric('targets')})"
+    most += f"[{family.limit(name, window)}:1m])"
+    family.add(
+        name,
+        f"{every} / ({most} > 0) < {family.limit(name, 'share')}",
+        "Only {{ $value | humanizePercentage }} of the servers are still watched",
+        "Discovery finds {{ $value | humanizePercentage }} of the servers it found within the last "
+        f"{family.limit(name, window)}; those that are gone raise no alert of their own.",
+        "fleet",
+    )
+    name = "InferfleetTargetStale"
+    family.add(
+        name,
+        f"min by {server} ({values.metric('scrape_age_seconds')}) > {family.limit(name, 'age')}"
+        f" and on {server} {up} == 1",
+        "{{ $labels.target }}'s figures are {{ $value | humanizeDuration }} old",
+        "The newest page of {{ $labels.target }} is {{ $value | humanizeDuration }} old although "
+        "it counts as up: the exporter cannot keep its pace.",
+        "server",
+    )
+    _refused(family)
+    _uncounted(family)
+    by = values.labels("instance")
+    family.add(
+        "InferfleetConfigReloadFailed",
+        f"max by {by} ({values.metric('config_last_reload_successful')}) == 0",
+        "The exporter {{ $labels.instance }} refused its new configuration",
+        "The exporter {{ $labels.instance }} runs on the configuration it had before, because the "
+        "new one has a fault.",
+        "fleet",
+    )
+    family.add(
+        "InferfleetDiscoveryProblems",
+        f"max by {by} ({values.metric('discovery_problems')}) > 0",
+        "Discovery of {{ $labels.instance }} has {{ $value }} faults",
+        "{{ $value }} sources of discovery fail on the exporter {{ $labels.instance }}; servers "
+        "they would name may be missing, and gone ones may be kept.",
+        "fleet",
+    )
+    source = values.labels("instance", "source")
+    family.add(
+        "InferfleetGpuSourceDown",
+        f"max by {source} ({values.metric('gpu_source_up')}) == 0",
+        "GPU telemetry from {{ $labels.source }} is gone",
+        "The exporter {{ $labels.instance }} gets no GPU telemetry from {{ $labels.source }}: "
+        "energy, throttling and GPU health of the servers under it are unknown.",
+        "gpu",
+    )
+    family.add(
+        "InferfleetIdentityConflict",
+        f"max by {server} ({values.metric('identity_conflicts')}) > 0",
+        "Sources disagree on {{ $value }} facts about {{ $labels.target }}",
+        "Two sources tell {{ $value }} facts about {{ $labels.target }} differently (declared "
+        "against read, say); the status page names them and which one is believed.",
+        "server",
+    )
+    return family.groups()
+
+
+def _refused(family: Family) -> None:
+    name, values = "InferfleetPageRefused", family.values
+    by, window = values.labels("target", "reason"), family.limit(name, "window")
+    failures = values.metric("scrape_failures_total", _REFUSED)
+    family.add(
+        name,
+        f"round(max by {by} (increase({failures}[{window}]))) >= {family.limit(name, 'failures')}",
+        "{{ $labels.target }}'s page is refused: {{ $labels.reason }}",
+        f"{{{{ $labels.target }}}} answers, but {{{{ $value }}}} of its pages were refused within "
+        f"{window} ({{{{ $labels.reason }}}}); its figures are missing as if it were down.",
+        "server",
+    )
+
+
+def _uncounted(family: Family) -> None:
+    name, values = "InferfleetLoadNotCounted", family.values
+    by = values.labels("target", "reason")
+    # restarts and warm-ups end by themselves; these do not
+    excluded = values.metric("load_excluded_seconds_total", 'reason=~"cap|unknown|gap"')
+    family.add(
+        name,
+        f"max by {by} (rate({excluded}[1h])) > {family.limit(name, 'share')}",
+        "{{ $value | humanizePercentage }} of {{ $labels.target }}'s time is in no load cell",
+        "{{ $value | humanizePercentage }} of the last hour of {{ $labels.target }} was left out "
+        "of the load cells ({{ $labels.reason }}); comparisons of its release rest on the rest, or "
+        "on nothing.",
+        "server",
+    )

@@ -1,0 +1,60 @@
+"""What alerts of a family share: their values, links and places."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..model import Alert, Group
+from ..values import AlertValues, Values
+
+Page = Literal["upgrades", "rollout", "engine", "slo", "gpu", "exporter"]
+Dashboard = Literal["fleet", "server", "upgrade", "gpu"]
+
+
+@dataclass(slots=True)
+class Family:
+    """Collects the enabled alerts of one family; `page` names its runbook and its group."""
+
+    page: Page
+    values: Values
+    alerts: list[Alert] = field(default_factory=list)
+
+    def of(self, name: str) -> AlertValues:
+        """Return an alert's values."""
+        return self.values.alerts[name]
+
+    def limit(self, name: str, key: str) -> float | str:
+        """Return one of an alert's limits, numbers as they are written in PromQL."""
+        found = self.of(name).limits[key]
+        return f"{found:g}" if isinstance(found, float | int) else found
+
+    def add(
+        self, name: str, expr: str, summary: str, description: str, dashboard: Dashboard
+    ) -> None:
+        """Add an alert unless its values switch it off."""
+        own = self.of(name)
+        if not own.enabled:
+            return
+        boards = self.values.dashboards
+        url = f"{boards.base_url}/d/{getattr(boards, dashboard)}"
+        if dashboard == "server":
+            url += "?var-target={{ $labels.target }}"
+        self.alerts.append(
+            Alert(
+                alert=name,
+                expr=expr,
+                wait=own.wait,
+                keep=own.keep or "",
+                severity=own.severity,
+                summary=summary,
+                description=description,
+                runbook_url=self.values.runbook_url.format(page=self.page, anchor=name.lower()),
+                dashboard_url=url,
+            )
+        )
+
+    def groups(self) -> tuple[Group, ...]:
+        """Return the family's group, or nothing where every alert is off."""
+        if not self.alerts:
+            return ()
+        name = f"inferfleet-{self.page}"
+        return (Group(name=name, interval=self.values.interval, rules=tuple(self.alerts)),)

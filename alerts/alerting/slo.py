@@ -1,0 +1,88 @@
+"""Error budgets that burn too fast, each seen over a long and a short window.
+
+The long window says that it matters, the short one that it goes on; after T. Limoncelli's and the
+Google SRE workbook's multi-window, multi-burn-rate alerts.
+"""
+
+from ..model import Group
+from ..recording import burn
+from ..recording.levels import edge
+from ..values import Burn, Values
+from .family import Family
+
+
+def groups(values: Values) -> tuple[Group, ...]:
+    """Return the alerts on objectives."""
+    family = Family("slo", values)
+    ttft, itl = values.slo.time_to_first_token, values.slo.inter_token_latency
+    for title, objective, share, bad in (
+        (
+            "TimeToFirstToken",
+            "time_to_first_token",
+            ttft.objective,
+            f"of {{{{ $labels.model }}}}'s first tokens take longer than {ttft.seconds:g} s",
+        ),
+        (
+            "InterTokenLatency",
+            "inter_token_latency",
+            itl.objective,
+            f"of {{{{ $labels.model }}}}'s tokens take longer than {itl.seconds:g} s",
+        ),
+        (
+            "Errors",
+            "errors",
+            values.slo.errors.objective,
+            "of {{ $labels.model }}'s responses are server errors",
+        ),
+    ):
+        for speed, burns in (("Fast", values.slo.fast), ("Slow", values.slo.slow)):
+            name = f"Inferfleet{title}BudgetBurn{speed}"
+            budget = 1 - share
+            family.add(
+                name,
+                _expr(family, name, objective, burns, budget),
+                f"{{{{ $value | humanizePercentage }}}} {bad}",
+                f"{{{{ $value | humanizePercentage }}}} {bad}, where {budget:.4g} of them may "
+                f"(objective {share * 100:g} %). The budget burns at least "
+                f"{min(one.factor for one in burns):g} times as fast as it lasts.",
+                "fleet",
+            )
+    _edges(family)
+    return family.groups()
+
+
+def _expr(family: Family, name: str, objective: str, burns: tuple[Burn, ...], budget: float) -> str:
+    model = family.values.labels("model")
+    events, least = burn.events(objective), family.limit(name, "rate")
+    parts = [
+        f"({burn.share(objective, one.long)} > {one.factor * budget:g}"
+        f" and on {model} {burn.share(objective, one.short)} > {one.factor * budget:g}"
+        f" and on {model} avg_over_time({events}[{one.long}]) > {least})"
+        for one in burns
+    ]
+    return " or ".join(parts)
+
+
+def _edges(family: Family) -> None:
+    values = family.values
+    server = values.labels("target", "objective")
+    parts = []
+    for objective, slo in (
+        ("time_to_first_token", values.slo.time_to_first_token),
+        ("inter_token_latency", values.slo.inter_token_latency),
+    ):
+        name = f"{objective}_seconds"
+        count = values.metric(f"{name}_count")
+        bucket = values.metric(f"{name}_bucket", f'le=~"{edge(slo.seconds)}"')
+        on = values.labels("target")
+        missing = f"group by {on} ({count}) unless on {on} group by {on} ({bucket})"
+        parts.append(f'label_replace({missing}, "objective", "{objective}", "", "")')
+    family.add(
+        "InferfleetSloEdgeMissing",
+        f"max by {server} ({' or '.join(parts)})",
+        "{{ $labels.target }} has no bucket at the objective of {{ $labels.objective }}",
+        "The histogram of {{ $labels.target }} has no bucket edge at the objective's seconds, so "
+        "its requests count neither as good nor as bad for {{ $labels.objective }}: that objective "
+        "is blind to this server.",
+        "fleet",
+    )

@@ -1,0 +1,128 @@
+"""A release that is worse than the one before at equal load.
+
+The verdict is that of the recording rules, or, where `inferfleet judge` runs, the judge's: it sees
+more and overrules them. Nothing here reads raw throughput, so a fall in demand cannot fire.
+"""
+
+from typing import Final
+
+from ..model import Group
+from ..values import Values
+from .family import Dashboard, Family
+
+SUBJECT: Final = ("engine", "model", "gpu_model", "class", "release", "baseline", "measure")
+_BOARD: Final[Dashboard] = "upgrade"
+_WHO: Final = "{{ $labels.model }} on {{ $labels.gpu_model }}"
+_PAIR: Final = "{{ $labels.release }} against {{ $labels.baseline }}"
+
+
+def _query(record: str, matcher: str = "") -> str:
+    """Return a template of one figure about the alert's own subject; nothing where it is not."""
+    asked = ("measure", "release", "baseline", "class")
+    inside = ",".join(f"{label}=%q" for label in asked) + matcher
+    labels = " ".join(f"$labels.{label}" for label in asked)
+    text = f"release:inferfleet_matched_load:{record}{{{inside}}}"
+    return f'(printf "{text}" {labels} | query)'
+
+
+_INTERVAL: Final = (
+    "{{ with " + _query("lower") + " }} Of the baseline's figure it reaches"
+    " {{ . | first | value | humanizePercentage }}{{ end }}"
+    "{{ with " + _query("upper") + " }} to"
+    " {{ . | first | value | humanizePercentage }} (95 % interval){{ end }}"
+    "{{ with " + _query("overlap_seconds") + " }}, from"
+    " {{ . | first | value | humanizeDuration }} at the same load.{{ end }}"
+)
+_LOSSES: Final = (
+    (
+        "InferfleetDecodeRegression",
+        "decode",
+        "decodes slower",
+        "decodes {{ $value | humanizePercentage }} fewer tokens per second at equal load",
+    ),
+    (
+        "InferfleetPrefillRegression",
+        "prefill",
+        "computes prompts slower",
+        "computes {{ $value | humanizePercentage }} fewer prompt tokens per second at equal load",
+    ),
+    (
+        "InferfleetLatencyRegression",
+        "latency",
+        "answers later",
+        "answers {{ $value | humanizePercentage }} slower at equal load",
+    ),
+    (
+        "InferfleetHitRatioRegression",
+        "hit_ratio",
+        "finds less in its prefix cache",
+        "finds {{ $value | humanizePercentage }} less of its prompts in the prefix cache",
+    ),
+    (
+        "InferfleetSpeculationRegression",
+        "speculation",
+        "has fewer drafts accepted",
+        "has {{ $value | humanizePercentage }} fewer of its draft tokens accepted",
+    ),
+    (
+        "InferfleetEnergyRegression",
+        "energy",
+        "needs more energy",
+        "makes {{ $value | humanizePercentage }} fewer tokens of a joule at equal load",
+    ),
+)
+
+
+def groups(values: Values) -> tuple[Group, ...]:
+    """Return the alerts on what an upgrade cost."""
+    family = Family("upgrades", values)
+    for name, measure, short, long in _LOSSES:
+        family.add(
+            name,
+            _loss(family, name, measure),
+            f"{_WHO} {short} since {{{{ $labels.release }}}}",
+            f"{_WHO} {long}: {_PAIR} (class {{{{ $labels.class }}}}).{_INTERVAL}",
+            _BOARD,
+        )
+    family.add(
+        "InferfleetUpgradeNotComparable",
+        _not_comparable(values),
+        f"{_WHO}: {_PAIR} cannot be compared in {{{{ $labels.measure }}}}",
+        f"{_WHO}: for {_PAIR} there is no verdict on {{{{ $labels.measure }}}}: the releases count "
+        "it differently, or have not served the same load. Other measures may still have one.",
+        _BOARD,
+    )
+    return family.groups()
+
+
+def _loss(family: Family, name: str, measure: str) -> str:
+    on = family.values.labels(*SUBJECT)
+    this = f'measure="{measure}"'
+    rules = "release:inferfleet_matched_load"
+    judge = _judged(family.values, this)
+    estimate = family.values.metric("upgrade_effect_ratio", this, 'bound="estimate"')
+    regressed = family.values.metric("upgrade_verdict", this, 'verdict="regression"')
+    servers = family.limit(name, "servers")
+    least = [
+        f'{rules}:verdict{{{this}, verdict="regression"}} == 1',
+        f"{rules}:overlap_seconds{{{this}}} >= {family.limit(name, 'overlap')}",
+        f'{rules}:servers{{{this}, side="candidate"}} >= {servers}',
+        f'{rules}:servers{{{this}, side="baseline"}} >= {servers}',
+    ]
+    gates = "".join(f" and on {on} ({one})" for one in least)
+    return (
+        f"(((1 - max by {on} ({estimate})) and on {on} max by {on} ({regressed}) == 1)"
+        f" or (((1 - max by {on} ({rules}:ratio{{{this}}})){gates}) unless on {on} ({judge})))"
+        f" > {family.limit(name, 'loss')}"
+    )
+
+
+def _judged(values: Values, *matchers: str) -> str:
+    return f"max by {values.labels(*SUBJECT)} ({values.metric('upgrade_verdict', *matchers)})"
+
+
+def _not_comparable(values: Values) -> str:
+    on = values.labels(*SUBJECT)
+    this = 'verdict="not_comparable"'
+    own = f"max by {on} (release:inferfleet_matched_load:verdict{{{this}}})"
+    return f"({_judged(values, this)} or {own}) == 1"

@@ -1,0 +1,103 @@
+"""Rules put together and written: Prometheus rule files, or PrometheusRule resources."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import yaml
+
+from exporter.errors import ConfigError
+
+from .alerting import engine, exporter, gpu, rollout, slo, upgrades
+from .model import Alert, Group, Record, rule
+from .recording import burn, gpu_names, levels, outliers
+from .values import Values, load
+
+Format = Literal["prometheus", "operator"]
+FORMATS: Final[dict[str, Format]] = {"prometheus": "prometheus", "operator": "operator"}
+Source = Callable[[Values], tuple[Group, ...]]
+
+# file name -> its sources, in the order in which their series build on each other
+FILES: Final[dict[str, tuple[Source, ...]]] = {
+    "recording": (gpu_names.groups, levels.groups, outliers.groups, burn.groups),
+    "alerts": (
+        upgrades.groups,
+        rollout.groups,
+        engine.groups,
+        slo.groups,
+        gpu.groups,
+        exporter.groups,
+    ),
+}
+GENERATED: Final = Path(__file__).with_name("generated")
+_NOTE: Final = "# Written by `inferfleet rules` from alerts/values.yaml; change values, not this.\n"
+
+
+def groups(values: Values) -> dict[str, tuple[Group, ...]]:
+    """Return every group by the file it stands in."""
+    return {
+        name: tuple(group for source in sources for group in source(values))
+        for name, sources in FILES.items()
+    }
+
+
+def alerts(values: Values) -> list[Alert]:
+    """Return every alert that is switched on, in the order of the files."""
+    return [
+        one
+        for found in groups(values).values()
+        for group in found
+        for one in group.rules
+        if isinstance(one, Alert)
+    ]
+
+
+def records(values: Values) -> list[Record]:
+    """Return every recording rule, in the order of the files."""
+    return [
+        one
+        for found in groups(values).values()
+        for group in found
+        for one in group.rules
+        if isinstance(one, Record)
+    ]
+
+
+def everything(values: Values) -> Values:
+    """Return the values with every alert switched on."""
+    on = {name: one.model_copy(update={"enabled": True}) for name, one in values.alerts.items()}
+    return values.model_copy(update={"alerts": on})
+
+
+def files(values: Values, form: Format) -> dict[str, str]:
+    """Return the text of every file by its name."""
+    written = {}
+    for name, found in groups(values).items():
+        body: dict[str, Any] = {"groups": [_group(group) for group in found]}
+        if form == "operator":
+            body = {
+                "apiVersion": "monitoring.coreos.com/v1",
+                "kind": "PrometheusRule",
+                "metadata": {"name": f"inferfleet-{name}"},
+                "spec": body,
+            }
+        text = yaml.safe_dump(body, sort_keys=False, width=100, allow_unicode=True)
+        written[f"inferfleet-{name}.yaml"] = _NOTE + text
+    return written
+
+
+def write(values_file: Path | None, out: Path, form: Format) -> list[Path]:
+    """Write the rules into a folder and return the files; raises `ConfigError`."""
+    texts = files(load(values_file), form)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (out / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot write rules into {out}: {error.strerror}") from error
+    return [out / name for name in texts]
+
+
+def _group(group: Group) -> dict[str, Any]:
+    head = {"name": group.name} | ({"interval": group.interval} if group.interval else {})
+    return head | {"rules": [rule(one) for one in group.rules]}

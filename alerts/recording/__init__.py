@@ -1,0 +1,1 @@
+"""Recording rules: figures by server, release, model and fleet, that alerts and dashboards read."""

@@ -1,0 +1,104 @@
+"""The reference page of the alerts and recorded series, written from the values and the rules."""
+
+from typing import Final
+
+from .build import alerts, everything, groups, records
+from .model import Alert
+from .values import Values
+
+_NOTE: Final = "<!-- Written by scripts/generate.py: change the source and run `make generate`. -->"
+_TITLES: Final = {
+    "upgrades": "After an upgrade",
+    "rollout": "The rollout",
+    "engine": "The engine",
+    "slo": "Objectives",
+    "gpu": "GPUs",
+    "exporter": "The exporter",
+}
+_HEAD: Final = f"""# Alerts and recorded series
+
+{_NOTE}
+
+`inferfleet rules --out DIR` writes Prometheus rule files, `--format operator` PrometheusRule
+resources; the files made from the shipped values lie in `alerts/generated/`. A file given with
+`--values` is laid over [`alerts/values.yaml`](../alerts/values.yaml), where every key has its
+comment: write only what differs, such as
+
+    selector: job="inferfleet"
+    slo:
+      time_to_first_token: {{seconds: 2.5, objective: 0.95}}
+    alerts:
+      InferfleetEnergyRegression: {{enabled: true}}
+      InferfleetQueueGrowing: {{severity: critical, for: 20m, limits: {{requests: 100}}}}
+
+Maps are merged, lists replaced, and a key that does not exist is refused. `for` is how long an
+alert must hold, `keep_firing_for` how long it stays after it ceased (Prometheus 2.42 or later).
+Alerts that are off are not written at all. Each alert links to its runbook.
+
+An example of routes and inhibitions is `alerts/alertmanager/alertmanager.yml`.
+"""
+
+
+def page(values: Values) -> str:
+    """Return the page."""
+    parts = [_HEAD]
+    on = {one.alert for one in alerts(values)}
+    for group in groups(everything(values))["alerts"]:
+        family = group.name.removeprefix("inferfleet-")
+        parts.append(
+            f"\n## {_TITLES[family]}\n\n"
+            "| alert | severity | default | for | limits | says |\n|---|---|---|---|---|---|\n"
+        )
+        parts += [
+            _row(values, one, family, one.alert in on)
+            for one in group.rules
+            if isinstance(one, Alert)
+        ]
+    parts.append(_recorded(values))
+    return "".join(parts)
+
+
+def _row(values: Values, one: Alert, family: str, on: bool) -> str:
+    limits = values.alerts[one.alert].limits
+    shown = ", ".join(f"`{key}` {_cell(value)}" for key, value in limits.items())
+    link = f"../alerts/runbooks/{family}.md#{one.alert.lower()}"
+    return (
+        f"| [`{one.alert}`]({link}) | {one.severity} | {'on' if on else 'off'} | {one.wait} "
+        f"| {shown} | {_plain(one.summary)} |\n"
+    )
+
+
+def _cell(value: object) -> str:
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text.replace("|", "\\|")
+
+
+def _plain(template: str) -> str:
+    """Return a summary with its templates as readable placeholders."""
+    text = template.replace("{{ with $labels.target }} of {{ . }}{{ end }}", " of TARGET")
+    for part in template.split("{{")[1:]:
+        inside = part.split("}}")[0]
+        word = "N" if "$value" in inside else inside.strip().removeprefix("$labels.").upper()
+        text = text.replace("{{" + inside + "}}", word)
+    return text
+
+
+def _recorded(values: Values) -> str:
+    names = sorted({one.record for one in records(values)})
+    bases: dict[str, list[str]] = {}
+    for name in names:
+        level, _, rest = name.partition(":")
+        bases.setdefault(rest, []).append(level)
+    rows = [
+        f"| `{rest}` | {', '.join(f'`{level}`' for level in levels)} |\n"
+        for rest, levels in sorted(bases.items())
+    ]
+    return (
+        "\n## Recorded series\n\nNamed level, metric, operation, as in "
+        "`release:inferfleet_generation_tokens_per_gpu:rate5m`. Levels: `target`; `release` "
+        "(`engine`, `release`, `model`, `gpu_model`, `class`), without servers started in the "
+        "last five minutes, whose window may hold another release's work; `model`; `fleet`; "
+        "`uuid`, one GPU. Each ratio is a sum over servers divided by a sum over the same "
+        "servers, never a mean of ratios.\n\n"
+        "| series | levels |\n|---|---|\n" + "".join(rows)
+    )

@@ -1,0 +1,174 @@
+"""What a user may set of the rules: values.yaml, and a file of their own laid over it.
+
+The shipped values.yaml is the list of all keys; a user's file holds only what differs.
+"""
+
+import re
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from exporter.errors import ConfigError
+
+from .model import Severity
+
+DEFAULTS: Final = Path(__file__).with_name("values.yaml")
+
+DURATION: Final = r"([0-9]+(ms|s|m|h|d|w|y))+"
+
+Duration = Annotated[str, Field(pattern=f"^{DURATION}$")]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Label = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
+Limit = Annotated[float, Field(allow_inf_nan=False)] | str
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Dashboards(_Model):
+    """Where alerts link to: Grafana's address and the uid of each dashboard."""
+
+    base_url: str
+    fleet: str
+    server: str
+    upgrade: str
+    gpu: str
+
+
+class Latency(_Model):
+    """A latency objective: the share of events that stay within `seconds`, a bucket edge."""
+
+    seconds: Annotated[float, Field(gt=0)]
+    objective: Share
+
+
+class Errors(_Model):
+    """The share of HTTP responses that are no server error."""
+
+    objective: Share
+
+
+class Burn(_Model):
+    """Budget spent `factor` times as fast as allowed, seen over a long and a short window."""
+
+    factor: Annotated[float, Field(gt=0)]
+    long: Duration
+    short: Duration
+
+
+class Objectives(_Model):
+    """Service level objectives and how fast their budget may burn."""
+
+    time_to_first_token: Latency
+    inter_token_latency: Latency
+    errors: Errors
+    fast: Annotated[tuple[Burn, ...], Field(min_length=1)]
+    slow: Annotated[tuple[Burn, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _can_fire(self) -> Self:
+        worst = max(burn.factor for burn in (*self.fast, *self.slow))
+        for name in ("time_to_first_token", "inter_token_latency", "errors"):
+            objective = getattr(self, name).objective
+            if worst * (1 - objective) >= 1:
+                raise ValueError(
+                    f"{name}: a budget of {1 - objective:.3g} cannot burn {worst:g} times as fast; "
+                    "raise the objective or lower the factor"
+                )
+        return self
+
+
+class AlertValues(_Model):
+    """One alert: whether it is written, its severity and durations, and its own limits."""
+
+    enabled: bool
+    severity: Severity
+    wait: Annotated[Duration, Field(alias="for")]
+    keep: Annotated[Duration | None, Field(alias="keep_firing_for")] = None
+    limits: dict[str, Limit] = {}
+
+    @model_validator(mode="after")
+    def _window_is_a_duration(self) -> Self:
+        window = self.limits.get("window")
+        if window is not None and not re.fullmatch(DURATION, str(window)):
+            raise ValueError(f"window {window!r} is no duration; write it like 15m")
+        return self
+
+
+class Values(_Model):
+    """Everything the rules are made from."""
+
+    selector: str
+    dcgm_selector: str
+    keep_labels: tuple[Label, ...]
+    interval: Duration
+    runbook_url: str
+    dashboards: Dashboards
+    slo: Objectives
+    alerts: dict[str, AlertValues]
+
+    def metric(self, name: str, *matchers: str) -> str:
+        """Return a selector of one of the exporter's own series, by its name without prefix."""
+        found = ", ".join(filter(None, (*matchers, self.selector)))
+        return f"inferfleet_{name}" + (f"{{{found}}}" if found else "")
+
+    def labels(self, *names: str) -> str:
+        """Return a label list in parentheses, with the labels kept at every level."""
+        return f"({', '.join(dict.fromkeys((*names, *self.keep_labels)))})"
+
+
+def load(path: Path | None = None) -> Values:
+    """Return the shipped values with a user's file laid over them.
+
+    Raises `ConfigError`, one sentence with the file, the key and the mend.
+    """
+    data = _read(DEFAULTS)
+    if path is not None:
+        data = _laid_over(data, _read(path), str(path), "")
+    try:
+        return Values.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{path or DEFAULTS}: {key}: {first['msg']}") from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} must hold keys and values, as alerts/values.yaml does")
+    return data
+
+
+def _laid_over(
+    base: dict[str, Any], upper: dict[str, Any], path: str, place: str
+) -> dict[str, Any]:
+    """Return `base` with what `upper` sets; a key that `base` lacks is refused."""
+    merged = dict(base)
+    for key, value in upper.items():
+        where = f"{place}{key}"
+        if key not in base and key != "keep_firing_for":
+            near = get_close_matches(str(key), list(base), 1)
+            mend = f"did you mean {near[0]}?" if near else f"known are {', '.join(base)}"
+            raise ConfigError(f"{path}: there is no key {where}; {mend}")
+        known = base.get(key)
+        if place.endswith("limits.") and isinstance(known, str) != isinstance(value, str):
+            raise ConfigError(f"{path}: {where} must be written like {known}, not {value}")
+        if isinstance(known, dict):
+            if not isinstance(value, dict):
+                raise ConfigError(f"{path}: {where} must hold keys and values")
+            merged[key] = _laid_over(known, value, path, f"{where}.")
+        else:
+            merged[key] = value
+    return merged
