@@ -101,7 +101,9 @@ def test_selectors_find_the_exporter(name: str) -> None:
     monitor = find("overlays/operator", "ServiceMonitor")["spec"]
     assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
     assert monitor["namespaceSelector"]["matchNames"] == [service["metadata"]["namespace"]]
-    ports = {port["name"] for port in workload["spec"]["template"]["spec"]["containers"][0]["ports"]}
+    ports = {
+        port["name"] for port in workload["spec"]["template"]["spec"]["containers"][0]["ports"]
+    }
     assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
     assert {one["port"] for one in monitor["endpoints"]} <= {
         port["name"] for port in service["spec"]["ports"]
