@@ -26,6 +26,7 @@ from .exposition import Limits
 
 DEFAULT_LISTEN: Final = ":10190"
 
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION: Final = re.compile(r"(?:([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d))")
 _SIZE: Final = re.compile(r"([0-9]+)\s*(B|KiB|MiB|GiB)?")
@@ -49,6 +50,13 @@ def _bytes(value: object) -> object:
     if match is None:
         raise ValueError(f"{value!r} is no size; write it like 16MiB or 65536")
     return int(match[1]) * _SIZES[match[2]]
+
+
+def _listed(value: object) -> object:
+    """Return a list written as one text with commas, as labels hold it, as a list."""
+    if value is None:
+        return ()
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
 Duration = Annotated[float, BeforeValidator(seconds)]
@@ -83,6 +91,7 @@ class Declared(Model):
     runner: str | None = None
     prefix_caching: bool | None = None
     pod: str | None = None
+    gpu_uuids: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
 
     @field_validator("pod")
     @classmethod
@@ -151,6 +160,11 @@ class Target(Model):
     def label(self) -> str:
         """The `target` label: the declared name, else host:port and path of the url."""
         return self.name or self.url.split("//", 1)[1]
+
+    @property
+    def beside(self) -> bool:
+        """Whether the server is on this machine, or in the exporter's own pod."""
+        return urlsplit(self.url).hostname in _LOOPBACK
 
 
 class FileSd(Model):
@@ -256,6 +270,48 @@ class Web(Model):
     config_file: Path | None = None
 
 
+class GpuPage(Model):
+    """A GPU exporter's metrics page: its address, `/metrics` where it names no path."""
+
+    url: str
+
+    @field_validator("url")
+    @classmethod
+    def _page_url(cls, url: str) -> str:
+        base = Target(url=url).url
+        named = url.rstrip("/").endswith("/metrics") or not urlsplit(base).path
+        return f"{base}/metrics" if named else base
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return {"url": value} if isinstance(value, str) else value
+
+    @property
+    def label(self) -> str:
+        """What the source is called: host, port and path of the page."""
+        return self.url.split("//", 1)[1].removesuffix("/metrics")
+
+
+class Gpu(Model):
+    """Telemetry of the GPUs under the servers: this machine's driver, other exporters' pages."""
+
+    nvml: bool = True
+    interval: Annotated[Duration, Field(ge=0.5, le=3600)] = 2.0
+    pages: list[GpuPage] = []
+    pages_interval: Annotated[Duration, Field(ge=0.5, le=3600)] = 10.0
+    timeout: Annotated[Duration, Field(gt=0)] = 5.0
+    http: Http = Http()
+
+    @model_validator(mode="after")
+    def _once(self) -> Self:
+        labels = [page.label for page in self.pages]
+        twice = sorted({label for label in labels if labels.count(label) > 1})
+        if twice:
+            raise ValueError(f"the page of {twice[0]!r} is listed twice: remove one")
+        return self
+
+
 class Config(Model):
     """The whole file."""
 
@@ -271,6 +327,7 @@ class Config(Model):
     workers: Annotated[int, Field(ge=1, le=512)] = 32
     load: LoadCells = LoadCells()
     limits: PageLimits = PageLimits()
+    gpu: Gpu = Gpu()
     web: Web = Web()
 
     @model_validator(mode="after")

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 
 from . import report
-from .config import Config, Declared, LoadCells, Target, Web
+from .config import Config, Declared, Gpu, GpuPage, LoadCells, Target, Web
 from .replay.playlist import Playlist
 from .replay.recording import Recording, bundled, load
 from .replay.server import ReplayServer
@@ -32,14 +32,16 @@ def run(listen: str, seconds: float | None) -> None:
     names, playlists = fleet()
     with ReplayServer(playlists, age=_AGE) as servers:
         targets = [
-            Target(url=url, name=name, declare=Declared(gpu_model="NVIDIA H200"))
-            for name, url in zip(names, servers.urls, strict=True)
+            Target(url=url, name=name, declare=Declared(gpu_uuids=(uuid,)))
+            for name, url, uuid in zip(names, servers.urls, servers.gpu_uuids, strict=True)
         ]
+        pages = [GpuPage(url=f"{url}/gpu/metrics") for url in servers.urls]
         config = Config(
             targets=targets,
             interval=2.0,
             timeout=1.9,
             window=20,
+            gpu=Gpu(nvml=False, pages=pages, pages_interval=2.0),
             # nobody waits ten minutes for an upgraded server's work
             load=LoadCells(warm_up=0.0),
             web=Web(listen=listen),

@@ -7,7 +7,8 @@ InferfleetError
 ├── PageError            a metrics page was refused; carries the line number
 │   ├── NoEngineError    the page is valid but no known engine speaks on it
 │   └── GpuPageError     the page is valid but no known GPU exporter speaks on it
-├── CatalogError         an engine catalog file is wrong
+├── CatalogError         a catalog file is wrong
+├── GpuError             a source of GPU telemetry cannot be read
 └── RecordingError       a recording cannot be played
 """
 
@@ -66,6 +67,10 @@ class GpuPageError(PageError):
 
 class CatalogError(InferfleetError):
     """A catalog file is wrong."""
+
+
+class GpuError(InferfleetError):
+    """A source of GPU telemetry cannot be read; nothing of this reading was used."""
 
 
 class RecordingError(InferfleetError):

@@ -19,6 +19,7 @@ from zlib import crc32
 from .config import Config, Target
 from .discovery import Discoverer
 from .fetch import Client
+from .gpu.telemetry import Telemetry
 from .server import Server
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,8 @@ class Poller:
         self._turns = count()
         self._servers: dict[str, Server] = {}
         self._threads: list[Thread] = []
+        self.telemetry = Telemetry(config)
+        self.config = config
         self._take(config)
         self._lanes = _lanes(config)
 
@@ -44,11 +47,22 @@ class Poller:
         client = Client(config.http, config.workers, config.limits.page)
         discoverer = Discoverer(config, before)
         discoverer.refresh(monotonic())
+        self._take_telemetry(config)
         self.config, self._client, self._discoverer = config, client, discoverer
         self.loaded_at = time()
 
+    def _take_telemetry(self, config: Config) -> None:
+        """Begin anew with GPU telemetry where its settings changed."""
+        if (config.gpu, config.window) == (self.config.gpu, self.config.window):
+            return
+        telemetry = Telemetry(config)
+        self.telemetry.stop()
+        telemetry.start()
+        self.telemetry = telemetry
+
     def start(self) -> None:
         """Discover targets and begin to sample them."""
+        self.telemetry.start()
         self._reconcile(self._discoverer.targets())
         for run in (self._schedule, self._discover):
             thread = Thread(target=run, name=run.__name__.strip("_"), daemon=True)
@@ -60,6 +74,7 @@ class Poller:
         self._ended.set()
         with self._wake:
             self._wake.notify_all()
+        self.telemetry.stop()
         for thread in self._threads:
             thread.join()
         self._discoverer.close()
@@ -96,11 +111,13 @@ class Poller:
             for target in targets:
                 held = old.get(target.label)
                 if held is None or not keep or held.target != target:
-                    held = Server(target, self._client, self.config)
+                    held = Server(target, self._client, self.config, self.telemetry)
                     heapq.heappush(self._queue, (now + self._phase(target), self._turn(), held))
                 new[target.label] = held
             for server in old.values():
                 server.gone = new.get(server.target.label) is not server
+                if server.target.label not in new:
+                    self.telemetry.forget(server.target.label)
             self._servers = new
             self._wake.notify_all()
 

@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from . import report
-from .config import Config, Target
+from .config import Config, Gpu, Target
 from .errors import InferfleetError
 from .fetch import Client
+from .gpu.telemetry import Telemetry
 from .publish import Shown
 from .server import Server
 
@@ -24,11 +25,28 @@ class ProbeError(InferfleetError):
 def probe(url: str, seconds: float, progress: Callable[[float], None]) -> report.Json:
     """Sample a server for some seconds and return its report.
 
-    `progress` is told the share done. Raises `ProbeError` where no page could be read.
+    The GPUs of this machine are looked at where the server is on it. `progress` is told the share
+    done. Raises `ProbeError` where no page could be read.
     """
     target = Target(url=url)
-    config = Config(targets=[target], interval=_INTERVAL, window=max(seconds, _INTERVAL) * 2)
-    server = Server(target, Client(config.http, 2, config.limits.page), config)
+    config = Config(
+        targets=[target],
+        interval=_INTERVAL,
+        window=max(seconds, _INTERVAL) * 2,
+        gpu=Gpu(nvml=target.beside, interval=_INTERVAL),
+    )
+    client = Client(config.http, 2, config.limits.page)
+    telemetry = Telemetry(config)
+    telemetry.start()
+    try:
+        return _look(Server(target, client, config, telemetry), telemetry, seconds, progress)
+    finally:
+        telemetry.stop()
+
+
+def _look(
+    server: Server, telemetry: Telemetry, seconds: float, progress: Callable[[float], None]
+) -> report.Json:
     server.sample()
     if server.reading.error:
         raise ProbeError(server.reading.error)
@@ -40,11 +58,16 @@ def probe(url: str, seconds: float, progress: Callable[[float], None]) -> report
         progress(elapsed / seconds)
         sleep(min(_INTERVAL, seconds - elapsed))
         server.sample()
-    reading = server.reading
+    reading, gpus = server.reading, telemetry.view.gpus
     shown = Shown(server, reading, reading.misses == 0 and reading.time is not None, monotonic())
-    answer = report.server(shown)
+    answer = report.server(shown, gpus)
+    answer.setdefault("gpu_telemetry", [report.gpu(gpu) for gpu in gpus.values()])
     if reading.snapshot:
-        answer["origins"] = dict(reading.snapshot.plan.origins)
+        origins = dict(reading.snapshot.plan.origins)
+        if reading.link:
+            energy = f"energy counters of {len(reading.link.gpus)} GPUs, by {reading.link.via}"
+            origins["gpu_energy_joules_total"] = energy
+        answer["origins"] = origins
     return answer
 
 
@@ -84,6 +107,14 @@ _FIGURES: Final = (
     ("token budget used", "token_budget_ratio", "share", ("steps_total",)),
     ("KV cache used", "kv_cache_usage_ratio", "share", ("kv_cache_usage_ratio",)),
     ("prompt tokens from cache", "prompt_cached_ratio", "share", ("prompt_tokens_cached_total",)),
+    ("joules per generated token", "joules_per_token", "fine", ("gpu_energy_joules_total",)),
+    (
+        "joules per computed token",
+        "joules_per_processed_token",
+        "fine",
+        ("gpu_energy_joules_total",),
+    ),
+    ("idle power, W", "idle_power_watts", "rate", ("gpu_energy_joules_total",)),
 )
 _LIMITS: Final = {
     "generation_tokens_per_second_per_gpu": "gpus",
@@ -123,10 +154,55 @@ def show(answer: report.Json, console: Console) -> None:
         what.add_row(f"prefix-cache hit rate, {cache}", _written(ratio, "share"), source)
     what.add_row("bound by", str(answer.get("bound") or "unknown"), "queue, occupancy, KV, budget")
     console.print(what)
+    gpus = answer.get("gpu_telemetry")
+    if isinstance(gpus, list) and gpus:
+        console.print(_gpu_table(gpus, answer.get("gpu_link")))
     for key in ("conflicts", "notes"):
         lines = answer.get(key)
         for line in lines if isinstance(lines, list) else ():
             console.print(f"! {line}", markup=False)
+
+
+# figure, key of a GPU's report, factor, how it is written
+_GPU_FIGURES: Final = (
+    ("power, W", "power_watts", 1.0, "{:,.0f}"),
+    ("its limit, W", "power_limit_watts", 1.0, "{:,.0f}"),
+    ("memory used, GiB", "memory_used_bytes", 2.0**-30, "{:.1f}"),
+    ("of, GiB", "memory_total_bytes", 2.0**-30, "{:.1f}"),
+    ("SM clock, MHz", "sm_clock_hertz", 1e-6, "{:,.0f}"),
+    ("temperature, °C", "temperature_celsius", 1.0, "{:.0f}"),
+    ("any kernel ran", "utilization_ratio", 1.0, "{:.0%}"),
+    ("SMs active", "sm_active_ratio", 1.0, "{:.1%}"),
+    ("tensor pipes active", "tensor_active_ratio", 1.0, "{:.1%}"),
+    ("DRAM active", "dram_active_ratio", 1.0, "{:.1%}"),
+)
+
+
+def _gpu_table(gpus: list[object], link: object) -> Table:
+    tied = f"tied to the server by {link}" if link else "on this machine, not tied to the server"
+    shown = [_mapping(gpu) for gpu in gpus]
+    models = ", ".join(sorted({str(gpu.get("model")) for gpu in shown}))
+    table = Table(title=f"{models}: {tied}", title_justify="left")
+    table.add_column("figure")
+    for gpu in shown:
+        table.add_column(str(gpu.get("uuid"))[:8], justify="right")
+    for figure, key, factor, form in _GPU_FIGURES:
+        table.add_row(figure, *(_scaled(gpu.get(key), factor, form) for gpu in shown))
+    table.add_row("held down by", *(_held(gpu) for gpu in shown))
+    return table
+
+
+def _scaled(value: object, factor: float, form: str) -> str:
+    return form.format(value * factor) if isinstance(value, int | float) else "unknown"
+
+
+def _held(gpu: dict[str, object]) -> str:
+    reasons = gpu.get("throttled")
+    if gpu.get("up") == 0:
+        return "the GPU is lost"
+    if not isinstance(reasons, list):
+        return "unknown"
+    return ", ".join(map(str, reasons)) or "nothing"
 
 
 def _mapping(value: object) -> dict[str, object]:
@@ -138,4 +214,6 @@ def _written(value: object, kind: str) -> str:
         return "unknown"
     if kind == "share":
         return f"{value:.1%}"
+    if kind == "fine":
+        return f"{value:.3g}"
     return f"{value:,.0f}" if kind == "count" else f"{value:,.1f}"

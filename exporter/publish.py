@@ -18,6 +18,8 @@ from .derive.meter import REASONS as EXCLUDED
 from .derive.meter import Key
 from .engines.canonical import FAMILIES, Family
 from .engines.plan import Labels, Plan
+from .publish_gpus import ShownGpus, gpu_families
+from .publish_text import header, labels_text
 from .server import REASONS, Reading, Server
 from .vocabulary import DERIVED, EXPORTER, IDENTITY, LOAD, LOAD_EXCLUDED, PREFIX, TARGET
 
@@ -48,7 +50,12 @@ class Publisher:
         self._heads: dict[str, tuple[Plan, Mapping[str, list[tuple[str, int]]]]] = {}
         self._cells: dict[str, tuple[Labels, dict[Key, str]]] = {}
 
-    def page(self, fleet: Sequence[Shown], own: Mapping[str, float]) -> bytes:
+    def page(
+        self,
+        fleet: Sequence[Shown],
+        own: Mapping[str, float],
+        telemetry: ShownGpus | None = None,
+    ) -> bytes:
         """Return the whole page; `own` holds the exporter's gauges by family name.
 
         A server that is not fresh shows its health and counts, and no data.
@@ -70,6 +77,9 @@ class Publisher:
         self._load(parts, live)
         _write(parts, LOAD_EXCLUDED, _gather(LOAD_EXCLUDED.name, live, _of_excluded))
         self._canonical(parts, live)
+        for family, lines in gpu_families(telemetry) if telemetry else ():
+            parts.append(header(family))
+            parts.extend(lines)
         return "".join(parts).encode()
 
     def _load(self, parts: list[str], live: Sequence[Shown]) -> None:
@@ -83,7 +93,7 @@ class Publisher:
                 if key not in texts:
                     engine = (("engine_index", key[0]),) if key[0] else ()
                     labels = (("target", label), *engine, *load.who, ("batch", key[1]))
-                    texts[key] = _labels(labels)
+                    texts[key] = labels_text(labels)
                 cells.append((texts[key], work))
             held[label] = load.who, texts
         self._cells = held
@@ -91,7 +101,7 @@ class Publisher:
             name = PREFIX + family.name
             lines = [f"{name}{text} {w[quantity]!r}\n" for text, w in cells if quantity in w]
             if lines:
-                parts.append(_header(family))
+                parts.append(header(family))
                 parts.extend(lines)
 
     def _canonical(self, parts: list[str], live: Sequence[Shown]) -> None:
@@ -111,7 +121,7 @@ class Publisher:
                 if (value := values[i]) == value
             ]
             if lines:
-                parts.append(_header(family))
+                parts.append(header(family))
                 parts.extend(lines)
 
     def _lines(self, label: str, plan: Plan) -> Mapping[str, list[tuple[str, int]]]:
@@ -121,7 +131,7 @@ class Publisher:
             heads: dict[str, list[tuple[str, int]]] = {}
             for i, sample in enumerate(plan.samples):
                 name = f"{PREFIX}{sample.family}{sample.suffix}"
-                text = _labels((("target", label), *sample.labels))
+                text = labels_text((("target", label), *sample.labels))
                 heads.setdefault(sample.family, []).append((f"{name}{text} ", i))
             held = self._heads[label] = plan, heads
         return held[1]
@@ -160,6 +170,9 @@ def _of_target(family: str, one: Shown) -> Samples:
 
 def _of_identity(family: str, one: Shown) -> Samples:
     identity = one.reading.identity
+    if family == "server_gpu_info":
+        yield from _of_link(one)
+        return
     if identity is None:
         return
     if family == "server_info":
@@ -173,10 +186,23 @@ def _of_identity(family: str, one: Shown) -> Samples:
         yield tuple((name, hashes.get(name) or identity.text(name)) for name in names), 1.0
     elif family == "identity_conflicts":
         yield (), float(len(identity.conflicts))
+    elif family == "gpus_claimed":
+        for claim in identity.claims.get("gpus", ()):
+            yield (("source", claim.source),), float(claim.value)
+    elif family == "gpu_count_conflict":
+        yield (), float(identity.disputed("gpus"))
     else:
         fact = identity.facts.get(_FACTS[family])
         if fact is not None:
             yield (("source", fact.source),), float(fact.value)
+
+
+def _of_link(one: Shown) -> Samples:
+    link = one.reading.link
+    if link is None:
+        return
+    for uuid, model in link.gpus:
+        yield (("uuid", uuid), ("gpu_model", model), ("source", link.via)), 1.0
 
 
 def _of_figures(family: str, one: Shown) -> Samples:
@@ -205,6 +231,9 @@ def _of_figures(family: str, one: Shown) -> Samples:
         "batch_occupancy_ratio": ratio(found.batch_occupancy),
         "token_budget_ratio": found.token_budget_ratio,
         "prompt_cached_ratio": ratio(found.prompt_cached),
+        "joules_per_token": found.energy.joules_per_token,
+        "joules_per_processed_token": found.energy.joules_per_processed_token,
+        "idle_power_watts": found.energy.idle_watts,
     }
     yield (), values[family]
 
@@ -228,25 +257,10 @@ def _write(
     parts: list[str], family: Family, samples: Iterable[tuple[Labels, float | None]]
 ) -> None:
     lines = [
-        f"{PREFIX}{family.name}{_labels(labels)} {value!r}\n"
+        f"{PREFIX}{family.name}{labels_text(labels)} {value!r}\n"
         for labels, value in samples
         if value is not None
     ]
     if lines:
-        parts.append(_header(family))
+        parts.append(header(family))
         parts.extend(lines)
-
-
-def _header(family: Family) -> str:
-    name = PREFIX + family.name
-    return f"# HELP {name} {family.help}\n# TYPE {name} {family.kind}\n"
-
-
-def _labels(labels: Labels) -> str:
-    if not labels:
-        return ""
-    return "{" + ",".join(f'{name}="{_escape(value)}"' for name, value in labels) + "}"
-
-
-def _escape(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

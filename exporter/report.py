@@ -1,17 +1,25 @@
 """Readings become one JSON-ready document: what the status page, the API and `probe` show."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from time import time
+from typing import Final
 
 from . import __version__
 from .derive.figures import Figures, ratio, together
+from .gpu.reading import GpuReading
 from .publish import Shown
 
 Json = dict[str, object]
 
 
-def fleet(shown: Sequence[Shown], problems: Sequence[str], interval: float, window: float) -> Json:
-    """Return the whole fleet: totals over the live servers, then each server."""
+def fleet(
+    shown: Sequence[Shown],
+    problems: Sequence[str],
+    interval: float,
+    window: float,
+    gpus: Mapping[str, GpuReading] | None = None,
+) -> Json:
+    """Return the whole fleet: totals over the live servers, then each server with its GPUs."""
     return {
         "generated_at": time(),
         "inferfleet_version": __version__,
@@ -19,12 +27,15 @@ def fleet(shown: Sequence[Shown], problems: Sequence[str], interval: float, wind
         "window_seconds": window,
         "totals": _totals(shown),
         "problems": list(problems),
-        "servers": [server(one) for one in shown],
+        "servers": [server(one, gpus or {}) for one in shown],
     }
 
 
-def server(one: Shown) -> Json:
-    """Return one server; keys whose value is unknown are null. A stale server shows no data."""
+def server(one: Shown, gpus: Mapping[str, GpuReading] | None = None) -> Json:
+    """Return one server; keys whose value is unknown are null. A stale server shows no data.
+
+    `gpus` are all GPUs telemetry tells of, by UUID.
+    """
     reading = one.reading
     report: Json = {
         "target": one.server.target.label,
@@ -39,12 +50,57 @@ def server(one: Shown) -> Json:
     if one.live:
         report |= _identity(one) | _scheduler(one) | _figures(reading.figures)
         report["stalled"] = bool(reading.stalled)
+        if reading.link:
+            report["gpu_link"] = reading.link.via
+            known = [gpus[uuid] for uuid in reading.link.uuids if uuid in gpus] if gpus else []
+            report["gpu_telemetry"] = [gpu(one) for one in known]
     return report
+
+
+_GPU: Final = (
+    ("up", "gpu_up"),
+    ("power_watts", "gpu_power_watts"),
+    ("power_limit_watts", "gpu_power_limit_watts"),
+    ("energy_joules", "gpu_energy_joules_total"),
+    ("memory_used_bytes", "gpu_memory_used_bytes"),
+    ("memory_total_bytes", "gpu_memory_total_bytes"),
+    ("sm_clock_hertz", "gpu_sm_clock_hertz"),
+    ("sm_clock_max_hertz", "gpu_sm_clock_max_hertz"),
+    ("utilization_ratio", "gpu_utilization_ratio"),
+    ("sm_active_ratio", "gpu_sm_active_ratio"),
+    ("tensor_active_ratio", "gpu_tensor_active_ratio"),
+    ("dram_active_ratio", "gpu_dram_active_ratio"),
+)
+# at rest, or set so by the operator: no reason to worry
+_CALM: Final = ("gpu_idle", "applications_clocks", "display")
+
+
+def gpu(reading: GpuReading) -> Json:
+    """Return one GPU; keys whose value is unknown are null, `throttled` lists the reasons now."""
+    reasons = [
+        dict(labels)["reason"]
+        for (family, labels), value in reading.values.items()
+        if family == "gpu_throttled" and value
+    ]
+    told = any(family == "gpu_throttled" for family, _ in reading.values)
+    return {
+        "uuid": reading.uuid,
+        "model": reading.model,
+        "host": reading.host or None,
+        "index": reading.index or None,
+        "mig_profile": reading.mig_profile or None,
+        "source": reading.source,
+        **{key: reading.value(family) for key, family in _GPU},
+        "temperature_celsius": reading.value("gpu_temperature_celsius", sensor="gpu"),
+        "throttled": [reason for reason in reasons if reason not in _CALM] if told else None,
+    }
 
 
 def _identity(one: Shown) -> Json:
     identity, snapshot = one.reading.identity, one.reading.snapshot
     notes = list(snapshot.plan.notes) if snapshot else []
+    if one.reading.link and one.reading.link.shared:
+        notes.append(f"energy is left out: {one.reading.link.shared}")
     report: Json = {
         "engine": snapshot.plan.engine if snapshot else None,
         "model": (snapshot.plan.model or None) if snapshot else None,
@@ -103,6 +159,9 @@ def _figures(found: Figures | None) -> Json:
         },
         "prompt_cached_ratio": ratio(found.prompt_cached),
         "preemptions_per_second": found.preemptions_rate,
+        "joules_per_token": found.energy.joules_per_token,
+        "joules_per_processed_token": found.energy.joules_per_processed_token,
+        "idle_power_watts": found.energy.idle_watts,
         "bound": found.bound,
     }
 

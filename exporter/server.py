@@ -21,6 +21,9 @@ from .engines.sources import procfs
 from .errors import FetchError, NoEngineError, PageError
 from .exposition import Layout, Page, Reader
 from .fetch import Answer, Client
+from .gpu.attribution import Link
+from .gpu.telemetry import Telemetry
+from .gpus import Gpus
 from .workload import PodTarget
 
 log = logging.getLogger(__name__)
@@ -38,7 +41,6 @@ REASONS: Final = (
 )
 _HISTORY: Final = 120
 _HEALTH: Final = {"vllm": "/health", "sglang": "/v1/models"}
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class Reading:
     """What is known of a server after its latest sample; replaced whole, never changed.
 
     `time` is when the last good page came (monotonic seconds, None before the first); `error`
-    and `reason` tell why the samples since then failed, `misses` how many of them did.
+    and `reason` tell why the samples since then failed, `misses` how many of them did. `link` names
+    the GPUs under the server, where telemetry ties any to it.
     """
 
     time: float | None = None
@@ -61,6 +64,7 @@ class Reading:
     figures: Figures | None = None
     load: Load = field(default_factory=Load)
     stalled: frozenset[str] = frozenset()
+    link: Link | None = None
 
     def fresh(self, now: float, interval: float, timeout: float) -> bool:
         """Whether the data may be shown as live: fewer than two samples missed."""
@@ -84,7 +88,13 @@ class Counts:
 class Server:
     """Samples one target. `sample` is called by one thread at a time; `reading` by any."""
 
-    def __init__(self, target: Target, client: Client, config: Config) -> None:
+    def __init__(
+        self,
+        target: Target,
+        client: Client,
+        config: Config,
+        telemetry: Telemetry | None = None,
+    ) -> None:
         self.target = target
         self.reading = Reading()
         self.counts = Counts()
@@ -104,6 +114,7 @@ class Server:
         self._identity: Identity | None = None
         self._identity_read = float("-inf")
         self._life = 0
+        self._gpus = Gpus(target, telemetry)
         self._told = frozenset[str]()
 
     def sample(self) -> None:
@@ -145,22 +156,25 @@ class Server:
         if self.reading.misses:
             log.info("%s answers again", self.target.label)
         before, last = self.reading.snapshot, self._window.last
+        identity = self._gpus.join(self._identity)
+        drawn = self._gpus.drawn(identity, last.time, snapshot.time) if last else None
         if last is None:
             restarted = before is not None and between(before, snapshot) is None
         else:
-            restarted = self._window.add(snapshot)
+            restarted = self._window.add(snapshot, drawn)
         if restarted:
             self.counts.restarts += 1
             log.info("%s began anew: its counters or start time say so", self.target.label)
             self._begin_anew()
-            last = None
+            last = identity = None
         if self._window.last is not snapshot:
             self._window.add(snapshot)
-        identity = self._identity
         self._since = idle_since(self._since, last, snapshot)
         limits = limits_of(identity)
         derived = figures(self._window, limits)
-        self._meter.add(snapshot, time(), _release(identity, snapshot.plan), limits.gpus)
+        fine = drawn.joules if drawn and drawn.fine and not restarted else None
+        who = _release(identity, snapshot.plan)
+        self._meter.add(snapshot, time(), who, limits.gpus, fine)
         self._tell_unknown_names(snapshot.plan)
         self.reading = Reading(
             time=snapshot.time,
@@ -172,6 +186,7 @@ class Server:
             figures=derived,
             load=self._meter.load,
             stalled=self._stalled(snapshot),
+            link=self._gpus.link,
         )
         rate = derived.per_gpu(derived.generation_tokens_rate) if derived else None
         if rate is not None:
@@ -204,6 +219,7 @@ class Server:
         self._since = {}
         self._identity = None
         self._identity_read = float("-inf")
+        self._gpus.begin_anew()
 
     def _tell_unknown_names(self, current: Plan) -> None:
         news = frozenset(current.unknown_names) - self._told
@@ -235,16 +251,18 @@ class Server:
             return
         address = urlsplit(self.target.url)
         port = address.port or (443 if address.scheme == "https" else 80)
-        beside = address.hostname in _LOOPBACK
+        process = procfs.find(port) if self.target.beside else None
         identity = identify(
             current.engine,
             lambda path: self._client.get(self.target.url + path, self._config.timeout).body,
             current.cache_config,
-            procfs.command_line(port) if beside else None,
+            process.command_line if process else None,
             self.target.declare,
             current.model or None,
             self.target.workload if isinstance(self.target, PodTarget) else None,
         )
+        if self._life == life:
+            self._gpus.pid = process.pid if process else None
         held = self._identity
         if self._life != life or (held and held.facts.keys() - identity.facts.keys()):
             # an endpoint that fails for once must not make a server look like another one

@@ -14,6 +14,7 @@ from .config import Config
 from .errors import ConfigError
 from .poll import Poller
 from .publish import Publisher, Shown
+from .publish_gpus import ShownGpus
 from .web.app import Pages
 from .web.server import Server as WebServer
 
@@ -81,6 +82,11 @@ class Service:
             for reading in (server.reading,)
         ]
 
+    def shown_gpus(self) -> ShownGpus:
+        """Return the GPUs that are fresh at this moment, and how their sources do."""
+        telemetry = self._poller.telemetry
+        return ShownGpus(telemetry.view.gpus, telemetry.sources(monotonic()))
+
     def metrics(self) -> list[bytes]:
         """Return the metrics page, the exporter's own process at its end."""
         shown = self.shown()
@@ -90,12 +96,15 @@ class Service:
             "config_last_reload_successful": float(self._reload_taken),
             "config_last_reload_success_timestamp_seconds": self._poller.loaded_at,
         }
-        return [self._publisher.page(shown, own), prometheus_client.generate_latest()]
+        page = self._publisher.page(shown, own, self.shown_gpus())
+        return [page, prometheus_client.generate_latest()]
 
     def fleet(self) -> report.Json:
         """Return the fleet as the API shows it."""
         config = self._poller.config
-        return report.fleet(self.shown(), self._poller.problems(), config.interval, config.window)
+        problems = [*self._poller.problems(), *self._poller.telemetry.problems()]
+        gpus = self._poller.telemetry.view.gpus
+        return report.fleet(self.shown(), problems, config.interval, config.window, gpus)
 
     def _config_text(self) -> str:
         data = self._poller.config.model_dump(mode="json", exclude_defaults=True)

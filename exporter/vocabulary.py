@@ -3,6 +3,7 @@
 from typing import Final
 
 from .engines.canonical import FAMILIES, Family
+from .gpu.canonical import FAMILIES as GPU
 
 PREFIX: Final = "inferfleet_"
 
@@ -78,6 +79,24 @@ IDENTITY: Final = (
     Family("identity_conflicts", "gauge", "Facts about the server on which two sources disagree."),
     Family("gpus", "gauge", "GPUs under the server, and where the figure comes from.", ("source",)),
     Family(
+        "gpus_claimed",
+        "gauge",
+        "GPUs under the server as each source tells it; `inferfleet_gpus` is the one believed.",
+        ("source",),
+    ),
+    Family(
+        "gpu_count_conflict",
+        "gauge",
+        "1 while sources disagree on how many GPUs are under the server, else 0.",
+    ),
+    Family(
+        "server_gpu_info",
+        "gauge",
+        "A GPU the server uses; always 1. `source` is what ties it to the server: the pod it is "
+        "given to, a process on it, or the declaration.",
+        ("uuid", "gpu_model", "source"),
+    ),
+    Family(
         "max_running_requests",
         "gauge",
         "Sequences one engine may run at once, and where the figure comes from.",
@@ -142,6 +161,24 @@ DERIVED: Final = (
         ("by",),
     ),
     Family(
+        "joules_per_token",
+        "gauge",
+        "Energy of the server's GPUs for each token generated, while there was work; absent where "
+        "a GPU is shared.",
+    ),
+    Family(
+        "joules_per_processed_token",
+        "gauge",
+        "Energy of the server's GPUs for each token computed, prompt and generated, while there "
+        "was work.",
+    ),
+    Family(
+        "idle_power_watts",
+        "gauge",
+        "Power of the server's GPUs while no request was there; absent where there was work all "
+        "the time.",
+    ),
+    Family(
         "engine_stalled",
         "gauge",
         "1 while an engine has work, makes no progress and the server says it is healthy.",
@@ -169,7 +206,8 @@ LOAD: Final = (
     _load("finished_prefill_seconds", "Prefill time of requests that finished."),
     _load("spec_draft_tokens", "Draft tokens proposed."),
     _load("spec_accepted_tokens", "Draft tokens accepted."),
-    _load("joules", "Energy the engine's GPUs used."),
+    _load("joules", "Energy the engine's GPUs used, where telemetry tells it."),
+    _load("metered_decode_tokens", "Decode tokens of the time whose energy is in the joules."),
 )
 
 LOAD_EXCLUDED: Final = Family(
@@ -180,4 +218,35 @@ LOAD_EXCLUDED: Final = Family(
     ("reason",),
 )
 
-PUBLISHED: Final = (*EXPORTER, *TARGET, *IDENTITY, *DERIVED, *LOAD, LOAD_EXCLUDED, *FAMILIES)
+TELEMETRY: Final = (
+    Family(
+        "gpu_source_up",
+        "gauge",
+        "1 while a source of GPU telemetry answers, else 0: nvml, or a page by its address.",
+        ("source",),
+    ),
+    Family(
+        "gpu_reading_age_seconds",
+        "gauge",
+        "Age of a source's newest reading; absent before the first.",
+        ("source",),
+    ),
+    Family(
+        "gpu_info",
+        "gauge",
+        "What a GPU is and who tells of it; always 1.",
+        ("uuid", "gpu_model", "host", "index", "driver", "mig_profile", "source"),
+    ),
+)
+
+PUBLISHED: Final = (
+    *EXPORTER,
+    *TARGET,
+    *IDENTITY,
+    *DERIVED,
+    *LOAD,
+    LOAD_EXCLUDED,
+    *FAMILIES,
+    *TELEMETRY,
+    *GPU,
+)

@@ -28,6 +28,7 @@ from exporter.vocabulary import (
     LOAD_EXCLUDED,
     PREFIX,
     TARGET,
+    TELEMETRY,
 )
 
 ROOT = Path(__file__).parent.parent
@@ -55,6 +56,17 @@ _SECTIONS = (
         "data-parallel rank) and `model`, where the engine tells them. Histograms keep the "
         "engine's own buckets. What an engine does not tell is absent, never 0.",
         FAMILIES,
+    ),
+    (
+        "GPU sources",
+        "No `target` label; see [GPUs](gpu.md).",
+        TELEMETRY,
+    ),
+    (
+        "GPUs",
+        "Whichever source tells them, each by `uuid`; `inferfleet_server_gpu_info` says whose they "
+        "are.",
+        GPU_FAMILIES,
     ),
 )
 

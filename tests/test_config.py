@@ -26,6 +26,16 @@ def test_addresses() -> None:
     assert [target.label for target in found.targets] == ["host:8000", "h/p", "n"]
 
 
+def test_addresses_of_gpu_pages() -> None:
+    found = parse({"gpu": {"pages": ["n:9400", "http://n:1/gpu/metrics", "http://n:2/x"]}}, "")
+    pages = [(page.url, page.label) for page in found.gpu.pages]
+    assert pages == [
+        ("http://n:9400/metrics", "n:9400"),
+        ("http://n:1/gpu/metrics", "n:1/gpu"),
+        ("http://n:2/x", "n:2/x"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
@@ -48,6 +58,8 @@ def test_addresses() -> None:
             "not both",
         ),
         ({"http": {"key_file": "k"}}, "key_file needs cert_file"),
+        ({"targets": [{"url": "h:1", "declare": {"pod": "vllm-0"}}]}, "write it like namespace/"),
+        ({"gpu": {"pages": ["h:1", "http://h:1/metrics"]}}, "the page of 'h:1' is listed twice"),
     ],
 )
 def test_faults_name_key_and_mend(data: dict[str, object], sentence: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import Config, Discovery, FileSd, Target
+from exporter.config import Config, Discovery, FileSd, Gpu, Target
 from exporter.errors import ConfigError
 from exporter.poll import Poller
 from tests.fakes import FakeServer, page
@@ -108,6 +108,17 @@ def test_a_reload_keeps_what_did_not_change() -> None:
             poller.reload(slower)
             assert poller.servers()[0] is not held
             assert held.gone
+
+
+def test_a_reload_begins_anew_with_gpus_only_where_their_settings_changed() -> None:
+    config = quick(targets("http://127.0.0.1:1"))
+    with polling(config) as poller:
+        held = poller.telemetry
+        poller.reload(config.model_copy(update={"stall_after": 5.0}))
+        assert poller.telemetry is held
+        poller.reload(config.model_copy(update={"gpu": Gpu(nvml=False)}))
+        assert poller.telemetry is not held
+        assert poller.telemetry.sources(0.0) == []
 
 
 def test_an_unusable_configuration_changes_nothing(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.config import Config, Target, Web, parse
 from exporter.errors import ConfigError
+from exporter.gpu.nvml import Nvml
+from exporter.gpu.reading import GpuReading
 from exporter.replay.server import ReplayServer
 from exporter.service import Service
 from tests.conftest import RECORDINGS, cached_load
@@ -130,6 +133,25 @@ def test_the_process_serves_reloads_and_ends(tmp_path: Path) -> None:
         process.kill()
         process.wait()
         process.stderr.close()
+
+
+def test_a_hung_driver_delays_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Event()
+
+    def hang(*_: object) -> list[GpuReading]:
+        held.wait(30)
+        return []
+
+    monkeypatch.setattr(Nvml, "read", hang)
+    with serving(["vllm-dense-0.26.0"]) as (service, _):
+        until(lambda: identified(service))
+        page = get(f"{service.url}metrics").decode()
+        assert value(page, "inferfleet_gpu_source_up", source="nvml") == 0
+        assert value(page, "inferfleet_gpu_reading_age_seconds", source="nvml") is None
+        assert value(page, "inferfleet_target_up") == 1
+        held.set()
+        live = 'inferfleet_gpu_source_up{source="nvml"} 1.0'
+        until(lambda: live in get(f"{service.url}metrics").decode())
 
 
 def free_port() -> int:

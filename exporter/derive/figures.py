@@ -6,9 +6,13 @@ own counters. A figure whose parts are unknown, and a ratio 0/0, is None.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from .bound import Bound, bound_by
 from .window import Window
+from .work import Energy, energy
+
+_UNKNOWN: Final = Energy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class Figures:
 
     `batch_occupancy` is mean requests running among those that may run, `tokens_per_step` tokens
     over steps, `prefix_cache_hits` hits among lookups by cache, `prompt_cached` cached among
-    prompt tokens.
+    prompt tokens, `energy` joules for the tokens made.
     """
 
     window_seconds: float
@@ -71,6 +75,7 @@ class Figures:
     prompt_cached: Share | None
     preemptions_rate: float | None
     bound: Bound | None
+    energy: Energy = _UNKNOWN
 
     def per_gpu(self, rate: float | None) -> float | None:
         """Return a rate of this server for each of its GPUs."""
@@ -102,6 +107,7 @@ def figures(window: Window, limits: Limits) -> Figures | None:
         prompt_cached=_cached(window),
         preemptions_rate=preemptions,
         bound=bound_by(window, seats, budget, preemptions),
+        energy=energy(window),
     )
 
 

@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import Final
 
 from ..engines.plan import Plan, Sample, Snapshot
+from .energy import Drawn
 
 # Clocks are read around a process start, so the same start may differ by this many seconds.
 START_SLACK: Final = 2.0
@@ -38,6 +39,8 @@ COUNTERS: Final[Mapping[str, tuple[str, str, tuple[str, str] | None]]] = {
     "spec_accepted_tokens": ("spec_decode_accepted_tokens_total", "", None),
 }
 
+_WORK: Final = ("generation_tokens", "decode_tokens", "prompt_tokens", "prompt_tokens_computed")
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -45,7 +48,8 @@ class Interval:
 
     Of one engine, or summed over all. A quantity the server does not tell is missing. The gauges
     are those of the later snapshot, None where unknown; `queue` counts requests that wait for room
-    in the batch, `kv_usage` is the fullest engine's.
+    in the batch, `kv_usage` is the fullest engine's. `drawn` is the energy of all the
+    server's GPUs, None where unknown or not the server's alone.
     """
 
     seconds: float
@@ -53,6 +57,14 @@ class Interval:
     running: float | None
     queue: float | None
     kv_usage: float | None
+    drawn: Drawn | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether no token was taken in or made and no request is there; unknown is not idle."""
+        moved = [self.increase.get(name) for name in _WORK]
+        known = [amount for amount in moved if amount is not None]
+        return bool(known) and not any(known) and self.running == 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ QUANTITIES: Final = (
     "spec_draft_tokens",
     "spec_accepted_tokens",
     "joules",
+    "metered_decode_tokens",
 )
 
 IDLE: Final = "idle"
@@ -121,6 +122,7 @@ def work(
         "decode_tokens": decoded,
         "prefill_tokens": _prefill_tokens(grown),
         "joules": joules,
+        "metered_decode_tokens": None if joules is None else decoded,
         **{quantity: grown.get(quantity) for quantity in _COPIED},
     }
     context = _mean(end.context for end in ends)

@@ -19,6 +19,9 @@ REASONS: Final[tuple[Reason, ...]] = (
     "cap",
 )
 
+# these may be negative for once, and are then owed by the intervals to come
+_DIFFERENCES: Final = ("decode_tokens", "metered_decode_tokens", "prefill_tokens")
+
 # a request thrown out is computed anew: its tokens are paid for twice
 PREEMPTING: Final = 0.05
 
@@ -137,7 +140,7 @@ class Meter:
         if interval.increase.get("preemptions", 0.0) > PREEMPTING * interval.seconds:
             return "preempting"
         owed = dict(self._owed)
-        for quantity in ("decode_tokens", "prefill_tokens"):
+        for quantity in _DIFFERENCES:
             if quantity in done:
                 due = done[quantity] + owed.get((engine, quantity), 0.0)
                 done[quantity], owed[engine, quantity] = max(due, 0.0), min(due, 0.0)
@@ -145,7 +148,8 @@ class Meter:
         if key not in cells and len(cells) >= self._max_cells:
             return "cap"
         if key[1] in (IDLE, PREFILL):
-            del done["decode_sequence_seconds"], done["decode_tokens"]
+            for quantity in ("decode_sequence_seconds", "decode_tokens", "metered_decode_tokens"):
+                done.pop(quantity, None)
         summed = dict(cells.get(key, {}))
         for quantity, amount in done.items():
             summed[quantity] = summed.get(quantity, 0.0) + amount

@@ -2,8 +2,10 @@
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ..engines.plan import Snapshot
+from .energy import Drawn
 from .interval import Interval, between
 
 
@@ -19,8 +21,11 @@ class Window:
         self._intervals: deque[Interval] = deque()
         self._last: Snapshot | None = None
 
-    def add(self, snapshot: Snapshot) -> bool:
-        """Take the next snapshot; return True where it shows that the server began anew."""
+    def add(self, snapshot: Snapshot, drawn: Drawn | None = None) -> bool:
+        """Take the next snapshot; return True where it shows that the server began anew.
+
+        `drawn` is what the server's GPUs drew since the snapshot before.
+        """
         last, self._last = self._last, snapshot
         if last is None:
             return False
@@ -34,7 +39,7 @@ class Window:
         if interval.seconds > self._seconds:
             self._intervals.clear()
             return False
-        self._intervals.append(interval)
+        self._intervals.append(interval if drawn is None else replace(interval, drawn=drawn))
         while self.seconds - self._intervals[0].seconds >= self._seconds:
             self._intervals.popleft()
         return False

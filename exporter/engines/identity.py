@@ -8,7 +8,7 @@ alike. Secrets and paths never get this far: the sources drop them.
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Final
 
@@ -62,7 +62,8 @@ class Identity:
 
     `release` is what is compared: the declared one, else the version, else empty. `server_class`
     and `config` are 8 hex digits; `config` is empty where no setting is known. `conflicts` are
-    sentences, one for every fact that two sources tell differently.
+    sentences, one for every fact that two sources tell differently; `claims` is every source's word
+    on a fact, the most trusted first.
     """
 
     engine: str
@@ -73,6 +74,11 @@ class Identity:
     config: str
     conflicts: tuple[str, ...]
     sources: frozenset[Source]
+    claims: Mapping[str, tuple[Fact, ...]] = field(default_factory=dict)
+
+    def disputed(self, key: str) -> bool:
+        """Whether two sources tell a fact differently."""
+        return len({_comparable(key, fact.value) for fact in self.claims.get(key, ())}) > 1
 
     def number(self, key: str) -> float | None:
         """Return a fact that is a number, None where unknown."""
@@ -94,10 +100,12 @@ class Identity:
     def joined(self, source: Source, **found: Value | None) -> "Identity":
         """Return this identity with what another source tells; what it does not know is None."""
         known = {key: value for key, value in found.items() if value is not None}
-        facts, conflicts = _believe(self.facts, [Finding(source, known)])
+        finding = Finding(source, known)
+        facts, conflicts = _believe(self.facts, [finding])
         return replace(
             self,
             facts=facts,
+            claims=_claims(self.claims, [finding]),
             server_class=_class(facts),
             conflicts=(*self.conflicts, *conflicts),
             sources=self.sources | {source} if known else self.sources,
@@ -139,6 +147,7 @@ def identify(
         config=_digest(settings) if settings else "",
         conflicts=tuple(conflicts),
         sources=frozenset(one.source for one in findings if one.claims or one.settings),
+        claims=_claims({}, findings),
     )
 
 
@@ -203,6 +212,18 @@ def _believe(
             if _comparable(key, held.value) != _comparable(key, value):
                 conflicts.append(_conflict(key, facts[key], lost))
     return facts, conflicts
+
+
+def _claims(
+    known: Mapping[str, tuple[Fact, ...]], findings: Iterable[Finding]
+) -> dict[str, tuple[Fact, ...]]:
+    """Add findings to what every source claims."""
+    claims = dict(known)
+    for finding in findings:
+        for key, value in finding.claims.items():
+            told = (*claims.get(key, ()), Fact(value, finding.source))
+            claims[key] = tuple(sorted(told, key=lambda one: TRUST.index(one.source)))
+    return claims
 
 
 def _conflict(key: str, believed: Fact, other: Fact) -> str:

@@ -9,8 +9,13 @@ from typing import Final
 from ..engines.canonical import Family
 
 FAMILIES: Final = (
+    Family(
+        "gpu_up",
+        "gauge",
+        "1 while the GPU answers its driver, 0 once it is lost or needs a reset.",
+    ),
     Family("gpu_energy_joules_total", "counter", "Energy drawn by the GPU board."),
-    Family("gpu_power_watts", "gauge", "Power drawn, mean of the last second."),
+    Family("gpu_power_watts", "gauge", "Power drawn, as the driver averages it (about a second)."),
     Family("gpu_power_instant_watts", "gauge", "Power drawn at the moment of reading."),
     Family("gpu_power_limit_watts", "gauge", "Power limit in force."),
     Family("gpu_memory_used_bytes", "gauge", "Memory in use, by whomever."),
@@ -65,8 +70,8 @@ FAMILIES: Final = (
     Family(
         "gpu_recovery_action",
         "gauge",
-        "What the driver asks for: 0 nothing, 1 a GPU reset, "
-        "2 a node reboot, 3 and 4 draining first.",
+        "What the driver asks for: 0 nothing, 1 a GPU reset, 2 a node reboot, 3 draining, "
+        "4 draining and a reset; higher numbers are newer drivers' own.",
     ),
     Family(
         "gpu_nvlink_bytes_total", "counter", "NVLink traffic: transmit, receive.", ("direction",)

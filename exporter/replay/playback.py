@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import Final
 
 from ..errors import RecordingError
+from .gpu_page import GpuTrack
 from .recording import RecordedPage, Recording
 
 _START: Final = re.compile(
@@ -79,6 +80,7 @@ class Track:
         origin, end = _counters(_families(begin)), _counters(self._end)
         # A decimal sum is exact, so rounding it once cannot make a counter fall by the last bit.
         self._gains = {head: value - origin.get(head, 0) for head, value in end.items()}
+        self.gpu = GpuTrack(recording, self.duration)
         self._halves = lru_cache(_RENDERED_PAGES)(self._render)
 
     def at(self, position: float, loops: int | None = None) -> Moment:

@@ -39,16 +39,24 @@ class Playlist:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a server that is up serves; `start` is its process start in seconds of the clock."""
+    """What a server that is up serves; `start` is its process start in seconds of the clock.
+
+    `drawn` is what its GPU had drawn when the track began, in joules.
+    """
 
     track: Track
     moment: Moment
     start: float | None
+    drawn: float = 0.0
 
     @property
     def content_type(self) -> str:
         """The recorded content type of the metrics page."""
         return self.track.recording.pages[self.moment.index].content_type
+
+    def gpu_metrics(self, uuid: str) -> bytes | None:
+        """Return the GPU's page, None where the recording has no GPU; `uuid` is its name there."""
+        return self.track.gpu.page(self.moment.index, self.moment.loop, uuid, self.drawn)
 
     def metrics(self, epoch: float) -> bytes:
         """Return the metrics page; `epoch` is the Unix time at which the clock stood at zero."""
@@ -72,12 +80,15 @@ class Player:
         self._lengths = [playlist.plays * track.duration / speed for track in self._tracks]
         begins = accumulate((length + playlist.gap for length in self._lengths), initial=0.0)
         *self._begins, self._cycle = begins
+        drawn = accumulate((playlist.plays * track.gpu.gain for track in self._tracks), initial=0.0)
+        *self._drawn, self._drawn_by_all = drawn
 
     def at(self, elapsed: float) -> Scene | None:
         """Return what is served after `elapsed` seconds, or None while the server is down."""
-        playlist, base = self._playlist, 0.0
+        playlist, base, cycles = self._playlist, 0.0, 0.0
         if playlist.after == "loop-all":
-            base = elapsed // self._cycle * self._cycle
+            cycles = elapsed // self._cycle
+            base = cycles * self._cycle
         turn = bisect_right(self._begins, elapsed - base) - 1
         begin, track = base + self._begins[turn], self._tracks[turn]
         unending = turn == len(self._tracks) - 1 and playlist.after != "loop-all"
@@ -87,7 +98,8 @@ class Player:
         moment = track.at((elapsed - begin) * self._speed, loops)
         if track.recording.pages[moment.index].text is None:
             return None
-        return Scene(track, moment, self._start(track, moment, begin))
+        drawn = cycles * self._drawn_by_all + self._drawn[turn]
+        return Scene(track, moment, self._start(track, moment, begin), drawn)
 
     def _start(self, track: Track, moment: Moment, begin: float) -> float | None:
         """Return when the serving process was started, in seconds of the clock."""

@@ -24,6 +24,8 @@ from .recording import Recording, load
 _MAX_HEAD_BYTES: Final = 16 * 2**10
 _BACKLOG: Final = 512
 _LAST_PORT: Final = 65535
+_GPU_PATH: Final = "/gpu/metrics"
+_TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 _JSON: Final = "application/json"
 _NOT_FOUND: Final = (404, _JSON, b'{"detail":"Not Found"}')
 _NOT_ALLOWED: Final = (405, _JSON, b'{"detail":"Method Not Allowed"}')
@@ -39,9 +41,14 @@ class _Site:
     copies: int
     stagger: float
     clock: Callable[[], float]
+    number: int
     began: float = 0.0
     epoch: float = 0.0
     open: set[asyncio.Transport] = field(default_factory=set)
+
+    def uuid(self, copy: int) -> str:
+        """Return what the GPU under a copy is called on its page."""
+        return f"replay-{self.number}" + (f"-{copy}" if self.copies > 1 else "")
 
     def begin(self) -> None:
         """Switch the servers on: their recordings play from now."""
@@ -49,7 +56,7 @@ class _Site:
 
     def respond(self, target: str) -> Response | None:
         """Return status, content type and body for a path and query; None while down."""
-        ahead = 0.0
+        ahead, copy = 0.0, 0
         if self.copies > 1:
             _, lead, number, *rest = [*target.split("/", 3), "", ""][:4]
             copy = int(number) if number.isdecimal() else self.copies
@@ -62,6 +69,9 @@ class _Site:
         path = target.partition("?")[0]
         if path == "/metrics":
             return 200, scene.content_type, scene.metrics(self.epoch - ahead)
+        if path == _GPU_PATH:
+            gpu = scene.gpu_metrics(self.uuid(copy))
+            return (200, _TEXT, gpu) if gpu else _NOT_FOUND
         answers = scene.track.recording.answers
         answer = answers.get(target) or answers.get(path)
         if answer is None:
@@ -148,7 +158,10 @@ class ReplayServer:
                 else:
                     playlist = one
                 players[one] = Player(playlist, speed, age)
-        self._sites = [_Site(players[one], copies, stagger, clock) for one in servers]
+        self._sites = [
+            _Site(players[one], copies, stagger, clock, number)
+            for number, one in enumerate(servers)
+        ]
         self._host, self._first_port = host, first_port
         self._sockets: list[socket.socket] = []
         self._thread: threading.Thread | None = None
@@ -166,6 +179,14 @@ class ReplayServer:
             paths = [f"/s/{copy}" for copy in range(site.copies)] if site.copies > 1 else [""]
             addresses += [base + path for path in paths]
         return addresses
+
+    @property
+    def gpu_uuids(self) -> list[str]:
+        """The UUID of the GPU under every server, told at its /gpu/metrics where one was recorded.
+
+        nvidia_gpu_exporter leaves out `GPU-` on its page; here it stands.
+        """
+        return [f"GPU-{site.uuid(copy)}" for site in self._sites for copy in range(site.copies)]
 
     def start(self) -> None:
         """Bind the ports and play; raise `ConfigError` where a port cannot be had."""

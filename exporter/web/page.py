@@ -19,7 +19,13 @@ ICON: Final = (
     '<rect x="21" y="7" width="4" height="18" rx="1.2"/></g></svg>'
 )
 
-_SCRIPTS: Final = ("status_format.js", "status_columns.js", "status_details.js", "status.js")
+_SCRIPTS: Final = (
+    "status_format.js",
+    "status_gpus.js",
+    "status_columns.js",
+    "status_details.js",
+    "status.js",
+)
 
 
 class StatusPage:

@@ -54,10 +54,12 @@ const COLUMNS = [
     read: (s) => [s.model],
     draw: ([model]) => [known(model) ? element("span", { class: "long", title: model }, model) : unknown()] },
   { id: "gpus", head: "GPUs", title: "GPUs under the server",
-    read: (s) => [whole(s.gpus), s.gpu_model, s.gpus_source],
-    draw: ([gpus, model, source]) => [
+    read: (s) => [whole(s.gpus), s.gpu_model, s.gpus_source, powerOf(s), troubleOf(s)],
+    draw: ([gpus, model, source, power, trouble]) => [
       element("span", { title: source ? `number from ${source}` : null }, shown(gpus)),
-      known(model) ? element("span", { class: "kind", title: model }, ` × ${model.replace(/^NVIDIA /, "")}`) : null] },
+      known(model) ? element("span", { class: "kind", title: model }, ` × ${shortModel(model)}`) : null,
+      power === null ? null : element("small", { title: "drawn now, of the limits in force" }, power),
+      trouble === null ? null : element("small", { class: "warning" }, trouble)] },
   { id: "generation", head: "Generated", unit: "tok/s/GPU", number: true, main: true,
     title: "Tokens generated per second and GPU; the line shows the last minutes and begins at zero",
     read: (s) => [rate(s.generation_tokens_per_second_per_gpu), s.history],

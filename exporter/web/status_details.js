@@ -17,6 +17,9 @@ const READINGS = [
   ["Occupancy", (s) => percent(s.batch_occupancy_ratio), "share of the sequence limit in use"],
   ["Token budget", (s) => percent(s.token_budget_ratio), "share of the tokens a step may hold"],
   ["KV cache", (s) => percent(s.kv_cache_usage_ratio), "in use; high is normal under load"],
+  ["Energy", (s) => unit(three(s.joules_per_token), "J"), "for each token generated, while there was work"],
+  ["Energy, all tokens", (s) => unit(three(s.joules_per_processed_token), "J"), "for each token computed, prompt and generated"],
+  ["Idle power", (s) => unit(whole(s.idle_power_watts), "W"), "of all its GPUs while no request was there"],
   ["Preempted", (s) => unit(rate(s.preemptions_per_second), "requests/s"), "thrown out of the batch for lack of KV cache"],
 ];
 
@@ -87,7 +90,7 @@ function details(server) {
     element("div", { class: "column" }, address(server),
       sentences("Sources that disagree", server.conflicts, "conflicts"),
       sentences("Notes", server.notes, "notes"),
-      chart(server), facts(server)),
+      chart(server), gpus(server), facts(server)),
     element("div", { class: "column" }, block("Readings", readings(server, READINGS)),
       block("Identity", readings(server, IDENTITY))));
 }

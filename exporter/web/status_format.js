@@ -18,6 +18,8 @@ function rate(value) {
   return (Math.abs(value) >= 10 ? TENTH : HUNDREDTH).format(value);
 }
 
+const three = (value) => (known(value) ? String(Number(value.toPrecision(3))) : null);
+
 function percent(ratio) {
   if (!known(ratio)) return null;
   const hundred = ratio * 100;

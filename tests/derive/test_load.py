@@ -116,6 +116,7 @@ def test_everything_a_cell_sums() -> None:
         "spec_draft_tokens": 30,
         "spec_accepted_tokens": 20,
         "joules": 7000,
+        "metered_decode_tokens": 1000,
     }
 
 

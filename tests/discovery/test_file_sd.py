@@ -70,10 +70,16 @@ def test_labels_declare_what_a_server_is() -> None:
 
 @pytest.mark.parametrize("field", Declared.model_fields)
 def test_every_declared_field_has_its_label(field: str) -> None:
-    value = {"role": "both", "pod": "namespace/name"}.get(field, "1")
+    value = {"role": "both", "pod": "llm/vllm-0"}.get(field, "1")
     data = [{"targets": ["a:1"], "labels": {f"inferfleet_{field}": value}}]
     (target,) = parse(json.dumps(data).encode(), "x.json")
-    assert getattr(target.declare, field) is not None
+    assert getattr(target.declare, field) not in (None, ())
+
+
+def test_a_label_lists_gpus_with_commas() -> None:
+    data = [{"targets": ["a:1"], "labels": {"inferfleet_gpu_uuids": "GPU-1, GPU-2"}}]
+    (target,) = parse(json.dumps(data).encode(), "x.json")
+    assert target.declare.gpu_uuids == ("GPU-1", "GPU-2")
 
 
 def test_group_may_be_bare() -> None:

@@ -105,6 +105,7 @@ const told = {};
 for (const button of document.querySelectorAll(".target")) button.click();
 told.open = [...document.querySelectorAll(".panel")].map((panel) => panel.innerText);
 told.links = [...document.querySelectorAll(".panel a")].map((link) => link.getAttribute("href"));
+told.cells = [...document.querySelectorAll("td.gpus")].map((cell) => cell.innerText).join(" ");
 told.images = document.images.length;
 document.querySelector("[data-group=version]").click();
 told.groups = [...document.querySelectorAll(".group .label")].map((label) => label.textContent);
@@ -129,6 +130,14 @@ def test_opens_filters_groups_and_says_when_the_exporter_is_gone(
     facts = {EVIL: {"value": EVIL, "source": EVIL}}
     evil = server_entry(EVIL, url="javascript:alert(1)", notes=[EVIL], facts=facts, release=EVIL)
     fleet["servers"].append(evil)
+    fleet["servers"][0] |= {
+        "gpu_link": "process",
+        "gpu_telemetry": [
+            {"uuid": "GPU-1", "index": "4", "power_watts": 650.4, "power_limit_watts": 700.0}
+            | {"tensor_active_ratio": 0.43, "throttled": ["hw_thermal"], "up": 1.0},
+            {"uuid": "GPU-2", "index": "5", "up": 0.0, "throttled": None},
+        ],
+    }
     page = b"".join(StatusPage().render(json.dumps(fleet).encode())).decode()
     file = tmp_path / "page.html"
     file.write_text(page.replace("</body>", f"{SCRIPT}</body>"), encoding="utf-8")
@@ -138,6 +147,9 @@ def test_opens_filters_groups_and_says_when_the_exporter_is_gone(
     told = json.loads(html.unescape(match[1]))
     for part in ("max_num_seqs", "256", "server_info", "two sources disagree", "5,600 tok/s"):
         assert part in told["open"][-1]
+    for part in ("GPUs of the server, by its processes", "650 of 700 W", "43%", "the GPU is lost"):
+        assert part in "".join(told["open"])
+    assert "1 of 2 lost" in told["cells"]
     assert "".join(told["open"]).count(EVIL) == 4
     assert told["images"] == 0
     assert "javascript:" not in "".join(told["links"])

@@ -5,6 +5,7 @@ and the right to read their file descriptors. Whatever cannot be read is not the
 """
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import Final
 from .arguments import located
 
 _LISTEN: Final = "0A"
+_CONTAINER: Final = re.compile(r"[0-9a-f]{64}")
 _ANCESTORS: Final = 16
 _START_FIELD: Final = 19
 """Where the start time stands in /proc/PID/stat behind the name: field 22, counted from 1."""
@@ -51,6 +53,17 @@ def command_line(port: int, proc: Path = Path("/proc")) -> list[str] | None:
     """Return the command line of the server on a local TCP port, None where not visible."""
     process = find(port, proc)
     return process.command_line if process else None
+
+
+def lineage(pid: int, proc: Path = Path("/proc")) -> tuple[int, ...]:
+    """Return a process and its ancestors, nearest first; only itself where it is not visible."""
+    return (pid, *_ancestors(pid, proc))
+
+
+def container(pid: int, proc: Path = Path("/proc")) -> str:
+    """Return the id of the container a process runs in, empty where its cgroup names none."""
+    found = _CONTAINER.findall(_read(proc / str(pid) / "cgroup"))
+    return found[-1] if found else ""
 
 
 def start_time(pid: int, proc: Path = Path("/proc")) -> float | None:

@@ -165,3 +165,28 @@ def test_a_real_listener_is_found() -> None:
     assert found.command_line[-5:] == arguments
     # The kernel tells its boot time to the second, and clocks are adjusted after boot.
     assert found.start_time == pytest.approx(before, abs=30)
+
+
+def test_a_process_comes_with_its_ancestors_nearest_first(proc: Proc) -> None:
+    proc.process(42, VLLM)
+    proc.process(43, ["VLLM::EngineCore"], parent=42)
+    proc.process(44, ["VLLM::Worker_TP0"], parent=43)
+    assert procfs.lineage(44, proc.root) == (44, 43, 42, 1)
+    assert procfs.lineage(99, proc.root) == (99,)
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "expected"),
+    [
+        (f"0::/system.slice/docker-{'a1' * 32}.scope", "a1" * 32),
+        (f"0::/kubepods.slice/pod1/cri-containerd-{'b2' * 32}.scope", "b2" * 32),
+        (f"12:pids:/docker/{'c3' * 32}\n0::/", "c3" * 32),
+        ("0::/user.slice/user-1000.slice/session-2.scope", ""),
+        ("0::/", ""),
+    ],
+)
+def test_the_container_is_the_one_its_cgroup_names(proc: Proc, cgroup: str, expected: str) -> None:
+    proc.process(42, VLLM)
+    (proc.root / "42" / "cgroup").write_text(cgroup + "\n")
+    assert procfs.container(42, proc.root) == expected
+    assert procfs.container(43, proc.root) == ""

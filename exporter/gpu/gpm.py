@@ -1,0 +1,97 @@
+"""Shares of time the parts of a GPU were at work, from two samples of its own counters.
+
+NVML's GPU performance monitoring (Hopper and newer): one sample is kept, the next one is taken
+with each reading, and the driver works out what lies between them. Traffic is told as a rate and
+summed here, because the driver's byte counters have 32 bits and wrap within a second.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from .reading import Key
+
+_RATIOS: Final[Mapping[int, str]] = {
+    1: "gpu_graphics_active_ratio",
+    2: "gpu_sm_active_ratio",
+    3: "gpu_sm_occupancy_ratio",
+    5: "gpu_tensor_active_ratio",
+    10: "gpu_dram_active_ratio",
+}
+_RATES: Final[Mapping[int, Key]] = {
+    20: ("gpu_pcie_bytes_total", (("direction", "transmit"),)),
+    21: ("gpu_pcie_bytes_total", (("direction", "receive"),)),
+    60: ("gpu_nvlink_bytes_total", (("direction", "receive"),)),
+    61: ("gpu_nvlink_bytes_total", (("direction", "transmit"),)),
+}
+_METRICS: Final = (*_RATIOS, *_RATES)
+_MIB: Final = 2**20
+_VERSION: Final = 1
+_SHORTEST: Final = 0.1
+
+
+class Gpm:
+    """The running pair of samples of one GPU, or of one MIG instance of it by its number.
+
+    `library` is pynvml or what stands for it. Its errors are left to the caller.
+    """
+
+    def __init__(self, library: Any, device: Any, instance: int | None = None) -> None:
+        self._library = library
+        self._device = device
+        self._instance = instance
+        self._held: tuple[Any, float] | None = None
+        self._spare: Any = None
+        self._bytes: dict[Key, float] = {}
+
+    def read(self, time: float) -> dict[Key, float]:
+        """Return ratios and traffic since the reading before; the first one gives nothing.
+
+        `time` is when it is taken, in monotonic seconds; samples nearer than 0.1 s are not paired.
+        """
+        held = self._held
+        if held is not None and time - held[1] < _SHORTEST:
+            return {}
+        sample = self._sample()
+        self._held = sample, time
+        if held is None:
+            return {}
+        self._spare = held[0]
+        return self._between(held[0], sample, time - held[1])
+
+    def close(self) -> None:
+        """Give both samples back."""
+        for sample in (self._spare, self._held and self._held[0]):
+            if sample is not None:
+                self._library.nvmlGpmSampleFree(sample)
+        self._held = self._spare = None
+
+    def _sample(self) -> Any:
+        sample, self._spare = self._spare, None
+        if sample is None:
+            sample = self._library.nvmlGpmSampleAlloc()
+        if self._instance is None:
+            self._library.nvmlGpmSampleGet(self._device, sample)
+        else:
+            self._library.nvmlGpmMigSampleGet(self._device, self._instance, sample)
+        return sample
+
+    def _between(self, first: Any, second: Any, seconds: float) -> dict[Key, float]:
+        asked = self._library.c_nvmlGpmMetricsGet_t()
+        asked.version = _VERSION
+        asked.sample1, asked.sample2 = first, second
+        asked.numMetrics = len(_METRICS)
+        for i, number in enumerate(_METRICS):
+            asked.metrics[i].metricId = number
+        self._library.nvmlGpmMetricsGet(asked)
+        values: dict[Key, float] = {}
+        for i, number in enumerate(_METRICS):
+            metric = asked.metrics[i]
+            # a driver may answer with NaN what it could not work out between these two samples
+            if metric.nvmlReturn != 0 or metric.value != metric.value:
+                continue
+            if number in _RATIOS:
+                values[_RATIOS[number], ()] = metric.value / 100
+            else:
+                key = _RATES[number]
+                self._bytes[key] = self._bytes.get(key, 0.0) + metric.value * _MIB * seconds
+        return values | self._bytes

@@ -1,0 +1,41 @@
+"""Readings of all sources become one reading a GPU.
+
+A GPU may be told by more than one source: what NVML says of it is taken before DCGM's word, and so
+on, value by value; pods, processes and sharing are put together. Pure arithmetic.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final, get_args
+
+from .reading import GpuReading, Source
+
+_TRUST: Final[tuple[Source, ...]] = get_args(Source)
+
+
+def merged(readings: Iterable[GpuReading]) -> dict[str, GpuReading]:
+    """Return one reading for each UUID, in order of the UUIDs; those without one are left out."""
+    by_uuid: dict[str, list[GpuReading]] = {}
+    for reading in readings:
+        if reading.uuid:
+            by_uuid.setdefault(reading.uuid, []).append(reading)
+    return {uuid: _one(by_uuid[uuid]) for uuid in sorted(by_uuid)}
+
+
+def _one(readings: list[GpuReading]) -> GpuReading:
+    if len(readings) == 1:
+        return readings[0]
+    first, *others = sorted(readings, key=lambda one: _TRUST.index(one.source))
+    for other in others:
+        first = replace(
+            first,
+            values={**other.values, **first.values},
+            host=first.host or other.host,
+            index=first.index or other.index,
+            driver=first.driver or other.driver,
+            mig_profile=first.mig_profile or other.mig_profile,
+            pids=first.pids or other.pids,
+            pods=tuple(dict.fromkeys((*first.pods, *other.pods))),
+            shared=first.shared or other.shared,
+        )
+    return first

@@ -1,0 +1,127 @@
+"""What one GPU tells through NVML: calls and field numbers become canonical values.
+
+Numbers and units are those of NVIDIA's nvml.h. A call or field that a GPU, driver or permission
+does not allow costs its own series only.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from .reading import Key
+
+Ask = Callable[..., Any]
+"""Calls an NVML function by name; None where this GPU does not answer it."""
+
+# field -> where it goes, and how many of its units make one of ours
+_FIELDS: Final[Mapping[int, tuple[Key, float]]] = {
+    5: (("gpu_ecc_errors_total", (("kind", "corrected"),)), 1),
+    6: (("gpu_ecc_errors_total", (("kind", "uncorrected"),)), 1),
+    74: (("gpu_throttled_seconds_total", (("reason", "sw_power_cap"),)), 1e9),
+    76: (("gpu_throttled_seconds_total", (("reason", "sync_boost"),)), 1e9),
+    82: (("gpu_temperature_celsius", (("sensor", "memory"),)), 1),
+    83: (("gpu_energy_joules_total", ()), 1e3),
+    138: (("gpu_nvlink_bytes_total", (("direction", "transmit"),)), 1 / 1024),
+    139: (("gpu_nvlink_bytes_total", (("direction", "receive"),)), 1 / 1024),
+    142: (("gpu_remapped_rows", (("cause", "corrected"),)), 1),
+    143: (("gpu_remapped_rows", (("cause", "uncorrected"),)), 1),
+    144: (("gpu_row_remap_pending", ()), 1),
+    145: (("gpu_row_remap_failed", ()), 1),
+    185: (("gpu_power_watts", ()), 1e3),
+    186: (("gpu_power_instant_watts", ()), 1e3),
+    230: (("gpu_recovery_action", ()), 1),
+    269: (("gpu_throttled_seconds_total", (("reason", "sw_thermal"),)), 1e9),
+    270: (("gpu_throttled_seconds_total", (("reason", "hw_thermal"),)), 1e9),
+    271: (("gpu_throttled_seconds_total", (("reason", "hw_power_brake"),)), 1e9),
+}
+_ALL_LINKS: Final = 0xFFFFFFFF
+_SCOPED: Final = tuple((number, _ALL_LINKS if number in (138, 139) else 0) for number in _FIELDS)
+_MEMBERS: Final = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")
+_REASONS: Final = (
+    "gpu_idle",
+    "applications_clocks",
+    "sw_power_cap",
+    "hw_slowdown",
+    "sync_boost",
+    "sw_thermal",
+    "hw_thermal",
+    "hw_power_brake",
+    "display",
+)
+"""Why clocks are held down, by the bit that says so, from bit 0 on."""
+_SM: Final = 1
+_MEMORY: Final = 2
+_SENSOR: Final = 0
+_MEMORY_V2: Final = 0x02000028
+_ENERGY: Final[Key] = ("gpu_energy_joules_total", ())
+_POWER: Final[Key] = ("gpu_power_watts", ())
+
+
+def constants(ask: Ask, device: Any) -> dict[Key, float]:
+    """Return what does not change while the driver runs; asking for it costs milliseconds."""
+    return _clocks(ask, device, "nvmlDeviceGetMaxClockInfo", "_max")
+
+
+def values(ask: Ask, device: Any) -> dict[Key, float]:
+    """Return what a whole GPU tells at this moment, without its performance counters."""
+    found = memory(ask, device) | _fields(ask, device)
+    if _POWER not in found:
+        _put(found, _POWER, ask("nvmlDeviceGetPowerUsage", device), 1e3)
+    if _ENERGY not in found:
+        _put(found, _ENERGY, ask("nvmlDeviceGetTotalEnergyConsumption", device), 1e3)
+    limit = ask("nvmlDeviceGetEnforcedPowerLimit", device)
+    _put(found, ("gpu_power_limit_watts", ()), limit, 1e3)
+    found |= _clocks(ask, device, "nvmlDeviceGetClockInfo")
+    degrees = ask("nvmlDeviceGetTemperatureV", device, _SENSOR)
+    if degrees is None:
+        degrees = ask("nvmlDeviceGetTemperature", device, _SENSOR)
+    _put(found, ("gpu_temperature_celsius", (("sensor", "gpu"),)), degrees, 1)
+    busy = ask("nvmlDeviceGetUtilizationRates", device)
+    if busy is not None:
+        found["gpu_utilization_ratio", ()] = busy.gpu / 100
+        found["gpu_memory_activity_ratio", ()] = busy.memory / 100
+    return found | _reasons(ask("nvmlDeviceGetCurrentClocksEventReasons", device))
+
+
+def memory(ask: Ask, device: Any) -> dict[Key, float]:
+    """Return the memory of a GPU or MIG instance in bytes, the driver's own share apart."""
+    told = ask("nvmlDeviceGetMemoryInfo", device, _MEMORY_V2)
+    if told is None:
+        return {}
+    return {
+        ("gpu_memory_used_bytes", ()): float(told.used),
+        ("gpu_memory_total_bytes", ()): float(told.total),
+        ("gpu_memory_reserved_bytes", ()): float(told.reserved),
+    }
+
+
+def _fields(ask: Ask, device: Any) -> dict[Key, float]:
+    found: dict[Key, float] = {}
+    for field in ask("nvmlDeviceGetFieldValues", device, _SCOPED) or ():
+        # each field has a verdict of its own, and says in which member its value lies
+        if field.nvmlReturn == 0 and field.fieldId in _FIELDS and field.valueType < len(_MEMBERS):
+            key, units = _FIELDS[field.fieldId]
+            found[key] = getattr(field.value, _MEMBERS[field.valueType]) / units
+    return found
+
+
+def _clocks(ask: Ask, device: Any, function: str, suffix: str = "") -> dict[Key, float]:
+    found: dict[Key, float] = {}
+    for name, clock in (("sm", _SM), ("memory", _MEMORY)):
+        megahertz = ask(function, device, clock)
+        if megahertz is not None:
+            found[f"gpu_{name}_clock{suffix}_hertz", ()] = megahertz * 1e6
+    return found
+
+
+def _reasons(bits: int | None) -> dict[Key, float]:
+    if bits is None:
+        return {}
+    return {
+        ("gpu_throttled", (("reason", reason),)): float(bits >> i & 1)
+        for i, reason in enumerate(_REASONS)
+    }
+
+
+def _put(values: dict[Key, float], key: Key, value: float | None, units: float) -> None:
+    if value is not None:
+        values[key] = value / units

@@ -1,0 +1,26 @@
+"""One page of a GPU exporter, fetched over HTTP: DCGM, AMD or nvidia_gpu_exporter, as it shows."""
+
+from collections.abc import Sequence
+
+from ..errors import GpuError
+from ..exposition import Limits
+from ..fetch import Client
+from .pages import GpuPages
+from .reading import GpuReading
+
+
+class PageSource:
+    """Fetches a metrics page and reads the GPUs on it."""
+
+    def __init__(self, client: Client, url: str, timeout: float, limits: Limits) -> None:
+        self._client, self._url, self._timeout = client, url, timeout
+        self._pages = GpuPages(limits)
+
+    def read(self, time: float) -> Sequence[GpuReading]:
+        """Return the GPUs of the page; raises `FetchError`, `PageError` or `GpuError`."""
+        answer = self._client.get(self._url, self._timeout)
+        try:
+            text = answer.body.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise GpuError(f"{self._url} is not UTF-8 text") from error
+        return self._pages.read(text, time, answer.openmetrics)

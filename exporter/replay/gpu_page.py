@@ -1,0 +1,96 @@
+"""The GPU under a recorded server, as a page of nvidia_gpu_exporter: /gpu/metrics.
+
+Pure arithmetic on the recording's own samples (`nvml.jsonl`). A sample stands from its time to the
+next one; the energy counter begins at 0 and goes on through loops and upgrades, as a GPU's does.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from typing import Any, Final
+
+from .recording import Recording
+
+# key of a sample, name on the page, and how many of its units make one of the page's
+_VALUES: Final = (
+    ("power_mw", "power_draw_watts", 1e3),
+    ("mem_used", "memory_used_bytes", 1),
+    ("mem_total", "memory_total_bytes", 1),
+    ("util_gpu", "utilization_gpu_ratio", 100),
+    ("util_mem", "utilization_memory_ratio", 100),
+    ("temp", "temperature_gpu", 1),
+)
+_CLOCKS: Final = (
+    ("sm_mhz", "clocks_current_sm_clock_hz"),
+    ("mem_mhz", "clocks_current_memory_clock_hz"),
+)
+_REASONS: Final = (
+    "gpu_idle",
+    "applications_clocks_setting",
+    "sw_power_cap",
+    "hw_slowdown",
+    "sync_boost",
+    "sw_thermal_slowdown",
+    "hw_thermal_slowdown",
+    "hw_power_brake_slowdown",
+)
+
+
+class GpuTrack:
+    """The GPU of a recording that is played for `duration` seconds a loop.
+
+    `gain` is what it draws in one loop, in joules; 0 where the recording has no GPU.
+    """
+
+    def __init__(self, recording: Recording, duration: float) -> None:
+        self._meta = _meta(recording)
+        self._samples = [sample for sample in recording.nvml if "t" in sample]
+        self._times = [float(sample["t"]) for sample in self._samples]
+        self._moments = [page.time for page in recording.pages]
+        self.gain = 0.0
+        if self._samples:
+            first, last = (self._energy(self._at(i)) for i in (0, -1))
+            seconds = self._moments[-1] - self._moments[0]
+            # the last page stands on after its scrape, and the GPU draws on meanwhile
+            self.gain = (last - first) * (duration / seconds if seconds else 1.0)
+
+    def page(self, index: int, loop: int, uuid: str, drawn: float) -> bytes | None:
+        """Return the page that stands with the server's page `index` in a loop.
+
+        `drawn` joules lie before the first loop.
+        """
+        if not self._samples:
+            return None
+        sample = self._at(index)
+        joules = self._energy(sample) - self._energy(self._at(0)) + loop * self.gain + drawn
+        name, driver = self._meta.get("name", ""), self._meta.get("driver", "")
+        values = {page: sample[key] / units for key, page, units in _VALUES if key in sample}
+        values |= {page: sample[key] * 1e6 for key, page in _CLOCKS if key in sample}
+        values["energy_joules_total"] = joules
+        if "power_limit_mw" in self._meta:
+            values["enforced_power_limit_watts"] = self._meta["power_limit_mw"] / 1e3
+        if "reasons" in sample:
+            bits = int(sample["reasons"])
+            for i, reason in enumerate(_REASONS):
+                values[f"clocks_event_reasons_{reason}"] = float(bits >> i & 1)
+        if "procs" in sample:
+            values["compute_apps"] = float(len(sample["procs"]))
+        labels = f'uuid="{uuid}",name="{name}",driver_version="{driver}",index="0"'
+        lines = [f"nvidia_smi_gpu_info{{{labels}}} 1"]
+        for page, value in values.items():
+            kind = "counter" if page.endswith("_total") else "gauge"
+            lines.append(f"# TYPE nvidia_smi_{page} {kind}")
+            lines.append(f'nvidia_smi_{page}{{uuid="{uuid}"}} {value!r}')
+        return ("\n".join(lines) + "\n").encode()
+
+    def _at(self, index: int) -> Mapping[str, Any]:
+        """Return the sample that stood when a page was scraped."""
+        return self._samples[max(bisect_right(self._times, self._moments[index]) - 1, 0)]
+
+    @staticmethod
+    def _energy(sample: Mapping[str, Any]) -> float:
+        return float(sample["energy_mj"]) / 1e3
+
+
+def _meta(recording: Recording) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = next((s["meta"] for s in recording.nvml if "meta" in s), {})
+    return found

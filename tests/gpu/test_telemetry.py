@@ -1,0 +1,107 @@
+"""All sources together: what is fresh, whose it is, what it drew."""
+
+import pytest
+
+from exporter.config import Config, Gpu, parse
+from exporter.errors import GpuError
+from exporter.gpu.attribution import Claim
+from exporter.gpu.reading import GpuReading
+from exporter.gpu.telemetry import Telemetry
+from exporter.gpu.watch import Watch
+from tests.waiting import until
+
+
+class Board:
+    """A source with two GPUs that draw 100 and 400 W."""
+
+    def __init__(self) -> None:
+        self.error: GpuError | None = None
+
+    def read(self, time: float) -> list[GpuReading]:
+        if self.error:
+            raise self.error
+        return [
+            GpuReading(
+                f"GPU-{i}",
+                "NVIDIA H200",
+                "nvml",
+                time,
+                {("gpu_energy_joules_total", ()): watts * time, ("gpu_power_watts", ()): watts},
+            )
+            for i, watts in enumerate((100.0, 400.0))
+        ]
+
+
+@pytest.fixture
+def board() -> Board:
+    return Board()
+
+
+@pytest.fixture
+def telemetry(board: Board) -> Telemetry:
+    watch = Watch("nvml", board.read, interval=2.0, deadline=5.0, retry=60.0)
+    return Telemetry(Config(), [watch])
+
+
+def run(telemetry: Telemetry, *times: float) -> None:
+    """Read the source at some times, and take what it said."""
+    (watch,) = telemetry._watches
+    for time in times:
+        telemetry.tick(time)
+        until(lambda: watch._began is None)
+        telemetry.tick(time)
+
+
+def test_what_gpus_drew_together(telemetry: Telemetry) -> None:
+    run(telemetry, 10.0, 12.0, 14.0)
+    link = telemetry.link(Claim("a", uuids=("GPU-0", "GPU-1")))
+    assert link is not None
+    drawn = telemetry.drawn(link, 11.0, 13.0)
+    assert drawn is not None
+    assert drawn.joules == pytest.approx(1000)
+
+
+def test_a_gpu_of_two_servers_is_nobodys_alone(telemetry: Telemetry) -> None:
+    run(telemetry, 10.0, 12.0)
+    one, both = Claim("a", uuids=("GPU-0",)), Claim("b", uuids=("GPU-0", "GPU-1"))
+    telemetry.link(one)
+    second = telemetry.link(both)
+    assert second is not None
+    assert second.shared == "a uses them too"
+    assert telemetry.drawn(second, 10.0, 12.0) is None
+    telemetry.forget("a")
+    again = telemetry.link(both)
+    assert again is not None
+    assert telemetry.drawn(again, 10.0, 12.0) is not None
+
+
+def test_old_values_are_absent_and_the_source_says_why(telemetry: Telemetry, board: Board) -> None:
+    run(telemetry, 10.0)
+    assert len(telemetry.view.gpus) == 2
+    board.error = GpuError("the driver is gone")
+    run(telemetry, 12.0)
+    assert telemetry.view.gpus == {}
+    (source,) = telemetry.sources(15.0)
+    assert (source.up, source.age, source.error) == (False, 5.0, "the driver is gone")
+    assert telemetry.link(Claim("a", uuids=("GPU-0",))) is None
+
+
+def test_a_page_that_fails_is_a_problem() -> None:
+    config = parse({"gpu": {"pages": ["http://127.0.0.1:1"], "nvml": False}}, "x")
+    telemetry = Telemetry(config)
+    run(telemetry, 0.0)
+    (problem,) = telemetry.problems()
+    assert "gpu source 127.0.0.1:1: http://127.0.0.1:1/metrics cannot be reached" in problem
+
+
+def test_a_machine_without_a_gpu_is_no_problem(telemetry: Telemetry, board: Board) -> None:
+    board.error = GpuError("there is no driver")
+    run(telemetry, 0.0)
+    assert telemetry.problems() == []
+
+
+def test_without_sources_nothing_runs() -> None:
+    telemetry = Telemetry(Config(gpu=Gpu(nvml=False)))
+    telemetry.start()
+    assert telemetry.sources(0.0) == []
+    telemetry.stop()
