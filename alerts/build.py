@@ -1,6 +1,6 @@
 """Rules put together and written: Prometheus rule files, or PrometheusRule resources."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -17,7 +17,8 @@ Format = Literal["prometheus", "operator"]
 FORMATS: Final[dict[str, Format]] = {"prometheus": "prometheus", "operator": "operator"}
 Source = Callable[[Values], tuple[Group, ...]]
 
-# file name -> its sources, in the order in which their series build on each other
+# file name -> its sources, in the order in which their series build on each other; what compares
+# releases stands after the levels it reads
 FILES: Final[dict[str, tuple[Source, ...]]] = {
     "recording": (gpu_names.groups, levels.groups, outliers.groups, burn.groups),
     "alerts": (
@@ -71,19 +72,23 @@ def everything(values: Values) -> Values:
 
 def files(values: Values, form: Format) -> dict[str, str]:
     """Return the text of every file by its name."""
-    written = {}
-    for name, found in groups(values).items():
-        body: dict[str, Any] = {"groups": [_group(group) for group in found]}
-        if form == "operator":
-            body = {
-                "apiVersion": "monitoring.coreos.com/v1",
-                "kind": "PrometheusRule",
-                "metadata": {"name": f"inferfleet-{name}"},
-                "spec": body,
-            }
-        text = yaml.safe_dump(body, sort_keys=False, width=100, allow_unicode=True)
-        written[f"inferfleet-{name}.yaml"] = _NOTE + text
-    return written
+    return {
+        f"inferfleet-{name}.yaml": text(found, form, f"inferfleet-{name}")
+        for name, found in groups(values).items()
+    }
+
+
+def text(found: Sequence[Group], form: Format, name: str) -> str:
+    """Return groups as one YAML document; `name` is that of the PrometheusRule resource."""
+    body: dict[str, Any] = {"groups": [_group(group) for group in found]}
+    if form == "operator":
+        body = {
+            "apiVersion": "monitoring.coreos.com/v1",
+            "kind": "PrometheusRule",
+            "metadata": {"name": name},
+            "spec": body,
+        }
+    return _NOTE + yaml.safe_dump(body, sort_keys=False, width=100, allow_unicode=True)
 
 
 def write(values_file: Path | None, out: Path, form: Format) -> list[Path]:

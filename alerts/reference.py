@@ -29,7 +29,7 @@ comment: write only what differs, such as
       time_to_first_token: {{seconds: 2.5, objective: 0.95}}
     alerts:
       InferfleetEnergyRegression: {{enabled: true}}
-      InferfleetQueueGrowing: {{severity: critical, for: 20m, limits: {{requests: 100}}}}
+      InferfleetQueueGrowing: {{enabled: true, for: 20m, limits: {{requests: 100}}}}
 
 Maps are merged, lists replaced, and a key that does not exist is refused. `for` is how long an
 alert must hold, `keep_firing_for` how long it stays after it ceased (Prometheus 2.42 or later).
@@ -90,7 +90,7 @@ def _recorded(values: Values) -> str:
         level, _, rest = name.partition(":")
         bases.setdefault(rest, []).append(level)
     rows = [
-        f"| `{rest}` | {', '.join(f'`{level}`' for level in levels)} |\n"
+        f"| `:{rest}` | {', '.join(f'`{level}`' for level in levels)} |\n"
         for rest, levels in sorted(bases.items())
     ]
     return (
@@ -100,5 +100,7 @@ def _recorded(values: Values) -> str:
         "last five minutes, whose window may hold another release's work; `model`; `fleet`; "
         "`uuid`, one GPU. Each ratio is a sum over servers divided by a sum over the same "
         "servers, never a mean of ratios.\n\n"
+        "Below, the level stands first: `release` and `:inferfleet_servers:count` is "
+        "`release:inferfleet_servers:count`.\n\n"
         "| series | levels |\n|---|---|\n" + "".join(rows)
     )

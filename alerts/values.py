@@ -37,6 +37,8 @@ class Dashboards(_Model):
     server: str
     upgrade: str
     gpu: str
+    slo: str
+    exporter: str
 
 
 class Latency(_Model):

@@ -175,8 +175,8 @@ DERIVED: Final = (
     Family(
         "idle_power_watts",
         "gauge",
-        "Power of the server's GPUs while no request was there; absent where there was work all "
-        "the time.",
+        "Power of the server's GPUs while no request was there, nor shortly before and after; "
+        "absent where there was no such time.",
     ),
     Family(
         "engine_stalled",

@@ -1,8 +1,12 @@
 """One engine in trouble: no progress, no room, failed work."""
 
+from typing import Final
+
 from ..model import Group
 from ..values import Values
 from .family import Family
+
+_RATE: Final = '{{ $value | printf "%.2f" }}'
 
 
 def groups(values: Values) -> tuple[Group, ...]:
@@ -59,9 +63,9 @@ def _preemptions(family: Family) -> None:
         f"{preempted} / (target:inferfleet_requests_finished:rate5m > 0)"
         f" > {family.limit(name, 'per_request')}"
         f" and {preempted} > {family.limit(name, 'rate')}",
-        "{{ $labels.target }} throws out {{ $value | humanize }} requests for each it finishes",
-        "{{ $labels.target }} preempts {{ $value | humanize }} requests for each one it finishes, "
-        "because its KV cache is full: their prompts are computed again and their streams stand "
+        f"{{{{ $labels.target }}}} throws out {_RATE} requests for each it finishes",
+        f"{{{{ $labels.target }}}} preempts {_RATE} requests for each one it finishes, because "
+        "its KV cache is full: their prompts are computed again and their streams stand "
         "still meanwhile.",
         "server",
     )
@@ -155,7 +159,7 @@ def _corrupted(family: Family) -> None:
         name,
         f"({now} - {then}) > 0 or ({now} > 0 unless on {server} {then})",
         "{{ $labels.target }} made {{ $value }} answers of invalid numbers",
-        f"{{{{ $value }}}} requests on {{{{ $labels.target }}}} had NaN in their logits within "
-        f"{window}: what users were sent is not what the model says.",
+        f"{{{{ $value }}}} requests on {{{{ $labels.target }}}}, first seen within the last "
+        f"{window}, had NaN in their logits: what users were sent is not what the model says.",
         "server",
     )

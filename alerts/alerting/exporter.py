@@ -27,7 +27,7 @@ def groups(values: Values) -> tuple[Group, ...]:
         "No inferfleet exporter is scraped",
         "Prometheus has no series of any inferfleet exporter: nothing about the fleet is seen, and "
         "every other alert is silent.",
-        "fleet",
+        "exporter",
     )
     name = "InferfleetTargetsVanished"
     every, window = f"sum by {values.labels()} ({values.metric('targets')})", "window"
@@ -39,7 +39,7 @@ def groups(values: Values) -> tuple[Group, ...]:
         "Only {{ $value | humanizePercentage }} of the servers are still watched",
         "Discovery finds {{ $value | humanizePercentage }} of the servers it found within the last "
         f"{family.limit(name, window)}; those that are gone raise no alert of their own.",
-        "fleet",
+        "exporter",
     )
     name = "InferfleetTargetStale"
     family.add(
@@ -60,7 +60,7 @@ def groups(values: Values) -> tuple[Group, ...]:
         "The exporter {{ $labels.instance }} refused its new configuration",
         "The exporter {{ $labels.instance }} runs on the configuration it had before, because the "
         "new one has a fault.",
-        "fleet",
+        "exporter",
     )
     family.add(
         "InferfleetDiscoveryProblems",
@@ -68,7 +68,7 @@ def groups(values: Values) -> tuple[Group, ...]:
         "Discovery of {{ $labels.instance }} has {{ $value }} faults",
         "{{ $value }} sources of discovery fail on the exporter {{ $labels.instance }}; servers "
         "they would name may be missing, and gone ones may be kept.",
-        "fleet",
+        "exporter",
     )
     source = values.labels("instance", "source")
     family.add(
@@ -106,12 +106,19 @@ def _refused(family: Family) -> None:
 
 def _uncounted(family: Family) -> None:
     name, values = "InferfleetLoadNotCounted", family.values
-    by = values.labels("target", "reason")
+    server, by = values.labels("target"), values.labels("target", "reason")
+    excluded, counted = (
+        values.metric("load_excluded_seconds_total"),
+        values.metric("load_seconds_total"),
+    )
     # restarts and warm-ups end by themselves; these do not
-    excluded = values.metric("load_excluded_seconds_total", 'reason=~"cap|unknown|gap"')
+    lasting = values.metric("load_excluded_seconds_total", 'reason=~"cap|unknown|gap"')
+    left_out = f"sum by {server} (rate({excluded}[1h]))"
+    in_cells = f"(sum by {server} (rate({counted}[1h])) or {left_out} * 0)"
     family.add(
         name,
-        f"max by {by} (rate({excluded}[1h])) > {family.limit(name, 'share')}",
+        f"sum by {by} (rate({lasting}[1h])) / on {server} group_left ()"
+        f" (({left_out} + {in_cells}) > 0) > {family.limit(name, 'share')}",
         "{{ $value | humanizePercentage }} of {{ $labels.target }}'s time is in no load cell",
         "{{ $value | humanizePercentage }} of the last hour of {{ $labels.target }} was left out "
         "of the load cells ({{ $labels.reason }}); comparisons of its release rest on the rest, or "

@@ -7,7 +7,7 @@ from ..model import Alert, Group
 from ..values import AlertValues, Values
 
 Page = Literal["upgrades", "rollout", "engine", "slo", "gpu", "exporter"]
-Dashboard = Literal["fleet", "server", "upgrade", "gpu"]
+Dashboard = Literal["fleet", "server", "upgrade", "gpu", "slo", "exporter"]
 
 
 @dataclass(slots=True)

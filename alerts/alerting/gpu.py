@@ -33,6 +33,14 @@ def groups(values: Values) -> tuple[Group, ...]:
         f"{_GPU} spent {{{{ $value | humanizePercentage }}}} of the last five minutes at its power "
         "limit: prefill is slower than the GPU could be.",
     )
+    family.add(
+        "InferfleetGpuLost",
+        _served(values, f"max by {values.labels('uuid')} ({values.metric('gpu_up')}) == 0"),
+        f"{_GPU} does not answer its driver",
+        f"{_GPU} is lost or needs a reset (`inferfleet_gpu_up` is {{{{ $value }}}}): work on it "
+        "has ended, and the server that uses it hangs or is down.",
+        "gpu",
+    )
     _xid(family)
     _memory(family)
     family.add(
@@ -88,8 +96,9 @@ def _xid(family: Family) -> None:
             f" or ({last} unless on {by} {last} offset {window} unless on {by} {count})",
         ),
         f"{_GPU} reported XID {{{{ $labels.xid }}}}",
-        f"{_GPU} reported XID {{{{ $labels.xid }}}} ({{{{ $value }}}} times) within {window}: the "
-        "hardware or its driver failed, and processes on it have been or will be killed.",
+        f"{_GPU} reported XID {{{{ $labels.xid }}}} ({{{{ $value }}}} times, first seen within "
+        f"the last {window}): the hardware or its driver failed, and processes on it have been or "
+        "will be killed.",
         "gpu",
     )
 

@@ -1,7 +1,7 @@
 """Error budgets that burn too fast, each seen over a long and a short window.
 
-The long window says that it matters, the short one that it goes on; after T. Limoncelli's and the
-Google SRE workbook's multi-window, multi-burn-rate alerts.
+The long window says that it matters, the short one that it goes on; after the multi-window,
+multi-burn-rate alerts of Google's SRE workbook, chapter 5.
 """
 
 from ..model import Group
@@ -37,15 +37,16 @@ def groups(values: Values) -> tuple[Group, ...]:
     ):
         for speed, burns in (("Fast", values.slo.fast), ("Slow", values.slo.slow)):
             name = f"Inferfleet{title}BudgetBurn{speed}"
+            slowest = min(one.factor for one in burns)
             budget = 1 - share
             family.add(
                 name,
                 _expr(family, name, objective, burns, budget),
                 f"{{{{ $value | humanizePercentage }}}} {bad}",
-                f"{{{{ $value | humanizePercentage }}}} {bad}, where {budget:.4g} of them may "
-                f"(objective {share * 100:g} %). The budget burns at least "
-                f"{min(one.factor for one in burns):g} times as fast as it lasts.",
-                "fleet",
+                f"{{{{ $value | humanizePercentage }}}} {bad}, where {budget * 100:.4g} % may "
+                f"(objective {share * 100:g} %): the budget burns {slowest:g} times as fast as it "
+                "should, or faster, in the long and in the short window.",
+                "slo",
             )
     _edges(family)
     return family.groups()
@@ -84,5 +85,5 @@ def _edges(family: Family) -> None:
         "The histogram of {{ $labels.target }} has no bucket edge at the objective's seconds, so "
         "its requests count neither as good nor as bad for {{ $labels.objective }}: that objective "
         "is blind to this server.",
-        "fleet",
+        "slo",
     )

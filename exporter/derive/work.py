@@ -16,7 +16,7 @@ class Energy:
     """A server's energy over its window, None where unknown or not the server's alone.
 
     Joules per generated token; joules per token processed, prompt tokens from caches left out;
-    mean watts of all its GPUs while no request was there.
+    mean watts of all its GPUs while no request was there, nor shortly before and after.
     """
 
     joules_per_token: float | None = None
@@ -39,8 +39,23 @@ def energy(window: Window) -> Energy:
     return Energy(
         joules_per_token=_over(joules, _made(busy)),
         joules_per_processed_token=_over(joules, _processed(busy)),
-        idle_watts=_over(_joules(idle), sum(interval.seconds for interval in idle)),
+        idle_watts=_watts(_inside(window)),
     )
+
+
+def _inside(window: Window) -> list[Interval]:
+    """Return the idle intervals beside no work: at its edges power has yet to settle."""
+    intervals = list(window)
+    return [
+        one
+        for i, one in enumerate(intervals)
+        if one.drawn and all(near.idle for near in intervals[max(i - 1, 0) : i + 2])
+    ]
+
+
+def _watts(intervals: Iterable[Interval]) -> float | None:
+    quiet = list(intervals)
+    return _over(_joules(quiet), sum(interval.seconds for interval in quiet))
 
 
 def _joules(intervals: Iterable[Interval]) -> float:

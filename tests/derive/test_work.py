@@ -50,12 +50,19 @@ def test_work_and_idleness_are_told_apart() -> None:
             (1000, 4000, 8, joules(3000)),
             (0, 0, 0, joules(600)),
             (500, 2000, 8, joules(1500)),
+            (0, 0, 0, joules(900)),
+            (0, 0, 0, joules(500)),
             (0, 0, 0, joules(500)),
         )
     )
     assert found.joules_per_token == 4500 / 1500
     assert found.joules_per_processed_token == 4500 / 7500
-    assert found.idle_watts == 1100 / 10
+    assert found.idle_watts == 1000 / 10
+
+
+def test_idleness_between_work_has_no_watts_of_its_own() -> None:
+    busy, idle = (100, 100, 8, joules(3000)), (0, 0, 0, joules(1500))
+    assert energy(window(busy, idle, idle, busy)).idle_watts is None
 
 
 def test_a_long_prefill_is_work_though_no_token_comes() -> None:

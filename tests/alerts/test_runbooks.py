@@ -1,0 +1,78 @@
+"""Alerts, runbooks and dashboards are one: every link leads somewhere, every query parses."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from alerts import build
+from alerts.values import load
+
+from . import promtool
+
+ROOT = Path(build.__file__).parent
+PAGES = sorted((ROOT / "runbooks").glob("*.md"))
+ALERTS = build.alerts(promtool.values())
+GENERATED = ROOT.parent / "dashboards" / "generated"
+
+
+def sections(path: Path) -> dict[str, str]:
+    parts = re.split(r"^## (.+)$", path.read_text(encoding="utf-8"), flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def queries(text: str) -> list[str]:
+    return re.findall(r"```promql\n(.*?)\n```", text, re.S)
+
+
+def test_each_alert_has_its_section_and_each_section_its_alert() -> None:
+    for path in PAGES:
+        wanted = {
+            one.alert for one in ALERTS if f"/{path.stem}.md#{one.alert.lower()}" in one.runbook_url
+        }
+        assert set(sections(path)) == wanted, path.name
+    assert len({one.alert for one in ALERTS}) == sum(len(sections(path)) for path in PAGES)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_each_section_says_what_it_must(path: Path) -> None:
+    by_name = {one.alert: one for one in ALERTS}
+    for name, text in sections(path).items():
+        for part in ("**For users:**", "**True or false:**", "**Do:**"):
+            assert part in text, (name, part)
+        assert queries(text), name
+        assert by_name[name].description not in text
+
+
+@promtool.needs_promtool
+def test_every_query_parses_and_names_series_that_exist(tmp_path: Path) -> None:
+    found = [query for path in PAGES for query in queries(path.read_text(encoding="utf-8"))]
+    assert len(found) > len(ALERTS)
+    rules = [{"record": f"q{i}", "expr": query} for i, query in enumerate(found)]
+    path = tmp_path / "queries.yaml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "q", "rules": rules}]}), encoding="utf-8")
+    assert promtool.PROMTOOL
+    done = subprocess.run(
+        [promtool.PROMTOOL, "check", "rules", str(path)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(found)} rules found" in done.stdout
+    known = {one.record for one in build.records(load())}
+    # written by the rules that compare releases
+    later = ("release:inferfleet_matched_load:", "release_batch:inferfleet_matched_load:")
+    for query in found:
+        for name in re.findall(r"[a-z_]+:inferfleet[a-z0-9_:]*", query):
+            assert name in known or name.startswith(later), name
+
+
+@pytest.mark.skipif(not GENERATED.is_dir(), reason="dashboards/generated is not there")
+def test_every_dashboard_link_leads_to_a_dashboard() -> None:
+    uids = {
+        json.loads(path.read_text(encoding="utf-8"))["uid"] for path in GENERATED.glob("*.json")
+    }
+    for one in ALERTS:
+        uid = one.dashboard_url.split("/d/")[1].split("?")[0]
+        assert uid in uids, (one.alert, uid)

@@ -1,0 +1,98 @@
+"""A user's values are laid over the shipped ones; what cannot be meant is refused in a sentence."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from alerts import build
+from alerts.values import load
+from exporter.cli import app
+from exporter.errors import ConfigError
+from scripts import generate
+
+
+def mine(folder: Path, text: str) -> Path:
+    path = folder / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_only_what_differs_is_given(tmp_path: Path) -> None:
+    path = mine(
+        tmp_path,
+        'selector: job="inferfleet"\n'
+        "keep_labels: [cluster]\n"
+        "alerts:\n"
+        "  InferfleetTargetDown: {for: 9m, severity: info, keep_firing_for: 3m}\n"
+        "  InferfleetQueueGrowing: {enabled: true, limits: {requests: 77}}\n"
+        "  InferfleetAborts: {enabled: true}\n"
+        "  InferfleetExporterAbsent: {enabled: false}\n",
+    )
+    values, shipped = load(path), load()
+    rules = {one.alert: one for one in build.alerts(values)}
+    down = rules["InferfleetTargetDown"]
+    assert (down.wait, down.severity, down.keep) == ("9m", "info", "3m")
+    assert down.expr == ('max by (target, cluster) (inferfleet_target_up{job="inferfleet"}) == 0')
+    assert ">= 77" in rules["InferfleetQueueGrowing"].expr
+    assert values.alerts["InferfleetQueueGrowing"].limits["window"] == "15m"
+    before = {one.alert for one in build.alerts(shipped)}
+    assert set(rules) == (before - {"InferfleetExporterAbsent"}) | {
+        "InferfleetAborts",
+        "InferfleetQueueGrowing",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("alerts: {InferfleetTargetDwn: {for: 1m}}", "did you mean InferfleetTargetDown?"),
+        ("alerts: {InferfleetTargetDown: {wait: 1m}}", "no key alerts.InferfleetTargetDown.wait"),
+        ("alerts: {InferfleetAborts: {limits: {share: many}}}", "must be written like 0.1"),
+        ("alerts: {InferfleetRestartLoop: {limits: {window: soon}}}", "no duration"),
+        ("alerts: {InferfleetTargetDown: {for: 1}}", "alerts.InferfleetTargetDown.for"),
+        ("alerts: {InferfleetTargetDown: off}", "must hold keys and values"),
+        ("slo: {errors: {objective: 99.9}}", "slo.errors.objective"),
+        ("slo: {errors: {objective: 0.9}}", "cannot burn 14.4 times as fast"),
+        ("- a", "must hold keys and values"),
+        ("a: [", "is no YAML"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    path = mine(tmp_path, text)
+    with pytest.raises(ConfigError, match=r"mine\.yaml") as caught:
+        load(path)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_documented_example_is_good(tmp_path: Path) -> None:
+    page = (generate.ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
+    block = "\n".join(line[4:] for line in page.splitlines() if line.startswith("    "))
+    values = load(mine(tmp_path, block))
+    assert values.alerts["InferfleetQueueGrowing"].limits["requests"] == 100
+    assert values.slo.time_to_first_token.seconds == 2.5
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"gone\.yaml"):
+        load(tmp_path / "gone.yaml")
+
+
+def test_the_command_writes_and_refuses(tmp_path: Path) -> None:
+    runner = CliRunner()
+    done = runner.invoke(app, ["rules", "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "inferfleet-alerts.yaml",
+        "inferfleet-recording.yaml",
+    }
+    bad = mine(tmp_path, "selectr: a")
+    done = runner.invoke(app, ["rules", "--out", str(tmp_path), "--values", str(bad)])
+    assert done.exit_code == 2
+    assert "did you mean selector?" in done.output
+    done = runner.invoke(app, ["rules", "--out", str(tmp_path), "--format", "json"])
+    assert done.exit_code == 2
+    done = runner.invoke(app, ["rules", "--out", str(bad)])
+    assert done.exit_code == 2
+    assert "cannot write rules" in done.output
