@@ -38,10 +38,11 @@ typecheck: .venv/.dev ## Check types
 	$(BIN)/mypy
 
 generate: .venv/.dev ## Write the generated files anew
-	$(BIN)/python scripts/generate.py
+	$(BIN)/python -m scripts.generate
 
 bench: .venv/.dev ## Measure what the exporter costs
 	$(BIN)/python scripts/bench.py
+	$(BIN)/python -m scripts.bench_pods
 
 clean: ## Remove what the other verbs made, .venv included
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

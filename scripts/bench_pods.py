@@ -10,10 +10,8 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from time import monotonic, sleep
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
 from tests.discovery.fake_kube import FakeKube, Pod, pod
 
 _FOLLOW = """
