@@ -1,4 +1,4 @@
-"""Rules and dashboards as Kubernetes resources: what of deploy/kubernetes is written by code."""
+"""Rules and dashboards as Kubernetes resources, and as the chart's files: what code writes here."""
 
 import json
 from collections.abc import Mapping
@@ -11,22 +11,28 @@ from alerts import build as rules
 from alerts.values import load
 from dashboards.build import dashboards
 
-KUBERNETES: Final = Path(__file__).with_name("kubernetes")
+DEPLOY: Final = Path(__file__).parent
 _NOTE: Final = "# Written by `make generate` from {}; change those.\n"
 
 
 def texts() -> Mapping[str, str]:
-    """Return what each written file holds, by its path below deploy/kubernetes."""
+    """Return what each written file holds, by its path below deploy/."""
+    values = load()
     written = {
-        f"monitoring/rules-{name.removesuffix('.yaml').removeprefix('inferfleet-')}.yaml": text
-        for name, text in rules.files(load(), "operator").items()
+        f"kubernetes/monitoring/rules-{name.removeprefix('inferfleet-')}": text
+        for name, text in rules.files(values, "operator").items()
+    } | {
+        f"helm/inferfleet/files/rules/{name.removeprefix('inferfleet-')}": text
+        for name, text in rules.files(values, "prometheus").items()
     }
     made = {name: json.dumps(board, sort_keys=True) for name, board in dashboards().items()}
     note = _NOTE.format("dashboards/")
-    written["monitoring/dashboards.yaml"] = note + _documents(
+    for name, text in made.items():
+        written[f"helm/inferfleet/files/dashboards/{name}.json"] = text + "\n"
+    written["kubernetes/monitoring/dashboards.yaml"] = note + _documents(
         [_config_map(name, text) for name, text in made.items()]
     )
-    written["grafana-operator/dashboards.yaml"] = note + _documents(
+    written["kubernetes/grafana-operator/dashboards.yaml"] = note + _documents(
         [_grafana_dashboard(name) for name in made]
     )
     return written
@@ -35,7 +41,9 @@ def texts() -> Mapping[str, str]:
 def write() -> None:
     """Write every file."""
     for name, text in texts().items():
-        (KUBERNETES / name).write_text(text, encoding="utf-8")
+        path = DEPLOY / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
 
 
 def _documents(documents: list[dict[str, Any]]) -> str:

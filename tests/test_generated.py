@@ -13,4 +13,4 @@ def test_the_generated_pages_have_not_drifted() -> None:
 
 def test_the_kubernetes_resources_have_not_drifted() -> None:
     for name, text in deploy.texts().items():
-        assert (deploy.KUBERNETES / name).read_text(encoding="utf-8") == text, name
+        assert (deploy.DEPLOY / name).read_text(encoding="utf-8") == text, name
