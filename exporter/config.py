@@ -220,6 +220,8 @@ class KubernetesSd(Model):
     def _some(self) -> Self:
         if not self.selector and not self.annotated:
             raise ValueError("every pod would be watched: give a selector, or annotated: true")
+        if self.http.basic_auth:
+            raise ValueError("the Kubernetes API takes no basic_auth: use bearer_token_file")
         return self
 
 

@@ -24,7 +24,7 @@ from ..errors import ApiError, ConfigError
 from ..fetch import cause, tls_context
 
 ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-"""Where Kubernetes puts the address book of a pod's own service account."""
+"""Where Kubernetes puts a pod's own token, and the authority that vouches for the API server."""
 
 PAGE: Final = 200
 """Pods asked for at once: what one page holds is all that is ever decoded together."""
@@ -60,6 +60,7 @@ class Api:
         self._url = section.api_server.rstrip("/") or _in_cluster()
         self._token = http.bearer_token_file or (account / "token" if inside else None)
         self._pools = urllib3.PoolManager(
+            maxsize=max(1, len(section.namespaces)),
             retries=False,
             ssl_context=tls_context(http, account / "ca.crt" if inside else None),
             socket_options=_KEEPALIVE,
