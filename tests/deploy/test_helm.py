@@ -1,6 +1,7 @@
 """The chart, rendered by Helm itself: it lints, refuses wrong values, and fits the schemas."""
 
 from collections import Counter
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -68,7 +69,8 @@ def _pod_spec(found: list[Object]) -> Any:
 
 @pytest.mark.parametrize(("shards", "name"), [(1, "central"), (3, "sharded")])
 def test_chart_runs_the_same_pod_as_the_manifests(shards: int, name: str) -> None:
-    plain, ours = _pod_spec(list(rendered(name))), _pod_spec(resources({"shards": shards}))
+    plain = deepcopy(_pod_spec(list(rendered(name))))
+    ours = _pod_spec(resources({"shards": shards}))
     for spec in (plain, ours):
         # kustomize adds a hash to the name, the chart an annotation to the pod
         spec["volumes"][0]["configMap"]["name"] = "inferfleet"
