@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup programs demo test lint typecheck generate bench clean
+.PHONY: help setup programs demo test lint typecheck generate schema preview bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,20 @@ typecheck: .venv/.dev ## Check types
 
 generate: .venv/.dev ## Write the generated files anew
 	$(BIN)/python -m scripts.generate
+
+NODE := dashboards/preview/node_modules
+
+$(NODE): dashboards/preview/package-lock.json
+	cd dashboards/preview && npm ci --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+schema: $(NODE) ## Check the dashboards against Grafana's own types (needs Node.js 20 or later)
+	cd dashboards/preview && node check/run.mjs
+
+preview: .venv/.dev programs $(NODE) ## Draw the dashboards anew into docs/dashboards
+	sh scripts/setup.sh install '.[dev,preview]'
+	cd dashboards/preview && node build.mjs
+	$(BIN)/python scripts/preview.py
 
 bench: .venv/.dev ## Measure what the exporter costs
 	$(BIN)/python scripts/bench.py

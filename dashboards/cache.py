@@ -1,16 +1,14 @@
 """The Cache dashboard: what prefix caches save, and whether KV memory suffices."""
 
-from typing import Any, Final
+from typing import Any
 
 from . import uids
 from .look import BLUE, GREEN, RED, YELLOW, Column, stepped
 from .panels import Row, bargauge, dashboard, stat, table, timeseries
-from .parts import FULL, GAUGE, ROW_TO_SERVER, TO_UPGRADE
+from .parts import EACH_SECOND, FULL, GAUGE, ROW_TO_SERVER, TO_UPGRADE, TOKENS
 from .queries import cache as q
 from .queries import server as one
 from .variables import FLEET
-
-TOKENS: Final = "si:tok/s"
 
 
 def _saved() -> Row:
@@ -72,7 +70,8 @@ def _saved() -> Row:
             ),
             timeseries(
                 "KV offloaded",
-                "Bytes per second by direction, all servers.",
+                "Bytes per second by direction, all servers. Stores without loads: nothing comes "
+                "back.",
                 q.OFFLOADED,
                 unit="Bps",
             ),
@@ -109,7 +108,7 @@ def _memory() -> Row:
                 "Requests thrown out for lack of KV memory and computed again. Above 0 for long is "
                 "wasted work.",
                 q.PREEMPTIONS,
-                unit="cps",
+                unit=EACH_SECOND,
                 size=(8, 8),
             ),
             timeseries(
@@ -137,9 +136,7 @@ def _memory() -> Row:
                         "thresholds": stepped(((BLUE, None),)),
                     },
                 ),
-                Column(
-                    "Prompt cached", q.ROW_CACHED, settings={"unit": "percentunit", "decimals": 0}
-                ),
+                Column("Cached", q.ROW_CACHED, settings={"unit": "percentunit", "decimals": 0}),
                 Column(
                     "KV used",
                     q.ROW_USAGE,
@@ -152,7 +149,7 @@ def _memory() -> Row:
                 ),
                 Column("KV tokens", q.ROW_CAPACITY, settings={"unit": "short"}),
                 Column(
-                    "Preempted/s",
+                    "Preempted",
                     q.ROW_PREEMPTIONS,
                     settings={
                         "decimals": 2,
@@ -166,7 +163,8 @@ def _memory() -> Row:
             ),
             timeseries(
                 "Prompt tokens per request, and computed of them",
-                "The gap is what caches saved on each request.",
+                "The gap is what caches saved on each request. Level prompts with more computed: "
+                "cache lost.",
                 one.PROMPT_LENGTH,
                 one.COMPUTED_LENGTH,
                 unit="none",

@@ -5,7 +5,7 @@ from typing import Any, Final
 from . import uids
 from .look import GREEN, RED, YELLOW, Column, stepped, values
 from .panels import Row, dashboard, stat, states, table, timeseries
-from .parts import BACKGROUND, NONE_WANTED, ROW_TO_SERVER, TO_SERVER, UP
+from .parts import BACKGROUND, EACH_SECOND, NONE_WANTED, ROW_TO_SERVER, TO_SERVER, UP
 from .queries import exporter as q
 from .variables import FLEET
 
@@ -17,8 +17,20 @@ def _now() -> Row:
     return Row(
         "Now",
         [
-            stat("Version", "The exporters' own version.", q.VERSION, text="name", size=(4, 4)),
-            stat("Servers watched", "By exporter.", q.TARGETS, text="value_and_name", size=(5, 4)),
+            stat(
+                "Version",
+                "The exporters' own version. More than one: finish their upgrade.",
+                q.VERSION,
+                text="name",
+                size=(4, 4),
+            ),
+            stat(
+                "Servers watched",
+                "By exporter. Fewer than you run: look at Discovery beside it.",
+                q.TARGETS,
+                text="value_and_name",
+                size=(5, 4),
+            ),
             stat(
                 "Oldest page",
                 "Age of the oldest page in use. Beyond a few intervals a server does not answer.",
@@ -29,7 +41,7 @@ def _now() -> Row:
                 size=(3, 4),
             ),
             stat(
-                "Discovery problems",
+                "Discovery",
                 "Faults of discovery: servers may be missing. The status page tells them.",
                 q.PROBLEMS,
                 steps=NONE_WANTED,
@@ -37,7 +49,7 @@ def _now() -> Row:
                 size=(3, 4),
             ),
             stat(
-                "Configuration taken",
+                "Config taken",
                 "no: the last reload was refused and the old configuration still runs.",
                 q.RELOADED,
                 mappings=[values({0: ("refused", RED), 1: ("yes", GREEN)})],
@@ -90,21 +102,21 @@ def _reading() -> Row:
                 "connect, timeout: network or a dead server. page_refused: the page is broken or "
                 "too large.",
                 q.FAILURES,
-                unit="cps",
+                unit=EACH_SECOND,
                 stacked=True,
                 size=THIRD,
             ),
             timeseries(
                 "Samples tried and skipped",
-                "Skipped: the one before had not ended.",
+                "Skipped: the one before had not ended. Often: raise the interval or the workers.",
                 q.SCRAPES,
                 q.SKIPPED,
-                unit="cps",
+                unit=EACH_SECOND,
                 size=THIRD,
             ),
             timeseries(
                 "Restarts seen",
-                "Servers whose counters began anew.",
+                "Servers whose counters began anew. One that repeats is in a crash loop.",
                 q.RESTARTS,
                 unit="none",
                 bars=True,
@@ -113,7 +125,7 @@ def _reading() -> Row:
             ),
             states(
                 "Sources of GPU telemetry",
-                "down: its GPUs are missing everywhere.",
+                "down: its GPUs are missing everywhere. The status page tells why.",
                 q.GPU_UP,
                 names={0: ("down", RED), 1: ("up", GREEN)},
                 size=THIRD,
@@ -139,7 +151,7 @@ def _trust() -> Row:
             ),
             timeseries(
                 "Load cells",
-                "Series of each kind by server, the ten largest.",
+                "Series of each kind by server, the ten largest. At the cap, time is left out.",
                 q.CELLS,
                 unit="none",
                 decimals=0,
@@ -147,7 +159,7 @@ def _trust() -> Row:
             ),
             timeseries(
                 "Unknown names",
-                "Servers with names this version does not know.",
+                "Servers with names this version does not know: upgrade the exporter.",
                 q.UNKNOWN,
                 unit="none",
                 decimals=0,
@@ -174,7 +186,7 @@ def _trust() -> Row:
             ),
             timeseries(
                 "Age of GPU readings",
-                "By source; a hung driver shows here first.",
+                "By source. A line that climbs is a source that hangs: look at the driver.",
                 q.GPU_AGE,
                 unit="s",
                 size=THIRD,
@@ -190,7 +202,7 @@ def _servers() -> Row:
         [
             table(
                 "Each server's reading",
-                "Most failures first.",
+                "Most failures first. Click a server; the status page tells its last error.",
                 Column("Server", label="target", settings={"links": [ROW_TO_SERVER]}),
                 Column(
                     "Up",

@@ -18,9 +18,8 @@ _PANEL_KEYS: Final = (
     "fieldConfig",
     "options",
     "transformations",
-    "collapsed",
-    "panels",
 )
+_ROW_KEYS: Final = ("id", "type", "title", "gridPos", "collapsed", "panels")
 _OLD_OPTIONS: Final = {"fieldOptions", "showThresholdLabels", "showThresholdMarkers"}
 _DASHBOARD_KEYS: Final = (
     "uid",
@@ -46,9 +45,8 @@ def finished(made: Json) -> Json:
     everyone = [one for panel in panels for one in (panel, *(panel.get("panels") or ()))]
     for number, panel in enumerate(everyone, 1):
         panel["id"] = number
-        if panel["type"] == "row":
-            panel["fieldConfig"] = panel["options"] = None
-        for key in [key for key in panel if key not in _PANEL_KEYS]:
+        known = _ROW_KEYS if panel["type"] == "row" else _PANEL_KEYS
+        for key in [key for key in panel if key not in known]:
             del panel[key]
         for key in _OLD_OPTIONS & (panel.get("options") or {}).keys():
             del panel["options"][key]

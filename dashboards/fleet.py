@@ -1,30 +1,21 @@
 """The Fleet dashboard: is anything wrong, what do the GPUs deliver, what was upgraded."""
 
-from typing import Any, Final
+from typing import Any
 
 from . import uids
-from .look import GREEN, ORANGE, RED, YELLOW, Column, stepped
-from .panels import Row, dashboard, stat, table, timeseries
+from .fleet_tables import servers, upgrades
+from .look import GREEN, RED, YELLOW
+from .panels import Row, dashboard, stat, timeseries
 from .parts import (
-    BACKGROUND,
-    FULL,
-    GAUGE,
     GOOD_IF_HIGH,
     NONE_WANTED,
-    RATIO_STEPS,
-    ROW_TO_GPU,
-    ROW_TO_SERVER,
-    ROW_TO_UPGRADE,
+    TO_SERVER,
     TO_UPGRADE,
-    UP,
+    TOKENS,
     bound_colors,
-    verdict_cells,
 )
 from .queries import fleet as q
 from .variables import FLEET
-
-TOKENS: Final = "si:tok/s"
-TROUBLE: Final = ((GREEN, None), (YELLOW, 0.2), (ORANGE, 0.5), (RED, 2))
 
 
 def _wrong() -> Row:
@@ -48,7 +39,7 @@ def _wrong() -> Row:
                 filled=True,
             ),
             stat(
-                "Regressions found",
+                "Regressions",
                 "Measures of a release found worse at equal load. Above 0: open Upgrade. 'Nothing "
                 "to judge' means that no two releases have run comparably.",
                 q.REGRESSIONS,
@@ -91,57 +82,6 @@ def _wrong() -> Row:
     )
 
 
-def _servers() -> Row:
-    bar = {"custom__cellOptions": GAUGE, "unit": "percentunit", "min": 0, "max": 1}
-    return Row(
-        "Servers, worst first",
-        [
-            table(
-                "Servers",
-                "One row a server. Trouble is 3 for a server that is down, 2 for a stalled one, "
-                "and else the share of its requests that wait. Click a server to open it, a "
-                "release to compare it.",
-                Column("Server", label="target", settings={"links": [ROW_TO_SERVER, ROW_TO_GPU]}),
-                Column(
-                    "Trouble",
-                    q.ROW_TROUBLE,
-                    settings={
-                        "decimals": 2,
-                        "custom__cellOptions": BACKGROUND,
-                        "thresholds": stepped(TROUBLE),
-                        "custom__width": 90,
-                    },
-                ),
-                Column(
-                    "Up",
-                    q.ROW_UP,
-                    settings={
-                        "mappings": [UP],
-                        "custom__cellOptions": {"type": "color-text"},
-                        "custom__width": 70,
-                    },
-                ),
-                Column("Model", label="model"),
-                Column("Release", q.ROW_WHO, label="release", settings={"links": [ROW_TO_UPGRADE]}),
-                Column("GPU type", label="gpu_model"),
-                Column("tok/s per GPU", q.ROW_TOKENS, settings={"decimals": 0}),
-                Column("Occupancy", q.ROW_OCCUPANCY, settings=bar),
-                Column(
-                    "KV used",
-                    q.ROW_KV,
-                    settings={**bar, "thresholds": stepped(FULL)},
-                ),
-                Column("Waiting", q.ROW_WAITING, settings={"decimals": 0}),
-                Column("Hit rate", q.ROW_HITS, settings={"unit": "percentunit", "decimals": 0}),
-                Column("First token", q.ROW_FIRST_TOKEN, settings={"unit": "s", "decimals": 2}),
-                Column("Exporter", label="instance"),
-                size=(24, 10),
-                worst=("Trouble", True),
-            )
-        ],
-    )
-
-
 def _delivers() -> Row:
     return Row(
         "What it delivers",
@@ -177,10 +117,27 @@ def _delivers() -> Row:
                 decimals=0,
                 size=(8, 7),
             ),
+            stat(
+                "Generated in the time shown",
+                "Tokens of all servers, by model: the size of the service, for bills and plans.",
+                q.GENERATED_IN_RANGE,
+                unit="short",
+                text="value_and_name",
+                size=(8, 7),
+            ),
+            timeseries(
+                "Work by role",
+                "Prompt tokens computed and tokens generated, by the servers' role. With prefill "
+                "and decode apart, one that climbs alone has too few servers.",
+                q.COMPUTED_BY_ROLE,
+                q.GENERATED_BY_ROLE,
+                unit=TOKENS,
+                size=(8, 7),
+            ),
             timeseries(
                 "Joules per generated token",
-                "Energy of the GPUs over tokens generated. It rises when batches are small: "
-                "compare releases at equal load on Upgrade.",
+                "Energy of the GPUs over tokens generated, where a GPU makes at least 10 a second. "
+                "It rises when batches are small: compare releases on Upgrade.",
                 q.JOULES,
                 unit="joule",
                 size=(8, 7),
@@ -234,56 +191,6 @@ def _full() -> Row:
     )
 
 
-def _upgrades() -> Row:
-    ratio_look = {
-        "unit": "percentunit",
-        "decimals": 1,
-        "custom__cellOptions": BACKGROUND,
-        "thresholds": stepped(RATIO_STEPS),
-    }
-    interval = {"unit": "percentunit", "decimals": 1}
-    return Row(
-        "Upgrades",
-        [
-            timeseries(
-                "Servers by release",
-                "The rollout over time. Purple marks are upgrades. A mix that stays is a rollout "
-                "someone forgot.",
-                q.ROLLOUT,
-                unit="none",
-                decimals=0,
-                stacked=True,
-                links=[TO_UPGRADE],
-            ),
-            table(
-                "Releases at equal load",
-                "Candidate over baseline; below 100 % is worse for users, whatever the measure. "
-                "Act on a regression; an inconclusive one needs more servers or hours.",
-                Column("Model", label="model"),
-                Column("GPU type", label="gpu_model"),
-                Column("Release", label="release", settings={"links": [ROW_TO_UPGRADE]}),
-                Column("Against", label="baseline"),
-                Column("Measure", label="measure"),
-                Column("Ratio", q.VERDICT_RATIO, settings=ratio_look),
-                Column("from", q.VERDICT_LOWER, settings=interval),
-                Column("to", q.VERDICT_UPPER, settings=interval),
-                Column(
-                    "Verdict",
-                    q.VERDICT,
-                    label="verdict",
-                    settings={
-                        "mappings": [verdict_cells()],
-                        "custom__cellOptions": {"type": "color-text"},
-                    },
-                ),
-                size=(12, 8),
-                worst=("Ratio", False),
-                nothing="no two releases to compare",
-            ),
-        ],
-    )
-
-
 def _quality() -> Row:
     return Row(
         "What users feel",
@@ -305,6 +212,22 @@ def _quality() -> Row:
                 links=[TO_UPGRADE],
             ),
             timeseries(
+                "Slowest servers, first token",
+                "The ten slowest. One alone is a bad server: open it. All alike is capacity.",
+                q.SLOWEST_FIRST_TOKEN,
+                unit="s",
+                size=(12, 7),
+                links=[TO_SERVER],
+            ),
+            timeseries(
+                "Slowest servers, between tokens",
+                "The ten slowest. One alone for long is a slow GPU or a bad spawn: restart it.",
+                q.SLOWEST_BETWEEN_TOKENS,
+                unit="s",
+                size=(12, 7),
+                links=[TO_SERVER],
+            ),
+            timeseries(
                 "Failed and aborted requests",
                 "Shares of requests finished. Errors are the engine's fault; aborts are clients "
                 "that gave up, often for latency.",
@@ -316,7 +239,8 @@ def _quality() -> Row:
             ),
             timeseries(
                 "Power drawn by GPUs",
-                "All GPUs the exporter reads, by type.",
+                "All GPUs the exporter reads, by type. A level draw with fewer tokens is idle "
+                "money.",
                 q.POWER,
                 unit="watt",
                 size=(6, 7),
@@ -340,5 +264,5 @@ def build() -> dict[str, Any]:
         "Fleet",
         "All servers: what is wrong, what the GPUs deliver, how full they are, what was upgraded.",
         FLEET,
-        [_wrong(), _servers(), _upgrades(), _delivers(), _full(), _quality()],
+        [_wrong(), servers(), upgrades(), _delivers(), _full(), _quality()],
     )

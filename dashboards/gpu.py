@@ -5,7 +5,7 @@ from typing import Any, Final
 from . import uids
 from .look import GREEN, ORANGE, RED, YELLOW, Column, link, stepped, values
 from .panels import Row, dashboard, stat, states, table, timeseries
-from .parts import FULL, GAUGE, NONE_WANTED, TO_SERVER
+from .parts import NONE_WANTED, TO_SERVER
 from .queries import gpu as q
 from .variables import FLEET
 
@@ -17,7 +17,13 @@ def _now() -> Row:
     return Row(
         "Now",
         [
-            stat("GPUs", "GPUs the exporter reads.", q.GPUS, size=(3, 4)),
+            stat(
+                "GPUs",
+                "GPUs the exporter reads. Fewer than you have: look at Sources down, and at its "
+                "config.",
+                q.GPUS,
+                size=(3, 4),
+            ),
             stat(
                 "Without a server",
                 "GPUs no watched server uses: idle money, or a server the exporter does not know.",
@@ -25,7 +31,14 @@ def _now() -> Row:
                 steps=((GREEN, None), (YELLOW, 1)),
                 size=(3, 4),
             ),
-            stat("Drawn", "Power of all of them.", q.DRAWN, unit="watt", graph=True, size=(4, 4)),
+            stat(
+                "Drawn",
+                "Power of all of them; against the limits below it tells what is left.",
+                q.DRAWN,
+                unit="watt",
+                graph=True,
+                size=(4, 4),
+            ),
             stat(
                 "Held down",
                 "GPUs whose clocks are held down now by power or heat. Above 0: see Clocks held "
@@ -37,7 +50,7 @@ def _now() -> Row:
             ),
             stat(
                 "Hottest",
-                "Highest temperature of any sensor.",
+                "Highest temperature of any sensor. Above 85 °C look at the rack's cooling.",
                 q.HOTTEST,
                 unit="celsius",
                 steps=HOT,
@@ -68,7 +81,7 @@ def _now() -> Row:
 
 def _energy() -> Row:
     return Row(
-        "Energy",
+        f"Energy (the {q.MOST} highest; choose a server for its own)",
         [
             timeseries(
                 "Joules per generated token",
@@ -100,14 +113,20 @@ def _energy() -> Row:
                 unit="percentunit",
                 links=[TO_SERVER],
             ),
-            timeseries("Power", "Each GPU.", q.POWER, unit="watt", links=[TO_SERVER]),
+            timeseries(
+                "Power",
+                "Each GPU. One apart from its peers has other work, or is held down.",
+                q.POWER,
+                unit="watt",
+                links=[TO_SERVER],
+            ),
         ],
     )
 
 
 def _work() -> Row:
     return Row(
-        "How hard they work",
+        f"How hard they work (the {q.MOST} highest; choose a server for its own)",
         [
             timeseries(
                 "Memory interface active",
@@ -175,22 +194,23 @@ def _health() -> Row:
                 q.TEMPERATURE,
                 unit="celsius",
                 steps=((GREEN, None), (RED, 88)),
-                size=THIRD,
+                size=(6, 8),
             ),
             states(
                 "Clocks held down",
                 "By reason. sw_power_cap is the power limit and usual under full load; hw_thermal "
                 "and hw_power_brake are faults of the machine room.",
                 q.THROTTLED,
-                names={0: ("no", GREEN), 1: ("1 GPU", ORANGE), 2: ("2 GPUs", RED)},
-                size=THIRD,
+                names={0: ("none", GREEN), 1: ("some GPU", ORANGE)},
+                size=(6, 8),
             ),
             timeseries(
                 "Time held down",
-                "Share of the GPUs' time, by reason.",
+                "Share of the GPUs' time, by reason. It grows while tokens slow: power or heat is "
+                "the limit.",
                 q.THROTTLED_SHARE,
                 unit="percentunit",
-                size=THIRD,
+                size=(6, 8),
             ),
             timeseries(
                 "XID and memory errors",
@@ -200,7 +220,7 @@ def _health() -> Row:
                 q.ECC,
                 unit="none",
                 bars=True,
-                size=THIRD,
+                size=(6, 8),
             ),
             table(
                 "GPUs",
@@ -238,10 +258,6 @@ def _health() -> Row:
                     settings={
                         "unit": "percentunit",
                         "decimals": 0,
-                        "min": 0,
-                        "max": 1,
-                        "custom__cellOptions": GAUGE,
-                        "thresholds": stepped(FULL),
                     },
                 ),
                 Column(
@@ -281,7 +297,7 @@ def _health() -> Row:
                 ),
                 Column("Driver", q.ROW_WHO, label="driver"),
                 Column("UUID", label="uuid"),
-                size=(16, 8),
+                size=(24, 9),
                 worst=("Hottest", True),
             ),
         ],

@@ -24,13 +24,14 @@ class Column:
     """One column of a table: its title, and the query of its values where it has one.
 
     `label` is a label of the rows, shown in place of the query's values; `settings` are overrides
-    of how the column looks.
+    of how the column looks. A label whose values are numbers is `numeric`.
     """
 
     title: str
     query: Query | None = None
     label: str = ""
     settings: Mapping[str, Any] | None = None
+    numeric: bool = False
 
 
 def steps_of(steps: Steps) -> list[Json]:

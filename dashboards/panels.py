@@ -12,17 +12,16 @@ from typing import Any, Final
 from grafanalib import core
 from grafanalib._gen import DashboardEncoder
 
+from .around import SOURCE, TAG, release_changes, siblings, template
 from .finish import finished
 from .look import BLUE, GREEN, GREY, Column, Steps, looks, steps_of, values
-from .queries.base import EXPORTER, WHO, Query
+from .queries.base import Query
 from .variables import Variable
 
 Json = dict[str, Any]
 Panel = core.Panel
 
 SCHEMA_VERSION: Final = 42
-TAG: Final = "inferfleet"
-_SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 _COLUMNS: Final = 24
 _LAST_MEAN_MAX: Final = ["lastNotNull", "mean", "max"]
 
@@ -30,7 +29,7 @@ _LAST_MEAN_MAX: Final = ["lastNotNull", "mean", "max"]
 def _targets(queries: Sequence[Query], **extra: object) -> list[Json]:
     return [
         {
-            "datasource": _SOURCE,
+            "datasource": SOURCE,
             "editorMode": "code",
             "expr": query.expr,
             "legendFormat": query.legend or "__auto",
@@ -61,7 +60,7 @@ def _panel(
     return kind(
         title=title,
         description=what,
-        dataSource=_SOURCE,
+        dataSource=SOURCE,
         gridPos=core.GridPos(h, w, 0, 0),
         targets=targets,
         maxDataPoints=None,
@@ -83,20 +82,28 @@ def timeseries(
     bars: bool = False,
     low: float | None = 0,
     high: float | None = None,
+    soft: float | None = None,
+    soft_low: float | None = None,
     decimals: int | None = None,
     steps: Steps = (),
     overrides: Sequence[Json] = (),
     legend: str = "table",
     links: Sequence[Json] = (),
 ) -> core.Panel:
-    """Return lines over time; `steps` are thresholds drawn as lines."""
+    """Return lines over time; `steps` are thresholds drawn as lines.
+
+    `low` and `high` are the axis' ends, the soft ones give way to values beyond them. A `legend`
+    that is a list shows the last value only.
+    """
     custom = {
         "drawStyle": "bars" if bars else "line",
-        "fillOpacity": 70 if bars else 30 if stacked else 8,
+        "fillOpacity": 70 if bars else 30 if stacked else 0,
         "lineWidth": 0 if bars else 1,
         "showPoints": "never",
         "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
         "thresholdsStyle": {"mode": "dashed" if steps else "off"},
+        "axisSoftMax": soft,
+        "axisSoftMin": soft_low,
     }
     defaults: Json = {
         "color": {"mode": "palette-classic"},
@@ -110,7 +117,7 @@ def timeseries(
     }
     options = {
         "legend": {
-            "calcs": _LAST_MEAN_MAX if legend == "table" else [],
+            "calcs": _LAST_MEAN_MAX if legend == "table" else _LAST_MEAN_MAX[:1],
             "displayMode": legend,
             "placement": "bottom",
             "showLegend": True,
@@ -157,7 +164,8 @@ def stat(
         "textMode": text,
         "wideLayout": True,
     }
-    return _panel(core.Stat, title, what, size, _targets(queries), defaults, options, overrides)
+    asked = _targets(queries) if graph else _targets(queries, instant=True, range=False)
+    return _panel(core.Stat, title, what, size, asked, defaults, options, overrides)
 
 
 def bargauge(
@@ -239,11 +247,13 @@ def states(
     *queries: Query,
     names: Mapping[float, tuple[str, str]],
     size: tuple[int, int] = (12, 8),
+    nothing: str = "no data",
 ) -> core.Panel:
     """Return a band for each series; `names` gives each value's text and colour."""
     defaults = {
         "color": {"mode": "thresholds"},
         "custom": {"fillOpacity": 80, "lineWidth": 0},
+        "noValue": nothing,
         "mappings": [values(names)],
         "thresholds": {"mode": "absolute", "steps": steps_of(((GREY, None),))},
     }
@@ -264,7 +274,6 @@ def table(
     *columns: Column,
     size: tuple[int, int] = (24, 10),
     worst: tuple[str, bool] | None = None,
-    nothing: str = "no data",
 ) -> core.Panel:
     """Return a table: the columns' queries are merged on the labels they share.
 
@@ -292,14 +301,14 @@ def table(
                 "cellOptions": {"type": "auto"},
                 "displayMode": None,
                 "filterable": True,
+                "minWidth": 70,
             },
-            "noValue": nothing,
             "thresholds": {"mode": "absolute", "steps": steps_of(((GREY, None),))},
+            "unit": None,
         },
         {
             "cellHeight": "sm",
             "showHeader": True,
-            "sortBy": [{"displayName": worst[0], "desc": worst[1]}] if worst else [],
         },
         overrides,
     )
@@ -310,8 +319,21 @@ def table(
             "options": {"include": {"names": list(rename)}},
         },
         {"id": "organize", "options": {"indexByName": order, "renameByName": rename}},
+        *_converted([column.title for column in columns if column.numeric]),
+        *_sorted(worst),
     ]
     return panel
+
+
+def _converted(titles: Sequence[str]) -> list[Json]:
+    """Return what turns labels that are numbers into numbers, so that they sort as such."""
+    asked = [{"targetField": title, "destinationType": "number"} for title in titles]
+    return [{"id": "convertFieldType", "options": {"conversions": asked}}] if asked else []
+
+
+def _sorted(worst: tuple[str, bool] | None) -> list[Json]:
+    asked = [{"field": worst[0], "desc": worst[1]}] if worst else []
+    return [{"id": "sortBy", "options": {"sort": asked}}] if asked else []
 
 
 def text(title: str, content: str, size: tuple[int, int] = (24, 6)) -> core.Panel:
@@ -368,9 +390,9 @@ def dashboard(
         refresh="1m",
         timezone="browser",
         time=core.Time(span, "now"),
-        templating=core.Templating([_template(one) for one in variables]),
-        annotations=core.Annotations([_release_changes()]),
-        links=[_siblings()],
+        templating=core.Templating([template(one) for one in variables]),
+        annotations=core.Annotations([release_changes()]),
+        links=[siblings()],
         panels=panels,
     )
     return finished(json.loads(json.dumps(made.to_json_data(), cls=DashboardEncoder)))
@@ -387,69 +409,3 @@ def _placed(panels: Sequence[core.Panel], top: int) -> list[core.Panel]:
         x, below = x + w, max(below, y + h)
         placed.append(panel)
     return placed
-
-
-def _template(one: Variable) -> Json:
-    if one.kind == "textbox":
-        current: Json = {"text": one.first, "value": one.first}
-        return {
-            "name": one.name,
-            "label": one.label,
-            "type": one.kind,
-            "query": one.query,
-            "current": current,
-            "options": [{"selected": True, **current}],
-        }
-    made: Json = core.Template(
-        name=one.name,
-        label=one.label,
-        query=one.query,
-        type=one.kind,
-        includeAll=one.many and one.kind == "query",
-        multi=one.many and one.kind == "query",
-        allValue=one.everything if one.many and one.kind == "query" else None,
-        refresh=core.REFRESH_ON_TIME_RANGE_CHANGE if one.kind == "query" else 1,
-    ).to_json_data()
-    kept = {key: made[key] for key in ("name", "label", "type", "query", "refresh", "multi")}
-    kept |= {"includeAll": made["includeAll"], "regex": "", "options": []}
-    if one.kind == "query":
-        kept |= {"datasource": _SOURCE, "definition": one.query, "sort": 1}
-        kept["query"] = {"qryType": 5, "query": one.query, "refId": "variable"}
-    if made["allValue"]:
-        kept |= {"allValue": made["allValue"], "current": {"text": ["All"], "value": ["$__all"]}}
-    elif one.first:
-        kept["current"] = {"text": one.first, "value": one.first}
-    return kept
-
-
-def _release_changes() -> Json:
-    """Return the annotation of every upgrade, from the data itself: a release new on a server."""
-    info = 'inferfleet_server_info{job=~"$job",instance=~"$instance"}'
-    new = (
-        f"count by (model, release) ({info} unless on ({WHO}, release) "
-        f"last_over_time({info}[1h] offset 1m) and on ({WHO}) "
-        f"last_over_time(inferfleet_target_up{{{EXPORTER}}}[5m] offset 10m))"
-    )
-    return {
-        "name": "Releases",
-        "enable": True,
-        "hide": False,
-        "iconColor": "purple",
-        "datasource": _SOURCE,
-        "expr": new,
-        "step": "60s",
-        "titleFormat": "{{release}}",
-        "textFormat": "{{model}}: servers came up with a release they did not run before",
-        "tagKeys": "release,model",
-    }
-
-
-def _siblings() -> Json:
-    made: Json = core.DashboardLink(
-        title="Dashboards",
-        tags=[TAG],
-        asDropdown=True,
-        includeVars=True,
-        keepTime=True,
-    ).to_json_data()
-    return made

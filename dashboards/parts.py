@@ -26,6 +26,14 @@ ROW_TO_UPGRADE: Final = link(
 GOOD_IF_HIGH: Final[Steps] = ((RED, None), (YELLOW, 0.99), (GREEN, 0.999))
 FULL: Final[Steps] = ((GREEN, None), (YELLOW, 0.8), (RED, 0.95))
 NONE_WANTED: Final[Steps] = ((GREEN, None), (RED, 1))
+EACH_SECOND: Final = "suffix: /s"
+TOKENS: Final = "si:tok/s"
+RATIO_CELL: Final[Steps] = (
+    ("transparent", None),
+    (RED, 0.001),
+    (YELLOW, 0.95),
+    (GREEN, 0.98),
+)
 RATIO_STEPS: Final[Steps] = ((RED, None), (YELLOW, 0.95), (GREEN, 0.98))
 
 UP: Final = values({1: ("up", GREEN), 0: ("down", RED)})
@@ -65,6 +73,26 @@ def verdict_cells() -> Json:
         "options": {
             name: {"text": name.replace("_", " "), "color": color, "index": i}
             for i, (name, color) in enumerate(VERDICTS.items())
+        },
+    }
+
+
+REASONS: Final = {
+    "servers": "too few servers: upgrade more, or wait",
+    "coverage": "the releases ran at other loads: send them the same traffic",
+    "overlap": "too little time at equal load: wait",
+    "meaning": "the numbers changed their meaning between the releases: see below",
+    "no_servers_beside": "no server of the baseline runs beside it to compare traffic with",
+}
+
+
+def reason_cells() -> Json:
+    """Return a mapping of the reasons against a verdict to what to do about each."""
+    return {
+        "type": "value",
+        "options": {
+            name: {"text": f"{name}: {what}", "color": YELLOW, "index": i}
+            for i, (name, what) in enumerate(REASONS.items())
         },
     }
 

@@ -3,14 +3,14 @@
 from typing import Any, Final
 
 from . import uids
-from .look import GREEN, GREY, ORANGE, RED, YELLOW, fixed, link, values
+from .look import GREEN, ORANGE, RED, YELLOW, fixed, link, values
 from .panels import Row, dashboard, heatmap, stat, states, timeseries
-from .parts import FULL, TO_UPGRADE, UP, bound_colors
+from .parts import BOUNDS, EACH_SECOND, FULL, TO_UPGRADE, TOKENS, UP, bound_colors
 from .queries import server as q
 from .server_features import features
+from .server_latency import latency
 from .variables import SERVER
 
-TOKENS: Final = "si:tok/s"
 THIRD: Final = (8, 8)
 
 
@@ -56,14 +56,14 @@ def _now() -> Row:
                 nothing="unknown",
             ),
             stat(
-                "Generated per GPU",
+                "tok/s per GPU",
                 "Tokens generated per second and GPU over the exporter's window.",
                 q.TOKENS_PER_GPU,
                 unit=TOKENS,
                 graph=True,
             ),
             stat(
-                "Occupancy",
+                "Batch",
                 "Requests running over those that may run. Near 100 % with a queue is saturation.",
                 q.OCCUPANCY,
                 unit="percentunit",
@@ -85,7 +85,8 @@ def _now() -> Row:
             ),
             stat(
                 "Waiting",
-                "Requests not yet in the batch.",
+                "Requests not yet in the batch. A queue that stays: see Bound by for the limit to "
+                "raise.",
                 q.WAITING_NOW,
                 steps=((GREEN, None), (YELLOW, 1), (RED, 50)),
                 graph=True,
@@ -123,6 +124,7 @@ def _throughput() -> Row:
                 q.COMPUTED,
                 q.CACHED,
                 unit=TOKENS,
+                legend="list",
             ),
             timeseries(
                 "Tokens per second and GPU",
@@ -139,6 +141,7 @@ def _throughput() -> Row:
                 q.FINISHED,
                 unit="reqps",
                 stacked=True,
+                legend="list",
                 overrides=[fixed("error", RED), fixed("abort", ORANGE)],
                 size=THIRD,
             ),
@@ -147,7 +150,7 @@ def _throughput() -> Row:
                 "Few steps with many tokens each is a full batch. No steps with work waiting is a "
                 "stall.",
                 q.STEPS,
-                unit="cps",
+                unit=EACH_SECOND,
                 size=THIRD,
             ),
             timeseries(
@@ -159,85 +162,6 @@ def _throughput() -> Row:
                 unit="none",
                 overrides=[fixed("limit", RED, dashed=True)],
                 size=THIRD,
-            ),
-        ],
-    )
-
-
-def _latency() -> Row:
-    return Row(
-        "Latency",
-        [
-            timeseries(
-                "Time to first token",
-                "Queue and prefill. Look at the phases below for which of them grew.",
-                *q.FIRST_TOKEN,
-                unit="s",
-                size=THIRD,
-            ),
-            timeseries(
-                "Time between tokens",
-                "How fast users read. It grows with the batch and with prefill in the steps.",
-                *q.BETWEEN_TOKENS,
-                unit="s",
-                size=THIRD,
-            ),
-            timeseries(
-                "Whole request",
-                "It grows with the answers' lengths too: see Lengths below before worrying.",
-                *q.REQUEST,
-                unit="s",
-                size=THIRD,
-            ),
-            heatmap(
-                "First tokens",
-                "Two bands are two kinds of requests, or a hot and a cold cache.",
-                q.FIRST_TOKEN_BUCKETS,
-                "s",
-            ),
-            heatmap(
-                "Gaps between tokens",
-                "A second band above is steps with prefill in them.",
-                q.BETWEEN_TOKENS_BUCKETS,
-                "s",
-            ),
-            heatmap(
-                "Requests", "All the time from arrival to the last token.", q.REQUEST_BUCKETS, "s"
-            ),
-            timeseries(
-                "Mean time by phase",
-                "Where a request spends its time. queue: capacity. prefill: prompts and hit rate. "
-                "decode: batch and answer lengths.",
-                *q.PHASE_MEANS,
-                unit="s",
-                stacked=True,
-                size=THIRD,
-            ),
-            timeseries(
-                "95th percentile by phase",
-                "The phases' own tails; they do not add up to the request's.",
-                *q.PHASE_P95,
-                unit="s",
-                size=THIRD,
-            ),
-            timeseries(
-                "Time per output token, by request",
-                "Mean gap of each finished request: what one user felt over a whole answer.",
-                *q.PER_OUTPUT_TOKEN,
-                unit="s",
-                size=THIRD,
-            ),
-            states(
-                "Can the quantiles be trusted?",
-                "A quantile in the engine's first bucket is somewhere below its bound; one in the "
-                "last may be anything above. There, read the mean.",
-                *q.RESOLUTION,
-                names={
-                    0: ("between bounds", GREEN),
-                    1: ("below the first bound", YELLOW),
-                    2: ("above the last bound", RED),
-                },
-                size=(24, 8),
             ),
         ],
     )
@@ -281,17 +205,19 @@ def _batch() -> Row:
                 "Bound by",
                 "What kept the server from doing more, over time.",
                 q.BOUND,
-                names={0: ("no", GREY), 1: ("yes", ORANGE)},
-                size=(12, 7),
+                names={i: bound for i, bound in enumerate(BOUNDS.items(), 1)},
+                size=(12, 5),
             ),
             timeseries(
                 "Preempted per second",
                 "Requests thrown out of the batch and computed again. Above 0 for long: too many "
                 "sequences for the KV cache.",
                 q.PREEMPTIONS,
-                unit="cps",
+                unit=EACH_SECOND,
                 steps=((GREEN, None), (RED, 0.05)),
-                size=(12, 7),
+                soft=0.1,
+                size=(12, 5),
+                legend="list",
             ),
         ],
     )
@@ -312,7 +238,8 @@ def _cache() -> Row:
             ),
             timeseries(
                 "KV tokens",
-                "Resident tokens against what fits.",
+                "Resident tokens against what fits. Level at the capacity: shorter contexts or "
+                "more servers.",
                 q.KV_RESIDENT,
                 q.KV_CAPACITY,
                 unit="short",
@@ -339,11 +266,23 @@ def _cache() -> Row:
                 q.PROMPT_P95,
                 q.COMPLETION_P95,
                 unit="none",
+                legend="list",
                 decimals=0,
                 size=THIRD,
             ),
-            heatmap("Prompt lengths", "Tokens of each prompt.", q.PROMPT_BUCKETS, "none"),
-            heatmap("Answer lengths", "Tokens of each answer.", q.COMPLETION_BUCKETS, "none"),
+            heatmap(
+                "Prompt lengths",
+                "Tokens of each prompt. A new band explains slower first tokens: the traffic "
+                "changed.",
+                q.PROMPT_BUCKETS,
+                "none",
+            ),
+            heatmap(
+                "Answer lengths",
+                "Tokens of each answer. A new band explains slower requests: the traffic changed.",
+                q.COMPLETION_BUCKETS,
+                "none",
+            ),
         ],
     )
 
@@ -376,6 +315,6 @@ def build() -> dict[str, Any]:
         "Server",
         "One server: requests, latency, batch, cache, features and GPUs.",
         SERVER,
-        [_now(), _throughput(), _latency(), _batch(), _cache(), _gpus(), *features()],
+        [_now(), _throughput(), latency(), _batch(), _cache(), _gpus(), *features()],
         span="now-3h",
     )

@@ -4,9 +4,9 @@ from typing import Final
 
 from .look import GREEN, ORANGE, RED, YELLOW, fixed
 from .panels import Row, states, timeseries
+from .parts import EACH_SECOND, TOKENS
 from .queries import server as q
 
-TOKENS: Final = "si:tok/s"
 THIRD: Final = (8, 8)
 
 
@@ -45,6 +45,7 @@ def _answers() -> Row:
                 q.RESTARTS,
                 unit="none",
                 steps=((GREEN, None), (RED, 1)),
+                soft=2,
                 size=THIRD,
             ),
             timeseries(
@@ -82,21 +83,22 @@ def _speculation() -> Row:
             ),
             timeseries(
                 "Tokens per verification step",
-                "The bonus token included: 1 is no gain at all.",
+                "The bonus token included: 1 is no gain at all, and then speculation only costs.",
                 q.ACCEPT_LENGTH,
                 unit="none",
                 decimals=2,
             ),
             timeseries(
                 "Accepted by position in the draft",
-                "Where it nears 0, draft fewer tokens.",
+                "Share of drafts accepted at each position. Where it nears 0, draft fewer tokens.",
                 q.BY_POSITION,
                 unit="percentunit",
                 high=1,
             ),
             timeseries(
                 "Drafted, accepted, rejected",
-                "Rejected tokens are work thrown away.",
+                "Rejected tokens are work thrown away: mostly rejected, draft fewer or change the "
+                "draft.",
                 q.DRAFTED,
                 q.ACCEPTED,
                 q.REJECTED,
@@ -134,19 +136,21 @@ def _transfer() -> Row:
                 "failed: look at the network. expired: the decode side never came for its blocks.",
                 q.TRANSFER_FAILURES,
                 q.TRANSFER_EXPIRED,
-                unit="cps",
+                unit=EACH_SECOND,
                 steps=((GREEN, None), (RED, 0.01)),
+                soft=0.02,
                 size=THIRD,
             ),
             timeseries(
                 "KV offloaded",
-                "Bytes per second by direction.",
+                "Bytes per second by direction. Stores without loads: nothing comes back, offload "
+                "less.",
                 q.OFFLOADED,
                 unit="Bps",
             ),
             timeseries(
                 "Offload speed",
-                "While moving; far below the bus is contention.",
+                "Bytes per second while moving. Far below what the bus can do is contention.",
                 q.OFFLOAD_SPEED,
                 unit="Bps",
             ),

@@ -40,8 +40,8 @@ def _budget(name: str, objective: str, promise: str) -> list[Panel]:
         ),
         timeseries(
             f"{name}: burn rate",
-            "How many times as fast as allowed the budget is spent. Above 14.4 over both 5 m and "
-            "1 h it is gone in two days: act now. Above 1 over 3 d: plan.",
+            "How many times as fast as allowed the budget is spent. Above 14.4 over 1 h it is "
+            "gone in two days: act now. Above 1 over 3 d: plan.",
             *(q.burn(objective, promise, window) for window in q.WINDOWS),
             unit="none",
             decimals=1,
@@ -90,7 +90,7 @@ def _errors() -> Row:
             *_budget("Answers", "errors", "error_objective"),
             timeseries(
                 "Answered with 5xx",
-                "Share of HTTP responses, by release.",
+                "Share of HTTP responses, by release. One release apart: stop its rollout.",
                 q.ERRORS_OF_RELEASE,
                 unit="percentunit",
                 size=(8, 7),

@@ -6,8 +6,8 @@ from exporter.engines.catalog import ENGINES, load
 
 from . import uids
 from .look import BLUE, GREEN, GREY, ORANGE, YELLOW, Column, fixed, looks, stepped
-from .panels import Row, bargauge, dashboard, stat, states, table, text, timeseries
-from .parts import BACKGROUND, RATIO_STEPS, verdict_cells, verdict_colors
+from .panels import Row, dashboard, stat, states, table, text, timeseries
+from .parts import BACKGROUND, RATIO_CELL, TOKENS, reason_cells, verdict_cells, verdict_colors
 from .queries import upgrade as q
 from .variables import UPGRADE
 
@@ -15,7 +15,7 @@ PERCENT: Final = {"unit": "percentunit", "decimals": 1}
 RATIO_LOOK: Final = {
     **PERCENT,
     "custom__cellOptions": BACKGROUND,
-    "thresholds": stepped(RATIO_STEPS),
+    "thresholds": stepped(RATIO_CELL),
 }
 VERDICT_LOOK: Final = {
     "mappings": [verdict_cells()],
@@ -47,7 +47,10 @@ def _ratio(title: str, what: str, measure: str, naive: str, size: tuple[int, int
         q.CLAIM,
         unit="percentunit",
         low=None,
+        soft=1.2,
+        soft_low=0.8,
         decimals=0,
+        legend="list",
         overrides=_BAND,
         size=size,
     )
@@ -77,17 +80,16 @@ def _verdict() -> Row:
                 Column("Measure", label="measure"),
                 Column("Ratio", q.RATIO, settings=RATIO_LOOK),
                 Column("95 % from", q.LOWER, settings=PERCENT),
-                Column("to", q.UPPER, settings=PERCENT),
+                Column("95 % to", q.UPPER, settings=PERCENT),
                 Column("Verdict", q.VERDICT, label="verdict", settings=VERDICT_LOOK),
                 Column("Error of the log", q.STDERR, settings={"decimals": 3}),
                 Column("Overlap", q.OVERLAP, settings={"unit": "s"}),
                 Column("Coverage", q.COVERAGE, settings={"unit": "percentunit", "decimals": 0}),
                 Column("Servers, new", q.SERVERS_NEW),
-                Column("old", q.SERVERS_OLD),
+                Column("Servers, old", q.SERVERS_OLD),
                 Column("Cells left out", q.LEFT_OUT),
                 size=(24, 8),
                 worst=("Ratio", False),
-                nothing="nothing to compare yet",
             ),
         ],
     )
@@ -150,54 +152,28 @@ def _effects() -> Row:
 
 
 def _cells() -> Row:
-    time = {"unit": "s", "decimals": 2}
+    time = {"unit": "s", "decimals": 1}
+    many = {"decimals": 2}
     return Row(
         "Load cell by load cell",
         [
             table(
-                "Cells, decode",
+                "Cells",
                 "Each row is a range of decode batch. Regressions are narrow: a ratio that falls "
-                "in a few cells with weight is one. Cells without a ratio were not visited by both "
-                "or differ in prefill.",
-                Column("Batch up to", label="batch"),
-                Column("Ratio", q.cell_ratio("decode"), settings=RATIO_LOOK),
+                "in a few cells with weight is one. A cell without a ratio was not seen by both, "
+                "or they differ there in prefill: prompt tokens computed for each decoded one.",
+                Column("Batch up to", label="batch", numeric=True, settings={"unit": "none"}),
+                Column("Decode ratio", q.cell_ratio("decode"), settings=RATIO_LOOK),
                 Column("Weight", q.cell_weight("decode"), settings=PERCENT),
-                Column("Time per token, baseline", q.cell_time("baseline"), settings=time),
-                Column("candidate", q.cell_time("release"), settings=time),
-                Column("Hours, baseline", q.cell_hours("baseline"), settings={"unit": "s"}),
-                Column("candidate ", q.cell_hours("release"), settings={"unit": "s"}),
-                Column(
-                    "Prefill per token, baseline",
-                    q.cell_prefill("baseline"),
-                    settings={"decimals": 1},
-                ),
-                Column("candidate  ", q.cell_prefill("release"), settings={"decimals": 1}),
-                size=(14, 12),
-                nothing="no cell visited",
-            ),
-            bargauge(
-                "Decode ratio by batch",
-                "The same ratios as bars.",
-                q.cell_ratio("decode"),
-                unit="percentunit",
-                steps=RATIO_STEPS,
-                low=0.5,
-                high=1.5,
-                decimals=0,
-                size=(5, 12),
-                nothing="no cell compared",
-            ),
-            bargauge(
-                "Prefill ratio by batch",
-                "Prefill speed of the candidate over the baseline's, by decode batch.",
-                q.cell_ratio("prefill"),
-                unit="percentunit",
-                steps=RATIO_STEPS,
-                low=0.5,
-                high=1.5,
-                decimals=0,
-                size=(5, 12),
-                nothing="no cell compared",
+                Column("Prefill ratio", q.cell_ratio("prefill"), settings=RATIO_LOOK),
+                Column("Token takes, old", q.cell_time("baseline"), settings=time),
+                Column("Token takes, new", q.cell_time("release"), settings=time),
+                Column("Time there, old", q.cell_seconds("baseline"), settings=time),
+                Column("Time there, new", q.cell_seconds("release"), settings=time),
+                Column("Prefill each, old", q.cell_prefill("baseline"), settings=many),
+                Column("Prefill each, new", q.cell_prefill("release"), settings=many),
+                size=(24, 13),
+                worst=("Batch up to", False),
             ),
         ],
     )
@@ -239,28 +215,31 @@ def _shift() -> Row:
             ),
             timeseries(
                 "Generated tokens per second and GPU",
-                "The naive picture: it follows demand.",
+                "The naive picture: it follows demand. Judge by the ratios above, not by this.",
                 q.TOKENS_PER_GPU,
-                unit="si:tok/s",
+                unit=TOKENS,
                 size=(8, 8),
             ),
             timeseries(
                 "Time to first token, mean",
-                "At whatever load each release had.",
+                "At whatever load each release had: a step here may be traffic. The ratios above "
+                "are not.",
                 q.FIRST_TOKEN,
                 unit="s",
                 size=(8, 8),
             ),
             timeseries(
                 "Time between tokens, mean",
-                "At whatever load each release had.",
+                "At whatever load each release had: a step here may be traffic. The ratios above "
+                "are not.",
                 q.BETWEEN_TOKENS,
                 unit="s",
                 size=(8, 8),
             ),
             timeseries(
                 "Joules per generated token",
-                "At whatever load each release had.",
+                "At whatever load each release had: a step here may be traffic. The ratios above "
+                "are not.",
                 q.JOULES,
                 unit="joule",
                 size=(8, 8),
@@ -273,6 +252,16 @@ def _gates() -> Row:
     return Row(
         "May they be compared?",
         [
+            table(
+                "What stands in the way of a verdict",
+                "Each line keeps a measure from being judged, and says what to do about it. Empty: "
+                "nothing does.",
+                Column("Measure", label="measure", settings={"custom__width": 110}),
+                Column(
+                    "Reason", q.REASONS, label="reason", settings={"mappings": [reason_cells()]}
+                ),
+                size=(24, 5),
+            ),
             table(
                 "Configurations",
                 "One row for each configuration running. Another class cannot be compared at all; "
@@ -299,7 +288,7 @@ def _gates() -> Row:
                 "What each release's servers may do at most. A changed limit is a changed server.",
                 Column("Release", label="release"),
                 Column("Sequences", q.limit("max_running_requests")),
-                Column("Tokens per step", q.limit("max_batched_tokens")),
+                Column("Step tokens", q.limit("max_batched_tokens")),
                 Column("GPUs", q.limit("gpus")),
                 size=(8, 7),
             ),
@@ -355,6 +344,7 @@ def _rollout() -> Row:
                 "Which of the two releases each server ran, and when it changed.",
                 q.RELEASE_OF_SERVER,
                 names={1: ("baseline", ORANGE), 2: ("candidate", BLUE)},
+                nothing=f"more than {q.MOST_ROWS} servers: choose some under Server",
                 size=(16, 9),
             ),
         ],

@@ -46,6 +46,7 @@ FLEET: Final = (DATASOURCE, JOB, INSTANCE, MODEL, RELEASE, TARGET)
 SERVER: Final = (DATASOURCE, JOB, INSTANCE, MODEL, RELEASE, ONE_TARGET)
 
 _VERDICT: Final = "release:inferfleet_matched_load:ratio"
+_ALIKE: Final = 'model=~"$model",gpu_model=~"$gpu_model",class=~"$class"'
 UPGRADE: Final = (
     DATASOURCE,
     JOB,
@@ -53,15 +54,21 @@ UPGRADE: Final = (
     _of_servers("model", "Model", EXPORTER, many=False),
     _of_servers("gpu_model", "GPU type", f'{EXPORTER},model=~"$model"', many=False),
     Variable(
+        "class",
+        "Class",
+        f'label_values({_VERDICT}{{model=~"$model",gpu_model=~"$gpu_model"}}, class)',
+        many=False,
+    ),
+    Variable(
         "baseline",
         "Baseline release",
-        f'label_values({_VERDICT}{{model=~"$model",gpu_model=~"$gpu_model"}}, baseline)',
+        f"label_values({_VERDICT}{{{_ALIKE}}}, baseline)",
         many=False,
     ),
     Variable(
         "release",
         "Candidate release",
-        f'label_values({_VERDICT}{{model=~"$model",gpu_model=~"$gpu_model"}}, release)',
+        f'label_values({_VERDICT}{{{_ALIKE},baseline=~"$baseline"}}, release)',
         many=False,
     ),
     TARGET,

@@ -52,6 +52,14 @@ def joined(expr: str, labels: str = "model, release") -> str:
     return f"{expr} * on ({WHO}) group_left ({labels}) {INFO}"
 
 
+def summed(expr: str, by: str) -> str:
+    """Return a sum over the servers chosen, by labels of who they are.
+
+    Each server's series are summed before the join, which costs the more the more it joins.
+    """
+    return total(f"{total(expr, WHO)} * on ({WHO}) group_left ({by}) {INFO}", by)
+
+
 def chosen(expr: str) -> str:
     """Return an expression of the servers that the variables choose, its labels unchanged."""
     return f"({expr}) and on ({WHO}) {INFO}"
@@ -76,6 +84,12 @@ def quantiles(histogram: str) -> tuple[Query, ...]:
         Query(mean(histogram), "mean"),
         *(Query(quantile(q, histogram), f"p{q * 100:g}") for q in (0.5, 0.9, 0.99)),
     )
+
+
+def joules(matchers: str) -> str:
+    """Return recorded joules per token of releases whose GPUs work; idle ones make it any size."""
+    working = f"release:inferfleet_generation_tokens_per_gpu:rate5m{{{matchers}}} > 10"
+    return f"release:inferfleet_joules_per_token:ratio_rate5m{{{matchers}}} and {working}"
 
 
 def buckets(histogram: str) -> Query:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from .base import RECORDED, WHO, Query, chosen, joined, largest, rate, ratio, series, total
+from .base import RECORDED, WHO, Query, chosen, joined, largest, rate, ratio, series, summed, total
 
 HIT_RATIO: Final = Query(
     f'release:inferfleet_prefix_cache_hit:ratio_rate5m{{cache="local",{RECORDED}}}',
@@ -23,8 +23,8 @@ MULTIMODAL: Final = Query(
     ),
     "multimodal items",
 )
-_CACHED: Final = total(joined(rate("prompt_tokens_cached_total")), "model")
-_COMPUTED: Final = total(joined(rate("prompt_tokens_computed_total")), "model")
+_CACHED: Final = summed(rate("prompt_tokens_cached_total"), "model")
+_COMPUTED: Final = summed(rate("prompt_tokens_computed_total"), "model")
 SAVED: Final = Query(ratio(_CACHED, f"({_CACHED} + {_COMPUTED})"), "{{model}}")
 CACHED: Final = Query(_CACHED, "{{model}} from a cache")
 COMPUTED: Final = Query(_COMPUTED, "{{model}} computed")
@@ -36,10 +36,10 @@ USAGE_MAX: Final = Query(f"max by (model) ({joined(_USAGE)})", "{{model}} fulles
 USAGE_MEAN: Final = Query(f"avg by (model) ({joined(_USAGE)})", "{{model}} mean")
 FULLEST: Final = Query(f"topk(10, max by (target) ({chosen(_USAGE)}))", "{{target}}")
 CAPACITY: Final = Query(
-    total(joined(series("kv_cache_capacity_tokens")), "model, release"), "{{model}} {{release}}"
+    summed(series("kv_cache_capacity_tokens"), "model, release"), "{{model}} {{release}}"
 )
 PREEMPTIONS: Final = Query(
-    total(joined(rate("preemptions_total")), "model, release"), "{{model}} {{release}}"
+    summed(rate("preemptions_total"), "model, release"), "{{model}} {{release}}"
 )
 OFFLOADED: Final = Query(
     total(chosen(rate("kv_offload_bytes_total")), "direction"), "{{direction}}"

@@ -10,11 +10,13 @@ from .base import (
     Query,
     chosen,
     joined,
+    joules,
     largest,
     mean,
     rate,
     ratio,
     series,
+    summed,
     total,
 )
 
@@ -35,18 +37,16 @@ TOKENS_PER_GPU_BY_MODEL: Final = Query(
     'model:inferfleet_generation_tokens_per_gpu:rate5m{model=~"$model"}', "{{model}}"
 )
 GENERATED: Final = Query(
-    total(joined(rate("generation_tokens_total"), "model, release"), "model"),
+    summed(rate("generation_tokens_total"), "model"),
     "{{model}} generated",
 )
-PROMPT: Final = Query(
-    total(joined(rate("prompt_tokens_total"), "model, release"), "model"), "{{model}} prompt"
-)
+PROMPT: Final = Query(summed(rate("prompt_tokens_total"), "model"), "{{model}} prompt")
 REQUESTS: Final = Query(
-    total(joined(rate("requests_finished_total")), "model"),
+    summed(rate("requests_finished_total"), "model"),
     "{{model}}",
 )
 GPUS: Final = Query(
-    total(joined(series("gpus"), "model, release, gpu_model"), "model, gpu_model"),
+    summed(series("gpus"), "model, gpu_model"),
     "{{model}} {{gpu_model}}",
 )
 
@@ -58,32 +58,31 @@ HIT_RATIO: Final = Query(
     f'release:inferfleet_prefix_cache_hit:ratio_rate5m{{cache="local",{RECORDED}}}',
     "{{model}} {{release}} {{gpu_model}}",
 )
-WAITING: Final = Query(total(joined(series("requests_waiting")), "model"), "{{model}} waiting")
-RUNNING: Final = Query(total(joined(series("requests_running")), "model"), "{{model}} running")
+WAITING: Final = Query(summed(series("requests_waiting"), "model"), "{{model}} waiting")
+RUNNING: Final = Query(summed(series("requests_running"), "model"), "{{model}} running")
 
 ROLLOUT: Final = Query(f"count by (model, release) ({INFO})", "{{model}} {{release}}")
-_PAIR: Final = f"max by (model, gpu_model, release, baseline, measure) ({{}}{{{{{RECORDED}}}}})"
+_PAIR: Final = "engine, model, gpu_model, class, release, baseline, measure"
 
 
 def _verdict(name: str) -> Query:
-    return Query(_PAIR.format(f"release:inferfleet_matched_load:{name}"))
+    return Query(f"max by ({_PAIR}) (release:inferfleet_matched_load:{name}{{{RECORDED}}})")
 
 
 VERDICT_RATIO: Final = _verdict("ratio")
 VERDICT_LOWER: Final = _verdict("lower")
 VERDICT_UPPER: Final = _verdict("upper")
 VERDICT: Final = Query(
-    "max by (model, gpu_model, release, baseline, measure, verdict) "
-    f"(release:inferfleet_matched_load:verdict{{{RECORDED}}} == 1)"
+    f"max by ({_PAIR}, verdict) (release:inferfleet_matched_load:verdict{{{RECORDED}}} == 1)"
 )
 
-_FINISHED: Final = total(joined(rate("requests_finished_total")), "model")
+_FINISHED: Final = summed(rate("requests_finished_total"), "model")
 ERRORS: Final = Query(
-    ratio(total(joined(rate("requests_finished_total", 'reason="error"')), "model"), _FINISHED),
+    ratio(summed(rate("requests_finished_total", 'reason="error"'), "model"), _FINISHED),
     "{{model}} errors",
 )
 ABORTS: Final = Query(
-    ratio(total(joined(rate("requests_finished_total", 'reason="abort"')), "model"), _FINISHED),
+    ratio(summed(rate("requests_finished_total", 'reason="abort"'), "model"), _FINISHED),
     "{{model}} aborted",
 )
 FIRST_TOKEN: Final = Query(
@@ -98,7 +97,7 @@ ATTAINMENT: Final = Query(
     'model:inferfleet_time_to_first_token_slo:ratio_rate5m{model=~"$model"}', "{{model}}"
 )
 JOULES: Final = Query(
-    f"release:inferfleet_joules_per_token:ratio_rate5m{{{RECORDED}}}",
+    joules(RECORDED),
     "{{model}} {{release}} {{gpu_model}}",
 )
 POWER: Final = Query(
@@ -109,7 +108,7 @@ POWER: Final = Query(
 )
 
 # The table: one row for each server, one column for each of these.
-ROW_WHO: Final = Query(INFO)
+ROW_WHO: Final = Query(largest(INFO, f"{WHO}, model, release, gpu_model"))
 ROW_UP: Final = Query(f"max by ({WHO}) ({series('target_up')})")
 _QUEUED: Final = f"sum by ({WHO}) ({series('requests_waiting')})"
 _ADMITTED: Final = f"sum by ({WHO}) ({series('requests_running')})"
@@ -125,3 +124,43 @@ ROW_KV: Final = Query(f"max by ({WHO}) ({series('kv_cache_usage_ratio')})")
 ROW_WAITING: Final = Query(_QUEUED)
 ROW_HITS: Final = Query(largest(series("prefix_cache_hit_ratio", 'cache="local"'), WHO))
 ROW_FIRST_TOKEN: Final = Query(mean("time_to_first_token_seconds", WHO))
+ROW_AGE: Final = Query(f"time() - max by ({WHO}) ({series('server_start_time_seconds')})")
+
+_OF_MODEL: Final = 'model=~"$model"'
+
+
+def _model(name: str) -> Query:
+    # the aggregation drops the name: rows of several series merge on what they share
+    return Query(f"max by (model) (model:inferfleet_{name}{{{_OF_MODEL}}})", "{{model}}")
+
+
+MODEL_TOKENS_PER_GPU: Final = _model("generation_tokens_per_gpu:rate5m")
+MODEL_ATTAINMENT: Final = _model("time_to_first_token_slo:ratio_rate5m")
+MODEL_SERVERS: Final = _model("servers:count")
+MODEL_FIRST_TOKEN: Final = _model("time_to_first_token_seconds:mean5m")
+MODEL_ERRORS: Final = _model("http_errors:ratio_rate5m")
+MODEL_GPUS: Final = Query(summed(series("gpus"), "model"))
+MODEL_REQUESTS: Final = REQUESTS
+MODEL_TOKENS: Final = GENERATED
+MODEL_KV: Final = Query(largest(joined(series("kv_cache_usage_ratio")), "model"))
+MODEL_PREEMPTIONS: Final = Query(summed(rate("preemptions_total"), "model"))
+MODEL_WAITING: Final = WAITING
+
+GENERATED_IN_RANGE: Final = Query(
+    summed(f"increase({series('generation_tokens_total')}[$__range])", "model"),
+    "{{model}}",
+)
+GENERATED_BY_ROLE: Final = Query(
+    summed(rate("generation_tokens_total"), "role"), "{{role}}: generated"
+)
+COMPUTED_BY_ROLE: Final = Query(
+    summed(rate("prompt_tokens_computed_total"), "role"), "{{role}}: computed"
+)
+
+
+def _slowest(record: str) -> Query:
+    return Query(f'topk(10, target:inferfleet_{record}{{target=~"$target"}})', "{{target}}")
+
+
+SLOWEST_FIRST_TOKEN: Final = _slowest("time_to_first_token_seconds:mean5m")
+SLOWEST_BETWEEN_TOKENS: Final = _slowest("inter_token_latency_seconds:mean5m")

@@ -2,11 +2,13 @@
 
 from typing import Final
 
-from .base import EXPORTER, RECORDED, Query, rate, series
+from .base import EXPORTER, RECORDED, Query, joules, rate, series
 
 _GPU: Final = "job, instance, uuid"
 _USED: Final = f"max by ({_GPU}, target) ({series('server_gpu_info')})"
 _KNOWN: Final = f"max by ({_GPU}, gpu_model) ({series('gpu_info', of=EXPORTER)})"
+# lines of one panel: the highest (clocks: the lowest), more are not readable
+MOST: Final = 20
 NAME: Final = "{{target}} {{uuid}}"
 
 
@@ -20,7 +22,12 @@ def _under(expr: str) -> str:
 
 
 def _each(name: str, *matchers: str, legend: str = NAME) -> Query:
-    return Query(_under(_gpu(name, *matchers)), legend)
+    return Query(f"topk({MOST}, {_under(_gpu(name, *matchers))})", legend)
+
+
+def _share(name: str, of: str, pick: str = "topk") -> Query:
+    whole = f"{_gpu(name)} / on ({_GPU}) {_gpu(of)}"
+    return Query(f"{pick}({MOST}, {_under(whole)})", NAME)
 
 
 _HARMLESS: Final = 'reason!~"gpu_idle|display|applications_clocks"'
@@ -42,29 +49,24 @@ FAULTS: Final = Query(
 SOURCES_DOWN: Final = Query(f"sum(1 - {_gpu('gpu_source_up')})", "sources down")
 
 JOULES: Final = Query(
-    f"release:inferfleet_joules_per_token:ratio_rate5m{{{RECORDED}}}",
+    joules(RECORDED),
     "{{model}} {{release}} {{gpu_model}}",
 )
-JOULES_PROCESSED: Final = Query(series("joules_per_processed_token"), "{{target}}")
-IDLE_POWER: Final = Query(series("idle_power_watts"), "{{target}}")
-POWER: Final = _each("gpu_power_watts")
-POWER_SHARE: Final = Query(
-    _under(f"{_gpu('gpu_power_watts')} / on ({_GPU}) {_gpu('gpu_power_limit_watts')}"), NAME
+JOULES_PROCESSED: Final = Query(
+    f"topk({MOST}, {series('joules_per_processed_token')})", "{{target}}"
 )
+IDLE_POWER: Final = Query(f"topk({MOST}, {series('idle_power_watts')})", "{{target}}")
+POWER: Final = _each("gpu_power_watts")
+POWER_SHARE: Final = _share("gpu_power_watts", "gpu_power_limit_watts")
 UTILIZATION: Final = _each("gpu_utilization_ratio")
 TENSOR: Final = _each("gpu_tensor_active_ratio")
 DRAM: Final = _each("gpu_dram_active_ratio")
 SM: Final = _each("gpu_sm_active_ratio")
-MEMORY: Final = Query(
-    _under(f"{_gpu('gpu_memory_used_bytes')} / on ({_GPU}) {_gpu('gpu_memory_total_bytes')}"), NAME
-)
-MEMORY_BYTES: Final = _each("gpu_memory_used_bytes")
-CLOCK: Final = Query(
-    _under(f"{_gpu('gpu_sm_clock_hertz')} / on ({_GPU}) {_gpu('gpu_sm_clock_max_hertz')}"), NAME
-)
+MEMORY: Final = _share("gpu_memory_used_bytes", "gpu_memory_total_bytes")
+CLOCK: Final = _share("gpu_sm_clock_hertz", "gpu_sm_clock_max_hertz", "bottomk")
 TEMPERATURE: Final = _each("gpu_temperature_celsius", legend=NAME + " {{sensor}}")
 THROTTLED: Final = Query(
-    f"sum by (reason) ({_THROTTLED})",
+    f"max by (reason) ({_THROTTLED})",
     "{{reason}}",
 )
 THROTTLED_SHARE: Final = Query(

@@ -17,6 +17,8 @@ from .base import (
     total,
 )
 
+BOUNDS: Final = ("demand", "sequences", "token_budget", "kv_cache")
+
 UP: Final = Query(series("target_up"), "up")
 RELEASE: Final = Query(INFO, "{{engine}} {{release}}")
 STALLED: Final = Query(f"max({series('engine_stalled')})", "stalled")
@@ -79,7 +81,8 @@ RUNNING: Final = Query(
 WAITING: Final = Query(total(series("requests_waiting"), "reason"), "waiting {{reason}}")
 SEATS: Final = Query(series("max_running_requests"), "limit of one engine")
 DECODE_BATCH: Final = Query(series("decode_batch_size"), "decoding, by Little's law")
-BOUND: Final = Query(series("bound"), "{{by}}")
+_BOUND: Final = (total(series("bound", f'by="{by}"')) for by in BOUNDS)
+BOUND: Final = Query(" + ".join(f"{i} * {one}" for i, one in enumerate(_BOUND, 1)), "bound by")
 PREEMPTIONS: Final = Query(total(rate("preemptions_total")), "preempted")
 
 KV_USAGE: Final = Query(series("kv_cache_usage_ratio"), "engine {{engine_index}}")

@@ -6,9 +6,9 @@ good is set in the rules' values.
 
 from typing import Final
 
-from .base import RECORDED, Query, joined, rate, ratio, total
+from .base import RECORDED, Query, rate, ratio, summed
 
-WINDOWS: Final = ("5m", "1h", "6h", "3d")
+WINDOWS: Final = ("1h", "3d")
 _MODEL: Final = 'model=~"$model"'
 
 
@@ -56,20 +56,18 @@ def worst(record: str) -> Query:
 
 
 ERRORS_OF_RELEASE: Final = by_release("http_errors:ratio_rate5m")
-REFUSED: Final = Query(
-    total(joined(rate("requests_rejected_total")), "model"), "{{model}} rejected"
-)
+REFUSED: Final = Query(summed(rate("requests_rejected_total"), "model"), "{{model}} rejected")
 FAILED: Final = Query(
     ratio(
-        total(joined(rate("requests_finished_total", 'reason="error"')), "model"),
-        total(joined(rate("requests_finished_total")), "model"),
+        summed(rate("requests_finished_total", 'reason="error"'), "model"),
+        summed(rate("requests_finished_total"), "model"),
     ),
     "{{model}} failed by the engine",
 )
 ABORTED: Final = Query(
     ratio(
-        total(joined(rate("requests_finished_total", 'reason="abort"')), "model"),
-        total(joined(rate("requests_finished_total")), "model"),
+        summed(rate("requests_finished_total", 'reason="abort"'), "model"),
+        summed(rate("requests_finished_total"), "model"),
     ),
     "{{model}} given up by clients",
 )

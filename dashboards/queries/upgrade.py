@@ -5,12 +5,14 @@
 
 from typing import Final
 
-from .base import SERVER, WHO, Query, ratio, total
+from .base import SERVER, WHO, Query, joules, ratio, total
 
-_CLASS: Final = 'model="$model",gpu_model="$gpu_model"'
+_CLASS: Final = 'model="$model",gpu_model="$gpu_model",class="$class"'
 PAIR: Final = f'{_CLASS},release="$release",baseline="$baseline"'
 EITHER: Final = f'{_CLASS},release=~"$baseline|$release"'
-_SERVERS: Final = f"inferfleet_server_info{{{SERVER},{EITHER}}}"
+_INFO: Final = f"inferfleet_server_info{{{SERVER},{EITHER}}}"
+# the baseline may be gone by now: what ran in the time shown counts
+_SERVERS: Final = f"last_over_time({_INFO}[$__range])"
 
 MEASURES: Final = ("decode", "prefill", "latency", "hit_ratio", "speculation", "energy")
 
@@ -41,6 +43,7 @@ OVERLAP: Final = Query(_matched("overlap_seconds"))
 COVERAGE: Final = Query(_matched("coverage_ratio"))
 SERVERS_NEW: Final = Query(_matched("servers", 'side="candidate"'))
 SERVERS_OLD: Final = Query(_matched("servers", 'side="baseline"'))
+REASONS: Final = Query(_matched("reason", by="measure, reason"))
 LEFT_OUT: Final = Query(_matched("cells_left_out"))
 JUDGED: Final = Query(
     "max by (measure, verdict) (inferfleet_upgrade_verdict{" + PAIR + "} == 1)",
@@ -95,7 +98,7 @@ def cell_time(side: str) -> Query:
     )
 
 
-def cell_hours(side: str) -> Query:
+def cell_seconds(side: str) -> Query:
     """Return how long one release ran in each cell, in seconds."""
     return Query(f"sum by (batch) ({_load('seconds', _side(side))})")
 
@@ -127,15 +130,18 @@ def _level(name: str, *matchers: str) -> Query:
 FIRST_TOKEN: Final = _level("time_to_first_token_seconds:mean5m")
 BETWEEN_TOKENS: Final = _level("inter_token_latency_seconds:mean5m")
 HIT_RATIO: Final = _level("prefix_cache_hit:ratio_rate5m", 'cache="local"')
-JOULES: Final = _level("joules_per_token:ratio_rate5m")
+JOULES: Final = Query(f"max by (release) ({joules(EITHER)})", "{{release}}")
 TOKENS_PER_GPU: Final = _level("generation_tokens_per_gpu:rate5m")
 OCCUPANCY: Final = _level("batch_occupancy:ratio")
 
-ROLLOUT: Final = Query(f"count by (release) ({_SERVERS})", "{{release}}")
+ROLLOUT: Final = Query(f"count by (release) ({_INFO})", "{{release}}")
 _ON: Final = 'max by (target) (inferfleet_server_info{{{},{},release="${}"}})'
+MOST_ROWS: Final = 60
+_OF_SERVER: Final = (
+    f"2 * {_ON.format(SERVER, _CLASS, 'release')} or {_ON.format(SERVER, _CLASS, 'baseline')}"
+)
 RELEASE_OF_SERVER: Final = Query(
-    f"2 * {_ON.format(SERVER, _CLASS, 'release')} or {_ON.format(SERVER, _CLASS, 'baseline')}",
-    "{{target}}",
+    f"({_OF_SERVER}) and on () (count({_INFO}) <= {MOST_ROWS})", "{{target}}"
 )
 CONFIGURATIONS: Final = Query(
     "count by (engine, version, release, runner, quantization, kv_cache_dtype, role, class, config)"
@@ -146,14 +152,14 @@ CONFIGURATIONS: Final = Query(
 def limit(name: str) -> Query:
     """Return a limit of the servers by release."""
     return Query(
-        f"max by (release) (inferfleet_{name}{{{SERVER}}} * on ({WHO}) group_left (release) "
-        f"{_SERVERS})"
+        f"max by (release) (max_over_time((inferfleet_{name}{{{SERVER}}}"
+        f" * on ({WHO}) group_left (release) {_INFO})[$__range:5m]))"
     )
 
 
 AGE: Final = Query(
-    f"min by (release) (time() - (inferfleet_server_start_time_seconds{{{SERVER}}}"
-    f" * on ({WHO}) group_left (release) {_SERVERS}))",
+    f"time() - max by (release) (inferfleet_server_start_time_seconds{{{SERVER}}}"
+    f" * on ({WHO}) group_left (release) {_INFO})",
     "{{release}}",
 )
 EXCLUDED: Final = Query(

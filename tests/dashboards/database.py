@@ -48,6 +48,18 @@ def fill(folder: Path, lines: Iterable[str]) -> None:
     text.unlink()
 
 
+def needed(groups: Sequence[Mapping[str, Any]], names: set[str]) -> list[Mapping[str, Any]]:
+    """Return the recording rules of some names, and those they stand on."""
+    rules = [rule for group in groups for rule in group["rules"] if "record" in rule]
+    wanted, before = set(names), set[str]()
+    while wanted != before:
+        before = set(wanted)
+        for rule in rules:
+            if rule["record"] in wanted:
+                wanted |= set(_RECORDED.findall(rule["expr"]))
+    return [{"rules": [rule for rule in rules if rule["record"] in wanted]}]
+
+
 def record(folder: Path, groups: Sequence[Mapping[str, Any]], start: float, end: float) -> None:
     """Compute recording rules over a time and write their blocks beside the others."""
     file = folder.with_suffix(".rules.yaml")
@@ -76,7 +88,7 @@ def layers(groups: Sequence[Mapping[str, Any]]) -> list[list[dict[str, str]]]:
 
 
 @contextmanager
-def prometheus(folder: Path) -> Iterator[str]:
+def prometheus(folder: Path, lookback: str = LOOKBACK) -> Iterator[str]:
     """Run a Prometheus on a database; yield its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -91,7 +103,7 @@ def prometheus(folder: Path) -> Iterator[str]:
                 f"--storage.tsdb.path={folder}",
                 "--storage.tsdb.retention.time=100y",
                 f"--web.listen-address=127.0.0.1:{port}",
-                f"--query.lookback-delta={LOOKBACK}",
+                f"--query.lookback-delta={lookback}",
                 "--query.max-samples=500000000",
             ],
             stdout=log,

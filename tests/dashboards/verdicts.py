@@ -59,6 +59,8 @@ def _measure(measure: str, ratio: float, error: float, verdict: str, since: floa
     lines = [f"{_MATCHED}:{name}{{{who}}} {value!r}" for name, value in told.items()]
     for side, servers in (("candidate", 2), ("baseline", 3)):
         lines.append(f'{_MATCHED}:servers{{{who},side="{side}"}} {servers}')
+    if verdict == "not_comparable":
+        lines.append(f'{_MATCHED}:reason{{{who},reason="meaning"}} 1')
     for name in _VERDICTS:
         held = f'{who},verdict="{name}"}} {int(name == verdict)}'
         lines += [f"{_MATCHED}:verdict{{{held}", f"inferfleet_upgrade_verdict{{{held}"]
