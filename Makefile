@@ -54,9 +54,12 @@ preview: .venv/.dev programs $(NODE) ## Draw the dashboards anew into docs/dashb
 	cd dashboards/preview && node build.mjs
 	$(BIN)/python scripts/preview.py
 
-bench: .venv/.dev ## Measure what the exporter costs
+bench: .venv/.dev ## Measure what the exporter costs, and how well the upgrade rules judge
 	$(BIN)/python scripts/bench.py
 	$(BIN)/python -m scripts.bench_pods
+	$(BIN)/python scripts/bench_rules.py
+	$(BIN)/python scripts/bench_evaluation.py
+	$(BIN)/python scripts/real_upgrades.py
 
 clean: ## Remove what the other verbs made, .venv included
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -10,7 +10,7 @@ from exporter.errors import ConfigError
 
 from .alerting import engine, exporter, gpu, rollout, slo, upgrades
 from .model import Alert, Group, Record, rule
-from .recording import burn, gpu_names, levels, outliers
+from .recording import burn, gpu_names, levels, matched, outliers
 from .values import Values, load
 
 Format = Literal["prometheus", "operator"]
@@ -20,7 +20,7 @@ Source = Callable[[Values], tuple[Group, ...]]
 # file name -> its sources, in the order in which their series build on each other; what compares
 # releases stands after the levels it reads
 FILES: Final[dict[str, tuple[Source, ...]]] = {
-    "recording": (gpu_names.groups, levels.groups, outliers.groups, burn.groups),
+    "recording": (gpu_names.groups, levels.groups, outliers.groups, burn.groups, matched.groups),
     "alerts": (
         upgrades.groups,
         rollout.groups,

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from exporter.errors import ConfigError
 
 from .model import Severity
+from .recording.matching import Settings
 
 DEFAULTS: Final = Path(__file__).with_name("values.yaml")
 
@@ -111,6 +112,7 @@ class Values(_Model):
     runbook_url: str
     dashboards: Dashboards
     slo: Objectives
+    matched: Settings
     alerts: dict[str, AlertValues]
 
     def metric(self, name: str, *matchers: str) -> str:

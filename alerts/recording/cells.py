@@ -1,0 +1,104 @@
+"""Load cells over one window each, as the matched-load rules see them.
+
+A server's window in a cell is an observation: `y`, time (or energy) per unit of work; `z`, the
+logarithm of the mean batch; `p` and `c`, what else it follows from (prefill, context); `w`, the
+share of time; `g`, the work. Cells are told apart by `queue`: with requests waiting the batch
+is full whatever the demand, and is compared with full batches only. A server's first hour
+(`warm_up_seconds`) is left out.
+"""
+
+from typing import Final
+
+from ..model import Record
+from .matching import MEASURES, UNITS, Settings, pick
+
+RATE: Final = "target_batch:inferfleet_load_{}:rate"
+SEEN: Final = "target_batch:inferfleet_load_observation:mean"
+
+_QUANTITIES: Final = (
+    "decode_sequence_seconds",
+    "decode_tokens",
+    "prefill_tokens",
+    "context_token_seconds",
+    "first_tokens",
+    "first_token_seconds",
+    "finished_prefill_tokens",
+    "finished_prefill_seconds",
+    "joules",
+)
+
+# what the time follows from beside the batch, by measure: linear with slopes common to all cells
+_PREFILL: Final = {
+    "decode": "{prefill_tokens} / {decode_tokens} * {decode_sequence_seconds} / {seconds}",
+    "prefill": "{first_tokens} / {finished_prefill_tokens}",
+    "latency": "{finished_prefill_tokens} / {first_tokens}",
+    "energy": "{prefill_tokens} / {decode_tokens}",
+}
+_CONTEXT: Final = {
+    "decode": "{context_token_seconds} / {seconds}",
+    "prefill": "{prefill_tokens} / {seconds}",
+    "latency": "{prefill_tokens} / {seconds}",
+    "energy": "{context_token_seconds} / {decode_sequence_seconds}",
+}
+
+
+def records(settings: Settings) -> list[Record]:
+    """Return the rules that turn counters into observations."""
+    target = settings.group("target", "release", "batch")
+    found = [Record(record=RATE.format("seconds"), expr=_seconds(settings, target))]
+    for quantity in _QUANTITIES:
+        rate = f"sum by {target} ({_rate(settings, quantity)})"
+        found.append(
+            Record(
+                record=RATE.format(quantity),
+                expr=f"{rate} * on {target} group_left (queue) ({RATE.format('seconds')} ^ 0)",
+            )
+        )
+    names = {quantity: RATE.format(quantity) for quantity in ("seconds", *_QUANTITIES)}
+    full = pick(names["seconds"], 'queue="yes"')
+    for measure in MEASURES:
+        time, work = UNITS[measure]
+        done = f"({names[work]} > 0)"
+        y = f"{names[time]} / {done} > 0"
+        if measure == "latency":
+            # with a queue the time to the first token follows from its length, not from the batch
+            y += f" unless {full}"
+        zero = f"({names['seconds']} * 0)"
+        expressions = {
+            "y": y,
+            "z": f"ln({names['decode_sequence_seconds']} / {names['seconds']})",
+            "p": f"{_PREFILL[measure].format(**names)} or {zero}",
+            "c": f"{_CONTEXT[measure].format(**names)} or {zero}",
+            "w": names["seconds"],
+            "g": names[work],
+        }
+        whole = f"({y})"
+        for of, expr in expressions.items():
+            found.append(
+                Record(
+                    record=SEEN,
+                    expr=expr if of == "y" else f"({expr}) and {whole}",
+                    labels={"measure": measure, "of": of},
+                )
+            )
+    return found
+
+
+def _rate(settings: Settings, quantity: str) -> str:
+    series = settings.metric(f"load_{quantity}_total", 'release!=""', 'batch!~"0|idle"')
+    return f"rate({series}[{settings.interval}])"
+
+
+def _seconds(settings: Settings, target: str) -> str:
+    """A tenth of a window at least: less says little of the cell's mean."""
+    time = f"(sum by {target} ({_rate(settings, 'seconds')}) > 0.1)"
+    queued = f"(sum by {target} ({_rate(settings, 'saturated_seconds')}) / {time} > 0.5)"
+    names = f"on ({', '.join((*settings.keep_labels, 'target'))})"
+    young = (
+        f"time() - {settings.metric('server_start_time_seconds')} < {settings.warm_up_seconds:g}"
+    )
+    return (
+        f'(\n  label_replace({time} and {queued}, "queue", "yes", "", "")\n'
+        f'or\n  label_replace({time} unless {queued}, "queue", "no", "", "")\n)\n'
+        f"unless {names} ({young})"
+    )

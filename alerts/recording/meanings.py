@@ -1,0 +1,74 @@
+"""Meaning changes as rules: which releases' numbers must not be compared, by measure.
+
+A release's epoch counts the changes of a measure's meaning its version has behind it; two releases
+compare only at one epoch. The changes are the engine catalogs'.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from packaging.version import Version
+
+from exporter.engines.catalog import ENGINES, load
+
+from ..model import Record
+from .matching import Settings, either
+
+EPOCH: Final = "release:inferfleet_meaning_epoch:count"
+MEASURES: Final = ("decode", "prefill", "latency", "hit_ratio", "speculation", "energy")
+
+
+def records(settings: Settings) -> list[Record]:
+    """Return one rule for each measure whose meaning changed in some engine."""
+    found = []
+    for measure in MEASURES:
+        epochs = [
+            _epoch(settings, engine, versions)
+            for engine in ENGINES
+            if (versions := [m.at for m in load(engine).meanings if measure in m.forbids])
+        ]
+        if epochs:
+            found.append(Record(record=EPOCH, expr=either(epochs), labels={"measure": measure}))
+    return found
+
+
+def _epoch(settings: Settings, engine: str, versions: Iterable[Version]) -> str:
+    """Changes behind each release of an engine; -1 where its version is unknown."""
+    release, mine = settings.group("release"), f'engine="{engine}"'
+    unknown = settings.metric("server_info", mine, 'version=""', 'release!=""')
+    terms = [_passed(settings, engine, release, str(version)) for version in versions]
+    return f"({f' + on {release} '.join(terms)})\nor\n(group by {release} ({unknown}) * -1)"
+
+
+def _passed(settings: Settings, engine: str, release: str, version: str) -> str:
+    """1 for releases at or above a version, 0 below it."""
+    base = (f'engine="{engine}"', 'version!=""', 'release!=""')
+    above = settings.metric("server_info", *base, f'version!~"{below(version)}"')
+    known = settings.metric("server_info", *base)
+    return f"(group by {release} ({above}) or group by {release} ({known}) * 0)"
+
+
+def below(version: str) -> str:
+    r"""Return a pattern (RE2, quoted for PromQL) of versions less than `version`, e.g. 0.23.0."""
+    parts = [int(part) for part in re.findall(r"\d+", version)][:3]
+    options = []
+    for i, part in enumerate(parts):
+        head = "".join(rf"{one}[.]" for one in parts[:i])
+        if part:
+            options.append(f"{head}{less(part)}([^0-9].*)?")
+    return "v?(" + "|".join(options) + ")"
+
+
+def less(number: int) -> str:
+    """Return a pattern of the whole numbers from 0 to less than `number`, which is positive."""
+    text, options = str(number), []
+    for length in range(1, len(text)):
+        options.append("[0-9]" if length == 1 else f"[1-9][0-9]{{{length - 1}}}")
+    for i, digit in enumerate(text):
+        low = 1 if i == 0 and len(text) > 1 else 0
+        if int(digit) > low:
+            rest = len(text) - i - 1
+            tail = "" if not rest else "[0-9]" if rest == 1 else f"[0-9]{{{rest}}}"
+            options.append(f"{text[:i]}[{low}-{int(digit) - 1}]{tail}")
+    return "(" + "|".join(options) + ")"

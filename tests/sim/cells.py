@@ -1,0 +1,90 @@
+"""Load cells of a simulated fleet, all servers and slices at once, as windows the rules look at."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .fleet import SLICE, WARM_UP, Array, Fleet
+
+WINDOW: Final = 240.0
+EACH: Final = round(WINDOW / SLICE)
+
+UPPER: Final = np.array(sorted([2.0**k for k in range(13)] + [1.5 * 2.0**k for k in range(12)]))
+
+QUANTITIES: Final = (
+    "seconds",
+    "decode_sequence_seconds",
+    "decode_tokens",
+    "prefill_tokens",
+    "context_token_seconds",
+    "saturated_seconds",
+    "first_tokens",
+    "first_token_seconds",
+    "finished_prefill_tokens",
+    "finished_prefill_seconds",
+    "joules",
+)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What each server's cells gained in each window: arrays of server x cell x window.
+
+    `release` ran during the window, `info` is the release at its end, `young` whether the server
+    is in its warm-up then (server x window).
+    """
+
+    gained: dict[str, Array]
+    release: NDArray[np.int64]
+    info: NDArray[np.int64]
+    young: NDArray[np.bool_]
+    truth: dict[str, Array]
+
+
+def per_slice(fleet: Fleet) -> dict[str, Array]:
+    """Return the work of each slice by quantity, as the exporter would count it."""
+    return {
+        "seconds": np.full_like(fleet.batch, SLICE),
+        "decode_sequence_seconds": fleet.batch * SLICE,
+        "decode_tokens": fleet.decoded,
+        "prefill_tokens": fleet.prefilled,
+        "context_token_seconds": fleet.context * fleet.batch * SLICE,
+        "saturated_seconds": fleet.queued * SLICE,
+        "first_tokens": fleet.first_tokens,
+        "first_token_seconds": fleet.first_seconds,
+        "finished_prefill_tokens": fleet.finished_tokens,
+        "finished_prefill_seconds": fleet.finished_seconds,
+        "joules": fleet.joules,
+    }
+
+
+def cell_of(fleet: Fleet) -> NDArray[np.int64]:
+    """Return each slice's cell, as an index into `UPPER`."""
+    return np.searchsorted(UPPER, fleet.batch, side="left").astype(np.int64)
+
+
+def windows(fleet: Fleet) -> Windows:
+    """Sort the slices into cells and add them up by window."""
+    servers, slices = fleet.batch.shape
+    count = slices // EACH
+    inside = count * EACH
+    place = (np.arange(servers)[:, None] * len(UPPER) + cell_of(fleet)[:, :inside]) * count
+    place = (place + np.arange(inside) // EACH).ravel()
+    shape = (servers, len(UPPER), count)
+
+    def add(values: Array) -> Array:
+        summed = np.bincount(place, values[:, :inside].ravel(), int(np.prod(shape)))
+        return summed.reshape(shape).astype(np.float64)
+
+    gained = {name: add(values) for name, values in per_slice(fleet).items()}
+    tokens = np.maximum(gained["decode_tokens"], 1e-9)
+    truth = {name: add(values * fleet.decoded) / tokens for name, values in fleet.truth.items()}
+    ends = np.arange(1, count + 1) * EACH
+    after = np.minimum(ends, slices - 1)
+    age = fleet.age[:, ends - 1] + SLICE / 2
+    age = np.where(fleet.release[:, after] == fleet.release[:, ends - 1], age, 0.0)
+    return Windows(
+        gained, fleet.release[:, ends - 1], fleet.release[:, after], age < WARM_UP, truth
+    )

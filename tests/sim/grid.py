@@ -1,0 +1,140 @@
+"""The grid the rules are judged on: confounders, designs, true effects, and naive judges beside."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from alerts.recording.matching import Settings
+
+from .cells import windows
+from .fleet import Array, Fleet, Scenario, Upgrade, simulate
+from .twin import judge
+
+SCENARIOS: Final = {
+    "none": Scenario(),
+    "demand +25 %": Scenario(demand=0.25),
+    "demand -25 %": Scenario(demand=-0.25),
+    "longer prompts": Scenario(mix=1.0),
+    "outputs +50 %": Scenario(output=0.5),
+    "fewer cache hits": Scenario(prefix=0.4),
+    "steep day": Scenario(diurnal=0.7, start_hour=6.0),
+    "low traffic": Scenario(rate=0.7),
+    "noisy neighbours": Scenario(neighbours=0.25),
+    "hosts changed": Scenario(rehosted=True),
+    "bimodal spawns": Scenario(bimodal=0.2),
+    "one bad node": Scenario(bad_node=0.3),
+    "hidden cost": Scenario(mix=1.0, hidden=0.05),
+    "other GPUs added": Scenario(),
+    "rolled back": Scenario(rollback=10800.0),
+    "all at once": Scenario(mix=1.0, demand=0.25, neighbours=0.25),
+}
+DESIGNS: Final = {"8 of 8": 1.0, "4 of 8": 0.5}
+NAIVE_MARGIN: Final = 0.05
+
+
+@dataclass(frozen=True)
+class Case:
+    """One cell of the grid."""
+
+    design: str
+    scenario: str
+    effect: float = 0.0
+    part: str = "all"
+    engine: str = "dense"
+    hours_before: float = 24.0
+    hours_after: float = 7.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What each judge said of one fleet; ratios as logarithms, nan where there is none."""
+
+    rules: dict[str, tuple[str, float, float, float]]
+    true: dict[str, float]
+    throughput: str
+    latency: str
+
+
+def aa_cases(engine: str = "dense") -> Iterator[Case]:
+    """Yield one version against itself, under every confounder and design."""
+    for design in DESIGNS:
+        for scenario in SCENARIOS:
+            yield Case(design, scenario, engine=engine)
+
+
+def effect_cases() -> Iterator[Case]:
+    """Yield true effects: whole steps, decode or prefill only, full batches only; MoE; short."""
+    for design in DESIGNS:
+        for effect in (-0.02, -0.05, -0.10, -0.20, 0.56):
+            yield Case(design, "none", effect)
+            if effect != -0.20:
+                yield Case(design, "all at once", effect)
+        for part in ("decode", "prefill", "range"):
+            for effect in (-0.10, 0.56) if part != "range" else (-0.20,):
+                yield Case(design, "none", effect, part)
+        for effect in (0.0, -0.05, -0.10, 0.56):
+            yield Case(design, "none", effect, engine="moe")
+        yield Case(design, "none", -0.10, hours_before=3.0, hours_after=1.5)
+
+
+def run(case: Case, seed: int, settings: Settings) -> Outcome:
+    """Return what the judges say of one fleet."""
+    random = np.random.default_rng(seed)
+    upgrade = Upgrade(
+        case.effect, case.part, DESIGNS[case.design], case.hours_before, case.hours_after
+    )
+    fleet = simulate(random, upgrade, SCENARIOS[case.scenario], case.engine)
+    given = windows(fleet)
+    measures = ("decode",) if case.part == "all" else ("decode", "prefill")
+    judged = judge(given, settings, measures)
+    candidate = given.release == 1
+    true = {}
+    for measure in measures:
+        work = given.gained["decode_tokens"] * candidate[:, None, :]
+        true[measure] = 0.0
+        if case.effect and work.sum() > 0:
+            true[measure] = float(np.log((work * given.truth[measure]).sum() / work.sum()))
+    fleets = [fleet]
+    if case.scenario == "other GPUs added":
+        # weaker machines that come with the candidate: another class to the rules
+        fleets.append(simulate(random, Upgrade(share=1.0, roll=0.0), Scenario(rate=2.3), servers=4))
+    throughput, latency = _naive(fleets, case)
+    return Outcome(
+        {name: (one.verdict, one.ln, one.lower, one.upper) for name, one in judged.items()},
+        true,
+        throughput,
+        latency,
+    )
+
+
+def _naive(fleets: list[Fleet], case: Case) -> tuple[str, str]:
+    """Old against new: beside each other, or with the same hours of the day before."""
+    new, old = list[tuple[Array, Array]](), list[tuple[Array, Array]]()
+    for i, fleet in enumerate(fleets):
+        late = fleet.time > 3600
+        fresh = (fleet.release == 1) & late & (fleet.age > 3600)
+        day = 24 * 3600 if case.hours_before >= 24 else 0
+        if case.design == "8 of 8":
+            aged = (fleet.release == 0) & (fleet.time < 0) & (fleet.time > 3600 - day)
+            aged = aged & (fleet.time + day < fleet.time[-1]) if day else aged
+        else:
+            aged = (fleet.release == 0) & late
+        for kept, found in ((fresh, new), (aged, old)):
+            if i == 0 or found is new:
+                found.append((fleet.decoded[kept], (fleet.batch * 15.0)[kept]))
+    if not sum(len(v) for v, _ in new) or not sum(len(v) for v, _ in old):
+        return "equivalent", "equivalent"
+    rate = [np.concatenate([v for v, _ in side]).mean() for side in (new, old)]
+    time = [
+        np.concatenate([d for _, d in side]).sum() / np.concatenate([v for v, _ in side]).sum()
+        for side in (new, old)
+    ]
+    return _call(rate[0] / rate[1]), _call(time[1] / time[0])
+
+
+def _call(ratio: float) -> str:
+    if ratio < 1 - NAIVE_MARGIN:
+        return "regression"
+    return "improvement" if ratio > 1 + NAIVE_MARGIN else "equivalent"

@@ -1,0 +1,57 @@
+"""The simulator's load cells are the exporter's: same slices, same cells, same sums."""
+
+from collections import defaultdict
+
+import numpy as np
+import pytest
+
+from exporter.derive.interval import Interval
+from exporter.derive.load import End, batch_label, batch_of, work
+from tests.sim.cells import EACH, QUANTITIES, UPPER, cell_of, per_slice, windows
+from tests.sim.fleet import SLICE, Scenario, Upgrade, simulate
+
+COUNTED = {
+    "decode_sequence_seconds": "decode_sequence_seconds",
+    "decode_tokens": "decode_tokens",
+    "prefill_tokens": "prompt_tokens_computed",
+    "first_tokens": "first_tokens",
+    "first_token_seconds": "first_token_seconds",
+    "finished_prefill_tokens": "finished_prefill_tokens",
+    "finished_prefill_seconds": "finished_prefill_seconds",
+}
+
+
+def test_cells_are_those_of_the_exporter() -> None:
+    upgrade = Upgrade(hours_before=0.5, hours_after=0.5)
+    fleet = simulate(np.random.default_rng(3), upgrade, Scenario(), servers=2)
+    amounts, cells = per_slice(fleet), cell_of(fleet)
+    gained = windows(fleet).gained
+    for server in range(2):
+        sums: dict[tuple[str, int, str], float] = defaultdict(float)
+        for i in range(fleet.batch.shape[1] // EACH * EACH):
+            context = float(fleet.context[server, i] * fleet.batch[server, i])
+            end = End(None, float(fleet.queued[server, i]), context)
+            increase = {raw: float(amounts[name][server, i]) for name, raw in COUNTED.items()}
+            interval = Interval(SLICE, increase, None, None, None)
+            done = work(interval, "vllm", (end, end), 1, float(fleet.joules[server, i]))
+            assert done is not None
+            cell = batch_of(done)
+            assert cell == f"{UPPER[cells[server, i]]:g}"
+            for quantity in QUANTITIES:
+                sums[cell, i // EACH, quantity] += done[quantity]
+        for (cell, window, quantity), value in sums.items():
+            column = [f"{edge:g}" for edge in UPPER].index(cell)
+            assert gained[quantity][server, column, window] == pytest.approx(value)
+
+
+def test_edges_are_those_of_the_exporter() -> None:
+    assert [batch_label(edge) for edge in UPPER] == [f"{edge:g}" for edge in UPPER]
+
+
+def test_an_effect_touches_what_it_says() -> None:
+    for part, least, most in (("decode", -0.09, -0.02), ("all", -0.101, -0.09)):
+        upgrade = Upgrade(-0.10, part, hours_before=1, hours_after=3)
+        fleet = simulate(np.random.default_rng(3), upgrade, Scenario(), servers=2)
+        late = fleet.age < 7200
+        speed = fleet.truth["decode"][(fleet.release == 1) & (fleet.age > 3600) & late].mean() - 1
+        assert least < speed < most
