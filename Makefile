@@ -54,12 +54,14 @@ preview: .venv/.dev programs $(NODE) ## Draw the dashboards anew into docs/dashb
 	cd dashboards/preview && node build.mjs
 	$(BIN)/python scripts/preview.py
 
-bench: .venv/.dev ## Measure what the exporter costs, and how well the upgrade rules judge
+bench: .venv/.dev ## Measure what the exporter costs, and how the rules and compare judge
 	$(BIN)/python scripts/bench.py
 	$(BIN)/python -m scripts.bench_pods
 	$(BIN)/python scripts/bench_rules.py
 	$(BIN)/python scripts/bench_evaluation.py
 	$(BIN)/python scripts/real_upgrades.py
+	PYTHONPATH=. $(BIN)/python scripts/bench_compare.py
+	$(BIN)/python scripts/bench_compare_scale.py
 
 clean: ## Remove what the other verbs made, .venv included
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -9,7 +9,8 @@ InferfleetError
 │   └── GpuPageError     the page is valid but no known GPU exporter speaks on it
 ├── CatalogError         a catalog file is wrong
 ├── GpuError             a source of GPU telemetry cannot be read
-└── RecordingError       a recording cannot be played
+├── RecordingError       a recording cannot be played
+└── CompareError         a comparison cannot be made as asked
 """
 
 from typing import Literal
@@ -75,3 +76,7 @@ class GpuError(InferfleetError):
 
 class RecordingError(InferfleetError):
     """A recording cannot be played."""
+
+
+class CompareError(InferfleetError):
+    """A comparison cannot be made as asked."""
