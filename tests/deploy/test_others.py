@@ -20,7 +20,6 @@ from .kube import ROOT, rendered
 DEPLOY = ROOT / "deploy"
 UNIT = DEPLOY / "systemd" / "inferfleet.service"
 SCRAPE = DEPLOY / "scrape"
-MATCHED = "release:inferfleet_matched_load"
 
 needs_systemd = pytest.mark.skipif(
     not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed"
@@ -111,35 +110,33 @@ def test_series_the_examples_ask_for_exist() -> None:
     for path in paths:
         for name in re.findall(r"\b(?:[a-z]+:)?inferfleet_[a-z_:]+\b(?!\.\*)", path.read_text()):
             asked += 1
-            if name.startswith(MATCHED) and not any(one.startswith(MATCHED) for one in recorded):
-                pytest.skip("this checkout has no rules that compare releases")
             assert name in names or name in recorded, (path.name, name)
     assert asked > 5
 
 
-def _compare_arguments() -> list[list[str]]:
-    """Return the arguments of every gate that runs `inferfleet compare`."""
+def _own_arguments() -> list[list[str]]:
+    """Return the arguments of every container of ours that runs once or judges."""
     found = list[list[str]]()
 
     def walk(value: Any) -> None:
         if isinstance(value, dict):
-            if value.get("name") == "compare" and "args" in value:
+            if str(value.get("image")).startswith("inferfleet") and "args" in value:
                 found.append(value["args"])
             value = list(value.values())
         if isinstance(value, list):
             for one in value:
                 walk(one)
 
-    walk(list(rendered("rollout")))
+    walk([*rendered("rollout"), *rendered("judge"), *rendered("sharded")])
     return found
 
 
-def test_gates_ask_what_the_command_line_answers() -> None:
+def test_containers_are_started_as_the_command_line_knows() -> None:
     commands = vars(typer.main.get_command(app))["commands"]
-    if "compare" not in commands:
-        pytest.skip("this checkout has no inferfleet compare")
-    arguments = _compare_arguments()
-    assert len(arguments) == 2
+    arguments = _own_arguments()
+    assert [words[0] for words in arguments] == ["compare", "compare", "judge", "serve"]
     for words in arguments:
         known = {opt for option in commands[words[0]].params for opt in option.opts}
-        assert {word.partition("=")[0] for word in words[1:]} <= known
+        flags = {word.partition("=")[0] for word in words[1:] if word.startswith("--")}
+        assert flags
+        assert flags <= known
