@@ -70,7 +70,7 @@ def _followed(url: str, seconds: float) -> tuple[list[float], list[float]]:
 
 
 def _full(number: int) -> Pod:
-    """Return a pod as large as real ones are: about 10 kB with its managed fields."""
+    """Return a pod as large as real ones are: 8 kB with its managed fields."""
     made = pod(
         f"vllm-7d9c5b8f4-{number:05}",
         f"10.{number // 62500}.{number // 250 % 250}.{number % 250 + 1}",
