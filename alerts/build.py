@@ -20,7 +20,8 @@ Source = Callable[[Values], tuple[Group, ...]]
 # file name -> its sources, in the order in which their series build on each other; what compares
 # releases stands after the levels it reads
 FILES: Final[dict[str, tuple[Source, ...]]] = {
-    "recording": (gpu_names.groups, levels.groups, outliers.groups, burn.groups, matched.groups),
+    "recording": (gpu_names.groups, levels.groups, outliers.groups, burn.groups),
+    "matched": (matched.groups,),
     "alerts": (
         upgrades.groups,
         rollout.groups,

@@ -85,6 +85,7 @@ def test_the_command_writes_and_refuses(tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "inferfleet-alerts.yaml",
+        "inferfleet-matched.yaml",
         "inferfleet-recording.yaml",
     }
     bad = mine(tmp_path, "selectr: a")
