@@ -8,6 +8,7 @@ import pytest
 import yaml
 from helm_python import Chart, HelmError, lint
 
+from alerts import build as rules
 from exporter.config import parse
 
 from .kube import ROOT, Object, check, rendered, templates
@@ -43,7 +44,7 @@ def test_everything_it_renders_fits_the_schemas(values: dict[str, Any]) -> None:
     assert kinds["Deployment"] + kinds["StatefulSet"] == 1
     assert kinds["StatefulSet"] == (values.get("shards", 1) > 1)
     if values is ALL:
-        assert (kinds["ServiceMonitor"], kinds["PrometheusRule"]) == (1, 2)
+        assert (kinds["ServiceMonitor"], kinds["PrometheusRule"]) == (1, len(rules.FILES))
         assert kinds["ConfigMap"] > 5
 
 

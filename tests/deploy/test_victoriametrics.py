@@ -35,7 +35,11 @@ BEGIN, END = EPOCH + 600, EPOCH + 840
 RULES = [
     rule
     for layer in database.layers(
-        yaml.safe_load(build.files(load(), "prometheus")["inferfleet-recording.yaml"])["groups"]
+        [
+            group
+            for text in build.files(load(), "prometheus").values()
+            for group in yaml.safe_load(text)["groups"]
+        ]
     )
     for rule in layer
 ]
