@@ -34,10 +34,8 @@ RATIO_CELL: Final[Steps] = (
     (YELLOW, 0.95),
     (GREEN, 0.98),
 )
-RATIO_STEPS: Final[Steps] = ((RED, None), (YELLOW, 0.95), (GREEN, 0.98))
 
 UP: Final = values({1: ("up", GREEN), 0: ("down", RED)})
-YES: Final = values({0: ("no", GREEN), 1: ("yes", RED)})
 BOUNDS: Final = {
     "demand": GREEN,
     "sequences": YELLOW,

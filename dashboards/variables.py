@@ -46,17 +46,17 @@ FLEET: Final = (DATASOURCE, JOB, INSTANCE, MODEL, RELEASE, TARGET)
 SERVER: Final = (DATASOURCE, JOB, INSTANCE, MODEL, RELEASE, ONE_TARGET)
 
 _VERDICT: Final = "release:inferfleet_matched_load:ratio"
-_ALIKE: Final = 'model=~"$model",gpu_model=~"$gpu_model",class=~"$class"'
+_ALIKE: Final = 'model="$model",gpu_model="$gpu_model",class="$class"'
 UPGRADE: Final = (
     DATASOURCE,
     JOB,
     INSTANCE,
     _of_servers("model", "Model", EXPORTER, many=False),
-    _of_servers("gpu_model", "GPU type", f'{EXPORTER},model=~"$model"', many=False),
+    _of_servers("gpu_model", "GPU type", f'{EXPORTER},model="$model"', many=False),
     Variable(
         "class",
         "Class",
-        f'label_values({_VERDICT}{{model=~"$model",gpu_model=~"$gpu_model"}}, class)',
+        f'label_values({_VERDICT}{{model="$model",gpu_model="$gpu_model"}}, class)',
         many=False,
     ),
     Variable(
@@ -68,7 +68,7 @@ UPGRADE: Final = (
     Variable(
         "release",
         "Candidate release",
-        f'label_values({_VERDICT}{{{_ALIKE},baseline=~"$baseline"}}, release)',
+        f'label_values({_VERDICT}{{{_ALIKE},baseline="$baseline"}}, release)',
         many=False,
     ),
     TARGET,

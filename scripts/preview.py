@@ -1,7 +1,8 @@
 """Draws every dashboard from its JSON and a real Prometheus' answers: docs/dashboards/*.png.
 
-`make preview` runs it. The fleet is the replayed one of the tests, played for longer; the page that
-draws is dashboards/preview, Grafana's own panel components in headless Chromium.
+`make preview` runs it; names after the script draw those dashboards only. The fleet is the
+replayed one of the tests, played for longer; the page that draws is dashboards/preview, Grafana's
+own panel components in headless Chromium.
 """
 
 import json
@@ -51,6 +52,7 @@ CHOSEN: Final = {
 
 def main() -> None:
     """Fill a database, ask it every query, draw every dashboard, light and dark."""
+    wanted = {name: made for name, made in dashboards().items() if name in (sys.argv[1:] or [name])}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "data"
         pages = (
@@ -64,13 +66,13 @@ def main() -> None:
         database.record(folder, groups, replayed.EPOCH, end)
         (SITE / "data").mkdir(parents=True, exist_ok=True)
         with database.prometheus(folder) as url:
-            for dashboard, made in dashboards().items():
+            for dashboard, made in wanted.items():
                 picture = _picture(url, dashboard, made, end - SPAN, end)
                 text = json.dumps(picture)
                 (SITE / "data" / f"{dashboard}.json").write_text(text, encoding="utf-8")
     OUT.mkdir(parents=True, exist_ok=True)
     with _served(SITE) as site:
-        for dashboard, made in dashboards().items():
+        for dashboard, made in wanted.items():
             for part, height in _heights(made).items():
                 for theme in ("dark", "light"):
                     _shoot(site, dashboard, part, theme, height)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 EXPORTER: Final = 'job=~"$job",instance=~"$instance"'
-SERVER: Final = f'{EXPORTER},target=~"$target"'
+# escaped, and so between backticks: an IPv6 address is no pattern
+SERVER: Final = f"{EXPORTER},target=~`${{target:regex}}`"
 RECORDED: Final = 'model=~"$model",release=~"$release"'
 WHO: Final = "job, instance, target"
 INFO: Final = f"inferfleet_server_info{{{SERVER},{RECORDED}}}"

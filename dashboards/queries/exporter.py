@@ -28,7 +28,6 @@ CELLS: Final = Query(f"topk(10, count by (target) ({series('load_seconds_total')
 UNKNOWN: Final = Query(f"topk(10, {series('page_unknown_names')} > 0)", "{{target}}")
 FAMILIES: Final = Query(f"bottomk(10, {series('page_families')})", "{{target}}")
 SAMPLES: Final = Query(f"topk(10, {series('page_samples')})", "{{target}}")
-BYTES: Final = Query(f"topk(10, {series('page_bytes')})", "{{target}}")
 RESTARTS: Final = Query(
     f"sum by (target) (increase({series('server_restarts_total')}[$__rate_interval])) > 0",
     "{{target}}",

@@ -159,7 +159,9 @@ COMPUTED_BY_ROLE: Final = Query(
 
 
 def _slowest(record: str) -> Query:
-    return Query(f'topk(10, target:inferfleet_{record}{{target=~"$target"}})', "{{target}}")
+    return Query(
+        f"topk(10, target:inferfleet_{record}{{target=~`${{target:regex}}`}})", "{{target}}"
+    )
 
 
 SLOWEST_FIRST_TOKEN: Final = _slowest("time_to_first_token_seconds:mean5m")

@@ -52,7 +52,9 @@ def by_release(record: str) -> Query:
 
 def worst(record: str) -> Query:
     """Return the ten servers with the smallest recorded share."""
-    return Query(f'bottomk(10, target:inferfleet_{record}{{target=~"$target"}})', "{{target}}")
+    return Query(
+        f"bottomk(10, target:inferfleet_{record}{{target=~`${{target:regex}}`}})", "{{target}}"
+    )
 
 
 ERRORS_OF_RELEASE: Final = by_release("http_errors:ratio_rate5m")

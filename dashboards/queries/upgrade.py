@@ -9,12 +9,10 @@ from .base import SERVER, WHO, Query, joules, ratio, total
 
 _CLASS: Final = 'model="$model",gpu_model="$gpu_model",class="$class"'
 PAIR: Final = f'{_CLASS},release="$release",baseline="$baseline"'
-EITHER: Final = f'{_CLASS},release=~"$baseline|$release"'
+EITHER: Final = f"{_CLASS},release=~`${{baseline:regex}}|${{release:regex}}`"
 _INFO: Final = f"inferfleet_server_info{{{SERVER},{EITHER}}}"
 # the baseline may be gone by now: what ran in the time shown counts
 _SERVERS: Final = f"last_over_time({_INFO}[$__range])"
-
-MEASURES: Final = ("decode", "prefill", "latency", "hit_ratio", "speculation", "energy")
 
 
 def _matched(name: str, *matchers: str, by: str = "measure") -> str:
@@ -47,6 +45,7 @@ REASONS: Final = Query(_matched("reason", by="measure, reason"))
 LEFT_OUT: Final = Query(_matched("cells_left_out"))
 JUDGED: Final = Query(
     "max by (measure, verdict) (inferfleet_upgrade_verdict{" + PAIR + "} == 1)",
+    "{{measure}}: {{verdict}}",
 )
 CLAIM: Final = Query("vector(1 + $claim / 100) and vector($claim) != 0", "promised")
 
@@ -107,11 +106,6 @@ def cell_prefill(side: str) -> Query:
     """Return the prompt tokens computed for each decoded token in each cell."""
     return Query(_of_load("prefill_tokens", "decode_tokens", "batch", _side(side)))
 
-
-TIME_IN_CELLS: Final = Query(
-    f"sum by (release, batch) ({_load('seconds')})",
-    "{{release}}: {{batch}}",
-)
 
 LOAD_BATCH: Final = Query(_of_load("decode_sequence_seconds", "seconds", "release"))
 LOAD_PREFILL: Final = Query(_of_load("prefill_tokens", "decode_tokens", "release"))

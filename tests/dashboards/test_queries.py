@@ -78,7 +78,11 @@ def used() -> set[str]:
 
 def test_no_query_uses_a_name_that_nobody_publishes() -> None:
     assert len(used()) > 150
-    assert used() - published() - MATCHED == set()
+    assert used() - published() == set()
+
+
+def test_the_written_verdicts_have_the_names_that_the_rules_record() -> None:
+    assert published() >= MATCHED
 
 
 @dataclass(frozen=True, slots=True)
