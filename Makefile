@@ -54,7 +54,7 @@ preview: .venv/.dev programs $(NODE) ## Draw the dashboards anew into docs/dashb
 	cd dashboards/preview && node build.mjs
 	$(BIN)/python scripts/preview.py
 
-bench: .venv/.dev ## Measure what the exporter costs, and how the rules and compare judge
+bench: .venv/.dev ## Measure what it all costs, and how often upgrades are judged right
 	$(BIN)/python scripts/bench.py
 	$(BIN)/python -m scripts.bench_pods
 	$(BIN)/python scripts/bench_rules.py

@@ -164,22 +164,6 @@ def demo(
 
 
 @app.command()
-def dashboards(
-    out: Annotated[Path, typer.Option(help="Folder to write them into.")],
-) -> None:
-    """Write the Grafana dashboards as JSON files."""
-    from dashboards.build import write
-
-    try:
-        written = write(out)
-    except OSError as error:
-        typer.echo(f"inferfleet: {out} cannot be written to: {error.strerror}", err=True)
-        raise typer.Exit(2) from None
-    for path in written:
-        typer.echo(path)
-
-
-@app.command()
 def compare(
     baseline: Annotated[str, typer.Option(help="The old side, as PromQL label matchers.")] = "",
     candidate: Annotated[str, typer.Option(help="The new side, as PromQL label matchers.")] = "",
@@ -273,6 +257,22 @@ def judge(
         "timeout": _duration(timeout),
     }
     _until_interrupted(lambda: run(flags, _duration(every), listen, state, once))
+
+
+@app.command()
+def dashboards(
+    out: Annotated[Path, typer.Option(help="Folder to write them into.")],
+) -> None:
+    """Write the Grafana dashboards as JSON files."""
+    from dashboards.build import write
+
+    try:
+        written = write(out)
+    except OSError as error:
+        typer.echo(f"inferfleet: {out} cannot be written to: {error.strerror}", err=True)
+        raise typer.Exit(2) from None
+    for path in written:
+        typer.echo(path)
 
 
 @app.command()

@@ -16,7 +16,7 @@ from .measures import Index, Load, Measure
 from .result import MeasureResult, RangeEffect, RegimeEffect, Verdict
 from .shares import hits, of_share, speculation
 from .terms import Terms, judged, of_whole, refused
-from .verdict import estimate_of, verdict_of
+from .verdict import estimate_of, holm, verdict_of
 from .windows import Floats, Lookups, Mask, Windows
 
 LEAST_COVERAGE: Final = 0.5
@@ -57,7 +57,25 @@ def all_measures(
     for name, share in shares:
         if share is not None:
             found.append(of_share(name, *share, design, forbidden, terms))  # type: ignore[arg-type]
-    return tuple(found), speed
+    return (found[0], *_held_together(found[1:], terms.alpha)), speed
+
+
+def _held_together(found: list[MeasureResult], alpha: float) -> list[MeasureResult]:
+    """Take back calls of the measures beside decode that do not stand together (Holm)."""
+    told = [i for i, one in enumerate(found) if one.p_value is not None]
+    kept = dict(zip(told, holm([found[i].p_value or 0.0 for i in told], alpha), strict=True))
+    return [
+        one.model_copy(
+            update={
+                "verdict": "inconclusive",
+                "because": f"of {len(told)} measures judged at once, one such effect is likely by "
+                "chance (Holm)",
+            }
+        )
+        if one.verdict in ("regression", "improvement") and not kept.get(i, True)
+        else one
+        for i, one in enumerate(found)
+    ]
 
 
 def at_load(
