@@ -38,7 +38,7 @@ typecheck: .venv/.dev ## Check types
 	$(BIN)/mypy
 
 generate: .venv/.dev ## Write the generated files anew
-	$(BIN)/python scripts/generate.py
+	$(BIN)/python -m scripts.generate
 
 NODE := dashboards/preview/node_modules
 
@@ -56,6 +56,7 @@ preview: .venv/.dev programs $(NODE) ## Draw the dashboards anew into docs/dashb
 
 bench: .venv/.dev ## Measure what it all costs, and how often upgrades are judged right
 	$(BIN)/python scripts/bench.py
+	$(BIN)/python -m scripts.bench_pods
 	$(BIN)/python scripts/bench_rules.py
 	$(BIN)/python scripts/bench_evaluation.py
 	$(BIN)/python scripts/real_upgrades.py

@@ -63,6 +63,9 @@ def serve(
     config: ConfigFile = None,
     target: Targets = None,
     listen: Annotated[str | None, typer.Option(help="Address of the exporter's pages.")] = None,
+    shard: Annotated[
+        str | None, typer.Option(help="Watch one part of the servers, such as 0/3.")
+    ] = None,
     log_level: LogLevel = "info",
 ) -> None:
     """Watch servers and serve /metrics and the status page."""
@@ -75,6 +78,9 @@ def serve(
             data["targets"] = [*data.get("targets", []), *target]
         if listen:
             data["web"] = {**data.get("web", {}), "listen": listen}
+        if shard:
+            index, _, total = shard.partition("/")
+            data["shard"] = {"index": index, "total": total}
         return parse(data, str(config) if config else "the command line")
 
     from .service import serve as run

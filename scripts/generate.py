@@ -11,6 +11,7 @@ from pathlib import Path
 from alerts import build, reference
 from alerts import values as alert_values
 from dashboards.build import write as write_dashboards
+from deploy import build as deploy
 from exporter.compare.result import Report
 from exporter.engines import detect, plan
 from exporter.engines.canonical import FAMILIES, Family
@@ -229,6 +230,7 @@ def main() -> None:
     build.write(None, build.GENERATED, "prometheus")
     (docs / "gpu-sources.md").write_text(gpu_sources(), encoding="utf-8")
     write_dashboards(ROOT / "dashboards" / "generated")
+    deploy.write()
 
 
 if __name__ == "__main__":
