@@ -43,13 +43,28 @@ class Client:
     Compression is not asked for: it would be paid for by the engine's own event loop.
     """
 
-    def __init__(self, http: Http, connections: int, max_bytes: int) -> None:
+    def __init__(
+        self,
+        http: Http,
+        connections: int,
+        max_bytes: int,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._http = http
+        self._connections = connections
         self._max_bytes = max_bytes
-        self._pools = urllib3.PoolManager(
-            num_pools=4096, maxsize=connections, retries=False, ssl_context=tls_context(http)
-        )
+        self._tls = tls or tls_context(http)
+        self._pools = urllib3.PoolManager(maxsize=connections, retries=False, ssl_context=self._tls)
         self._routes: dict[str, tuple[urllib3.HTTPConnectionPool, str]] = {}
+
+    def another(self) -> "Client":
+        """Return a client with connections of its own."""
+        return Client(self._http, self._connections, self._max_bytes, self._tls)
+
+    def close(self) -> None:
+        """Close the connections; one in use ends with its answer."""
+        self._routes.clear()
+        self._pools.clear()
 
     def get(self, url: str, timeout: float) -> Answer:
         """Return the body of a 200 answer, or raise `FetchError` with a bounded reason.
