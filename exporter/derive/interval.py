@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from math import isnan
+from math import isfinite
 from operator import itemgetter
 from typing import Final
 
 from ..engines.plan import Plan, Sample, Snapshot
 from .energy import Drawn
+from .once import once
 
 # Clocks are read around a process start, so the same start may differ by this many seconds.
 START_SLACK: Final = 2.0
@@ -76,7 +76,7 @@ class _Tracks:
     samples: tuple[Sample, ...]
 
 
-@lru_cache(maxsize=4096)
+@once
 def _tracks(plan: Plan, engine: str | None) -> _Tracks:
     wanted: dict[tuple[str, str], list[int]] = {}
     for i, sample in enumerate(plan.samples):
@@ -127,7 +127,7 @@ def between(old: Snapshot, new: Snapshot, engine: str | None = None) -> Interval
     increase = {}
     for quantity, start, stop in tracks.spans:
         moved = sum(after[start:stop]) - sum(before[start:stop])
-        if not isnan(moved):
+        if isfinite(moved):
             increase[quantity] = moved
     only = {} if engine is None else {"engine_index": engine}
     return Interval(
