@@ -1,4 +1,4 @@
-"""Measures the dashboards' queries over a large fleet: `python scripts/bench_dashboards.py`.
+"""Measures the dashboards' queries over a large fleet: `python -m scripts.bench_dashboards`.
 
 One replayed server's published series are copied to so many servers, half of them on the older
 release, with its own rates; recorded series are written out. Each query is asked as Grafana does
@@ -13,11 +13,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
-ROOT: Final = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-
-from dashboards.build import dashboards  # noqa: E402
-from tests.dashboards import asked, database, replayed, verdicts  # noqa: E402
+from dashboards.build import dashboards
+from tests.dashboards import asked, database, replayed, verdicts
 
 SERVERS: Final = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
 SPAN: Final = 3600

@@ -21,12 +21,10 @@ from typing import Any, Final
 import yaml
 from PIL import Image
 
+from dashboards.build import dashboards
+from tests.dashboards import asked, database, features, replayed, verdicts
+
 ROOT: Final = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-
-from dashboards.build import dashboards  # noqa: E402
-from tests.dashboards import asked, database, features, replayed, verdicts  # noqa: E402
-
 SITE: Final = ROOT / "dashboards" / "preview" / "site"
 OUT: Final = ROOT / "docs" / "dashboards"
 SHAPE: Final = replayed.Shape(seconds=10_800.0, step=30.0, upgrade=4500.0, outage=10_500.0)
