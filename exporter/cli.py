@@ -2,6 +2,7 @@
 
 import json
 import logging
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -307,6 +308,8 @@ def _duration(text: str) -> float:
 
 
 def _until_interrupted(run: Callable[[], None]) -> None:
+    # a container's first process is not ended by SIGTERM unless it says so
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         run()
     except KeyboardInterrupt:
