@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
-from operator import itemgetter
+from operator import gt, itemgetter
 from typing import Final
 
 from ..engines.plan import Plan, Sample, Snapshot
@@ -122,7 +122,7 @@ def between(old: Snapshot, new: Snapshot, engine: str | None = None) -> Interval
         before = tuple(known.pop(sample, 0.0) for sample in tracks.samples)
         if known:
             return None
-    if any(b > a for b, a in zip(before, after, strict=True)):
+    if any(map(gt, before, after)):
         return None
     increase = {}
     for quantity, start, stop in tracks.spans:
