@@ -15,6 +15,7 @@ from typing import Final
 
 from dashboards.build import dashboards
 from tests.dashboards import asked, database, replayed, verdicts
+from tests.prometheus import fill
 
 SERVERS: Final = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
 SPAN: Final = 3600
@@ -47,7 +48,7 @@ def main() -> None:
                 yield line
 
         started = perf_counter()
-        database.fill(folder, lines())
+        fill(folder, lines())
         print(f"{SERVERS} servers, {counted:,} samples, filled in {perf_counter() - started:.0f} s")
         with database.prometheus(folder, lookback="5m") as url:
             _ask(url)

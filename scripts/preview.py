@@ -23,6 +23,7 @@ from PIL import Image
 
 from dashboards.build import dashboards
 from tests.dashboards import asked, database, features, replayed, verdicts
+from tests.prometheus import fill
 
 ROOT: Final = Path(__file__).parent.parent
 SITE: Final = ROOT / "dashboards" / "preview" / "site"
@@ -57,7 +58,7 @@ def main() -> None:
             (when, text + verdicts.page(when - replayed.EPOCH, SHAPE.upgrade))
             for when, text in replayed.pages(SHAPE)
         )
-        database.fill(folder, database.openmetrics(pages))
+        fill(folder, database.openmetrics(pages))
         end = replayed.EPOCH + SHAPE.seconds - SHAPE.step
         rules = yaml.safe_load((ROOT / "alerts/generated/inferfleet-recording.yaml").read_text())
         groups = database.needed(rules["groups"], _recorded())
