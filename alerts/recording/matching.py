@@ -66,6 +66,10 @@ class Settings(BaseModel):
         names = (*self.keep_labels, "engine", "model", "gpu_model", "class", *more)
         return f"({', '.join(dict.fromkeys(names))})"
 
+    def kind(self, *more: str) -> str:
+        """Return a label list: what one engine serves of one model in whatever class, `more`."""
+        return f"({', '.join(dict.fromkeys((*self.keep_labels, 'engine', 'model', *more)))})"
+
     def metric(self, name: str, *matchers: str) -> str:
         """Return a selector of one of the exporter's series, by its name without prefix."""
         return pick(f"inferfleet_{name}", *matchers, self.selector)

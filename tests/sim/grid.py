@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from alerts.recording.matching import Settings
+from alerts.recording.matching import UNITS, Settings
 
 from .cells import windows
 from .fleet import Array, Fleet, Scenario, Upgrade, simulate
@@ -89,13 +89,12 @@ def run(case: Case, seed: int, settings: Settings) -> Outcome:
     given = windows(fleet)
     measures = ("decode",) if case.part == "all" else ("decode", "prefill")
     judged = judge(given, settings, measures)
-    candidate = given.release == 1
+    candidate = (given.release == 1)[:, None, :]
     true = {}
     for measure in measures:
-        work = given.gained["decode_tokens"] * candidate[:, None, :]
-        true[measure] = 0.0
-        if case.effect and work.sum() > 0:
-            true[measure] = float(np.log((work * given.truth[measure]).sum() / work.sum()))
+        took = (given.gained[UNITS[measure][0]] * candidate).sum()
+        would = (given.truth[measure] * candidate).sum()
+        true[measure] = float(np.log(would / took)) if case.effect and took > 0 else 0.0
     fleets = [fleet]
     if case.scenario == "other GPUs added":
         # weaker machines that come with the candidate: another class to the rules
