@@ -270,13 +270,21 @@ def _reasons(settings: Settings, key: str) -> list[Record]:
 
 
 def _verdicts(settings: Settings, key: str) -> list[Record]:
-    low, high = 1 - settings.margin, 1 + settings.margin
+    sides = [
+        ('measure="prefill"', settings.margin_of("prefill")),
+        ('measure!="prefill"', settings.margin_of("decode")),
+    ]
     ratio, lower, upper = (f"{PREFIX}{name}" for name in ("ratio", "lower", "upper"))
+    loss = either(f"{pick(ratio, of)} <= {1 - margin:g}" for of, margin in sides)
+    gain = either(f"{pick(ratio, of)} >= {1 + margin:g}" for of, margin in sides)
+    within = either(
+        f"({pick(lower, of)} > {1 - margin:g} and {upper} < {1 + margin:g})" for of, margin in sides
+    )
     fair = f"unless on {key} {PREFIX}reason"
     conditions = {
-        "regression": f"({ratio} <= {low:g} and {upper} < 1) {fair}",
-        "improvement": f"({ratio} >= {high:g} and {lower} > 1) {fair}",
-        "equivalent": f"({lower} > {low:g} and {upper} < {high:g}) {fair} "
+        "regression": f"(({loss}) and {upper} < 1) {fair}",
+        "improvement": f"(({gain}) and {lower} > 1) {fair}",
+        "equivalent": f"({within}) {fair} "
         f"unless on {key} ({PREFIX}coverage_ratio < {settings.coverage:g})",
         "not_comparable": f"({_WHO} or {_APART}) and on {key} {PREFIX}reason",
     }

@@ -19,7 +19,7 @@ from alerts.recording.matching import Settings
 from alerts.recording.meanings import below, less
 from tests.sim.cells import WINDOW, windows
 from tests.sim.fleet import Scenario, Upgrade, simulate
-from tests.sim.series import series
+from tests.sim.series import SCRAPE, series
 from tests.sim.twin import Judged, judge
 
 PROMTOOL = shutil.which("promtool")
@@ -76,15 +76,15 @@ def expectations(measure: str, judged: Judged) -> Iterator[dict[str, Any]]:
 
 
 def case(share: float, effect: float, scenario: Scenario, seed: int) -> dict[str, Any]:
-    upgrade = Upgrade(effect, share=share, hours_before=2.4, hours_after=2.8, roll=720.0)
-    fleet = simulate(np.random.default_rng(seed), upgrade, scenario, servers=6)
+    upgrade = Upgrade(effect, share=share, hours_before=2.4, hours_after=2.6, roll=720.0)
+    fleet = simulate(np.random.default_rng(seed), upgrade, scenario, servers=5)
     given = windows(fleet)
     tests = [
         {**test, "eval_time": f"{given.info.shape[1] * WINDOW:g}s"}
         for measure, judged in judge(given, SMALL, every=1).items()
         for test in expectations(measure, judged)
     ]
-    return {"interval": "60s", "input_series": series(fleet), "promql_expr_test": tests}
+    return {"interval": f"{SCRAPE:g}s", "input_series": series(fleet), "promql_expr_test": tests}
 
 
 @NEEDED
@@ -100,7 +100,7 @@ def test_prometheus_computes_what_the_twin_does(tmp_path: Path) -> None:
         "rule_files": [str(written(SMALL, tmp_path))],
         "evaluation_interval": SMALL.interval,
         "group_eval_order": [group.name for group in of(SMALL)],
-        "tests": [case(0.5, -0.10, steady, 5), case(1.0, 0.0, steady, 6)],
+        "tests": [case(0.6, -0.10, steady, 5), case(1.0, 0.0, steady, 6)],
     }
     path = tmp_path / "tests.yml"
     path.write_text(yaml.dump(tests, Dumper=yaml.CSafeDumper, width=1 << 30), encoding="utf-8")

@@ -1,6 +1,8 @@
 """What the matched-load rules say of small fleets that are steady but for one change."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import yaml
@@ -42,16 +44,17 @@ def run(
     end: int = END,
     label: str = "c1",
     engine: str = "vllm",
-    **amounts: float,
+    amounts: Mapping[str, float] = MappingProxyType({}),
 ) -> list[dict[str, str]]:
     """Return the series of some servers (a letter each) that ran a release for some minutes."""
-    counts = MINUTE | {
+    counts = {
+        **MINUTE,
         "prefix_cache_queried_tokens": 1000.0,
         HITS: 500.0,
         "load_spec_draft_tokens": 1000.0,
         ACCEPTED: 800.0,
+        **amounts,
     }
-    counts |= amounts
     version = {"old": "0.20.1", "new": "0.20.2"}.get(release, release)
     samples = (end - begin) // STEP
     shown = f"_x{begin // STEP} " if begin else ""
@@ -79,16 +82,16 @@ FLEETS: Final = [
     # three of five upgraded: a fifth fewer hits, and nothing else
     *run("hits", "old", "de"),
     *run("hits", "old", "abc", end=UPGRADE),
-    *run("hits", "new", "abc", UPGRADE, **{HITS: 400.0}),
+    *run("hits", "new", "abc", UPGRADE, amounts={HITS: 400.0}),
     # all upgraded: a quarter fewer drafts accepted
     *run("drafts", "old", "abcd", end=UPGRADE),
-    *run("drafts", "new", "abcd", UPGRADE, **{ACCEPTED: 600.0}),
+    *run("drafts", "new", "abcd", UPGRADE, amounts={ACCEPTED: 600.0}),
     # across a release that counts otherwise
     *run("meaning", "0.5.6", "abcd", end=UPGRADE, engine="sglang"),
     *run("meaning", "0.5.7", "abcd", UPGRADE, engine="sglang"),
     # b, of half the speed, ran between a and c
     *run("pinned", "a", "abcd", end=UPGRADE - 12),
-    *run("pinned", "b", "abcd", UPGRADE - 12, UPGRADE, load_decode_tokens=12000.0),
+    *run("pinned", "b", "abcd", UPGRADE - 12, UPGRADE, amounts={"load_decode_tokens": 12000.0}),
     *run("pinned", "c", "abcd", UPGRADE),
     # all moved to another class, and to another class with the old release beside
     *run("moved", "old", "abcd", end=UPGRADE),
