@@ -75,6 +75,14 @@ def _observe(given: Windows, measure: str) -> _Seen:
         for name, v in gained.items()
     }
     share = q["seconds"] / WINDOW
+    if measure == "prefill":
+        half = full.shape[1]
+        kept = {name: np.where(share > 0.1, v, 0.0) for name, v in q.items()}
+        q = {
+            name: np.stack([v[:, :half].sum(1), v[:, half:].sum(1)], axis=1)
+            for name, v in kept.items()
+        }
+        share = q["seconds"] / WINDOW
     with np.errstate(all="ignore"):
         batch = q["decode_sequence_seconds"] / q["seconds"]
         intensity = q["prefill_tokens"] / q["decode_tokens"]
@@ -110,7 +118,9 @@ def _observe(given: Windows, measure: str) -> _Seen:
         there = (share > 0.1) & (y > 0) & np.isfinite(y) & ~given.young[:, None, :]
         if measure == "latency":
             there[:, full.shape[1] :] = False
-        named = {"y": y, "z": np.log(batch), "p": p, "c": c, "w": share, "g": g}
+        z = np.log(rate if measure == "prefill" else batch)
+        there &= np.isfinite(z)
+        named = {"y": y, "z": z, "p": p, "c": c, "w": share, "g": g}
         return _Seen({of: np.where(there, values, np.nan) for of, values in named.items()})
 
 
