@@ -28,7 +28,7 @@ class Settings(BaseModel):
     long a baseline outlives its release. `floor` and `floor_alone` are standard deviations of
     comparisons of a version with itself, with servers of the old release beside and without;
     `floor_moved` adds to the latter for each unit that the mean of ln(batch) moved.
-    `margin` is the change that matters, `margin_prefill` that of prefill time, which the batch
+    `margin` is the change that matters, `margin_prefill` that of prefill time, which the load
     tells less of. `coverage` is the share of the candidate's work that must be compared,
     `coverage_beside` that share where servers of the old release run beside: a large loss moves
     the load itself.
