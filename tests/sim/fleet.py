@@ -99,6 +99,7 @@ class Fleet:
     """What the servers did: arrays of server x slice, per slice where they are amounts.
 
     `release` is 0 on the baseline, 1 on the candidate; `age` is seconds since the last start.
+    `truth` is the time that what was done would have taken on the baseline, by measure.
     """
 
     time: Array
