@@ -108,6 +108,10 @@ FLEETS: Final = [
     *run("added", "old", "abcd", end=UPGRADE),
     *run("added", "new", "abcd", UPGRADE),
     *run("added", "new", "ef", UPGRADE, label="c2"),
+    # a class of its own, which has gone on to its next release
+    *run("onward", "old", "a"),
+    *run("onward", "new", "b", 60, label="c2"),
+    *run("onward", "0.20.3", "c", UPGRADE, label="c2"),
 ]
 
 
@@ -174,7 +178,7 @@ EXPECTED: Final[dict[str, list[dict[str, Any]]]] = {
         }.items()
     },
     verdicts("two"): [],
-    f'{MATCHED}reason{{model=~"both|added", reason="class"}}': [],
+    f'{MATCHED}reason{{model=~"both|added|onward", reason="class"}}': [],
     f'count by (class) ({MATCHED}verdict{{model="both", verdict="equivalent"}} == 1)': [
         {"labels": f'{{class="{label}"}}', "value": 2} for label in ("c1", "c2")
     ],
