@@ -7,7 +7,7 @@ from operator import gt, itemgetter
 from typing import Final
 
 from ..engines.plan import Plan, Sample, Snapshot
-from .energy import Drawn
+from ..gpu.energy import Drawn
 from .once import once
 
 # Clocks are read around a process start, so the same start may differ by this many seconds.

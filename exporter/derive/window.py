@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..engines.plan import Snapshot
-from .energy import Drawn
+from ..gpu.energy import Drawn
 from .interval import Interval, between
 
 
