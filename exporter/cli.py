@@ -308,7 +308,7 @@ def _duration(text: str) -> float:
 
 
 def _until_interrupted(run: Callable[[], None]) -> None:
-    # a container's first process is not ended by SIGTERM unless it says so
+    # the first process of a container is not ended by SIGTERM unless it asks to be
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         run()

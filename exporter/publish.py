@@ -21,7 +21,16 @@ from .engines.plan import Labels, Plan
 from .publish_gpus import ShownGpus, gpu_families
 from .publish_text import header, labels_text
 from .server import REASONS, Reading, Server
-from .vocabulary import DERIVED, EXPORTER, IDENTITY, LOAD, LOAD_EXCLUDED, PREFIX, TARGET
+from .vocabulary import (
+    DERIVED,
+    EXPORTER,
+    IDENTITY,
+    LOAD,
+    LOAD_EXCLUDED,
+    PREFIX,
+    SERVER_INFO,
+    TARGET,
+)
 
 Samples = Iterator[tuple[Labels, float | None]]
 _Heads = tuple[Plan, Mapping[str, list[tuple[str, int]]]]
@@ -183,8 +192,8 @@ def _of_identity(family: str, one: Shown) -> Samples:
             "class": identity.server_class,
             "config": identity.config,
         }
-        names = next(info for info in IDENTITY if info.name == "server_info").labels
-        yield tuple((name, hashes.get(name) or identity.text(name)) for name in names), 1.0
+        labels = SERVER_INFO.labels
+        yield tuple((name, hashes.get(name) or identity.text(name)) for name in labels), 1.0
     elif family == "identity_conflicts":
         yield (), float(len(identity.conflicts))
     elif family == "gpus_claimed":

@@ -2,8 +2,6 @@
 
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -54,17 +52,6 @@ def test_faults_are_one_sentence_and_exit_2(words: list[str], fault: str) -> Non
     assert code == 2
     assert fault in output
     assert "Traceback" not in output
-
-
-def test_sigterm_ends_what_runs_until_interrupted() -> None:
-    words = ["replay", str(RECORDINGS["vllm-dense-0.26.0"]), "--port", "0"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "exporter", *words], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith("http://127.0.0.1:")
-        process.terminate()
-        assert process.wait(20) == 0
 
 
 def test_probe_as_json_and_for_people() -> None:

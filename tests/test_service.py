@@ -153,6 +153,17 @@ def test_a_hung_driver_delays_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
         until(lambda: live in get(f"{service.url}metrics").decode())
 
 
+def test_sigterm_ends_what_runs_until_interrupted() -> None:
+    words = ["replay", str(RECORDINGS["vllm-dense-0.26.0"]), "--port", "0"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "exporter", *words], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("http://127.0.0.1:")
+        process.terminate()
+        assert process.wait(20) == 0
+
+
 @needs_prometheus
 def test_prometheus_takes_the_page(tmp_path: Path) -> None:
     names = ["vllm-0.32.0-dp2-cpu", "sglang-0.5.23-basic-cpu", "vllm-moe-0.20.2-mrv2"]
