@@ -3,8 +3,9 @@
 import logging
 import signal
 from collections.abc import Callable, Sequence
-from threading import Event, Lock, Thread
+from threading import Lock, Thread
 from time import monotonic
+from typing import Final
 
 import prometheus_client
 import yaml
@@ -19,6 +20,8 @@ from .web.app import Pages
 from .web.server import Server as WebServer
 
 log = logging.getLogger(__name__)
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Service:
@@ -113,17 +116,21 @@ class Service:
 
 def serve(config: Config, read_config: Callable[[], Config]) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reloads."""
-    service, ended = Service(config, read_config), Event()
+    # A handler runs once the main thread wakes, which a signal that another thread is given, or that
+    # comes just before the wait, does not see to. Blocked before any thread begins, none is lost.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        service = Service(config, read_config)
 
-    def reload() -> None:
-        try:
-            service.reload()
-        except ConfigError:
-            log.debug("reload refused", exc_info=True)
+        def reload() -> None:
+            try:
+                service.reload()
+            except ConfigError:
+                log.debug("reload refused", exc_info=True)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
-    signal.signal(signal.SIGHUP, lambda *_: Thread(target=reload, daemon=True).start())
-    service.start()
-    ended.wait()
-    service.stop()
+        service.start()
+        while signal.sigwait(_SIGNALS) == signal.SIGHUP:
+            Thread(target=reload, daemon=True).start()
+        service.stop()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
