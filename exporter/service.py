@@ -116,8 +116,8 @@ class Service:
 
 def serve(config: Config, read_config: Callable[[], Config]) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reloads."""
-    # A handler runs once the main thread wakes, which a signal that another thread is given, or that
-    # comes just before the wait, does not see to. Blocked before any thread begins, none is lost.
+    # A handler runs once the main thread wakes, which a signal given to another thread, or one that
+    # comes just before the wait, does not bring about. Blocked before threads begin, none is lost.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         service = Service(config, read_config)
