@@ -11,11 +11,13 @@ import yaml
 
 from . import report
 from .config import Config
+from .discovery.file_sd import FileSource
 from .errors import ConfigError
 from .poll import Poller
 from .publish import Publisher, Shown
 from .publish_gpus import ShownGpus
 from .web.app import Pages
+from .web.listen import parse_listen
 from .web.server import Server as WebServer
 
 log = logging.getLogger(__name__)
@@ -109,6 +111,13 @@ class Service:
     def _config_text(self) -> str:
         data = self._poller.config.model_dump(mode="json", exclude_defaults=True)
         return yaml.safe_dump(data, sort_keys=False)
+
+
+def check(config: Config) -> None:
+    """Raise `ConfigError` for what a start would refuse and no file or network is needed to see."""
+    parse_listen(config.web.listen)
+    for section in config.discovery.file_sd:
+        FileSource(section.files)
 
 
 def serve(config: Config, read_config: Callable[[], Config]) -> None:
