@@ -2,6 +2,7 @@
 
 import json
 import logging
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -348,6 +349,8 @@ def _some_time(text: str, option: str) -> float:
 
 
 def _until_interrupted(run: Callable[[], None]) -> None:
+    # the first process of a container is not ended by SIGTERM unless it asks to be
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         run()
     except KeyboardInterrupt:

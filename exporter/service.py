@@ -3,8 +3,9 @@
 import logging
 import signal
 from collections.abc import Callable, Sequence
-from threading import Event, Lock, Thread
+from threading import Lock, Thread
 from time import monotonic
+from typing import Final
 
 import prometheus_client
 import yaml
@@ -20,6 +21,7 @@ from .web.app import Pages
 from .web.listen import parse_listen
 from .web.server import Server as WebServer
 
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 log = logging.getLogger(__name__)
 
 
@@ -122,7 +124,10 @@ def check(config: Config) -> None:
 
 def serve(config: Config, read_config: Callable[[], Config]) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reloads."""
-    service, ended = Service(config, read_config), Event()
+    # Waited for and not handled: a handler whose signal comes just as the main thread falls asleep
+    # would run with the next signal only.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    service = Service(config, read_config)
 
     def reload() -> None:
         try:
@@ -130,9 +135,7 @@ def serve(config: Config, read_config: Callable[[], Config]) -> None:
         except ConfigError:
             log.debug("reload refused", exc_info=True)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
-    signal.signal(signal.SIGHUP, lambda *_: Thread(target=reload, daemon=True).start())
     service.start()
-    ended.wait()
+    while signal.sigwait(_SIGNALS) == signal.SIGHUP:
+        Thread(target=reload, daemon=True).start()
     service.stop()
