@@ -176,11 +176,12 @@ def _cells() -> Row:
                 "Cells",
                 "Each row is a range of decode batch. Regressions are narrow: a ratio that falls "
                 "in a few cells with weight is one. A cell without a ratio was not seen by both, "
-                "or they differ there in prefill: prompt tokens computed for each decoded one.",
+                "or they differ there in prefill: prompt tokens computed for each decoded one. "
+                "Prefill itself is compared over all batches together.",
                 Column("Batch up to", label="batch", numeric=True, settings={"unit": "none"}),
                 Column("Decode ratio", q.cell_ratio("decode"), settings=RATIO_LOOK),
                 Column("Weight", q.cell_weight("decode"), settings=PERCENT),
-                Column("Prefill ratio", q.cell_ratio("prefill"), settings=RATIO_LOOK),
+                Column("Latency ratio", q.cell_ratio("latency"), settings=RATIO_LOOK),
                 Column("Token takes, old", q.cell_time("baseline"), settings=time),
                 Column("Token takes, new", q.cell_time("release"), settings=time),
                 Column("Time there, old", q.cell_seconds("baseline"), settings=time),

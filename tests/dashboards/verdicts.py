@@ -37,7 +37,7 @@ def page(now: float, upgrade: float) -> str:
         value = ratio + 0.05 * sin(since / 250)
         lines.append(f'release:inferfleet_naive:ratio{{{_PAIR},measure="{name}"}} {value!r}')
     for batch, ratio in _CELLS.items():
-        for measure, value in (("decode", ratio), ("prefill", 2 - ratio)):
+        for measure, value in (("decode", ratio), ("latency", 2 - ratio)):
             labels = f'{{{_PAIR},measure="{measure}",batch="{batch}"}}'
             lines.append(f"{_CELL}:ratio{labels} {value!r}")
             lines.append(f"{_CELL}:weight{labels} {1 / len(_CELLS)!r}")
