@@ -36,7 +36,7 @@ def _written(pattern: str, fault: str) -> AfterValidator:
 Duration = Annotated[str, _written(DURATION, "is no duration; write it like 15m")]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Label = Annotated[str, _written(r"[a-zA-Z_][a-zA-Z0-9_]*", "is no label name")]
-Limit = Annotated[float, Field(ge=0, allow_inf_nan=False)] | str
+Limit = Annotated[float, Field(allow_inf_nan=False)] | str
 Matchers = Annotated[
     str,
     _written(
@@ -114,7 +114,10 @@ class AlertValues(_Model):
     limits: dict[str, Limit] = {}
 
     @model_validator(mode="after")
-    def _window_is_a_duration(self) -> Self:
+    def _limits_can_be_meant(self) -> Self:
+        for name, limit in self.limits.items():
+            if not isinstance(limit, str) and limit < 0:
+                raise ValueError(f"the limit {name} must not be below 0, as {limit:g} is")
         window = self.limits.get("window")
         if window is not None and not re.fullmatch(DURATION, str(window)):
             raise ValueError(f"window {window!r} is no duration; write it like 15m")

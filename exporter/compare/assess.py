@@ -119,7 +119,7 @@ def _one(fleet: Fleet, old: list[bool], new: list[bool], question: Question) -> 
                 name="data",
                 outcome="failed",
                 text=f"the {lacking if len(windows) else 'two sides have'} no windows in this time",
-                mend="widen --window to a time when it ran",
+                mend="widen --window to a time when both ran",
             )
         )
         return _refused(sides, passed, differing)

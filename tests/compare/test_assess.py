@@ -280,3 +280,10 @@ def test_warm_up_windows_are_left_out() -> None:
 def test_a_claim_that_is_none(text: str) -> None:
     with pytest.raises(CompareError, match="--claim"):
         claim_of(text)
+
+
+def test_a_side_of_which_nothing_was_kept_has_its_name() -> None:
+    fleet = simulate(7, -0.05, nodes=4, before=8, after=5)
+    one = judged(fleet, replace(QUESTION, warm_up=1e9))
+    assert (one.candidate.servers, one.candidate.releases) == (0, (NEW,))
+    assert NEW in one.headline
