@@ -19,7 +19,7 @@ from exporter.service import Service
 
 SERVERS: Final = 4
 _SPEED: Final = 5.0
-# recorded pages are 2 s apart: each sample finds a new one
+# a page a sample, recorded 2 s apart: means over more would hide how time follows from prefill
 _INTERVAL: Final = 2.0 / _SPEED
 _STAGGER: Final = 0.3
 # seconds the first servers say they have been up

@@ -78,7 +78,6 @@ class Verdict:
     ratio: float
     lower: float
     upper: float
-    coverage: float
     verdicts: tuple[str, ...]
     called: tuple[str, ...]
     naive: Mapping[str, float]
@@ -181,7 +180,7 @@ def _by_fleet(pair: Pair, expr: str) -> dict[str, float]:
 def _verdict(pair: Pair, fleet: str) -> Verdict:
     this = f'measure="decode", fleet="{fleet}"'
     figures = {}
-    for name in ("ratio", "lower", "upper", "coverage_ratio"):
+    for name in ("ratio", "lower", "upper"):
         (found,) = pair.query(f"{_MATCHED}{name}{{{this}}}")
         figures[name] = float(found["value"][1])
     told = f"{_MATCHED}verdict{{{this}}}"
@@ -193,7 +192,6 @@ def _verdict(pair: Pair, fleet: str) -> Verdict:
         ratio=figures["ratio"],
         lower=figures["lower"],
         upper=figures["upper"],
-        coverage=figures["coverage_ratio"],
         verdicts=_named(pair, f"{told} == 1"),
         called=_named(pair, f"max_over_time({called}[5m]) == 1"),
         naive={one["metric"]["measure"]: float(one["value"][1]) for one in naive},
