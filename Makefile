@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup programs demo test lint typecheck generate bench clean
+.PHONY: help setup programs demo test lint typecheck generate schema preview bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,13 +38,30 @@ typecheck: .venv/.dev ## Check types
 	$(BIN)/mypy
 
 generate: .venv/.dev ## Write the generated files anew
-	$(BIN)/python scripts/generate.py
+	$(BIN)/python -m scripts.generate
 
-bench: .venv/.dev ## Measure what the exporter costs, and how well the upgrade rules judge
+NODE := dashboards/preview/node_modules
+
+$(NODE): dashboards/preview/package-lock.json
+	cd dashboards/preview && npm ci --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+schema: $(NODE) ## Check the dashboards against Grafana's own types (needs Node.js 20 or later)
+	cd dashboards/preview && node check/run.mjs
+
+preview: .venv/.dev programs $(NODE) ## Draw the dashboards anew into docs/dashboards
+	sh scripts/setup.sh install '.[dev,preview]'
+	cd dashboards/preview && node build.mjs
+	$(BIN)/python scripts/preview.py
+
+bench: .venv/.dev ## Measure what it all costs, and how often upgrades are judged right
 	$(BIN)/python scripts/bench.py
+	$(BIN)/python -m scripts.bench_pods
 	$(BIN)/python scripts/bench_rules.py
 	$(BIN)/python scripts/bench_evaluation.py
 	$(BIN)/python scripts/real_upgrades.py
+	PYTHONPATH=. $(BIN)/python scripts/bench_compare.py
+	$(BIN)/python scripts/bench_compare_scale.py
 
 clean: ## Remove what the other verbs made, .venv included
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

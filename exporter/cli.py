@@ -63,6 +63,9 @@ def serve(
     config: ConfigFile = None,
     target: Targets = None,
     listen: Annotated[str | None, typer.Option(help="Address of the exporter's pages.")] = None,
+    shard: Annotated[
+        str | None, typer.Option(help="Watch one part of the servers, such as 0/3.")
+    ] = None,
     log_level: LogLevel = "info",
 ) -> None:
     """Watch servers and serve /metrics and the status page."""
@@ -75,6 +78,9 @@ def serve(
             data["targets"] = [*data.get("targets", []), *target]
         if listen:
             data["web"] = {**data.get("web", {}), "listen": listen}
+        if shard:
+            index, _, total = shard.partition("/")
+            data["shard"] = {"index": index, "total": total}
         return parse(data, str(config) if config else "the command line")
 
     from .service import serve as run
@@ -155,6 +161,118 @@ def demo(
     from .demo import run
 
     _until_interrupted(lambda: run(listen, _duration(for_) if for_ else None))
+
+
+@app.command()
+def compare(
+    baseline: Annotated[str, typer.Option(help="The old side, as PromQL label matchers.")] = "",
+    candidate: Annotated[str, typer.Option(help="The new side, as PromQL label matchers.")] = "",
+    prometheus: Annotated[str, typer.Option(help="Address of a Prometheus-compatible API.")] = "",
+    recording: Annotated[
+        list[str] | None, typer.Option(help="A recording; give it twice, baseline first.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Only this model; a name or matchers.")] = "",
+    window: Annotated[str, typer.Option(help="How far back to look.")] = "7d",
+    from_: Annotated[str, typer.Option("--from", help="Begin of the time instead.")] = "",
+    to: Annotated[str, typer.Option(help="End of the time; now by itself.")] = "",
+    step: Annotated[str, typer.Option(help="Width of a window; chosen by itself.")] = "",
+    margin: Annotated[str, typer.Option(help="What is too little to matter.")] = "3%",
+    claim: Annotated[str, typer.Option(help="A promise to hold against it, such as +56%.")] = "",
+    http_config: Annotated[
+        Path | None, typer.Option(help="YAML file with credentials and TLS, keys as in `http`.")
+    ] = None,
+    header: Annotated[list[str] | None, typer.Option(help="HTTP header; may be repeated.")] = None,
+    timeout: Annotated[str, typer.Option(help="How long one query may take.")] = "2m",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
+    gate: Annotated[
+        bool, typer.Option("--gate", help="Exit 1 to 3 unless it is as good as before.")
+    ] = False,
+) -> None:
+    """Say whether a release made the fleet slower or faster at the same work."""
+    _log("error")
+    from .compare.command import ERROR, Output, main
+
+    try:
+        code = main(
+            {
+                "baseline": baseline,
+                "candidate": candidate,
+                "prometheus": prometheus,
+                "recordings": tuple(recording or ()),
+                "model": model,
+                "window": _duration(window),
+                "from": from_,
+                "to": to,
+                "step": _duration(step) if step else None,
+                "margin": margin,
+                "claim": claim,
+                "http_config": http_config,
+                "headers": tuple(header or ()),
+                "timeout": _duration(timeout),
+            },
+            Output(as_json, as_markdown, report, gate),
+        )
+    except InferfleetError as error:
+        typer.echo(f"inferfleet: {error}", err=True)
+        raise typer.Exit(ERROR) from None
+    raise typer.Exit(code)
+
+
+@app.command()
+def judge(
+    prometheus: Annotated[str, typer.Option(help="Address of a Prometheus-compatible API.")],
+    baseline: Annotated[
+        str, typer.Option(help="As for compare; found by itself if left out.")
+    ] = "",
+    candidate: Annotated[str, typer.Option(help="As for compare; likewise.")] = "",
+    model: Annotated[str, typer.Option(help="Only this model; a name or matchers.")] = "",
+    window: Annotated[str, typer.Option(help="How far back to look.")] = "7d",
+    margin: Annotated[str, typer.Option(help="What is too little to matter.")] = "3%",
+    every: Annotated[str, typer.Option(help="Time between two runs.")] = "15m",
+    listen: Annotated[str, typer.Option(help="Address of the metrics.")] = "127.0.0.1:10191",
+    state: Annotated[Path | None, typer.Option(help="File that keeps the verdicts.")] = None,
+    http_config: Annotated[
+        Path | None, typer.Option(help="YAML file with credentials and TLS, keys as in `http`.")
+    ] = None,
+    header: Annotated[list[str] | None, typer.Option(help="HTTP header; may be repeated.")] = None,
+    timeout: Annotated[str, typer.Option(help="How long one query may take.")] = "2m",
+    once: Annotated[bool, typer.Option("--once", help="Judge once and print the metrics.")] = False,
+    log_level: LogLevel = "info",
+) -> None:
+    """Judge upgrades on a schedule and publish the verdicts as metrics."""
+    _log(log_level)
+    from .compare.command import judge as run
+
+    flags = {
+        "prometheus": prometheus,
+        "baseline": baseline,
+        "candidate": candidate,
+        "model": model,
+        "window": _duration(window),
+        "margin": margin,
+        "http_config": http_config,
+        "headers": tuple(header or ()),
+        "timeout": _duration(timeout),
+    }
+    _until_interrupted(lambda: run(flags, _duration(every), listen, state, once))
+
+
+@app.command()
+def dashboards(
+    out: Annotated[Path, typer.Option(help="Folder to write them into.")],
+) -> None:
+    """Write the Grafana dashboards as JSON files."""
+    from dashboards.build import write
+
+    try:
+        written = write(out)
+    except OSError as error:
+        typer.echo(f"inferfleet: {out} cannot be written to: {error.strerror}", err=True)
+        raise typer.Exit(2) from None
+    for path in written:
+        typer.echo(path)
 
 
 @app.command()

@@ -190,11 +190,47 @@ class DnsSd(Model):
         return self
 
 
+class KubernetesSd(Model):
+    """Pods of a Kubernetes cluster; of the one the exporter runs in where no `api_server` is given.
+
+    `labels` reads declared fields from pod labels (or annotations); `refresh` is how often all pods
+    are listed anew, beside the watch that tells changes at once.
+    """
+
+    namespaces: list[str] = []
+    selector: str = ""
+    annotated: bool = False
+    port: Annotated[int, Field(ge=1, le=65535)] | str | None = None
+    scheme: Literal["http", "https"] = "http"
+    release: Literal["version", "image"] = "version"
+    labels: dict[str, str] = {}
+    refresh: Annotated[Duration, Field(ge=10)] = 600.0
+    api_server: str = ""
+    http: Http = Http()
+
+    @field_validator("labels")
+    @classmethod
+    def _fields(cls, labels: dict[str, str]) -> dict[str, str]:
+        for key in labels:
+            if key not in Declared.model_fields:
+                raise ValueError(f"{key!r} is nothing that can be declared of a server")
+        return labels
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if not self.selector and not self.annotated:
+            raise ValueError("every pod would be watched: give a selector, or annotated: true")
+        if self.http.basic_auth:
+            raise ValueError("the Kubernetes API takes no basic_auth: use bearer_token_file")
+        return self
+
+
 class Discovery(Model):
     """Where servers are found beside the listed targets."""
 
     file_sd: list[FileSd] = []
     dns_sd: list[DnsSd] = []
+    kubernetes: list[KubernetesSd] = []
 
 
 class PageLimits(Model):
@@ -207,6 +243,19 @@ class PageLimits(Model):
     def limits(self) -> Limits:
         """Return the same limits as the reader takes them."""
         return Limits(self.page, self.samples, self.label_length)
+
+
+class Shard(Model):
+    """The part of the servers that this one of several exporters watches, counted from 0."""
+
+    index: Annotated[int, Field(ge=0)] = 0
+    total: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.index >= self.total:
+            raise ValueError(f"there is no shard {self.index} of {self.total}; the first is 0")
+        return self
 
 
 class LoadCells(Model):
@@ -270,6 +319,7 @@ class Config(Model):
 
     targets: list[Target] = []
     discovery: Discovery = Discovery()
+    shard: Shard = Shard()
     http: Http = Http()
     interval: Annotated[Duration, Field(ge=0.2, le=3600)] = 5.0
     timeout: Annotated[Duration, Field(gt=0)] = 4.0

@@ -3,12 +3,14 @@
 InferfleetError
 ├── ConfigError          a configuration file or flag cannot be used
 ├── FetchError           a server did not answer as asked; carries a bounded `reason`
+├── ApiError             the Kubernetes API did not answer as asked; carries the HTTP status
 ├── PageError            a metrics page was refused; carries the line number
 │   ├── NoEngineError    the page is valid but no known engine speaks on it
 │   └── GpuPageError     the page is valid but no known GPU exporter speaks on it
 ├── CatalogError         a catalog file is wrong
 ├── GpuError             a source of GPU telemetry cannot be read
-└── RecordingError       a recording cannot be played
+├── RecordingError       a recording cannot be played
+└── CompareError         a comparison cannot be made as asked
 """
 
 from typing import Literal
@@ -30,6 +32,19 @@ class FetchError(InferfleetError):
     def __init__(self, reason: FetchReason, message: str) -> None:
         super().__init__(message)
         self.reason: FetchReason = reason
+
+
+class ApiError(InferfleetError):
+    """The Kubernetes API did not answer as asked.
+
+    `status` is the HTTP status, 0 where there was no answer; `after` how many seconds the server
+    asks to be left alone, 0 where it does not.
+    """
+
+    def __init__(self, status: int, message: str, after: float = 0.0) -> None:
+        super().__init__(message)
+        self.status = status
+        self.after = after
 
 
 class PageError(InferfleetError):
@@ -61,3 +76,7 @@ class GpuError(InferfleetError):
 
 class RecordingError(InferfleetError):
     """A recording cannot be played."""
+
+
+class CompareError(InferfleetError):
+    """A comparison cannot be made as asked."""

@@ -2,6 +2,7 @@
 
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
 from typing import Final
 
@@ -45,7 +46,7 @@ class Client:
         self._http = http
         self._max_bytes = max_bytes
         self._pools = urllib3.PoolManager(
-            num_pools=4096, maxsize=connections, retries=False, ssl_context=_tls(http)
+            num_pools=4096, maxsize=connections, retries=False, ssl_context=tls_context(http)
         )
         self._routes: dict[str, tuple[urllib3.HTTPConnectionPool, str]] = {}
 
@@ -62,13 +63,13 @@ class Client:
             except ProtocolError:
                 return self._get(url, deadline)
         except NewConnectionError as error:
-            raise FetchError("connect", f"{url} cannot be reached: {_cause(error)}") from error
+            raise FetchError("connect", f"{url} cannot be reached: {cause(error)}") from error
         except TimeoutError as error:
             raise FetchError("timeout", f"{url} did not answer within {timeout:g} s") from error
         except ProtocolError as error:
-            raise FetchError("protocol", f"{url} broke off its answer: {_cause(error)}") from error
+            raise FetchError("protocol", f"{url} broke off its answer: {cause(error)}") from error
         except HTTPError as error:
-            raise FetchError("connect", f"{url} cannot be reached: {_cause(error)}") from error
+            raise FetchError("connect", f"{url} cannot be reached: {cause(error)}") from error
 
     def _get(self, url: str, deadline: float) -> Answer:
         left = deadline - monotonic()
@@ -134,9 +135,13 @@ class Client:
         return {}
 
 
-def _tls(http: Http) -> ssl.SSLContext:
+def tls_context(http: Http, authority: Path | None = None) -> ssl.SSLContext:
+    """Return TLS as the section asks for it; `authority` is believed where it names no file.
+
+    Raises `ConfigError` naming the file that cannot be used.
+    """
     try:
-        context = ssl.create_default_context(cafile=http.ca_file)
+        context = ssl.create_default_context(cafile=http.ca_file or authority)
         if http.insecure_skip_verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
@@ -148,7 +153,7 @@ def _tls(http: Http) -> ssl.SSLContext:
     return context
 
 
-def _cause(error: BaseException) -> str:
+def cause(error: BaseException) -> str:
     """Return the innermost reason of a nested network error in plain words."""
     reason: BaseException = error
     while True:

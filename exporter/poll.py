@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from threading import Condition, Event, Thread
 from time import monotonic, time
-from typing import Final
+from typing import Any, Final
 from zlib import crc32
 
 from .config import Config, Target
@@ -43,9 +43,9 @@ class Poller:
         self._take(config)
         self._lanes = _lanes(config)
 
-    def _take(self, config: Config) -> None:
+    def _take(self, config: Config, before: Discoverer | None = None) -> None:
         client = Client(config.http, config.workers, config.limits.page)
-        discoverer = Discoverer(config)
+        discoverer = Discoverer(config, before)
         discoverer.refresh(monotonic())
         self._take_telemetry(config)
         self.config, self._client, self._discoverer = config, client, discoverer
@@ -77,6 +77,7 @@ class Poller:
         self.telemetry.stop()
         for thread in self._threads:
             thread.join()
+        self._discoverer.close()
         for lane in self._lanes:
             lane.shutdown(wait=False, cancel_futures=True)
 
@@ -85,11 +86,10 @@ class Poller:
 
         Raises `ConfigError` where it cannot be used, and then nothing has changed.
         """
-        old = self.config
-        self._take(config)
-        alike = old.model_dump(exclude={"targets", "discovery", "web"}) == config.model_dump(
-            exclude={"targets", "discovery", "web"}
-        )
+        old, before = self.config, self._discoverer
+        self._take(config, before)
+        before.close(self._discoverer)
+        alike = _shown_alike(old) == _shown_alike(config)
         self._reconcile(self._discoverer.targets(), keep=alike)
 
     def servers(self) -> Sequence[Server]:
@@ -172,6 +172,11 @@ class Poller:
                     self._reconcile(self._discoverer.targets())
             except Exception:
                 log.exception("discovery failed")
+
+
+def _shown_alike(config: Config) -> dict[str, Any]:
+    """Return what must not change for a server to keep its readings."""
+    return config.model_dump(exclude={"targets", "discovery", "shard", "web"})
 
 
 def _lanes(config: Config) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor, ThreadPoolExecutor]:

@@ -24,6 +24,7 @@ from .fetch import Answer, Client
 from .gpu.attribution import Link
 from .gpu.telemetry import Telemetry
 from .gpus import Gpus
+from .workload import PodTarget
 
 log = logging.getLogger(__name__)
 
@@ -258,6 +259,7 @@ class Server:
             process.command_line if process else None,
             self.target.declare,
             current.model or None,
+            self.target.workload if isinstance(self.target, PodTarget) else None,
         )
         if self._life == life:
             self._gpus.pid = process.pid if process else None

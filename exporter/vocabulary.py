@@ -218,6 +218,30 @@ LOAD_EXCLUDED: Final = Family(
     ("reason",),
 )
 
+_UPGRADE: Final = ("engine", "model", "gpu_model", "class", "release", "baseline", "measure")
+
+JUDGE: Final = (
+    Family(
+        "upgrade_effect_ratio",
+        "gauge",
+        "What the release changed at equal load: above 1 is better. Bound: estimate, lower, upper.",
+        (*_UPGRADE, "bound"),
+    ),
+    Family(
+        "upgrade_verdict",
+        "gauge",
+        "1 for the verdict on the release, 0 for the others: regression, improvement, equivalent, "
+        "inconclusive, not_comparable.",
+        (*_UPGRADE, "verdict"),
+    ),
+    Family(
+        "judge_last_success_timestamp_seconds",
+        "gauge",
+        "Unix time of the last run that reached a verdict.",
+    ),
+    Family("judge_failures_total", "counter", "Runs that failed; the verdicts stayed."),
+)
+
 TELEMETRY: Final = (
     Family(
         "gpu_source_up",
@@ -249,4 +273,5 @@ PUBLISHED: Final = (
     *FAMILIES,
     *TELEMETRY,
     *GPU,
+    *JUDGE,
 )

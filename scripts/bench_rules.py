@@ -33,6 +33,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--aa", type=int, default=40, help="fleets for each A/A case")
     arguments.add_argument("--effects", type=int, default=25, help="fleets for each effect")
+    arguments.add_argument("--measure", choices=("decode", "prefill"), default="decode")
     arguments.add_argument("--processes", type=int, default=2)
     arguments.add_argument("--nice", type=int, default=10)
     arguments.add_argument("--first-seed", type=int, default=FIRST_SEED)
@@ -41,34 +42,36 @@ def main() -> None:
     plan = [(case, given.aa) for case in aa_cases()]
     plan += [(case, given.effects) for case in effect_cases()]
     jobs = [
-        (case, given.first_seed + 1000 * i + k)
+        (case, given.first_seed + 1000 * i + k, given.measure)
         for i, (case, count) in enumerate(plan)
         for k in range(count)
     ]
     with Pool(given.processes) as pool:
         outcomes = iter(pool.imap(_one, jobs, chunksize=4))
         found = [(case, list(islice(outcomes, count))) for case, count in plan]
+    found = [(case, out) for case, out in found if out]
     aa = [(case, out) for case, out in found if case.effect == 0 and case.engine == "dense"]
     for design in dict.fromkeys(case.design for case, _ in aa):
-        _print_aa(design, [(case, out) for case, out in aa if case.design == design])
+        _print_aa(design, [(case, out) for case, out in aa if case.design == design], given.measure)
     _print_effects([(case, out) for case, out in found if case.effect or case.engine == "moe"])
 
 
-def _one(job: tuple[Case, int]) -> Outcome:
-    return run(*job, Settings())
+def _one(job: tuple[Case, int, str]) -> Outcome:
+    case, seed, measure = job
+    return run(case, seed, Settings(), measure)
 
 
-def _print_aa(design: str, rows: list[tuple[Case, list[Outcome]]]) -> None:
+def _print_aa(design: str, rows: list[tuple[Case, list[Outcome]]], measure: str) -> None:
     count = len(rows[0][1])
     print(
         f"\nA version against itself, {design} servers upgraded, 24 h before, 6 h after, "
-        f"{count} fleets a row; wrong calls (regression / improvement):\n"
+        f"{count} fleets a row, {measure}; wrong calls (regression / improvement):\n"
     )
     print("| confounder | tok/s ±5 % | mean latency ±5 % | rules | equivalent | not comparable |")
     print("|---|---|---|---|---|---|")
     totals = []
     for case, outcomes in rows:
-        rules = Counter(out.rules["decode"][0] for out in outcomes)
+        rules = Counter(out.rules[measure][0] for out in outcomes)
         naive = [
             Counter(getattr(out, name) for out in outcomes) for name in ("throughput", "latency")
         ]

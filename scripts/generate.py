@@ -1,14 +1,18 @@
-"""Writes the generated pages: docs/metrics.md from the vocabulary, docs/support.md from recordings,
-docs/gpu-sources.md from the GPU catalogs.
+"""Writes what is generated: docs/metrics.md from the vocabulary, docs/support.md from recordings,
+docs/gpu-sources.md from the GPU catalogs, and the dashboards.
 
 `make generate` runs it; the pages are committed, and checked for drift before a change lands.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from alerts import build, reference
 from alerts import values as alert_values
+from dashboards.build import write as write_dashboards
+from deploy import build as deploy
+from exporter.compare.result import Report
 from exporter.engines import detect, plan
 from exporter.engines.canonical import FAMILIES, Family
 from exporter.engines.catalog import ENGINES, load
@@ -22,6 +26,7 @@ from exporter.vocabulary import (
     DERIVED,
     EXPORTER,
     IDENTITY,
+    JUDGE,
     LOAD,
     LOAD_EXCLUDED,
     PREFIX,
@@ -47,6 +52,12 @@ _SECTIONS = (
         "Beside `target`: `engine_index` and `model` as below. A cell is there once it was "
         "visited.",
         (*LOAD, LOAD_EXCLUDED),
+    ),
+    (
+        "Upgrade verdicts",
+        "Published by [`inferfleet judge`](compare.md), not by the exporter; no `target` label. "
+        "`measure` is decode, prefill, latency, hit_ratio, speculation or energy.",
+        JUDGE,
     ),
     (
         "The engine's own series",
@@ -203,15 +214,23 @@ def gpu_sources() -> str:
     return "".join(parts)
 
 
+def schema() -> str:
+    """Return the JSON schema of what `inferfleet compare --json` prints."""
+    return json.dumps(Report.model_json_schema(), indent=2) + "\n"
+
+
 def main() -> None:
     """Write every generated page."""
     docs = ROOT / "docs"
     docs.mkdir(exist_ok=True)
     (docs / "metrics.md").write_text(metrics(), encoding="utf-8")
     (docs / "support.md").write_text(support(), encoding="utf-8")
+    (docs / "compare.schema.json").write_text(schema(), encoding="utf-8")
     (docs / "alerts.md").write_text(reference.page(alert_values.load()), encoding="utf-8")
     build.write(None, build.GENERATED, "prometheus")
     (docs / "gpu-sources.md").write_text(gpu_sources(), encoding="utf-8")
+    write_dashboards(ROOT / "dashboards" / "generated")
+    deploy.write()
 
 
 if __name__ == "__main__":

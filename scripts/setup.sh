@@ -39,6 +39,8 @@ promtool prometheus
 prometheus-alertmanager prometheus-alertmanager
 chromium chromium
 openssl openssl
+systemd-analyze systemd
+victoria-metrics victoria-metrics
 EOF
 }
 

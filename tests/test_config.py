@@ -58,6 +58,25 @@ def test_addresses_of_gpu_pages() -> None:
             "not both",
         ),
         ({"http": {"key_file": "k"}}, "key_file needs cert_file"),
+        ({"shard": {"index": 3, "total": 3}}, "there is no shard 3 of 3; the first is 0"),
+        ({"discovery": {"kubernetes": [{}]}}, "give a selector, or annotated: true"),
+        (
+            {"discovery": {"kubernetes": [{"annotated": True, "labels": {"gpu": "x"}}]}},
+            "'gpu' is nothing that can be declared",
+        ),
+        (
+            {
+                "discovery": {
+                    "kubernetes": [
+                        {
+                            "annotated": True,
+                            "http": {"basic_auth": {"username": "u", "password_file": "p"}},
+                        }
+                    ]
+                }
+            },
+            "takes no basic_auth: use bearer_token_file",
+        ),
         ({"targets": [{"url": "h:1", "declare": {"pod": "vllm-0"}}]}, "write it like namespace/"),
         ({"gpu": {"pages": ["h:1", "http://h:1/metrics"]}}, "the page of 'h:1' is listed twice"),
     ],

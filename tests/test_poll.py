@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import Config, Discovery, FileSd, Gpu, Target
+from exporter.config import Config, Discovery, FileSd, Gpu, KubernetesSd, Target
 from exporter.errors import ConfigError
 from exporter.poll import Poller
+from tests.discovery.fake_kube import FakeKube, pod
 from tests.fakes import FakeServer, page
 from tests.waiting import until
 
@@ -132,3 +133,30 @@ def test_an_unusable_configuration_changes_nothing(tmp_path: Path) -> None:
             poller.reload(bad)
         assert poller.config is config
         assert poller.servers()[0] is held
+
+
+def test_pods_are_sampled_and_keep_their_readings_over_a_reload() -> None:
+    with FakeKube().running() as kube, FakeServer(metrics=(200, page(1))) as fake:
+        port = int(fake.url.rpartition(":")[2])
+        ports = [{"name": "http", "containerPort": port}]
+        kube.put(pod("a", "127.0.0.1", spec__containers__0__ports=ports))
+        section = KubernetesSd(selector="app=vllm", api_server=kube.url)
+        config = quick([], discovery=Discovery(kubernetes=[section]))
+        with polling(config) as poller:
+            until(lambda: [s for s in poller.servers() if s.reading.identity])
+            (server,) = poller.servers()
+            assert server.target.label == server.target.declare.pod == "inference/a"
+            identity = server.reading.identity
+            assert identity is not None
+            assert (identity.number("max_num_seqs"), identity.source("max_num_seqs")) == (
+                128,
+                "command_line",
+            )
+            assert (identity.text("version"), identity.source("version")) == ("0.20.2", "pod")
+
+            kube.refuse["list"] = 500, {}
+            poller.reload(config)
+            assert list(poller.servers()) == [server]
+
+            kube.remove(kube.pods["uid-inference-a"])
+            until(lambda: not poller.servers())

@@ -33,6 +33,12 @@ _INTERVAL: Final = (
     "{{ with " + _query("overlap_seconds") + " }}, from"
     " {{ . | first | value | humanizeDuration }} at the same load.{{ end }}"
 )
+_REASONS: Final = (
+    "{{ range $i, $one := "
+    + _query("reason")
+    + ' | sortByLabel "reason" }}{{ if $i }}, {{ else }} Reason: {{ end }}'
+    "{{ $one.Labels.reason }}{{ end }}"
+)
 _LOSSES: Final = (
     (
         "InferfleetDecodeRegression",
@@ -88,8 +94,8 @@ def groups(values: Values) -> tuple[Group, ...]:
         "InferfleetUpgradeNotComparable",
         _not_comparable(values),
         f"{_WHO}: {_PAIR} cannot be compared in {{{{ $labels.measure }}}}",
-        f"{_WHO}: for {_PAIR} there is no verdict on {{{{ $labels.measure }}}}: the releases count "
-        "it differently, or have not served the same load. Other measures may still have one.",
+        f"{_WHO}: for {_PAIR} there is no verdict on {{{{ $labels.measure }}}} (class "
+        f"{{{{ $labels.class }}}}).{_REASONS}",
         _BOARD,
     )
     return family.groups()
@@ -125,4 +131,4 @@ def _not_comparable(values: Values) -> str:
     on = values.labels(*SUBJECT)
     this = 'verdict="not_comparable"'
     own = f"max by {on} (release:inferfleet_matched_load:verdict{{{this}}})"
-    return f"({_judged(values, this)} or {own}) == 1"
+    return f"({_judged(values, this)} or ({own} unless on {on} {_judged(values)})) == 1"

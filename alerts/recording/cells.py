@@ -5,6 +5,10 @@ logarithm of the mean batch; `p` and `c`, what else it follows from (prefill, co
 share of time; `g`, the work. Cells are told apart by `queue`: with requests waiting the batch
 is full whatever the demand, and is compared with full batches only. A server's first hour
 (`warm_up_seconds`) is left out.
+
+Prefill is looked at over all batches together, and its `z` is the logarithm of the prompt tokens
+computed in a second: the batch follows from how long steps take, prefill's part included, so that
+at one batch a faster decode would be set against moments of less prefill.
 """
 
 from typing import Final
@@ -54,30 +58,37 @@ def records(settings: Settings) -> list[Record]:
                 expr=f"{rate} * on {target} group_left (queue) ({RATE.format('seconds')} ^ 0)",
             )
         )
-    names = {quantity: RATE.format(quantity) for quantity in ("seconds", *_QUANTITIES)}
-    full = pick(names["seconds"], 'queue="yes"')
+    cell = {quantity: RATE.format(quantity) for quantity in ("seconds", *_QUANTITIES)}
+    whole = {
+        quantity: f'label_replace(sum without (batch) ({name}), "batch", "all", "", "")'
+        for quantity, name in cell.items()
+    }
+    full = pick(cell["seconds"], 'queue="yes"')
     for measure in MEASURES:
         time, work = UNITS[measure]
+        names = whole if measure == "prefill" else cell
+        load = "prefill_tokens" if measure == "prefill" else "decode_sequence_seconds"
         done = f"({names[work]} > 0)"
         y = f"{names[time]} / {done} > 0"
         if measure == "latency":
             # with a queue the time to the first token follows from its length, not from the batch
             y += f" unless {full}"
+        if measure == "prefill":
+            y += f" and {names[load]} > 0"
         zero = f"({names['seconds']} * 0)"
         expressions = {
             "y": y,
-            "z": f"ln({names['decode_sequence_seconds']} / {names['seconds']})",
+            "z": f"ln({names[load]} / {names['seconds']})",
             "p": f"{_PREFILL[measure].format(**names)} or {zero}",
             "c": f"{_CONTEXT[measure].format(**names)} or {zero}",
             "w": names["seconds"],
             "g": names[work],
         }
-        whole = f"({y})"
         for of, expr in expressions.items():
             found.append(
                 Record(
                     record=SEEN,
-                    expr=expr if of == "y" else f"({expr}) and {whole}",
+                    expr=expr if of == "y" else f"({expr}) and ({y})",
                     labels={"measure": measure, "of": of},
                 )
             )

@@ -10,7 +10,7 @@ from typing import Final
 from ..model import Group, Record
 from ..values import Values
 from . import baseline, cells, curve, meanings, naive, shift
-from .baseline import BASELINE, CANDIDATE
+from .baseline import BASELINE, CANDIDATE, CHANGED
 from .curve import BASE_CURVE, LOAD
 from .matching import Settings, either, part, pick, seconds_of
 from .shift import ACTUAL, EXPECTED, INDEX, PAST, SHIFT, SUPPORT, TILT, VISITED
@@ -25,6 +25,7 @@ _SIDE: Final = "release:inferfleet_matched_side:"
 _LN: Final = f"{PREFIX}ln"
 _DF: Final = f"{PREFIX}degrees_of_freedom"
 _WHO: Final = "release:inferfleet_matched_measure:info"
+_APART: Final = "release:inferfleet_class_changed_measure:info"
 _SHARE: Final = "release:inferfleet_matched_work:"
 
 
@@ -71,6 +72,7 @@ def verdict(settings: Settings) -> list[Record]:
         *_estimate(settings),
         *_per_batch(settings),
         Record(record=_WHO, expr=_who(settings)),
+        Record(record=_APART, expr=either(_always(CHANGED))),
         *_reasons(settings, key),
         *_verdicts(settings, key),
     ]
@@ -226,12 +228,15 @@ def _per_batch(settings: Settings) -> list[Record]:
 def _who(settings: Settings) -> str:
     """Every measure a candidate is judged by: three always, the others where there are figures."""
     release = settings.group("release")
-    always = [
-        f'label_replace({CANDIDATE}, "measure", "{measure}", "", "")'
+    others = f"(({_SIDE}count * 0 + 1) * on {release} group_left (baseline) {CANDIDATE})"
+    return either([*_always(CANDIDATE), others])
+
+
+def _always(releases: str) -> list[str]:
+    return [
+        f'label_replace({releases}, "measure", "{measure}", "", "")'
         for measure in ("decode", "prefill", "latency")
     ]
-    others = f"(({_SIDE}count * 0 + 1) * on {release} group_left (baseline) {CANDIDATE})"
-    return either([*always, others])
 
 
 def _reasons(settings: Settings, key: str) -> list[Record]:
@@ -250,6 +255,7 @@ def _reasons(settings: Settings, key: str) -> list[Record]:
     )
     controls = pick(f"{PREFIX}servers", 'side="beside"', 'measure="hit_ratio"')
     tests = {
+        "class": _APART,
         "servers": f"{_WHO} unless on {key} ({_DF} >= {LEAST_DF})",
         "coverage": f"{pick(_WHO, plain)} unless on {key} {covered}",
         "overlap": f"{pick(_WHO, plain)} unless on {key} ({PREFIX}overlap_seconds >= {asked:g})",
@@ -264,30 +270,39 @@ def _reasons(settings: Settings, key: str) -> list[Record]:
 
 
 def _verdicts(settings: Settings, key: str) -> list[Record]:
-    low, high = 1 - settings.margin, 1 + settings.margin
+    sides = [
+        ('measure="prefill"', settings.margin_of("prefill")),
+        ('measure!="prefill"', settings.margin_of("decode")),
+    ]
     ratio, lower, upper = (f"{PREFIX}{name}" for name in ("ratio", "lower", "upper"))
+    loss = either(f"{pick(ratio, of)} <= {1 - margin:g}" for of, margin in sides)
+    gain = either(f"{pick(ratio, of)} >= {1 + margin:g}" for of, margin in sides)
+    within = either(
+        f"({pick(lower, of)} > {1 - margin:g} and {upper} < {1 + margin:g})" for of, margin in sides
+    )
     fair = f"unless on {key} {PREFIX}reason"
     conditions = {
-        "regression": f"({ratio} <= {low:g} and {upper} < 1) {fair}",
-        "improvement": f"({ratio} >= {high:g} and {lower} > 1) {fair}",
-        "equivalent": f"({lower} > {low:g} and {upper} < {high:g}) {fair} "
+        "regression": f"(({loss}) and {upper} < 1) {fair}",
+        "improvement": f"(({gain}) and {lower} > 1) {fair}",
+        "equivalent": f"({within}) {fair} "
         f"unless on {key} ({PREFIX}coverage_ratio < {settings.coverage:g})",
-        "not_comparable": f"{_WHO} and on {key} {PREFIX}reason",
+        "not_comparable": f"({_WHO} or {_APART}) and on {key} {PREFIX}reason",
     }
+    others = f"({_WHO} * 0 or {_APART} * 0)"
     found = [
         Record(
             record=f"{PREFIX}verdict",
-            expr=f"(({condition}) ^ 0)\nor\n({_WHO} * 0)",
+            expr=f"(({condition}) ^ 0)\nor\n{others}",
             labels={"verdict": name},
         )
         for name, condition in conditions.items()
     ]
-    others = pick(f"{PREFIX}verdict", 'verdict!="inconclusive"')
-    told = f"(sum without (verdict) ({others}) == 0)"
+    rest = pick(f"{PREFIX}verdict", 'verdict!="inconclusive"')
+    told = f"(sum without (verdict) ({rest}) == 0)"
     found.append(
         Record(
             record=f"{PREFIX}verdict",
-            expr=f"({told} + 1)\nor\n({_WHO} * 0)",
+            expr=f"({told} + 1)\nor\n{others}",
             labels={"verdict": "inconclusive"},
         )
     )

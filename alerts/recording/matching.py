@@ -28,8 +28,10 @@ class Settings(BaseModel):
     long a baseline outlives its release. `floor` and `floor_alone` are standard deviations of
     comparisons of a version with itself, with servers of the old release beside and without;
     `floor_moved` adds to the latter for each unit that the mean of ln(batch) moved.
-    `coverage` is the share of the candidate's work that must be compared, `coverage_beside` that
-    share where servers of the old release run beside: a large loss moves the load itself.
+    `margin` is the change that matters, `margin_prefill` that of prefill time, which the load
+    tells less of. `coverage` is the share of the candidate's work that must be compared,
+    `coverage_beside` that share where servers of the old release run beside: a large loss moves
+    the load itself.
     `pinned` names baselines by labels, each with a `release`.
     """
 
@@ -42,6 +44,7 @@ class Settings(BaseModel):
     keep: Duration = "14d"
     warm_up_seconds: Annotated[float, Field(ge=0)] = 3600.0
     margin: Annotated[float, Field(gt=0, lt=1)] = 0.03
+    margin_prefill: Annotated[float, Field(gt=0, lt=1)] = 0.05
     floor: Positive = 0.004
     floor_alone: Positive = 0.004
     floor_moved: Annotated[float, Field(ge=0)] = 0.007
@@ -65,6 +68,14 @@ class Settings(BaseModel):
         """Return a label list: what must be equal to compare, then `more`."""
         names = (*self.keep_labels, "engine", "model", "gpu_model", "class", *more)
         return f"({', '.join(dict.fromkeys(names))})"
+
+    def margin_of(self, measure: str) -> float:
+        """Return the change of a measure that matters, as a share."""
+        return self.margin_prefill if measure == "prefill" else self.margin
+
+    def kind(self, *more: str) -> str:
+        """Return a label list: what one engine serves of one model in whatever class, `more`."""
+        return f"({', '.join(dict.fromkeys((*self.keep_labels, 'engine', 'model', *more)))})"
 
     def metric(self, name: str, *matchers: str) -> str:
         """Return a selector of one of the exporter's series, by its name without prefix."""

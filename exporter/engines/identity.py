@@ -14,12 +14,14 @@ from typing import Final
 
 from ..config import Declared
 from ..errors import FetchError
+from ..workload import Workload
 from .sources import (
     cache_config,
     command_line,
     declared,
     loads,
     models,
+    pod,
     sglang_info,
     version,
     vllm_info,
@@ -117,15 +119,20 @@ def identify(
     command_line: Sequence[str] | None = None,
     declared: Declared | None = None,
     served_model: str | None = None,
+    workload: Workload | None = None,
 ) -> Identity:
     """Ask a server and everything else that is known about it what it is.
 
     `cache_config` are the labels of vLLM's `cache_config_info`, `command_line` the server's own,
-    `served_model` the model label of its metrics page. An endpoint that fails or answers with
+    `served_model` the model label of its metrics page, `workload` the pod it runs in, whose command
+    line speaks where the process itself cannot be seen. An endpoint that fails or answers with
     anything unexpected is a source less, never an error. Costs three requests, four at most.
     """
     declared = declared or Declared()
-    findings = _findings(engine, get, cache_config, command_line, declared, served_model)
+    line = command_line or (pod.line(workload) if workload else None)
+    findings = _findings(engine, get, cache_config, line, declared, served_model)
+    if workload:
+        findings = _by_trust([*findings, pod.read(workload)])
     facts, conflicts = _believe({}, findings)
     settings = dict[str, str]()
     for finding in findings:
@@ -170,7 +177,11 @@ def _findings(
         ]
     if line:
         found.append(command_line.read(engine, line))
-    return sorted(found, key=lambda finding: TRUST.index(finding.source))
+    return _by_trust(found)
+
+
+def _by_trust(findings: Iterable[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda finding: TRUST.index(finding.source))
 
 
 def _ask(get: Get, path: str) -> object:

@@ -79,8 +79,7 @@ def windows(fleet: Fleet) -> Windows:
         return summed.reshape(shape).astype(np.float64)
 
     gained = {name: add(values) for name, values in per_slice(fleet).items()}
-    tokens = np.maximum(gained["decode_tokens"], 1e-9)
-    truth = {name: add(values * fleet.decoded) / tokens for name, values in fleet.truth.items()}
+    truth = {name: add(values) for name, values in fleet.truth.items()}
     ends = np.arange(1, count + 1) * EACH
     after = np.minimum(ends, slices - 1)
     age = fleet.age[:, ends - 1] + SLICE / 2

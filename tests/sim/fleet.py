@@ -99,6 +99,7 @@ class Fleet:
     """What the servers did: arrays of server x slice, per slice where they are amounts.
 
     `release` is 0 on the baseline, 1 on the candidate; `age` is seconds since the last start.
+    `truth` is the time that what was done would have taken on the baseline, by measure.
     """
 
     time: Array
@@ -235,16 +236,17 @@ def simulate(
     served = np.minimum(1.0, rate / np.maximum(offered, 1e-9))
     tokens = prefill * served * seconds
 
-    # truth at this load: how much longer the step, and a prompt's prefill, would be without it
+    # what the same work would have taken on the baseline, at this load
     plain = slow * (model.decode(batch) + model.context * batch * context) * 1e-3
     plain_step = plain + slow * model.prefill * tokens * 1e-3
     length = computed / np.maximum(requests, 1)
-    per_token = slow * model.prefill * prefill_part * 1e-3
+    plain_token = slow * model.prefill * 1e-3
+    per_token = plain_token * prefill_part
     wide = np.where(batch > 32, ranged, 1.0)
     busy = np.clip(per_token * wide * prefill * served, 0, 0.9)
-    wait = 1 + 0.5 * busy / (1 - busy) * 0.5
-    first = (plain * decode_part + per_token * length * wait) * wide
-    plain_first = plain + slow * model.prefill * 1e-3 * length * wait
+    plain_busy = np.clip(plain_token * prefill * served, 0, 0.9)
+    first = (plain * decode_part + per_token * length * _wait(busy)) * wide
+    plain_first = plain + plain_token * length * _wait(plain_busy)
     queue = np.maximum(0.0, 1 / np.maximum(served, 1e-9) - 1) * 30.0
     noise = np.exp(0.10 / np.sqrt(np.maximum(requests, 1)) * draw(first.shape))
     watts = 150 + 300 * np.sqrt(np.minimum(1.0, batch / 100)) + 150 * busy
@@ -263,8 +265,17 @@ def simulate(
         joules=watts * (1 + 0.01 * draw((servers, 1))) * SLICE,
         queued=(batch >= SEATS - 1e-6).astype(float),
         demand=offered * SLICE,
-        truth={"decode": plain_step / seconds, "prefill": plain_first / first},
+        truth={
+            "decode": rate * plain_step * SLICE,
+            "prefill": requests * plain_first * noise,
+        },
     )
+
+
+def _wait(busy: Array) -> Array:
+    """Return how much longer a prompt takes for the prompts it shares steps with."""
+    wait: Array = 1 + 0.25 * busy / (1 - busy)
+    return wait
 
 
 def _slowness(

@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from alerts.recording.matching import Settings
+from alerts.recording.matching import UNITS, Settings
 
-from .cells import windows
+from .cells import Windows, windows
 from .fleet import Array, Fleet, Scenario, Upgrade, simulate
 from .twin import judge
 
@@ -79,23 +79,17 @@ def effect_cases() -> Iterator[Case]:
         yield Case(design, "none", -0.10, hours_before=3.0, hours_after=1.5)
 
 
-def run(case: Case, seed: int, settings: Settings) -> Outcome:
-    """Return what the judges say of one fleet."""
+def run(case: Case, seed: int, settings: Settings, measure: str = "decode") -> Outcome:
+    """Return what the judges say of one fleet: of a measure, where all of a step is touched."""
     random = np.random.default_rng(seed)
     upgrade = Upgrade(
         case.effect, case.part, DESIGNS[case.design], case.hours_before, case.hours_after
     )
     fleet = simulate(random, upgrade, SCENARIOS[case.scenario], case.engine)
     given = windows(fleet)
-    measures = ("decode",) if case.part == "all" else ("decode", "prefill")
+    measures = (measure,) if case.part == "all" else ("decode", "prefill")
     judged = judge(given, settings, measures)
-    candidate = given.release == 1
-    true = {}
-    for measure in measures:
-        work = given.gained["decode_tokens"] * candidate[:, None, :]
-        true[measure] = 0.0
-        if case.effect and work.sum() > 0:
-            true[measure] = float(np.log((work * given.truth[measure]).sum() / work.sum()))
+    true = {measure: _true(given, measure) if case.effect else 0.0 for measure in measures}
     fleets = [fleet]
     if case.scenario == "other GPUs added":
         # weaker machines that come with the candidate: another class to the rules
@@ -107,6 +101,15 @@ def run(case: Case, seed: int, settings: Settings) -> Outcome:
         throughput,
         latency,
     )
+
+
+def _true(given: Windows, measure: str) -> float:
+    """Return the true effect as the rules define it: of a server's median window, their mean."""
+    judged = np.where((given.release == 1) & ~given.young, 1.0, np.nan)
+    took = given.gained[UNITS[measure][0]].sum(1) * judged
+    ratio = np.log(given.truth[measure].sum(1) / took)
+    upgraded = np.isfinite(ratio).any(1)
+    return float(np.nanmedian(ratio[upgraded], axis=1).mean()) if upgraded.any() else 0.0
 
 
 def _naive(fleets: list[Fleet], case: Case) -> tuple[str, str]:

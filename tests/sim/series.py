@@ -7,7 +7,7 @@ import numpy as np
 from .cells import UPPER, cell_of, per_slice
 from .fleet import SLICE, Fleet
 
-SCRAPE: Final = 60.0
+SCRAPE: Final = 120.0
 WHO: Final = 'engine="vllm", model="m", gpu_model="H100", class="c0"'
 RELEASES: Final = ("old", "new")
 

@@ -60,7 +60,10 @@ def judge(
 ) -> dict[str, Judged]:
     """Return the verdict on release 1 over release 0 at the end; curves each `every` windows."""
     return {
-        measure: _judge(_observe(given, measure), given, settings, every) for measure in measures
+        measure: _judge(
+            _observe(given, measure), given, settings, settings.margin_of(measure), every
+        )
+        for measure in measures
     }
 
 
@@ -72,6 +75,14 @@ def _observe(given: Windows, measure: str) -> _Seen:
         for name, v in gained.items()
     }
     share = q["seconds"] / WINDOW
+    if measure == "prefill":
+        half = full.shape[1]
+        kept = {name: np.where(share > 0.1, v, 0.0) for name, v in q.items()}
+        q = {
+            name: np.stack([v[:, :half].sum(1), v[:, half:].sum(1)], axis=1)
+            for name, v in kept.items()
+        }
+        share = q["seconds"] / WINDOW
     with np.errstate(all="ignore"):
         batch = q["decode_sequence_seconds"] / q["seconds"]
         intensity = q["prefill_tokens"] / q["decode_tokens"]
@@ -107,11 +118,13 @@ def _observe(given: Windows, measure: str) -> _Seen:
         there = (share > 0.1) & (y > 0) & np.isfinite(y) & ~given.young[:, None, :]
         if measure == "latency":
             there[:, full.shape[1] :] = False
-        named = {"y": y, "z": np.log(batch), "p": p, "c": c, "w": share, "g": g}
+        z = np.log(rate if measure == "prefill" else batch)
+        there &= np.isfinite(z)
+        named = {"y": y, "z": z, "p": p, "c": c, "w": share, "g": g}
         return _Seen({of: np.where(there, values, np.nan) for of, values in named.items()})
 
 
-def _judge(seen: _Seen, given: Windows, settings: Settings, every: int) -> Judged:
+def _judge(seen: _Seen, given: Windows, settings: Settings, margin: float, every: int) -> Judged:
     count = given.info.shape[1]
     before, after = (round(seconds_of(span) / WINDOW) for span in (settings.before, settings.after))
     live = [(given.info == release).any(0) for release in (0, 1)]
@@ -131,7 +144,7 @@ def _judge(seen: _Seen, given: Windows, settings: Settings, every: int) -> Judge
             newer = release == 0 and live[1][w]
             if live[release][w] and not newer:
                 _fit(seen, given, settings, release, w, before)
-    return _conclude(seen, given, settings, index, fair, first, after)
+    return _conclude(seen, given, settings, margin, index, fair, first, after)
 
 
 def _hat(seen: _Seen, curve: _Curve, w: int) -> Array:
@@ -308,6 +321,7 @@ def _conclude(
     seen: _Seen,
     given: Windows,
     settings: Settings,
+    margin: float,
     index: Array,
     fair: Bools,
     first: int,
@@ -357,7 +371,7 @@ def _conclude(
     asked = min(settings.overlap_seconds, seconds_of(settings.after))
     least = settings.coverage_beside if m else settings.coverage
     thin = coverage < least or overlap < asked
-    verdict = "not_comparable" if thin else verdict_of(ln, lower, upper, settings.margin)
+    verdict = "not_comparable" if thin else verdict_of(ln, lower, upper, margin)
     if verdict == "equivalent" and coverage < settings.coverage:
         verdict = "inconclusive"
     return Judged(ln, lower, upper, coverage, n, m, verdict)

@@ -19,10 +19,12 @@ Source = Literal[
     "command_line",
     "cache_config_info",
     "telemetry",
+    "pod",
     "declared",
 ]
 """Where a fact was read, most trusted first. `server_args` is what an SGLang server reports it was
-asked for, before it was fitted to the machine; `telemetry` is the GPUs' own word."""
+asked for, before it was fitted to the machine; `telemetry` is the GPUs' own word, `pod` what the
+pod's specification asks Kubernetes for."""
 
 TRUST: Final[tuple[Source, ...]] = get_args(Source)
 

@@ -1,0 +1,1 @@
+"""The Grafana dashboards: queries and panels as code, written out as JSON."""

@@ -1,0 +1,104 @@
+"""What `inferfleet compare` does with its flags, and where the report goes.
+
+Nothing here needs numpy until it is known to be there.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import CompareError
+from . import extra
+
+if TYPE_CHECKING:
+    from .result import Report
+
+ERROR: Final = 4
+_WIDTH: Final = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where the report goes: JSON or Markdown on stdout, an HTML file, the exit code."""
+
+    as_json: bool = False
+    as_markdown: bool = False
+    html: Path | None = None
+    gate: bool = False
+
+
+def main(flags: Mapping[str, Any], output: Output) -> int:
+    """Make the comparison and show it; return the exit code."""
+    extra.check("numpy", *(("matplotlib",) if output.html else ()))
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from .run import Options, moment, run, share
+    from .verdict import EXIT
+
+    options = Options(
+        **{name: value for name, value in flags.items() if name not in ("from", "to", "margin")},
+        begin=moment(flags["from"], "--from") if flags["from"] else None,
+        end=moment(flags["to"], "--to") if flags["to"] else None,
+        margin=share(flags["margin"], "--margin"),
+    )
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("reading", total=1.0)
+        found = run(
+            options,
+            lambda done, text: bar.update(task, completed=done, description=f"reading: {text}"),
+        )
+    if output.html:
+        _write_html(output.html, found)
+    _print(found, output)
+    return EXIT[found.verdict] if output.gate else 0
+
+
+def judge(
+    flags: Mapping[str, Any], every: float, listen: str, state: Path | None, once: bool
+) -> None:
+    """Judge on a schedule until interrupted, or once, printing the metrics."""
+    extra.check("numpy")
+    from threading import Event
+
+    from .judge import Judge, serve
+    from .run import Options, share
+
+    options = Options(**{**flags, "margin": share(flags["margin"], "--margin")})
+    judging = Judge(options, state)
+    if not once:
+        serve(judging, listen, every, Event())
+        return
+    if not judging.run():
+        raise CompareError("the run failed; the log says why")
+    sys.stdout.write(judging.page())
+
+
+def _write_html(path: Path, found: "Report") -> None:
+    from .html import html
+
+    try:
+        path.write_text(html(found), encoding="utf-8")
+    except OSError as error:
+        raise CompareError(
+            f"--report: {path} cannot be written: {error.strerror or error}"
+        ) from error
+
+
+def _print(found: "Report", output: Output) -> None:
+    if output.as_json:
+        sys.stdout.write(found.model_dump_json(indent=2) + "\n")
+    elif output.as_markdown:
+        from .markdown import markdown
+
+        sys.stdout.write(markdown(found))
+    else:
+        from rich.console import Console
+
+        from .show import show
+
+        console = Console()
+        show(found, console if console.is_terminal else Console(width=_WIDTH))

@@ -1,0 +1,163 @@
+"""One sentence a manager can read, and the words the reports share. Pure."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from .result import Comparison, MeasureResult, RangeEffect, RegimeEffect, Report, Verdict
+
+WORDS: Final[Mapping[Verdict, str]] = {
+    "regression": "regression",
+    "improvement": "improvement",
+    "equivalent": "equivalent",
+    "inconclusive": "inconclusive",
+    "not_comparable": "not comparable",
+}
+MEASURES: Final[Mapping[str, str]] = {
+    "decode": "decode speed at equal load",
+    "prefill": "prefill speed at equal load",
+    "latency": "latency at equal demand",
+    "hit_ratio": "prefix-cache hit rate",
+    "speculation": "speculative acceptance",
+    "energy": "tokens per joule at equal load",
+}
+
+
+_OTHERS: Final = {
+    "prefill": "prefill",
+    "hit_ratio": "hit rate",
+    "speculation": "speculative acceptance",
+    "energy": "tokens per joule",
+}
+
+
+def percent(ratio: float) -> str:
+    """Return a ratio as a signed change in percent."""
+    return f"{100.0 * (ratio - 1.0):+.1f} %"
+
+
+def batch_range(low: float, high: float) -> str:
+    """Return a range of decode batch in words."""
+    if high == float("inf"):
+        return f"above {low:g}"
+    return f"up to {high:g}" if low == 0 else f"{low:g} to {high:g}"
+
+
+def names(comparison: Comparison) -> tuple[str, str]:
+    """Return what the sides are called."""
+    return (
+        ", ".join(comparison.baseline.releases) or "baseline",
+        ", ".join(comparison.candidate.releases) or "candidate",
+    )
+
+
+def headline(comparison: Comparison) -> str:
+    """Return the one sentence on a comparison."""
+    old, new = names(comparison)
+    where = f"{comparison.model or 'the model'} on {comparison.gpu_model or 'unknown GPUs'}"
+    decode = comparison.measures[0]
+    if comparison.verdict == "not_comparable":
+        text = f"{new} and {old} are not comparable for {where}, because {decode.because}"
+        if decode.seen is not None:
+            text += f" (what was seen differs by {percent(decode.seen)} in decoding)"
+        return text + (f": {decode.mend}." if decode.mend else ".")
+    if decode.estimate is None:
+        faster = "faster" if comparison.verdict == "improvement" else "slower"
+        return f"{new} is clearly {faster} than {old} for {where}, by more than loads overlap."
+    change = _change(decode)
+    text = {
+        "regression": f"{new} is slower than {old} for {where}: {change}",
+        "improvement": f"{new} is faster than {old} for {where}: {change}",
+        "equivalent": f"{new} is as fast as {old} for {where}: {change}",
+        "inconclusive": f"It is not clear yet whether {new} changed {where}: {change}",
+    }[comparison.verdict]
+    return f"{text}{_others(comparison)}{_narrow(decode)}{_more(decode)}."
+
+
+def _change(decode: MeasureResult) -> str:
+    told = decode.estimate
+    if told is None:
+        return "the size is not known"
+    return (
+        f"decoding {percent(told.ratio)} at equal load (95 % interval {percent(told.lower)} to "
+        f"{percent(told.upper)})"
+    )
+
+
+def _others(comparison: Comparison) -> str:
+    """Name the other measures that changed; latency follows from decode and prefill."""
+    told = ""
+    for one in comparison.measures:
+        called = one.verdict in ("regression", "improvement")
+        if called and one.measure in _OTHERS and one.estimate:
+            told += f", {_OTHERS[one.measure]} {percent(one.estimate.ratio)}"
+    return told
+
+
+def _narrow(decode: MeasureResult) -> str:
+    """Name the batch range where an effect is called, when the whole does not say it."""
+    called = [
+        one
+        for one in decode.ranges
+        if one.verdict in ("regression", "improvement") and one.verdict != decode.verdict
+    ]
+    if not called:
+        return ""
+    worst = min(called, key=lambda one: one.estimate.ratio if one.estimate else 1.0)
+    return f"; at batch {_of_range(worst)}"
+
+
+def _of_range(one: RangeEffect) -> str:
+    change = percent(one.estimate.ratio) if one.estimate else "unknown"
+    return f"{batch_range(one.low, one.high)} {change}"
+
+
+def _more(decode: MeasureResult) -> str:
+    if decode.verdict != "inconclusive":
+        return ""
+    seen = (
+        f"; a change of {100 * decode.detectable:.1f} % would be seen" if decode.detectable else ""
+    )
+    more = decode.needed
+    if more is None:
+        return seen
+    if more.servers is None:
+        return f"{seen}, more data alone will not settle it"
+    text = f"{seen}, about {more.servers} servers a side"
+    return text + (f" or {more.hours:.0f} h of the candidate" if more.hours else "") + " are needed"
+
+
+def overall(comparisons: tuple[Comparison, ...]) -> str:
+    """Return the sentence over all comparisons of a run."""
+    if not comparisons:
+        return "Nothing to compare: no model is served by both sides in this time."
+    if len(comparisons) == 1:
+        return comparisons[0].headline
+    counts: dict[str, int] = {}
+    for one in comparisons:
+        counts[WORDS[one.verdict]] = counts.get(WORDS[one.verdict], 0) + 1
+    told = ", ".join(f"{count} {word}" for word, count in counts.items())
+    return f"{len(comparisons)} comparisons: {told}."
+
+
+def change(one: MeasureResult | RangeEffect | RegimeEffect) -> tuple[str, str]:
+    """Return an effect and its interval in words; what was only seen has none."""
+    told = one.estimate
+    if told is None:
+        seen = getattr(one, "seen", None)
+        return (f"{percent(seen)} seen", "") if seen is not None else ("unknown", "")
+    return percent(told.ratio), f"{percent(told.lower)} to {percent(told.upper)}"
+
+
+def reasons(comparison: Comparison) -> list[str]:
+    """Return why measures have no clear verdict, alike ones together."""
+    found: dict[str, list[str]] = {}
+    for one in comparison.measures:
+        if one.because:
+            text = one.because + (f"; {one.mend}" if one.mend else "")
+            found.setdefault(text, []).append(MEASURES[one.measure])
+    return [f"{', '.join(measures)}: {text}" for text, measures in found.items()]
+
+
+def title(report: Report) -> str:
+    """Return the report's title."""
+    return f"inferfleet compare: {report.baseline} against {report.candidate}"

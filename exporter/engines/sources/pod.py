@@ -1,0 +1,109 @@
+"""A pod's specification: its command line, its GPUs, its image's release and its environment.
+
+Kubernetes puts `$(NAME)` in words of the command line, a shell `$NAME`; both are put in where the
+pod gives the variable by value. A word that stays open tells nothing, and a line that such a word
+could lengthen by options is not read at all.
+"""
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
+from typing import Final
+
+from ...workload import Workload
+from .arguments import ENGINES, located
+from .facts import Finding, claims
+from .settings import tell
+
+_SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "zsh"})
+_KUBERNETES_VARIABLE: Final = re.compile(r"\$\$|\$\(([A-Za-z_][\w.-]*)\)")
+_SHELL_VARIABLE: Final = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
+_ENDS_COMMAND: Final = frozenset([";", "&", "&&", "|", "||", "(", ")", "<", ">", ">>", "\n"])
+_IMAGE: Final = re.compile(
+    r"(?:\S+/)?(?:vllm/vllm-openai|lmsysorg/sglang):v?"
+    r"(?P<version>[0-9]+\.[0-9]+\.[0-9]+(?:\.?(?:post|rc|dev)[0-9]+)?)(?:-\S*|@\S*)?"
+)
+
+
+def read(workload: Workload) -> Finding:
+    """Return what the specification says beside the command line."""
+    image = _IMAGE.fullmatch(workload.image)
+    return Finding(
+        "pod",
+        claims(version=image["version"] if image else None, gpus=workload.gpus),
+        tell(workload.env, "env."),
+    )
+
+
+def line(workload: Workload) -> list[str] | None:
+    """Return the server's command line, None where it is not to be known from the pod."""
+    words = [_filled(word, workload.env) for word in (*workload.command, *workload.arguments)]
+    script = _script(words)
+    if script is not None:
+        found = next((one for one in _commands(script, workload.env) if located(one)), None)
+    elif workload.command:
+        found = words if located(words) is not None else None
+    else:
+        # The image's own entry point runs: the engine, in images that carry its name.
+        found = words if any(engine in workload.image for engine in ENGINES) and words else None
+    return _closed(found) if found else None
+
+
+def _filled(word: str, env: Mapping[str, str]) -> str:
+    """Return a word as Kubernetes fills it in; `$$` is a `$`, what it does not know stays."""
+
+    def known(match: re.Match[str]) -> str:
+        return "$" if match[0] == "$$" else env.get(match[1], match[0])
+
+    return _KUBERNETES_VARIABLE.sub(known, word)
+
+
+def _script(words: Sequence[str]) -> str | None:
+    """Return what a shell is given to run, None where no shell is."""
+    if not words or PurePath(words[0]).name not in _SHELLS:
+        return None
+    for at, word in enumerate(words[1:], 1):
+        if word.startswith("-") and not word.startswith("--") and word.endswith("c"):
+            return words[at + 1] if at + 1 < len(words) else None
+    return None
+
+
+def _commands(script: str, env: Mapping[str, str]) -> Iterator[list[str]]:
+    """Yield the commands of a shell script that are plain enough to be read."""
+    lexer = shlex.shlex(script.replace("\\\n", " "), posix=True, punctuation_chars=";&|()<>\n")
+    lexer.whitespace = " \t\r"
+    lexer.whitespace_split = True
+    command = list[str]()
+    try:
+        for word in lexer:
+            if _ENDS_COMMAND.intersection(word) or set(word) <= _ENDS_COMMAND:
+                yield command
+                command = []
+            else:
+                command.append(_SHELL_VARIABLE.sub(lambda match: _value(match, env), word))
+    except ValueError:
+        # An open quote: what came before it may have been torn from its place.
+        return
+    yield command
+
+
+def _value(match: re.Match[str], env: Mapping[str, str]) -> str:
+    value = env.get(match[1] or match[2], match[0])
+    # The shell would split it, or not, as it was quoted.
+    return match[0] if len(value.split()) > 1 else value
+
+
+def _closed(words: Sequence[str]) -> list[str] | None:
+    """Return a line with open values empty; None where an open word could be anything."""
+    closed = list[str]()
+    for at, word in enumerate(words):
+        if "$" not in word and "`" not in word:
+            closed.append(word)
+        elif re.match(r"--[\w.-]+=", word):
+            closed.append(word.partition("=")[0] + "=")
+        elif at and re.fullmatch(r"--?[A-Za-z][\w.-]*", words[at - 1]):
+            closed.append("")
+        else:
+            return None
+    return closed

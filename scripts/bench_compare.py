@@ -1,0 +1,277 @@
+"""How often the upgrade verdict is right, on simulated fleets whose truth is known.
+
+Prints, for each design, batch curve, confounder and true effect: how often it says regression,
+improvement, equivalent, inconclusive and not comparable, the bias, how often the 95 % interval
+holds the truth, and beside it how often what people do by hand calls a regression or improvement.
+`make bench` runs it with few seeds; the seeds used while tuning lie below 1,000.
+"""
+
+import argparse
+import multiprocessing
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby
+from time import monotonic
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+
+from exporter.compare.assess import Question, compare
+from exporter.compare.design import design
+from exporter.compare.matchers import read
+from exporter.compare.windows import Fleet, Floats, collapse
+
+# beside it where it is installed; nothing else needs it
+try:
+    from otava.analysis import compute_change_points
+except ImportError:
+    compute_change_points = None
+
+from tests.compare.simulator import NEW, OLD, SCENARIOS, Layout, Shape, simulate
+
+QUESTION = Question(
+    read(f'version="{OLD}"', "--baseline"), read(f'version="{NEW}"', "--candidate"), detail=False
+)
+# design: hours before and after the upgrade, the first of them warm-up
+HOURS: dict[str, tuple[Layout, float, float]] = {
+    "DiD 24 h + 6 h": ("did", 24.0, 7.0),
+    "side by side 6 h": ("side", 1.0, 7.0),
+    "before/after 24 h + 24 h": ("before", 24.0, 26.0),
+    "before/after 6 h + 6 h": ("before", 6.0, 7.0),
+}
+NAIVE = 0.05
+NEEDED = (
+    "seconds",
+    "gpu_seconds",
+    "decode_sequence_seconds",
+    "decode_tokens",
+    "prefill_tokens",
+    "context_token_seconds",
+    "saturated_seconds",
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One cell of the table and one seed."""
+
+    layout: str
+    shape: Shape
+    scenario: str
+    effect: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was said of one fleet; `by_hand` maps a rule to regression, improvement or neither."""
+
+    case: Case
+    verdict: str
+    ratio: float
+    covered: bool | None
+    by_hand: dict[str, str]
+
+
+def outcome(case: Case) -> Outcome:
+    """Simulate one fleet and judge it."""
+    layout, before, after = HOURS[case.layout]
+    fleet = simulate(
+        case.seed,
+        case.effect,
+        layout,
+        SCENARIOS[case.scenario],
+        case.shape,
+        before=before,
+        after=after,
+    )
+    sums = {name: fleet.windows.sums[name] for name in NEEDED}
+    fleet = replace(fleet, windows=replace(fleet.windows, sums=sums), lookups=None)
+    found = compare(fleet, QUESTION)[0]
+    decode = found.measures[0]
+    told = decode.estimate
+    judged = told is not None and decode.verdict != "not_comparable"
+    by_hand = {
+        "tok/s": _beyond(found.naive_throughput),
+        "ITL": _beyond(found.naive_latency),
+        **_mann_whitney(fleet),
+    }
+    if compute_change_points and layout == "before":
+        by_hand["Otava"] = _otava(fleet, before)
+    return Outcome(
+        case,
+        decode.verdict,
+        told.ratio if told and judged else float("nan"),
+        told.lower <= 1 + case.effect <= told.upper if told and judged else None,
+        by_hand,
+    )
+
+
+def _beyond(ratio: float | None) -> str:
+    if ratio is None or abs(ratio - 1) <= NAIVE:
+        return "neither"
+    return "regression" if ratio < 1 else "improvement"
+
+
+def _mann_whitney(fleet: Fleet) -> dict[str, str]:
+    """The canary rule of Kayenta: a 98 % Mann-Whitney interval of the shift, and a quarter of it.
+
+    On the fleet's mean of each window, as a canary judge sees it: concurrent where there is any.
+    """
+    windows = fleet.windows
+    found = design(windows, [s.release == NEW for s in windows.servers], fleet.facts, 3600.0)
+    base, ours = found.keep & ~found.treated, found.keep & found.treated
+    if found.concurrent:
+        base = base & (windows.time >= found.start)
+    said = {}
+    for name, top, bottom, better in (
+        ("MW tok/s", "decode_tokens", "seconds", 1.0),
+        ("MW ITL", "decode_sequence_seconds", "decode_tokens", -1.0),
+    ):
+        old, new = (_series(collapse(windows.where(rows)), top, bottom) for rows in (base, ours))
+        low, high, middle = _shift(new, old)
+        sign = "improvement", "regression"
+        if better < 0:
+            sign = sign[1], sign[0]
+        quarter = 0.25 * abs(middle)
+        said[name] = sign[0] if low > quarter else sign[1] if high < -quarter else "neither"
+    return said
+
+
+def _otava(fleet: Fleet, before: float) -> str:
+    """Otava's change points of the hourly tokens/s, within three hours of the upgrade."""
+    windows = fleet.windows
+    hour = ((windows.time - windows.time.min()) // 3600).astype(int)
+    rates = np.bincount(hour, windows.column("decode_tokens"))
+    found, _ = compute_change_points(
+        [float(rate) for rate in rates], window_len=30, max_pvalue=0.001, min_magnitude=0.05
+    )
+    near = [point for point in found if abs(point.index - before) <= 3]
+    if not near:
+        return "neither"
+    return "regression" if near[0].stats.mean_2 < near[0].stats.mean_1 else "improvement"
+
+
+def _series(windows: object, top: str, bottom: str) -> Floats:
+    column = windows.column  # type: ignore[attr-defined]
+    _, step = np.unique(windows.time, return_inverse=True)  # type: ignore[attr-defined]
+    return np.asarray(np.bincount(step, column(top)) / np.bincount(step, column(bottom)))
+
+
+def _shift(new: Floats, old: Floats) -> tuple[float, float, float]:
+    gaps = np.sort((new[:, None] - old[None, :]).ravel())
+    n, m = len(new), len(old)
+    out = int(max(n * m / 2 - 2.326 * np.sqrt(n * m * (n + m + 1) / 12.0), 0))
+    return float(gaps[out]), float(gaps[-1 - out]), float(np.median(gaps))
+
+
+def cases(seeds: int, first: int) -> Iterator[Case]:
+    """Yield the table's cells: no effect under every confounder, effects under none and all."""
+    for layout in HOURS:
+        for shape in ("dense", "moe"):
+            for scenario in SCENARIOS:
+                effects = [0.0]
+                if scenario in ("base", "all") and layout != "before/after 6 h + 6 h":
+                    effects += [-0.05, -0.10, 0.56]
+                for effect in effects:
+                    for k in range(seeds):
+                        yield Case(layout, shape, scenario, effect, first + k)
+
+
+def row(outcomes: list[Outcome]) -> str:
+    """Return one line of the table."""
+    case, n = outcomes[0].case, len(outcomes)
+
+    def share(word: str) -> float:
+        return 100 * sum(one.verdict == word for one in outcomes) / n
+
+    ratios = np.array([one.ratio for one in outcomes])
+    known = [one.covered for one in outcomes if one.covered is not None]
+    bias = 100 * (np.nanmean(ratios) - 1 - case.effect) if known else float("nan")
+    covered = 100 * np.mean(known) if known else float("nan")
+    hand = "  ".join(
+        f"{100 * sum(one.by_hand[rule] == 'regression' for one in outcomes) / n:3.0f}/"
+        f"{100 * sum(one.by_hand[rule] == 'improvement' for one in outcomes) / n:3.0f}"
+        for rule in outcomes[0].by_hand
+    )
+    words = ("regression", "improvement", "equivalent", "inconclusive", "not_comparable")
+    said = " ".join(f"{share(word):5.1f}" for word in words)
+    return (
+        f"{case.layout:25s} {case.shape:5s} {case.scenario:17s} {100 * case.effect:+4.0f} "
+        f"| {said} | {bias:+5.1f} {covered:5.0f} | {hand}"
+    )
+
+
+def main() -> None:
+    """Run the table."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--seeds", type=int, default=4, help="fleets for each cell")
+    arguments.add_argument("--first", type=int, default=1_000, help="the first seed")
+    arguments.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    arguments.add_argument("--only", default="", help="a part of the designs' names")
+    arguments.add_argument("--effect", type=float, help="only this true effect")
+    given = arguments.parse_args()
+    todo = [
+        case
+        for case in cases(given.seeds, given.first)
+        if given.only in f"{case.layout} {case.shape} {case.scenario}"
+        and given.effect in (None, case.effect)
+    ]
+    begin = monotonic()
+    print(
+        f"{len(todo)} fleets; regression/improvement by hand: tok/s, ITL, Mann-Whitney on each"
+        + (", Otava on hourly tok/s (before and after)" if compute_change_points else "")
+    )
+    print(
+        f"{'design':25s} {'curve':5s} {'beside':17s} true |   reg   imp   eq.     ?    nc "
+        "|  bias cover | by hand"
+    )
+    totals: list[Outcome] = []
+    with multiprocessing.Pool(given.jobs) as pool:
+        found = pool.imap(outcome, todo, chunksize=2)
+        for _, group in groupby(
+            found, key=lambda o: (o.case.layout, o.case.shape, o.case.scenario, o.case.effect)
+        ):
+            members = list(group)
+            totals += members
+            print(row(members), flush=True)
+    print(summary(totals))
+    print(f"compare: {len(todo)} fleets judged in {monotonic() - begin:.0f} s")
+
+
+def summary(outcomes: list[Outcome]) -> str:
+    """Return the figures the table is held to."""
+    lines = list[str]()
+    for layout in HOURS:
+        alike = [o for o in outcomes if o.case.layout == layout and o.case.effect == 0]
+        if alike:
+            wrong = [o.verdict in ("regression", "improvement") for o in alike]
+            hand = {
+                rule: 100 * np.mean([o.by_hand[rule] != "neither" for o in alike])
+                for rule in alike[0].by_hand
+            }
+            known = [
+                o.covered for o in outcomes if o.case.layout == layout and o.covered is not None
+            ]
+            lines.append(
+                f"{layout}: {len(alike)} fleets without a change, wrong calls "
+                f"{100 * np.mean(wrong):.1f} %; by hand "
+                + ", ".join(f"{rule} {share:.0f} %" for rule, share in hand.items())
+                + (f"; interval holds the truth {100 * np.mean(known):.0f} %" if known else "")
+            )
+    sign = [
+        o
+        for o in outcomes
+        if (o.case.effect < 0 and o.verdict == "improvement")
+        or (o.case.effect > 0 and o.verdict == "regression")
+    ]
+    changed = sum(o.case.effect != 0 for o in outcomes)
+    lines.append(f"called with the opposite sign: {len(sign)} of {changed}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

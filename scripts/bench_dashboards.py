@@ -1,0 +1,156 @@
+"""Measures the dashboards' queries over a large fleet: `python scripts/bench_dashboards.py`.
+
+One replayed server's published series are copied to so many servers, half of them on the older
+release, with its own rates; recorded series are written out. Each query is asked as Grafana does
+over an hour, and the slowest are printed. Takes some minutes and about 3 GB of disk.
+"""
+
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from time import perf_counter
+from typing import Final
+
+ROOT: Final = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from dashboards.build import dashboards  # noqa: E402
+from tests.dashboards import asked, database, replayed, verdicts  # noqa: E402
+
+SERVERS: Final = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+SPAN: Final = 3600
+SCRAPE: Final = 60
+MODEL: Final = "dense-a"
+CHOSEN: Final = {
+    "server": {"target": "server-0001"},
+    "upgrade": {
+        "model": "dense-8b",
+        "gpu_model": "NVIDIA H200",
+        "class": "caeaa8d8",
+        "baseline": "0.20.2",
+        "release": "0.26.0",
+        "claim": "56",
+    },
+}
+_NAME: Final = re.compile(r"(?<![\w:])(?:\w+:)?inferfleet_[\w:]*")
+
+
+def main() -> None:
+    """Fill a database, ask every query twice, print what was slow."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "data"
+        counted = 0
+
+        def lines() -> Iterator[str]:
+            nonlocal counted
+            for line in database.openmetrics(_pages()):
+                counted += 1
+                yield line
+
+        started = perf_counter()
+        database.fill(folder, lines())
+        print(f"{SERVERS} servers, {counted:,} samples, filled in {perf_counter() - started:.0f} s")
+        with database.prometheus(folder, lookback="5m") as url:
+            _ask(url)
+
+
+def _ask(url: str) -> None:
+    end = replayed.EPOCH + SPAN
+    took = list[tuple[float, str]]()
+    for name, made in dashboards().items():
+        values = asked.defaults(made, CHOSEN.get(name, {}))
+        values |= {"__rate_interval": f"{4 * SCRAPE}s", "__range": f"{SPAN}s"}
+        whole = 0.0
+        for panel in asked.panels(made):
+            for target in panel.get("targets", ()):
+                expr, instant = asked.filled(target["expr"], values), bool(target.get("instant"))
+                best = min(_time(url, expr, end, instant) for _ in range(2))
+                whole += best
+                took.append((best, f"{name} / {panel['title']} / {target['refId']}"))
+        print(f"{name:9} {whole:6.2f} s for all its queries, one after another")
+    print("slowest:")
+    for seconds, where in sorted(took, reverse=True)[:10]:
+        print(f"{seconds:7.3f} s  {where}")
+
+
+def _time(url: str, expr: str, end: float, instant: bool) -> float:
+    started = perf_counter()
+    asked.ask(url, expr, end - SPAN, end, instant)
+    return perf_counter() - started
+
+
+def _used(*names: str) -> set[str]:
+    """Return the series that these dashboards ask for."""
+    made = dashboards()
+    exprs = [
+        target["expr"]
+        for name in names
+        for panel in asked.panels(made[name])
+        for target in panel.get("targets", ())
+    ]
+    return {name for expr in exprs for name in _NAME.findall(expr)}
+
+
+def _pages() -> Iterator[tuple[float, str]]:
+    """Yield a large fleet's pages: the lines of one server, copied, going on at their own rates."""
+    shape = replayed.Shape(seconds=1800.0, upgrade=300.0, outage=1e9)
+    told = [_values(text) for _, text in replayed.pages(shape)]
+    first, last = told[-21], told[-1]
+    fleet = _used("fleet", "upgrade", "cache", "gpu", "slo", "exporter")
+    everything = _used(*dashboards())
+    per_second = {head: (value - first.get(head, value)) / 600 for head, value in last.items()}
+    for now in range(0, SPAN + 1, SCRAPE):
+        lines = list[str]()
+        for number in range(SERVERS):
+            wanted = everything if number < 2 else fleet
+            for head, value in last.items():
+                name = head.partition("{")[0]
+                if name in wanted:
+                    counter = name.endswith(("_total", "_sum", "_count", "_bucket"))
+                    here = value + per_second[head] * now if counter else value
+                    lines.append(f"{_copied(head, number)} {here!r}")
+        lines += _recorded(fleet, now)
+        yield replayed.EPOCH + now, "\n".join(lines)
+
+
+def _values(text: str) -> Mapping[str, float]:
+    """Return one server's lines, and those of its GPU, without the exporter's other ones."""
+    gpu = f'uuid="{_gpu()}"'
+    lines = [line for line in text.splitlines() if f'target="{MODEL}"' in line or gpu in line]
+    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines}
+
+
+def _gpu() -> str:
+    from tests.dashboards.telemetry import uuid
+
+    return uuid(MODEL)
+
+
+def _copied(head: str, number: int) -> str:
+    made = head.replace(f'"{MODEL}"', f'"server-{number:04d}"')
+    made = made.replace(_gpu(), f"GPU-{number:04d}")
+    return made.replace('release="0.26.0"', 'release="0.20.2"') if number % 2 else made
+
+
+def _recorded(used: set[str], now: int) -> list[str]:
+    lines = verdicts.page(now + 1e5, 0.0).splitlines()
+    told = {line.partition("{")[0] for line in lines}
+    labels = 'engine="vllm",model="dense-8b",gpu_model="NVIDIA H200",class="caeaa8d8"'
+    for name in sorted(one for one in used - told if ":" in one):
+        level = name.partition(":")[0]
+        if level == "target":
+            lines += [f'{name}{{target="server-{n:04d}"}} 0.99' for n in range(SERVERS)]
+        elif level == "release":
+            lines += [
+                f'{name}{{{labels},release="{release}",cache="local"}} 0.5'
+                for release in ("0.20.2", "0.26.0")
+            ]
+        else:
+            lines.append(f'{name}{{model="dense-8b",cache="local"}} 0.5')
+    return lines
+
+
+if __name__ == "__main__":
+    main()

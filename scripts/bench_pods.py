@@ -1,0 +1,112 @@
+"""What discovery on Kubernetes costs: memory and CPU of following pods, by their number.
+
+A made API server on loopback lists the pods, full-sized as a cluster tells them, then changes some
+of them every second. Discovery runs in a process of its own, with nothing sampled.
+"""
+
+import argparse
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic, sleep
+
+from tests.discovery.fake_kube import FakeKube, Pod, pod
+
+_FOLLOW = """
+import resource, sys, time
+from exporter.config import parse
+from exporter.discovery import Discoverer
+section = {"selector": "app=vllm", "api_server": sys.argv[1]}
+data = {"discovery": {"kubernetes": [section]}} if sys.argv[1] else {}
+discoverer = Discoverer(parse(data, ""))
+start = time.monotonic()
+discoverer.refresh(0.0)
+print(len(discoverer.targets()), time.monotonic() - start, time.process_time(), flush=True)
+before, at = time.process_time(), time.monotonic()
+while time.monotonic() - at < float(sys.argv[2]):
+    time.sleep(1.0)
+    discoverer.refresh(time.monotonic())
+cpu = (time.process_time() - before) / (time.monotonic() - at)
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+print(cpu, status["VmRSS"].split()[0], status["VmHWM"].split()[0], flush=True)
+"""
+
+
+def main() -> None:
+    """Measure without pods, then with as many as asked for."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--pods", type=int, nargs="+", default=[0, 500, 2000])
+    arguments.add_argument("--seconds", type=float, default=20.0)
+    arguments.add_argument("--changes", type=int, default=20, help="pods that change each second")
+    given = arguments.parse_args()
+    base, _ = _followed("", 2.0)
+    print(f"without: {base[1] / 1024:.1f} MB resident")
+    for count in given.pods:
+        with FakeKube().running() as kube:
+            made = [_full(i) for i in range(count)]
+            kube.put(*made)
+            with _changing(kube, made, given.changes if count else 0):
+                (cpu, rss, peak), (found, took, spent) = _followed(kube.url, given.seconds)
+            print(
+                f"{found:.0f} pods: first list {took:.2f} s ({spent:.2f} s of CPU with the start), "
+                f"then {100 * cpu:.2f} % of a core at {given.changes} changes a second; "
+                f"{rss / 1024:.1f} MB resident, {peak / 1024:.1f} MB at most, "
+                f"{(rss - base[1]) / 1024:.1f} MB more than without"
+            )
+
+
+def _followed(url: str, seconds: float) -> tuple[list[float], list[float]]:
+    """Return what a process tells at its end (CPU, memory) and after its first list."""
+    told = subprocess.run(
+        [sys.executable, "-c", _FOLLOW, url, str(seconds)],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=seconds + 120,
+    ).stdout.splitlines()
+    return [float(word) for word in told[1].split()], [float(word) for word in told[0].split()]
+
+
+def _full(number: int) -> Pod:
+    """Return a pod as large as real ones are: 8 kB with its managed fields."""
+    made = pod(
+        f"vllm-7d9c5b8f4-{number:05}",
+        f"10.{number // 62500}.{number // 250 % 250}.{number % 250 + 1}",
+    )
+    env = [{"name": f"VLLM_SETTING_{i}", "value": f"value-{i}"} for i in range(20)]
+    made["spec"]["containers"][0]["env"] = env
+    field = {
+        "manager": "kubelet",
+        "operation": "Update",
+        "fieldsV1": {f"f:{'x' * 40}{i}": {} for i in range(120)},
+    }
+    made["metadata"]["managedFields"] = [field]
+    return made
+
+
+@contextmanager
+def _changing(kube: FakeKube, pods: list[Pod], each_second: int) -> Iterator[None]:
+    ended = threading.Event()
+
+    def change() -> None:
+        number, begun = 0, monotonic()
+        while each_second and not ended.wait(1.0 / each_second):
+            kube.put(pods[number % len(pods)])
+            number += 1
+            if monotonic() - begun > 600:
+                return
+
+    thread = threading.Thread(target=change, daemon=True)
+    thread.start()
+    sleep(0.1)
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()

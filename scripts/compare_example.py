@@ -1,0 +1,32 @@
+"""Writes the HTML report of a simulated fleet: eight servers, half of them made 5 % slower."""
+
+import sys
+from pathlib import Path
+
+from exporter.compare.assess import Question
+from exporter.compare.claim import read as claim
+from exporter.compare.html import html
+from exporter.compare.matchers import read
+from exporter.compare.run import report_of
+from tests.compare.simulator import NEW, OLD, SCENARIOS, START, simulate
+
+BEFORE, AFTER = 24.0, 13.0
+
+
+def main() -> None:
+    """Write the report to the path given."""
+    fleet = simulate(
+        4, -0.05, "did", SCENARIOS["growth"], before=BEFORE, after=AFTER, model="llama-3-70b"
+    )
+    question = Question(
+        read(f'version="{OLD}"', "--baseline"),
+        read(f'version="{NEW}"', "--candidate"),
+        claim=claim("+56%"),
+    )
+    end = START + AFTER * 3600
+    report = report_of(fleet, question, end, (START - BEFORE * 3600, end))
+    Path(sys.argv[1]).write_text(html(report), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

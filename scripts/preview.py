@@ -1,0 +1,189 @@
+"""Draws every dashboard from its JSON and a real Prometheus' answers: docs/dashboards/*.png.
+
+`make preview` runs it; names after the script draw those dashboards only. The fleet is the
+replayed one of the tests, played for longer; the page that draws is dashboards/preview, Grafana's
+own panel components in headless Chromium.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, Final
+
+import yaml
+from PIL import Image
+
+ROOT: Final = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from dashboards.build import dashboards  # noqa: E402
+from tests.dashboards import asked, database, features, replayed, verdicts  # noqa: E402
+
+SITE: Final = ROOT / "dashboards" / "preview" / "site"
+OUT: Final = ROOT / "docs" / "dashboards"
+SHAPE: Final = replayed.Shape(seconds=10_800.0, step=30.0, upgrade=4500.0, outage=10_500.0)
+SPAN: Final = 9000.0
+WIDTH: Final = 1600
+RECORDED: Final = re.compile(r"\b[a-z_]+:inferfleet_[\w:]+")
+HEAD: Final = 92
+COLORS: Final = (128, 96, 64, 48)
+MOST_BYTES: Final = 280_000
+STEP: Final = 30
+CHOSEN: Final = {
+    "server": {"target": "dense-a"},
+    "upgrade": {
+        "model": "dense-8b",
+        "gpu_model": "NVIDIA H200",
+        "class": "caeaa8d8",
+        "baseline": "0.20.2",
+        "release": "0.26.0",
+        "claim": "56",
+    },
+}
+
+
+def main() -> None:
+    """Fill a database, ask it every query, draw every dashboard, light and dark."""
+    wanted = {name: made for name, made in dashboards().items() if name in (sys.argv[1:] or [name])}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "data"
+        pages = (
+            (when, text + verdicts.page(when - replayed.EPOCH, SHAPE.upgrade))
+            for when, text in replayed.pages(SHAPE)
+        )
+        database.fill(folder, database.openmetrics(pages))
+        end = replayed.EPOCH + SHAPE.seconds - SHAPE.step
+        rules = yaml.safe_load((ROOT / "alerts/generated/inferfleet-recording.yaml").read_text())
+        groups = database.needed(rules["groups"], _recorded())
+        database.record(folder, groups, replayed.EPOCH, end)
+        (SITE / "data").mkdir(parents=True, exist_ok=True)
+        with database.prometheus(folder) as url:
+            for dashboard, made in wanted.items():
+                picture = _picture(url, dashboard, made, end - SPAN, end)
+                text = json.dumps(picture)
+                (SITE / "data" / f"{dashboard}.json").write_text(text, encoding="utf-8")
+    OUT.mkdir(parents=True, exist_ok=True)
+    with _served(SITE) as site:
+        for dashboard, made in wanted.items():
+            for part, height in _heights(made).items():
+                for theme in ("dark", "light"):
+                    _shoot(site, dashboard, part, theme, height)
+
+
+def _recorded() -> set[str]:
+    """Return the recorded series the dashboards ask for, but for those the verdicts' page holds."""
+    held = set(RECORDED.findall(verdicts.page(1e6, 0.0)))
+    text = json.dumps(dashboards())
+    return set(RECORDED.findall(text)) - held
+
+
+def _picture(url: str, name: str, made: dict[str, Any], start: float, end: float) -> dict[str, Any]:
+    """Return a dashboard with the answers to its queries, as the page draws it."""
+    values = asked.defaults(made, CHOSEN.get(name, {}))
+    shown = [
+        (one["label"], "All" if values[one["name"]] in (".*", ".+") else values[one["name"]])
+        for one in made["templating"]["list"]
+        if one["type"] != "datasource"
+    ]
+    values |= {"__rate_interval": f"{4 * STEP}s", "__range": f"{end - start:.0f}s"}
+    answers: dict[str, list[dict[str, Any]]] = {}
+    folded = {one["id"] for row in made["panels"] for one in row.get("panels", ())}
+    for panel in asked.panels(made):
+        # what only some servers have is shown of the one that has it
+        filled = {**values, "target": features.HOST} if panel["id"] in folded else values
+        for target in panel.get("targets", ()):
+            instant = bool(target.get("instant"))
+            expr = asked.filled(target["expr"], filled)
+            _, result = asked.ask(url, expr, start, end, instant, STEP)
+            answers.setdefault(str(panel["id"]), []).append(
+                {
+                    "refId": target["refId"],
+                    "format": target.get("format"),
+                    "legendFormat": target["legendFormat"],
+                    "step": STEP,
+                    "result": result,
+                }
+            )
+    expr = asked.filled(made["annotations"]["list"][0]["expr"], values)
+    _, marks = asked.ask(url, expr, start, end, step=60)
+    return {
+        "dashboard": made,
+        "answers": answers,
+        "values": values,
+        "shown": shown,
+        "from": start,
+        "to": end,
+        "marks": sorted({value[0] for series in marks for value in series["values"]}),
+    }
+
+
+def _heights(made: dict[str, Any]) -> dict[str, int]:
+    """Return the pages' heights in pixels: open rows, and folded ones where there are any."""
+    top = [panel for panel in made["panels"] if not panel.get("collapsed")]
+    heights = {"open": max(one["gridPos"]["y"] + one["gridPos"]["h"] for one in top)}
+    for row in made["panels"]:
+        if row.get("panels"):
+            below = max(one["gridPos"]["y"] + one["gridPos"]["h"] for one in row["panels"])
+            heights["folded"] = heights.get("folded", 0) + below - row["gridPos"]["y"]
+    return {part: HEAD + rows * 38 for part, rows in heights.items()}
+
+
+def _shoot(site: str, name: str, part: str, theme: str, height: int) -> None:
+    target = OUT / (f"{name}-{theme}.png" if part == "open" else f"{name}-{part}-{theme}.png")
+    with tempfile.TemporaryDirectory() as profile:
+        done = subprocess.run(
+            [
+                *("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
+                *("--disable-background-networking", "--disable-component-update"),
+                *("--disable-sync", "--hide-scrollbars", "--enable-logging=stderr"),
+                *(f"--user-data-dir={profile}", f"--window-size={WIDTH},{height}"),
+                *("--virtual-time-budget=20000", f"--screenshot={target}"),
+                f"{site}/index.html?name={name}&part={part}&theme={theme}",
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    _small(target)
+    faults = re.findall(r"CONSOLE.*?\] \"(.*?)\", source", done.stderr)
+    for fault in dict.fromkeys(faults):
+        print(f"{name}: {fault[:300]}", file=sys.stderr)
+    print(f"{target.relative_to(ROOT)} {target.stat().st_size / 1000:.0f} kB")
+
+
+def _small(target: Path) -> None:
+    """Write a picture again with few enough colours to be small."""
+    with Image.open(target) as picture:
+        whole = picture.convert("RGB")
+    for colors in COLORS:
+        few = whole.quantize(colors, dither=Image.Dither.NONE)
+        few.save(target, optimize=True)
+        if target.stat().st_size < MOST_BYTES:
+            break
+
+
+@contextmanager
+def _served(folder: Path) -> Iterator[str]:
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+if __name__ == "__main__":
+    main()

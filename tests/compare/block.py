@@ -1,0 +1,156 @@
+"""A simulated fleet as it would have been scraped: OpenMetrics text, and a real Prometheus."""
+
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from exporter.compare.windows import Fleet, Lookups, Server
+
+EVERY = 60.0
+
+
+def openmetrics(fleet: Fleet, quantities: tuple[str, ...]) -> str:
+    """Return the fleet's cells, identity and lookups as scraped once a minute.
+
+    A counter grows evenly within each window, so that its increase over a window is the window's.
+    """
+    lines = list[str]()
+    windows = fleet.windows
+    begin, end = float(windows.time.min()), float(windows.time.max()) + windows.width
+    times = np.arange(begin, end + 1, EVERY)
+    for quantity in quantities:
+        name = f"inferfleet_load_{quantity}"
+        lines.append(f"# TYPE {name} counter")
+        values = windows.column(quantity)
+        for i, server in enumerate(windows.servers):
+            for batch in np.unique(windows.batch[windows.server == i]):
+                rows = (windows.server == i) & (windows.batch == batch)
+                labels = _labels(server, batch=f"{batch:g}")
+                lines += _counter(
+                    name, labels, windows.time[rows], values[rows], windows.width, times
+                )
+    if fleet.lookups:
+        lines += _of_lookups(fleet.lookups, windows.servers, windows.width, times)
+    lines += _identity(fleet, times)
+    return "\n".join(lines) + "\n# EOF\n"
+
+
+def _labels(server: Server, **more: str) -> str:
+    known = {**server.labels, "instance": "exporter:10190", "job": "inferfleet", **more}
+    return "{" + ",".join(f'{key}="{value}"' for key, value in known.items()) + "}"
+
+
+def _counter(
+    name: str, labels: str, at: np.ndarray, grown: np.ndarray, width: float, times: np.ndarray
+) -> list[str]:
+    order = np.argsort(at)
+    edges = np.stack([at[order], at[order] + width], axis=1).ravel()
+    sums = np.cumsum(grown[order])
+    heights = np.stack([sums - grown[order], sums], axis=1).ravel()
+    seen = times[(times >= at.min()) & (times <= at.max() + width)]
+    values = np.interp(seen, edges, heights)
+    return [
+        f"{name}_total{labels} {value:.9g} {moment:.0f}"
+        for moment, value in zip(seen, values, strict=True)
+    ]
+
+
+def _of_lookups(
+    lookups: Lookups, servers: tuple[Server, ...], width: float, times: np.ndarray
+) -> list[str]:
+    lines = list[str]()
+    for suffix, values in (("queried", lookups.queried), ("hit", lookups.hit)):
+        name = f"inferfleet_prefix_cache_{suffix}_tokens"
+        lines.append(f"# TYPE {name} counter")
+        for target in sorted({server.target for server in servers}):
+            mine = np.array([servers[i].target == target for i in lookups.server])
+            labels = f'{{target="{target}",cache="local"}}'
+            order = np.argsort(lookups.time[mine])
+            lines += _counter(
+                name, labels, lookups.time[mine][order], values[mine][order], width, times
+            )
+    return lines
+
+
+def _identity(fleet: Fleet, times: np.ndarray) -> list[str]:
+    windows = fleet.windows
+    lines = ["# TYPE inferfleet_server_info gauge"]
+    gauges: dict[str, list[str]] = {}
+    for i, (server, facts) in enumerate(zip(windows.servers, fleet.facts, strict=True)):
+        mine = windows.time[windows.server == i]
+        if not len(mine):
+            continue
+        inside = times[(times >= mine.min()) & (times <= mine.max() + windows.width)]
+        known = {"target": server.target, **facts.labels}
+        labels = "{" + ",".join(f'{key}="{value}"' for key, value in known.items()) + "}"
+        lines += [f"inferfleet_server_info{labels} 1 {moment:.0f}" for moment in inside]
+        told = {**facts.limits, "server_start_time_seconds": facts.starts[0]}
+        for name, value in told.items():
+            gauges.setdefault(name, []).extend(
+                f'inferfleet_{name}{{target="{server.target}"}} {value:.9g} {moment:.0f}'
+                for moment in inside
+            )
+    for name, samples in gauges.items():
+        lines += [f"# TYPE inferfleet_{name} gauge", *samples]
+    return lines
+
+
+@contextmanager
+def prometheus(folder: Path, text: str) -> Iterator[str]:
+    """Serve a block made of OpenMetrics text from a real Prometheus; yield its address."""
+    program, tool = shutil.which("prometheus"), shutil.which("promtool")
+    if program is None or tool is None:
+        pytest.skip("prometheus and promtool are not installed")
+    (folder / "metrics.txt").write_text(text)
+    made = subprocess.run(
+        [tool, "tsdb", "create-blocks-from", "openmetrics", "metrics.txt", "data"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 0, made.stderr
+    (folder / "prometheus.yml").write_text("global: {}\n")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [
+            program,
+            "--config.file=prometheus.yml",
+            "--storage.tsdb.path=data",
+            "--storage.tsdb.retention.time=100y",
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--log.level=error",
+        ],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait(url, process)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(200):
+        assert process.poll() is None, "prometheus ended"
+        try:
+            with urllib.request.urlopen(f"{url}/-/ready", timeout=1) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError("prometheus was not ready within 20 s")

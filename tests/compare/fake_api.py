@@ -1,0 +1,188 @@
+"""A Prometheus API that answers from a fleet in memory, with the limits and faults a test asks."""
+
+import json
+import re
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qs
+
+import numpy as np
+
+from exporter.compare.windows import Fleet
+
+Fault = Callable[[int, str], tuple[int, str] | None]
+
+
+class FakeApi:
+    """Serves the fleet's windows as increases.
+
+    `most_values` is how many samples one answer may hold; `fault` is asked before each answer with
+    the request's number and path, and may return a status and body instead. `queries` and
+    `headers` keep what was asked.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        most_values: int = 10**9,
+        fault: Fault | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._scheme = "https" if tls else "http"
+        self.fleet, self.most_values, self.fault = fleet, most_values, fault
+        self.queries: list[dict[str, str]] = []
+        self.headers: dict[str, str] = {}
+        self.released = threading.Event()
+        fake = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                size = int(self.headers["Content-Length"])
+                form = {k: v[0] for k, v in parse_qs(self.rfile.read(size).decode()).items()}
+                fake.queries.append(form)
+                fake.headers = dict(self.headers.items())
+                status, body = fake.answer(self.path, form)
+                data = body.encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                try:
+                    self.wfile.write(data)
+                except OSError:
+                    return
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        # a client that turns away from an unknown certificate is what a test is about
+        self._server.handle_error = lambda *args: None  # type: ignore[method-assign]
+        if tls:
+            # the handshake belongs to the connection's own thread, not to the one that accepts
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.01,), daemon=True
+        )
+
+    @property
+    def url(self) -> str:
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
+
+    def answer(self, path: str, form: dict[str, str]) -> tuple[int, str]:
+        """Return status and body of one request."""
+        if self.fault and (told := self.fault(len(self.queries), path)):
+            return told
+        if path.endswith("/series"):
+            return 200, success(self._series(form["match[]"]))
+        found = self._matrix(form)
+        if sum(len(one["values"]) for one in found) > self.most_values:
+            return 422, json.dumps(
+                {"status": "error", "error": "query processing would load too many samples"}
+            )
+        return 200, success({"resultType": "matrix", "result": found})
+
+    def _series(self, match: str) -> list[dict[str, str]]:
+        windows, found = self.fleet.windows, list[dict[str, str]]()
+        for i, server in enumerate(windows.servers):
+            if match == "inferfleet_server_info":
+                found.append({"target": server.target, **self.fleet.facts[i].labels})
+            elif match.startswith("inferfleet_load"):
+                found += [
+                    {**server.labels, "engine_index": "0", "batch": f"{batch:g}"}
+                    for batch in np.unique(windows.batch[windows.server == i])
+                ]
+        return found
+
+    def _matrix(self, form: dict[str, str]) -> list[dict[str, Any]]:
+        query, start, end = form["query"], float(form["start"]), float(form["end"])
+        windows, lookups = self.fleet.windows, self.fleet.lookups
+        if match := re.search(r"inferfleet_load_(\w+)_total\{", query):
+            keys = [
+                (i, b)
+                for i in range(len(windows.servers))
+                for b in np.unique(windows.batch[windows.server == i])
+            ]
+            values = windows.column(match[1])
+            found = []
+            for i, batch in keys:
+                rows = (windows.server == i) & (windows.batch == batch) & ~np.isnan(values)
+                labels = {**windows.servers[i].labels, "batch": f"{batch:g}"}
+                found.append(
+                    _one(labels, windows.time[rows] + windows.width, values[rows], start, end)
+                )
+            return [one for one in found if one["values"]]
+        if (match := re.search(r"prefix_cache_(queried|hit)_tokens", query)) and lookups:
+            values = lookups.queried if match[1] == "queried" else lookups.hit
+            return [
+                _one(
+                    {"target": windows.servers[i].target},
+                    lookups.time[lookups.server == i] + windows.width,
+                    values[lookups.server == i],
+                    start,
+                    end,
+                )
+                for i in np.unique(lookups.server)
+            ]
+        if match := re.search(r"\(inferfleet_(\w+)\)$", query):
+            return self._gauges(match[1], start, end, float(form["step"]))
+        return []
+
+    def _gauges(self, name: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
+        windows, found = self.fleet.windows, list[dict[str, Any]]()
+        moments = np.arange(start, end + 1, step)
+        for i, facts in enumerate(self.fleet.facts):
+            mine = windows.time[windows.server == i]
+            value = facts.limits.get(name)
+            if name == "server_start_time_seconds" and facts.starts:
+                value = facts.starts[0]
+            if value is None or not len(mine):
+                continue
+            inside = moments[(moments >= mine.min()) & (moments <= mine.max() + windows.width)]
+            labels = {"target": windows.servers[i].target}
+            found.append(_one(labels, inside, np.full(len(inside), value), start, end))
+        return found
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.released.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def success(data: object) -> str:
+    return json.dumps({"status": "success", "data": data})
+
+
+def _one(
+    labels: dict[str, str], times: np.ndarray, values: np.ndarray, start: float, end: float
+) -> dict[str, Any]:
+    inside = (times >= start - 1e-6) & (times <= end + 1e-6)
+    order = np.argsort(times[inside])
+    pairs = zip(times[inside][order], values[inside][order], strict=True)
+    return {"metric": labels, "values": [[float(t), repr(float(v))] for t, v in pairs]}
+
+
+def slow(api: FakeApi) -> tuple[int, str]:
+    """Answer only when the test ends: a hung API."""
+    api.released.wait(30)
+    time.sleep(0)
+    return 200, success([])

@@ -1,0 +1,107 @@
+"""`inferfleet compare` and `judge` as commands: output, exit codes, one sentence a fault."""
+
+import json
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from exporter.cli import app
+from exporter.compare import extra
+from exporter.compare.windows import Fleet
+from exporter.errors import CompareError
+from tests.compare.fake_api import FakeApi
+from tests.compare.simulator import NEW, OLD, START, simulate
+
+SLOWER = simulate(21, -0.10, nodes=4, before=8, after=5)
+FASTER = simulate(21, 0.30, nodes=4, before=8, after=5)
+SPAN = ["--from", str(START - 8 * 3600), "--to", str(START + 5 * 3600)]
+SIDES = ["--baseline", f'version="{OLD}"', "--candidate", f'version="{NEW}"']
+
+
+def run(*words: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, list(words), env={"COLUMNS": "200"})
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.mark.parametrize(("fleet", "code"), [(SLOWER, 1), (FASTER, 0)], ids=["slower", "faster"])
+def test_a_gate_goes_by_the_exit_code(fleet: Fleet, code: int, tmp_path: Path) -> None:
+    report = tmp_path / "out.html"
+    with FakeApi(fleet) as fake:
+        words = ["compare", "--prometheus", fake.url, *SIDES, *SPAN, "--json"]
+        found, output, _ = run(*words, "--gate", "--report", str(report))
+        assert found == code
+    data = json.loads(output)
+    assert data["verdict"] == ("regression" if code else "improvement")
+    assert data["margin"] == 0.03
+    assert report.read_text().startswith("<!doctype html>")
+
+
+def test_for_people_and_as_markdown() -> None:
+    with FakeApi(SLOWER) as fake:
+        words = ["compare", "--prometheus", fake.url, *SIDES, *SPAN, "--model", "m"]
+        code, output, _ = run(*words)
+        assert code == 0
+        assert "is slower than" in output
+        code, output, _ = run(*words, "--markdown", "--margin", "20%")
+        assert "not clear yet" in output or "as fast as" in output
+        assert output.startswith("## inferfleet compare")
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        ([], "give --prometheus URL, or --recording twice"),
+        (["--prometheus", "http://127.0.0.1:9"], "give both --baseline and --candidate"),
+        (["--prometheus", "prom", *SIDES], "is no address"),
+        (["--prometheus", "http://a", "--baseline", "x", "--candidate", "y"], "no label matcher"),
+        (["--prometheus", "http://a", *SIDES, "--margin", "much"], "is no share"),
+        (["--prometheus", "http://a", *SIDES, "--margin", "0"], "is no margin"),
+        (["--prometheus", "http://a", *SIDES, "--claim", "more"], "is no change in percent"),
+        (["--prometheus", "http://a", *SIDES, "--from", "then"], "is no time"),
+        (["--prometheus", "http://a", *SIDES, "--from", "20", "--to", "10"], "before --to"),
+    ],
+)
+def test_faults_are_one_sentence_and_exit_4(words: list[str], fault: str) -> None:
+    code, output, error = run("compare", *words)
+    assert code == 4
+    assert output == ""
+    assert fault in error
+    assert error.startswith("inferfleet: ")
+
+
+def test_a_report_that_cannot_be_written(tmp_path: Path) -> None:
+    with FakeApi(SLOWER) as fake:
+        words = ["compare", "--prometheus", fake.url, *SIDES, *SPAN]
+        code, _, error = run(*words, "--report", str(tmp_path / "none" / "out.html"))
+    assert code == 4
+    assert "cannot be written: No such file" in error
+
+
+def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without(name: str) -> ModuleSpec | None:
+        return None if name in ("numpy", "matplotlib") else find_spec(name)
+
+    monkeypatch.setattr("exporter.compare.extra.find_spec", without)
+    code, _, error = run("compare", "--recording", "a", "--recording", "b", "--report", "c")
+    assert code == 4
+    assert error == (
+        "inferfleet: comparing needs numpy and matplotlib: run pip install 'inferfleet[compare]'\n"
+    )
+    with pytest.raises(CompareError, match="needs numpy: run"):
+        extra.check("numpy")
+
+
+def test_judge_once() -> None:
+    with FakeApi(SLOWER) as fake:
+        # a window that reaches back to the simulated time, whenever the test runs
+        code, output, _ = run("judge", "--prometheus", fake.url, "--window", "30d", "--once")
+        assert code == 0
+        assert "inferfleet_judge_last_success_timestamp_seconds" in output
+    code, _, error = run(
+        "judge", "--prometheus", "http://127.0.0.1:1", "--listen", "x", "--margin", "a"
+    )
+    assert code == 2
+    assert "is no share" in error

@@ -1,0 +1,130 @@
+"""The judge: fixed looks, verdicts as metrics, and what outlives Prometheus and itself."""
+
+import socket
+import threading
+import urllib.request
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.compare.assess import Question
+from exporter.compare.judge import Judge, serve
+from exporter.compare.looks import LOOKS, at_look, upgrades
+from exporter.compare.run import Options
+from exporter.errors import CompareError
+from tests.compare.fake_api import FakeApi
+from tests.compare.simulator import NEW, OLD, START, simulate
+
+FLEET = simulate(5, -0.10, "did", nodes=4, before=8, after=5)
+END = START + 5 * 3600.0
+QUESTION = Question((), (), detail=False)
+
+
+def samples(page: str, name: str) -> dict[str, float]:
+    return {
+        ",".join(
+            sample.labels.get(key, "") for key in ("measure", "bound", "verdict")
+        ): sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+        if sample.name == name
+    }
+
+
+def judge(
+    url: str, state: Path | None = None, now: float = END, sides: tuple[str, str] = ("", "")
+) -> Judge:
+    told = Options(*sides, prometheus=url, window=13 * 3600.0)
+    return Judge(told, state, lambda: now)
+
+
+def test_upgrades_are_found_and_judged_at_looks_only() -> None:
+    found = upgrades(FLEET, QUESTION)
+    assert len(found) == 1
+    assert found[0].question.baseline[0].value == OLD
+    assert found[0].question.candidate[0].value == NEW
+    start = found[0].started
+    assert abs(start - START) < 600
+    assert at_look(FLEET, found[0], start + 3600 * 2.9) is None
+    two = at_look(FLEET, found[0], start + 3600 * 3.1)
+    later = at_look(FLEET, found[0], start + 3600 * 4.9)
+    assert two is not None
+    assert later is not None
+    # between two looks nothing new is seen
+    assert len(two[0].windows) == len(later[0].windows) < len(FLEET.windows)
+    assert two[1].alpha == pytest.approx(0.05 / len(LOOKS))
+
+
+def test_a_fleet_of_one_release_has_no_upgrade() -> None:
+    old = FLEET.windows.of([s.release == OLD for s in FLEET.windows.servers])
+    assert upgrades(replace(FLEET, windows=old), QUESTION) == ()
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_verdicts_are_published(named: bool) -> None:
+    sides = (f'version="{OLD}"', f'version="{NEW}"') if named else ("", "")
+    with FakeApi(FLEET) as fake:
+        judging = judge(fake.url, sides=sides)
+        assert judging.run()
+    page = judging.page()
+    verdicts = samples(page, "inferfleet_upgrade_verdict")
+    assert verdicts["decode,,regression"] == 1
+    assert verdicts["decode,,equivalent"] == 0
+    effects = samples(page, "inferfleet_upgrade_effect_ratio")
+    assert effects["decode,lower,"] < effects["decode,estimate,"] < effects["decode,upper,"] < 1
+    labels = f'baseline="{OLD}"'
+    assert labels in page
+    assert f'release="{NEW}"' in page
+    assert samples(page, "inferfleet_judge_last_success_timestamp_seconds") == {",,": END}
+
+
+def test_a_lost_prometheus_and_a_restart_leave_the_verdicts(tmp_path: Path) -> None:
+    state = tmp_path / "verdicts.json"
+    with FakeApi(FLEET) as fake:
+        first = judge(fake.url, state)
+        assert first.run()
+        fake.fault = lambda n, path: (400, "gone")
+        assert not first.run()
+    kept = samples(first.page(), "inferfleet_upgrade_verdict")
+    assert kept["decode,,regression"] == 1
+    assert samples(first.page(), "inferfleet_judge_failures_total") == {",,": 1}
+    again = judge("http://127.0.0.1:1", state, END + 900)
+    assert samples(again.page(), "inferfleet_upgrade_verdict") == kept
+    assert samples(again.page(), "inferfleet_judge_last_success_timestamp_seconds") == {",,": END}
+    state.write_text("{}garbage")
+    assert samples(judge("http://127.0.0.1:1", state).page(), "inferfleet_upgrade_verdict") == {}
+
+
+def test_it_serves_until_told_to_stop() -> None:
+    stop, pages = threading.Event(), list[str]()
+    with FakeApi(FLEET) as fake:
+        judging = judge(fake.url)
+        ran, real = threading.Event(), judging.run
+
+        def run() -> bool:
+            done = real()
+            ran.set()
+            return done
+
+        judging.run = run  # type: ignore[method-assign]
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        thread = threading.Thread(
+            target=serve, args=(judging, f"127.0.0.1:{port}", 3600.0, stop), daemon=True
+        )
+        thread.start()
+        assert ran.wait(30)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            pages.append(answer.read().decode())
+        stop.set()
+        thread.join(10)
+    assert samples(pages[0], "inferfleet_upgrade_verdict")["decode,,regression"] == 1
+    assert not thread.is_alive()
+
+
+def test_an_address_that_is_none() -> None:
+    with pytest.raises(CompareError, match="--listen: 'nowhere' is no address"):
+        serve(judge("http://127.0.0.1:1"), "nowhere", 1.0, threading.Event())

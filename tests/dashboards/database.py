@@ -1,0 +1,140 @@
+"""A real Prometheus over made-up time: blocks from the exporter's pages, and from the rules.
+
+promtool writes the blocks. Rules stand on rules, so they are computed in layers: each layer is
+computed by a Prometheus that holds those below it.
+"""
+
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import requests
+import yaml
+
+from tests.dashboards.replayed import INSTANCE
+
+LOOKBACK = "1m"
+_RECORDED = re.compile(r"[a-z_]+(?::[a-z0-9_]+)+")
+_WHERE = f'job="inferfleet",instance="{INSTANCE}"'
+
+
+def openmetrics(pages: Iterable[tuple[float, str]]) -> Iterator[str]:
+    """Yield pages as OpenMetrics with times, as scraped under a job and an instance."""
+    for time, text in pages:
+        for line in text.splitlines():
+            if line.startswith("#") or not line:
+                continue
+            name, brace, rest = line.partition("{")
+            if brace:
+                yield f"{name}{{{_WHERE},{rest} {time:.3f}\n"
+            else:
+                name, value = line.split()
+                yield f"{name}{{{_WHERE}}} {value} {time:.3f}\n"
+    yield "# EOF\n"
+
+
+def fill(folder: Path, lines: Iterable[str]) -> None:
+    """Write blocks of OpenMetrics lines into a database's folder."""
+    text = folder.with_suffix(".txt")
+    with text.open("w", encoding="utf-8") as file:
+        file.writelines(lines)
+    _promtool("tsdb", "create-blocks-from", "openmetrics", str(text), str(folder))
+    text.unlink()
+
+
+def needed(groups: Sequence[Mapping[str, Any]], names: set[str]) -> list[Mapping[str, Any]]:
+    """Return the recording rules of some names, and those they stand on."""
+    rules = [rule for group in groups for rule in group["rules"] if "record" in rule]
+    wanted, before = set(names), set[str]()
+    while wanted != before:
+        before = set(wanted)
+        for rule in rules:
+            if rule["record"] in wanted:
+                wanted |= set(_RECORDED.findall(rule["expr"]))
+    return [{"rules": [rule for rule in rules if rule["record"] in wanted]}]
+
+
+def record(folder: Path, groups: Sequence[Mapping[str, Any]], start: float, end: float) -> None:
+    """Compute recording rules over a time and write their blocks beside the others."""
+    file = folder.with_suffix(".rules.yaml")
+    for layer in layers(groups):
+        text = yaml.safe_dump({"groups": [{"name": "layer", "interval": "30s", "rules": layer}]})
+        file.write_text(text, encoding="utf-8")
+        with prometheus(folder) as url:
+            _promtool(
+                *("tsdb", "create-blocks-from", "rules", f"--start={start:.0f}"),
+                *(f"--end={end:.0f}", f"--url={url}", f"--output-dir={folder}"),
+                *("--eval-interval=30s", str(file)),
+            )
+
+
+def layers(groups: Sequence[Mapping[str, Any]]) -> list[list[dict[str, str]]]:
+    """Return the recording rules so that each stands only on those of earlier layers."""
+    rules = [rule for group in groups for rule in group["rules"] if "record" in rule]
+    depth: dict[str, int] = {}
+    for rule in rules:
+        below = [depth[name] for name in _RECORDED.findall(rule["expr"]) if name in depth]
+        depth[rule["record"]] = max(depth.get(rule["record"], 0), max(below, default=-1) + 1)
+    found: list[list[dict[str, str]]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
+    for rule in rules:
+        found[depth[rule["record"]]].append(dict(rule))
+    return found
+
+
+@contextmanager
+def prometheus(folder: Path, lookback: str = LOOKBACK) -> Iterator[str]:
+    """Run a Prometheus on a database; yield its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    empty = folder.with_suffix(".yml")
+    empty.write_text("global: {}\n", encoding="utf-8")
+    with folder.with_suffix(".log").open("ab") as log:
+        process = subprocess.Popen(
+            [
+                "prometheus",
+                f"--config.file={empty}",
+                f"--storage.tsdb.path={folder}",
+                "--storage.tsdb.retention.time=100y",
+                f"--web.listen-address=127.0.0.1:{port}",
+                f"--query.lookback-delta={lookback}",
+                "--query.max-samples=500000000",
+            ],
+            stdout=log,
+            stderr=log,
+        )
+        url = f"http://127.0.0.1:{port}"
+        try:
+            _ready(url, process)
+            yield url
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _ready(url: str, process: subprocess.Popen[bytes]) -> None:
+    until, session = monotonic() + 60, requests.Session()
+    session.mount("http://", requests.adapters.HTTPAdapter(max_retries=0))
+    while monotonic() < until and process.poll() is None:
+        try:
+            if session.get(f"{url}/-/ready", timeout=5).ok:
+                return
+        except requests.ConnectionError:
+            pass
+    raise AssertionError(f"Prometheus did not become ready at {url}")
+
+
+def _promtool(*arguments: str) -> None:
+    done = subprocess.run(
+        [shutil.which("promtool") or "promtool", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -1,0 +1,230 @@
+"""The dashboards as Grafana gets them: shape, links, and the rules of its own dashboard-linter.
+
+An exclusion from a rule stands beside it with its reason.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from dashboards import uids
+from dashboards.build import dashboards, texts
+from scripts import generate
+from tests.dashboards.asked import panels
+
+Json = dict[str, Any]
+
+ALL = dashboards()
+TYPES = {"timeseries", "stat", "table", "heatmap", "state-timeline", "bargauge", "text"}
+UIDS = {value for name, value in vars(uids).items() if name.isupper()}
+_SELECTOR = re.compile(r"(?<![\w:])((?:\w+:)?inferfleet_[\w:]*)(\{[^}]*\})?")
+_FUNCTION = re.compile(r"\b(rate|irate|increase)\(([^\[\]]*)\[([^\]]*)\]")
+
+
+def each_panel() -> Iterator[tuple[str, Json]]:
+    for name, made in ALL.items():
+        for panel in panels(made):
+            yield name, panel
+
+
+def each_expr() -> Iterator[tuple[str, str]]:
+    for name, panel in each_panel():
+        for target in panel.get("targets", ()):
+            yield f"{name} / {panel['title']} / {target['refId']}", target["expr"]
+
+
+@pytest.fixture(params=sorted(ALL))
+def made(request: pytest.FixtureRequest) -> Json:
+    """Each dashboard in turn."""
+    return ALL[request.param]
+
+
+def variables(made: Json) -> dict[str, Json]:
+    return {one["name"]: one for one in made["templating"]["list"]}
+
+
+def test_what_is_committed_has_not_drifted() -> None:
+    folder = generate.ROOT / "dashboards" / "generated"
+    found = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+    assert found == texts()
+
+
+def test_every_dashboard_stands_for_itself(made: Json) -> None:
+    assert made["uid"] in UIDS
+    assert made["editable"] is False
+    assert made["schemaVersion"] == 42
+    assert made["tags"] == ["inferfleet"]
+    assert made["description"]
+
+
+def test_uids_are_unique() -> None:
+    assert len({one["uid"] for one in ALL.values()}) == len(ALL) == len(UIDS)
+
+
+def test_panels_have_ids_of_their_own_and_do_not_overlap(made: Json) -> None:
+    top = made["panels"]
+    ids = [one["id"] for panel in top for one in (panel, *panel.get("panels", ()))]
+    assert len(ids) == len(set(ids))
+    for group in (top, *(panel["panels"] for panel in top if panel.get("panels"))):
+        taken = set[tuple[int, int]]()
+        for panel in group:
+            place = panel["gridPos"]
+            assert place["x"] + place["w"] <= 24, panel["title"]
+            cells = {
+                (x, y)
+                for x in range(place["x"], place["x"] + place["w"])
+                for y in range(place["y"], place["y"] + place["h"])
+            }
+            assert not taken & cells, panel["title"]
+            taken |= cells
+
+
+def test_only_current_panel_types() -> None:
+    assert {panel["type"] for _, panel in each_panel()} == TYPES
+
+
+def test_no_key_is_null_but_the_lowest_threshold() -> None:
+    for name, text in texts().items():
+        for line in text.splitlines():
+            if line.rstrip(",").endswith("null"):
+                assert line.strip() == '"value": null', (name, line)
+
+
+# dashboard-linter: template-datasource-rule
+def test_the_data_source_is_a_variable(made: Json) -> None:
+    one = variables(made)["datasource"]
+    assert (one["type"], one["query"], one["label"]) == ("datasource", "prometheus", "Data source")
+
+
+# dashboard-linter: template-job-rule, template-instance-rule
+@pytest.mark.parametrize("name", ["job", "instance"])
+def test_job_and_instance_are_variables(made: Json, name: str) -> None:
+    one = variables(made)[name]
+    assert (one["type"], one["multi"], one["includeAll"]) == ("query", True, True)
+    assert (one["allValue"], one["label"]) == (".+", name.capitalize())
+    assert one["datasource"]["uid"] == "${datasource}"
+
+
+# dashboard-linter: template-label-promql-rule, template-on-time-change-reload-rule
+def test_query_variables_ask_for_a_label_whenever_time_changes(made: Json) -> None:
+    for one in variables(made).values():
+        if one["type"] == "query":
+            assert re.fullmatch(r"label_values\([\w:]+(\{.*\})?, \w+\)", one["query"]["query"])
+            assert one["refresh"] == 2
+
+
+# dashboard-linter: panel-datasource-rule, panel-title-description-rule, panel-no-targets-rule
+def test_panels_say_what_they_are_and_what_to_do() -> None:
+    for name, panel in each_panel():
+        assert panel["title"], name
+        if panel["type"] == "text":  # holds words only, which are its description
+            continue
+        where = f"{name} / {panel['title']}"
+        assert panel["datasource"]["uid"] == "${datasource}", where
+        assert len(panel["description"]) >= 48, where
+        assert panel["targets"], where
+        assert all(target["datasource"]["uid"] == "${datasource}" for target in panel["targets"])
+        refs = [target["refId"] for target in panel["targets"]]
+        assert len(refs) == len(set(refs)), where
+
+
+# dashboard-linter: panel-units-rule; which ids Grafana knows is checked by `make schema`
+def test_every_number_has_a_unit() -> None:
+    for name, panel in each_panel():
+        defaults = panel["fieldConfig"]["defaults"]
+        # tables have theirs by column; states are texts; a heatmap's is on its axis
+        if panel["type"] in ("timeseries", "stat", "bargauge"):
+            assert defaults["unit"] or defaults["mappings"], f"{name} / {panel['title']}"
+        if panel["type"] == "heatmap":
+            assert panel["options"]["yAxis"]["unit"]
+
+
+# dashboard-linter: target-rate-interval-rule
+def test_rates_use_the_rate_interval() -> None:
+    # sums over the whole time shown are what these panels are about
+    whole = ("$__range",)
+    for where, expr in each_expr():
+        for function, _, window in _FUNCTION.findall(expr):
+            wanted = window == "$__rate_interval" or (window in whole and function == "increase")
+            assert wanted, (where, function, window)
+
+
+# dashboard-linter: target-job-rule, target-instance-rule
+def test_selectors_filter_by_job_and_instance() -> None:
+    excluded = {
+        # recorded by Prometheus over all exporters, so they have neither label
+        "recorded": re.compile(r"[a-z_]+:inferfleet_[\w:]+"),
+        # published by `inferfleet judge` for a pair of releases; another job than the exporter's
+        "judge": re.compile(r"inferfleet_upgrade_(effect_ratio|verdict)"),
+    }
+    for where, expr in each_expr():
+        for metric, matchers in _SELECTOR.findall(expr):
+            if any(pattern.fullmatch(metric) for pattern in excluded.values()):
+                continue
+            assert 'job=~"$job",instance=~"$instance"' in matchers, (where, metric)
+
+
+# dashboard-linter: target-counter-agg-rule
+def test_counters_are_only_read_as_rates() -> None:
+    for where, expr in each_expr():
+        inside = "".join(selector for _, selector, _ in _FUNCTION.findall(expr))
+        counters = re.findall(r"inferfleet_\w+_total\b", expr)
+        # the number of a counter's series is no value of it
+        counted = re.findall(r"count by \(\w+\) \(inferfleet_\w+_total\b", expr)
+        assert len(counters) == len(re.findall(r"inferfleet_\w+_total\b", inside)) + len(counted), (
+            where
+        )
+
+
+def test_links_lead_to_our_dashboards_and_carry_the_variables() -> None:
+    text = json.dumps(ALL)
+    for uid, rest in re.findall(r'"/d/([\w-]+)\?([^"]*)"', text):
+        assert uid in UIDS
+        assert rest.startswith("${__url_time_range}&")
+        carried = set(re.findall(r"\$\{(\w+):queryparam\}", rest))
+        given = set(re.findall(r"var-(\w+)=", rest))
+        assert carried | given >= {"datasource", "job", "instance", "model", "release", "target"}
+        assert not carried & given
+
+
+def test_the_way_down_and_back_is_linked() -> None:
+    def linked(name: str) -> set[str]:
+        return set(re.findall(r"/d/([\w-]+)\?", json.dumps(ALL[name]["panels"])))
+
+    assert {uids.SERVER, uids.UPGRADE, uids.GPU} <= linked("fleet")
+    assert {uids.GPU, uids.UPGRADE} <= linked("server")
+    assert uids.SERVER in linked("gpu")
+    for made in ALL.values():
+        assert [(one["tags"], one["includeVars"], one["keepTime"]) for one in made["links"]] == [
+            (["inferfleet"], True, True)
+        ]
+
+
+def test_lines_tell_last_mean_and_max_or_the_last_in_a_list() -> None:
+    for name, panel in each_panel():
+        if panel["type"] == "timeseries":
+            legend = panel["options"]["legend"]
+            assert legend["showLegend"], (name, panel["title"])
+            wanted = ["lastNotNull", "mean", "max"] if legend["displayMode"] == "table" else None
+            assert legend["calcs"] == (wanted or ["lastNotNull"])
+
+
+def test_upgrades_are_marked_on_every_dashboard_from_the_data(made: Json) -> None:
+    (mark,) = made["annotations"]["list"]
+    assert mark["enable"] is True
+    assert "inferfleet_server_info" in mark["expr"]
+    assert "{{release}}" in mark["titleFormat"]
+
+
+def test_only_one_file_knows_the_library() -> None:
+    folder = generate.ROOT / "dashboards"
+    files = [path for path in folder.rglob("*.py") if "preview" not in path.parts]
+    knowing = {path.name for path in files if "grafanalib" in path.read_text(encoding="utf-8")}
+    assert knowing <= {"panels.py", "finish.py"}
+    imports = [
+        p.name for p in files if re.search(r"^(from|import) grafanalib", p.read_text(), re.M)
+    ]
+    assert imports == ["panels.py"]

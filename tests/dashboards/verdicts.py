@@ -1,0 +1,69 @@
+"""The upgrade verdict's series, written out: they need hours of traffic that no test waits for.
+
+Names and labels are those of the recording rules and of `inferfleet judge`.
+"""
+
+from math import log, sin
+
+_PAIR = (
+    'engine="vllm",model="dense-8b",gpu_model="NVIDIA H200",class="caeaa8d8",release="0.26.0",'
+    'baseline="0.20.2"'
+)
+_MATCHED = "release:inferfleet_matched_load"
+_CELL = "release_batch:inferfleet_matched_load"
+_VERDICTS = ("regression", "improvement", "equivalent", "inconclusive", "not_comparable")
+_MEASURES = {
+    "decode": (1.12, 0.02, "improvement"),
+    "prefill": (0.93, 0.02, "regression"),
+    "latency": (1.01, 0.01, "equivalent"),
+    "hit_ratio": (1.0, 0.004, "not_comparable"),
+    "speculation": (0.97, 0.05, "inconclusive"),
+    "energy": (1.04, 0.03, "inconclusive"),
+}
+_CELLS = {"1": 1.02, "2": 1.05, "8": 1.1, "16": 1.12, "32": 1.14, "64": 1.2, "128": 0.94}
+
+
+def page(now: float, upgrade: float) -> str:
+    """Return the series so many seconds after the fleet was switched on; empty before enough."""
+    since = now - upgrade - 300.0
+    if since < 0:
+        return ""
+    lines = []
+    for measure, (center, error, verdict) in _MEASURES.items():
+        error *= (1.0 + 900.0 / (since + 60.0)) ** 0.5
+        ratio = center * (1 + 0.3 * error * sin(since / 400))
+        lines += _measure(measure, ratio, error, verdict, since)
+    for name, ratio in (("throughput", 0.88), ("latency", 1.09)):
+        value = ratio + 0.05 * sin(since / 250)
+        lines.append(f'release:inferfleet_naive:ratio{{{_PAIR},measure="{name}"}} {value!r}')
+    for batch, ratio in _CELLS.items():
+        for measure, value in (("decode", ratio), ("latency", 2 - ratio)):
+            labels = f'{{{_PAIR},measure="{measure}",batch="{batch}"}}'
+            lines.append(f"{_CELL}:ratio{labels} {value!r}")
+            lines.append(f"{_CELL}:weight{labels} {1 / len(_CELLS)!r}")
+    return "\n".join(lines) + "\n"
+
+
+def _measure(measure: str, ratio: float, error: float, verdict: str, since: float) -> list[str]:
+    who = f'{_PAIR},measure="{measure}"'
+    low, high = ratio * (1 - 2 * error), ratio * (1 + 2 * error)
+    told = {
+        "ratio": ratio,
+        "lower": low,
+        "upper": high,
+        "stderr": log(high / low) / 4,
+        "overlap_seconds": since * 0.7,
+        "coverage_ratio": 0.83,
+        "cells_left_out": 2.0,
+    }
+    lines = [f"{_MATCHED}:{name}{{{who}}} {value!r}" for name, value in told.items()]
+    for side, servers in (("candidate", 2), ("baseline", 3)):
+        lines.append(f'{_MATCHED}:servers{{{who},side="{side}"}} {servers}')
+    if verdict == "not_comparable":
+        lines.append(f'{_MATCHED}:reason{{{who},reason="meaning"}} 1')
+    for name in _VERDICTS:
+        held = f'{who},verdict="{name}"}} {int(name == verdict)}'
+        lines += [f"{_MATCHED}:verdict{{{held}", f"inferfleet_upgrade_verdict{{{held}"]
+    for bound, value in (("estimate", ratio), ("lower", low), ("upper", high)):
+        lines.append(f'inferfleet_upgrade_effect_ratio{{{who},bound="{bound}"}} {value!r}')
+    return lines

@@ -1,0 +1,204 @@
+"""Every manifest renders, fits its schema, and fits the others: selectors, ports, names, rights."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes_validate import ValidationError
+
+from deploy import build
+from exporter.config import KubernetesSd, parse
+from exporter.discovery.pods import servers
+from exporter.engines.sources.pod import line
+from exporter.workload import PodTarget
+
+from .kube import KUBERNETES, KUSTOMIZATIONS, ROOT, Object, check, rendered, templates
+
+LOOSE = [
+    *sorted((KUBERNETES / "autoscale").glob("*.yaml")),
+    ROOT / "deploy" / "scrape" / "google-pod-monitoring.yaml",
+]
+EVERY = {
+    **{name: None for name in KUSTOMIZATIONS},
+    **{str(path.relative_to(ROOT)): path for path in LOOSE},
+}
+
+
+def resources(name: str) -> tuple[Object, ...]:
+    path = EVERY[name]
+    return rendered(name) if path is None else tuple(yaml.safe_load_all(path.read_text()))
+
+
+def find(name: str, kind: str) -> Object:
+    (found,) = [one for one in rendered(name) if one["kind"] == kind]
+    return found
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_resource_fits_its_schema(name: str) -> None:
+    counts = Counter(check(resource) for resource in resources(name))
+    assert sum(counts.values()) == len(resources(name)) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "key"),
+    [
+        ("central", "Deployment", "replica"),
+        ("overlays/operator", "ServiceMonitor", "endpoint"),
+        ("rollout", "AnalysisTemplate", "metric"),
+    ],
+)
+def test_key_that_no_schema_knows_is_refused(name: str, kind: str, key: str) -> None:
+    resource = next(one for one in rendered(name) if one["kind"] == kind)
+    wrong = {**resource, "spec": {**resource["spec"], key: 1}}
+    with pytest.raises((ValidationError, AssertionError)):
+        check(wrong)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_our_containers_may_do_nothing(name: str) -> None:
+    for template in (one for resource in resources(name) for one in templates(resource)):
+        spec = template["spec"]
+        for container in spec["containers"]:
+            if not container["image"].startswith("inferfleet"):
+                continue
+            may = {**spec.get("securityContext", {}), **container["securityContext"]}
+            assert may["runAsNonRoot"] is True
+            assert may["runAsUser"] == may["runAsGroup"] == 10190
+            assert may["readOnlyRootFilesystem"] is True
+            assert may["allowPrivilegeEscalation"] is False
+            assert may["capabilities"] == {"drop": ["ALL"]}
+            assert may["seccompProfile"] == {"type": "RuntimeDefault"}
+            assert not may.get("privileged")
+            assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
+
+
+def test_the_account_may_follow_pods_and_nothing_else() -> None:
+    assert find("central", "ClusterRole")["rules"] == [
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}
+    ]
+    binding, account = find("central", "ClusterRoleBinding"), find("central", "ServiceAccount")
+    assert binding["subjects"] == [
+        {"kind": "ServiceAccount", "name": account["metadata"]["name"], "namespace": "inferfleet"}
+    ]
+    spec = find("central", "Deployment")["spec"]["template"]["spec"]
+    assert spec["serviceAccountName"] == account["metadata"]["name"]
+
+
+@pytest.mark.parametrize("name", ["central", "sharded"])
+def test_selectors_find_the_exporter(name: str) -> None:
+    kind = "Deployment" if name == "central" else "StatefulSet"
+    workload, service = find(name, kind), find(name, "Service")
+    labels = workload["spec"]["template"]["metadata"]["labels"].items()
+    for selector in (
+        workload["spec"]["selector"]["matchLabels"],
+        service["spec"]["selector"],
+        find(name, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
+        find(name, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
+    ):
+        assert selector.items() <= labels
+    monitor = find("overlays/operator", "ServiceMonitor")["spec"]
+    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert monitor["namespaceSelector"]["matchNames"] == [service["metadata"]["namespace"]]
+    ports = {
+        port["name"] for port in workload["spec"]["template"]["spec"]["containers"][0]["ports"]
+    }
+    assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
+    assert {one["port"] for one in monitor["endpoints"]} <= {
+        port["name"] for port in service["spec"]["ports"]
+    }
+
+
+@pytest.mark.parametrize("name", ["sidecar", "multi-node", "statefulset"])
+def test_pod_monitor_finds_the_sidecars(name: str) -> None:
+    monitor = find("monitoring", "PodMonitor")["spec"]
+    template = next(one for resource in rendered(name) for one in templates(resource))
+    wanted = monitor["selector"]["matchLabels"].items()
+    assert wanted <= template["metadata"]["labels"].items()
+    ports = {
+        port["name"] for one in template["spec"]["containers"] for port in one.get("ports", ())
+    }
+    assert {one["port"] for one in monitor["podMetricsEndpoints"]} <= ports
+
+
+@pytest.mark.parametrize("name", KUSTOMIZATIONS)
+def test_configuration_in_the_manifests_is_good(name: str) -> None:
+    maps = {one["metadata"]["name"]: one for one in rendered(name) if one["kind"] == "ConfigMap"}
+    for one in maps.values():
+        if "inferfleet.yaml" in one["data"]:
+            data = yaml.safe_load(one["data"]["inferfleet.yaml"])
+            found = parse(data, name)
+            assert found.targets or found.discovery.kubernetes
+    for template in (one for resource in rendered(name) for one in templates(resource)):
+        for volume in template["spec"].get("volumes", ()):
+            if "configMap" in volume:
+                assert volume["configMap"]["name"] in maps
+
+
+@pytest.mark.parametrize(
+    ("name", "gpus"), [("sidecar", 1), ("statefulset", 1), ("multi-node", None)]
+)
+def test_discovery_reads_the_example_servers(name: str, gpus: int | None) -> None:
+    template = next(one for resource in rendered(name) for one in templates(resource))
+    pod = _running(template, size="2" if name == "multi-node" else "1")
+    (found,) = servers(pod, KubernetesSd(selector="app=llama"))
+    assert isinstance(found, PodTarget)
+    assert found.url == "http://10.0.0.1:8000"
+    assert found.workload.gpus == gpus
+    words = line(found.workload) or []
+    assert words[words.index("--max-num-seqs") + 1] == "256"
+
+
+def _running(template: Object, size: str) -> dict[str, Any]:
+    """Return a pod of the template as it looks once it runs."""
+    names = [one["name"] for one in template["spec"]["containers"]]
+    return {
+        "metadata": {
+            "name": "llama-0",
+            "namespace": "inference",
+            "labels": template["metadata"]["labels"],
+            "annotations": {"leaderworkerset.sigs.k8s.io/size": size},
+        },
+        "spec": template["spec"],
+        "status": {
+            "phase": "Running",
+            "podIP": "10.0.0.1",
+            "containerStatuses": [{"name": one, "started": True} for one in names],
+        },
+    }
+
+
+def test_every_shard_is_watched_by_one_pod() -> None:
+    spec = find("sharded", "StatefulSet")["spec"]
+    arguments = spec["template"]["spec"]["containers"][0]["args"]
+    assert arguments[arguments.index("--shard") + 1] == f"$(SHARD)/{spec['replicas']}"
+
+
+def test_network_policy_lets_the_example_servers_be_read() -> None:
+    policy = find("central", "NetworkPolicy")["spec"]
+    open_ports = {port["port"] for rule in policy["egress"] for port in rule["ports"]}
+    assert {53, 443, 8000} <= open_ports
+    assert [port["port"] for rule in policy["ingress"] for port in rule["ports"]] == ["metrics"]
+
+
+def test_dashboards_are_small_enough_to_be_applied() -> None:
+    maps = [one for one in rendered("monitoring") if one["kind"] == "ConfigMap"]
+    assert {one["metadata"]["labels"]["grafana_dashboard"] for one in maps} == {"1"}
+    for one in maps:
+        (content,) = one["data"].values()
+        # kubectl apply keeps a copy of the whole in an annotation, which may hold so much
+        assert len(content) < 256_000, one["metadata"]["name"]
+    boards = [one for one in rendered("grafana-operator") if one["kind"] == "GrafanaDashboard"]
+    assert {one["spec"]["configMapRef"]["name"] for one in boards} == {
+        one["metadata"]["name"] for one in maps
+    }
+
+
+def test_written_files_are_all_used() -> None:
+    for name in build.texts():
+        place, folder, file = name.split("/", 2)
+        if place != "kubernetes":
+            continue
+        listed = yaml.safe_load((KUBERNETES / folder / "kustomization.yaml").read_text())
+        assert file in listed["resources"]
