@@ -29,6 +29,7 @@ _QUANTITIES: Final = (
     "finished_prefill_tokens",
     "finished_prefill_seconds",
     "joules",
+    "metered_decode_tokens",
 )
 
 # what the time follows from beside the batch, by measure: linear with slopes common to all cells

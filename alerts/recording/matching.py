@@ -16,7 +16,7 @@ UNITS: Final = {
     "decode": ("decode_sequence_seconds", "decode_tokens"),
     "prefill": ("finished_prefill_seconds", "finished_prefill_tokens"),
     "latency": ("first_token_seconds", "first_tokens"),
-    "energy": ("joules", "decode_tokens"),
+    "energy": ("joules", "metered_decode_tokens"),
 }
 
 

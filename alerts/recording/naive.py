@@ -24,7 +24,8 @@ def sides(settings: Settings) -> list[Record]:
         ),
         Record(
             record=_NOW.format("latency"),
-            expr=f"sum by {release} ({time}) / sum by {release} ({tokens})",
+            # an idle window's 0/0 would spoil every mean over time that holds it
+            expr=f"sum by {release} ({time}) / (sum by {release} ({tokens}) > 0)",
         ),
     ]
 

@@ -25,6 +25,7 @@ QUANTITIES: Final = (
     "finished_prefill_tokens",
     "finished_prefill_seconds",
     "joules",
+    "metered_decode_tokens",
 )
 
 
@@ -57,6 +58,7 @@ def per_slice(fleet: Fleet) -> dict[str, Array]:
         "finished_prefill_tokens": fleet.finished_tokens,
         "finished_prefill_seconds": fleet.finished_seconds,
         "joules": fleet.joules,
+        "metered_decode_tokens": fleet.decoded,
     }
 
 

@@ -109,10 +109,10 @@ def _observe(given: Windows, measure: str) -> _Seen:
                 q["first_tokens"],
             ),
             "energy": (
-                q["joules"] / q["decode_tokens"],
+                q["joules"] / q["metered_decode_tokens"],
                 intensity,
                 context / batch,
-                q["decode_tokens"],
+                q["metered_decode_tokens"],
             ),
         }[measure]
         there = (share > 0.1) & (y > 0) & np.isfinite(y) & ~given.young[:, None, :]
