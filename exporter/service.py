@@ -3,21 +3,25 @@
 import logging
 import signal
 from collections.abc import Callable, Sequence
-from threading import Event, Lock, Thread
+from threading import Lock, Thread
 from time import monotonic
+from typing import Final
 
 import prometheus_client
 import yaml
 
 from . import report
 from .config import Config
+from .discovery.file_sd import FileSource
 from .errors import ConfigError
 from .poll import Poller
 from .publish import Publisher, Shown
 from .publish_gpus import ShownGpus
 from .web.app import Pages
+from .web.listen import parse_listen
 from .web.server import Server as WebServer
 
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 log = logging.getLogger(__name__)
 
 
@@ -111,9 +115,19 @@ class Service:
         return yaml.safe_dump(data, sort_keys=False)
 
 
+def check(config: Config) -> None:
+    """Raise `ConfigError` for what a start would refuse and no file or network is needed to see."""
+    parse_listen(config.web.listen)
+    for section in config.discovery.file_sd:
+        FileSource(section.files)
+
+
 def serve(config: Config, read_config: Callable[[], Config]) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reloads."""
-    service, ended = Service(config, read_config), Event()
+    # Waited for and not handled: a handler whose signal comes just as the main thread falls asleep
+    # would run with the next signal only.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    service = Service(config, read_config)
 
     def reload() -> None:
         try:
@@ -121,9 +135,7 @@ def serve(config: Config, read_config: Callable[[], Config]) -> None:
         except ConfigError:
             log.debug("reload refused", exc_info=True)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
-    signal.signal(signal.SIGHUP, lambda *_: Thread(target=reload, daemon=True).start())
     service.start()
-    ended.wait()
+    while signal.sigwait(_SIGNALS) == signal.SIGHUP:
+        Thread(target=reload, daemon=True).start()
     service.stop()
