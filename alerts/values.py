@@ -8,9 +8,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from exporter import yaml_text
+from exporter.config import faults
 from exporter.errors import ConfigError
 
 from .model import Severity
@@ -19,11 +20,29 @@ from .recording.matching import Settings
 DEFAULTS: Final = Path(__file__).with_name("values.yaml")
 
 DURATION: Final = r"([0-9]+(ms|s|m|h|d|w|y))+"
+_TEXT: Final = r"""("([^"\\]|\\.)*"|'([^'\\]|\\.)*')"""
+_MATCHER: Final = rf"\s*[a-zA-Z_][a-zA-Z0-9_]*\s*(=|!=|=~|!~)\s*{_TEXT}\s*"
 
-Duration = Annotated[str, Field(pattern=f"^{DURATION}$")]
+
+def _written(pattern: str, fault: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if re.fullmatch(pattern, text) is None:
+            raise ValueError(f"{text!r} {fault}")
+        return text
+
+    return AfterValidator(check)
+
+
+Duration = Annotated[str, _written(DURATION, "is no duration; write it like 15m")]
 Share = Annotated[float, Field(gt=0, lt=1)]
-Label = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
+Label = Annotated[str, _written(r"[a-zA-Z_][a-zA-Z0-9_]*", "is no label name")]
 Limit = Annotated[float, Field(allow_inf_nan=False)] | str
+Matchers = Annotated[
+    str,
+    _written(
+        rf"({_MATCHER}(,{_MATCHER})*)?", 'are no label matchers; write them like job="inferfleet"'
+    ),
+]
 
 
 class _Model(BaseModel):
@@ -95,7 +114,10 @@ class AlertValues(_Model):
     limits: dict[str, Limit] = {}
 
     @model_validator(mode="after")
-    def _window_is_a_duration(self) -> Self:
+    def _limits_can_be_meant(self) -> Self:
+        for name, limit in self.limits.items():
+            if not isinstance(limit, str) and limit < 0:
+                raise ValueError(f"the limit {name} must not be below 0, as {limit:g} is")
         window = self.limits.get("window")
         if window is not None and not re.fullmatch(DURATION, str(window)):
             raise ValueError(f"window {window!r} is no duration; write it like 15m")
@@ -105,8 +127,8 @@ class AlertValues(_Model):
 class Values(_Model):
     """Everything the rules are made from."""
 
-    selector: str
-    dcgm_selector: str
+    selector: Matchers
+    dcgm_selector: Matchers
     keep_labels: tuple[Label, ...]
     interval: Duration
     runbook_url: str
@@ -136,18 +158,16 @@ def load(path: Path | None = None) -> Values:
     try:
         return Values.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{path or DEFAULTS}: {key}: {first['msg']}") from None
+        raise ConfigError(f"{path or DEFAULTS}: {faults(error)}") from None
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml_text.read(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    except ValueError as error:
+        raise ConfigError(f"{path} is no YAML: {error}") from error
     if data is None:
         return {}
     if not isinstance(data, dict):

@@ -133,8 +133,9 @@ def _effects() -> Row:
             ),
             _ratio(
                 "Latency",
-                "Baseline's time over the candidate's at equal load. The naive ratio mixes in what "
-                "traffic did meanwhile.",
+                "Baseline's time over the candidate's. At equal load it is the time to first "
+                "token; the judge's line is the time between tokens at equal demand. The naive "
+                "ratio mixes in what traffic did meanwhile.",
                 "latency",
                 "latency",
                 third,

@@ -4,15 +4,17 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand
 
 from . import __version__
 from .config import Config, load, parse, seconds
-from .errors import InferfleetError
+from .errors import ConfigError, InferfleetError
 
 app = typer.Typer(
     name="inferfleet",
@@ -21,6 +23,30 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+class _Comparison(TyperCommand):
+    """Ends a wrong option with 4, as every fault of compare: 2 would be a verdict to `--gate`."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        with _ending(4):
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _ending(4):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _ending(code: int) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        # what all usage errors have, of click and of the one within typer
+        if hasattr(error, "format_message"):
+            error.exit_code = code  # type: ignore[attr-defined]
+        raise
+
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="Configuration file.")]
 Targets = Annotated[
@@ -81,17 +107,21 @@ def serve(
             data["web"] = {**data.get("web", {}), "listen": listen}
         if shard:
             index, _, total = shard.partition("/")
+            if not (index.isdecimal() and total.isdecimal()):
+                raise ConfigError(f"--shard: {shard!r} is no shard; write it like 0/3")
             data["shard"] = {"index": index, "total": total}
-        return parse(data, str(config) if config else "the command line")
+        taken = parse(data, str(config) if config else "the command line")
+        if not taken.targets and taken.discovery == Config().discovery:
+            where = f"{config} names no server: list targets or a section of discovery"
+            raise ConfigError(
+                f"nothing to watch: {where if config else 'give --target URL or --config F'}"
+            )
+        return taken
 
     from .service import serve as run
 
     try:
-        found = read()
-        if not found.targets and found.discovery == Config().discovery:
-            typer.echo("inferfleet: nothing to watch: give --target URL or --config F", err=True)
-            raise typer.Exit(2)
-        run(found, read)
+        run(read(), read)
     except InferfleetError as error:
         _fail(error)
 
@@ -109,15 +139,13 @@ def probe(
 
     from . import probe as one
 
-    duration = _duration(for_)
+    duration, console = _duration(for_), Console(stderr=True)
     try:
-        with Progress(console=Console(stderr=True), transient=True) as bar:
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task(f"sampling {url}", total=1.0)
             answer = one.probe(url, duration, lambda done: bar.update(task, completed=done))
     except InferfleetError as error:
         _fail(error)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
     if as_json:
         typer.echo(json.dumps(answer, indent=2))
     else:
@@ -129,16 +157,22 @@ def check_config(
     config: Annotated[Path, typer.Argument(help="Configuration file to check.")],
 ) -> None:
     """Check a configuration file and say what is wrong with it."""
+    from .service import check
+
     try:
         found = load(config)
+        check(found)
     except InferfleetError as error:
         _fail(error)
-    typer.echo(f"{config} is good: {len(found.targets)} listed targets")
+    count = len(found.targets)
+    typer.echo(f"{config} is good: {count} listed target{'s' * (count != 1)}")
 
 
 @app.command()
 def replay(
-    recordings: Annotated[list[Path], typer.Argument(help="Recordings to play as servers.")],
+    recordings: Annotated[
+        list[str], typer.Argument(help="Recordings to play as servers: files, or names of ours.")
+    ],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the first server.")] = 8100,
     speed: Annotated[float, typer.Option(help="How many times as fast.")] = 1.0,
@@ -164,7 +198,7 @@ def demo(
     _until_interrupted(lambda: run(listen, _duration(for_) if for_ else None))
 
 
-@app.command()
+@app.command(cls=_Comparison)
 def compare(
     baseline: Annotated[str, typer.Option(help="The old side, as PromQL label matchers.")] = "",
     candidate: Annotated[str, typer.Option(help="The new side, as PromQL label matchers.")] = "",
@@ -203,15 +237,15 @@ def compare(
                 "prometheus": prometheus,
                 "recordings": tuple(recording or ()),
                 "model": model,
-                "window": _duration(window),
+                "window": _some_time(window, "--window"),
                 "from": from_,
                 "to": to,
-                "step": _duration(step) if step else None,
+                "step": _some_time(step, "--step") if step else None,
                 "margin": margin,
                 "claim": claim,
                 "http_config": http_config,
                 "headers": tuple(header or ()),
-                "timeout": _duration(timeout),
+                "timeout": _some_time(timeout, "--timeout"),
             },
             Output(as_json, as_markdown, report, gate),
         )
@@ -251,13 +285,13 @@ def judge(
         "baseline": baseline,
         "candidate": candidate,
         "model": model,
-        "window": _duration(window),
+        "window": _some_time(window, "--window"),
         "margin": margin,
         "http_config": http_config,
         "headers": tuple(header or ()),
-        "timeout": _duration(timeout),
+        "timeout": _some_time(timeout, "--timeout"),
     }
-    _until_interrupted(lambda: run(flags, _duration(every), listen, state, once))
+    _until_interrupted(lambda: run(flags, _some_time(every, "--every"), listen, state, once))
 
 
 @app.command()
@@ -305,6 +339,13 @@ def _duration(text: str) -> float:
         return float(str(seconds(text)))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def _some_time(text: str, option: str) -> float:
+    length = _duration(text)
+    if length <= 0:
+        raise typer.BadParameter(f"{text!r} is no time at all; give 1s or more", param_hint=option)
+    return length
 
 
 def _until_interrupted(run: Callable[[], None]) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -21,12 +20,21 @@ from pydantic import (
     model_validator,
 )
 
+from . import yaml_text
 from .errors import ConfigError
 from .exposition import Limits
 
 DEFAULT_LISTEN: Final = ":10190"
 
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+_FAULTS: Final = {
+    "extra_forbidden": "there is no such key",
+    "missing": "this key is needed",
+    # what stands there instead may be a secret: it is not shown
+    "dict_type": "must be a mapping of keys",
+    "model_type": "must be a mapping of keys",
+    "too_short": "must not be empty",
+}
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION: Final = re.compile(r"(?:([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d))")
 _SIZE: Final = re.compile(r"([0-9]+)\s*(B|KiB|MiB|GiB)?")
@@ -59,8 +67,8 @@ def _listed(value: object) -> object:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
-Duration = Annotated[float, BeforeValidator(seconds)]
-Size = Annotated[int, BeforeValidator(_bytes)]
+Duration = Annotated[float, BeforeValidator(seconds), Field(allow_inf_nan=False)]
+Size = Annotated[int, BeforeValidator(_bytes), Field(ge=1)]
 
 
 class Model(BaseModel):
@@ -356,9 +364,9 @@ def load(path: Path) -> Config:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError(f"{path} cannot be read: {reason}") from error
     try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from error
+        data = yaml_text.read(text)
+    except ValueError as error:
+        raise ConfigError(f"{path} is no valid YAML: {error}") from error
     if data is None:
         data = {}
     if not isinstance(data, dict):
@@ -379,8 +387,14 @@ def faults(error: ValidationError) -> str:
     sentences = []
     for fault in error.errors():
         place = ".".join(str(step) for step in fault["loc"]) or "the file"
-        message = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "extra_forbidden":
-            message = "there is no such key"
-        sentences.append(f"{place}: {message}")
+        sentences.append(f"{place}: {_fault(fault['type'], fault['msg'], fault['input'])}")
     return "; ".join(sentences)
+
+
+def _fault(kind: str, message: str, value: object) -> str:
+    if kind == "value_error":
+        return message.removeprefix("Value error, ")
+    if kind in _FAULTS:
+        return _FAULTS[kind]
+    message = message.replace("Input should", "must").partition(", unable to parse")[0]
+    return f"{message}, not {value!r}" if isinstance(value, str | int | float) else message

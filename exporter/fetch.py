@@ -17,6 +17,11 @@ from .errors import ConfigError, CredentialsError, FetchError
 # plain text only: SGLang would answer OpenMetrics with escaped, untyped names
 _ACCEPT: Final = "text/plain;version=0.0.4, */*;q=0.1"
 _CHUNK: Final = 1 << 18
+_MENDS: Final = {
+    **dict.fromkeys((401, 403), ": give credentials in the http section"),
+    **dict.fromkeys((301, 302, 307, 308), ": give the address it sends to"),
+    404: ": correct the address or its path",
+}
 _HEADERS: Final = {
     "Accept": _ACCEPT,
     "Accept-Encoding": "identity",
@@ -109,7 +114,8 @@ class Client:
         try:
             if response.status != 200:
                 response.read(_CHUNK)
-                raise FetchError("http_status", f"{url} answered {response.status}")
+                mend = _MENDS.get(response.status, "")
+                raise FetchError("http_status", f"{url} answered {response.status}{mend}")
             body = self._body(response, url, deadline)
             whole = True
         finally:
@@ -176,16 +182,18 @@ def tls_context(http: Http, authority: Path | None = None) -> ssl.SSLContext:
 
     Raises `ConfigError` naming the file that cannot be used.
     """
+    read = http.ca_file or authority
     try:
-        context = ssl.create_default_context(cafile=http.ca_file or authority)
+        context = ssl.create_default_context(cafile=read)
         if http.insecure_skip_verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if http.cert_file:
+            read = http.cert_file
             context.load_cert_chain(http.cert_file, http.key_file)
     except OSError as error:
-        where = http.cert_file if http.cert_file and not error.filename else error.filename
-        raise ConfigError(f"http: the TLS files cannot be used ({where}): {error}") from error
+        key = f" with {http.key_file}" if read is http.cert_file and http.key_file else ""
+        raise ConfigError(f"http: {read}{key} cannot be used for TLS: {cause(error)}") from error
     return context
 
 
@@ -199,4 +207,6 @@ def cause(error: BaseException) -> str:
         reason = inner
     if isinstance(reason, OSError) and reason.strerror:
         return reason.strerror.lower()
-    return str(reason) or type(reason).__name__
+    # a server that speaks no HTTP may have said anything
+    told = "".join(one if one.isprintable() else " " for one in str(reason)[:200])
+    return " ".join(told.split()) or type(reason).__name__

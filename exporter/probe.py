@@ -4,11 +4,12 @@ from collections.abc import Callable
 from time import monotonic, sleep
 from typing import Final
 
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
 from . import report
-from .config import Config, Gpu, Target
+from .config import Config, Gpu, Target, faults
 from .errors import InferfleetError
 from .fetch import Client
 from .gpu.telemetry import Telemetry
@@ -26,9 +27,12 @@ def probe(url: str, seconds: float, progress: Callable[[float], None]) -> report
     """Sample a server for some seconds and return its report.
 
     The GPUs of this machine are looked at where the server is on it. `progress` is told the share
-    done. Raises `ProbeError` where no page could be read.
+    done. Raises `ProbeError` for a bad address, and where no page could be read.
     """
-    target = Target(url=url)
+    try:
+        target = Target(url=url)
+    except ValidationError as error:
+        raise ProbeError(faults(error)) from error
     config = Config(
         targets=[target],
         interval=_INTERVAL,

@@ -137,6 +137,8 @@ class Server:
         except PageError as error:
             reason = "no_engine" if isinstance(error, NoEngineError) else "page_refused"
             where = f"{self.target.url}{self.target.metrics_path}: {error}"
+            if answer.content_type.startswith("text/html"):
+                where += "; this is a web page: correct the address or its path"
             self._missed(reason, where, monotonic() - start)
         except Exception as error:
             log.exception("sampling %s failed", self.target.label)

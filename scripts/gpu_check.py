@@ -17,6 +17,7 @@ from time import monotonic, perf_counter, sleep
 from rich.console import Console
 from rich.table import Table
 
+from exporter.errors import GpuError
 from exporter.gpu.nvml import Nvml
 from exporter.gpu.reading import GpuReading, Key
 from scripts.nvml_tape import Recorder
@@ -227,4 +228,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except GpuError as error:
+        raise SystemExit(f"gpu_check: {error}") from None

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from typer.testing import CliRunner
 
 from exporter import __version__, demo, probe
 from exporter.cli import app
+from exporter.config import Config
+from exporter.errors import ConfigError
 from exporter.replay.server import ReplayServer
 from tests.conftest import RECORDINGS, cached_load
 
@@ -27,6 +30,11 @@ def test_check_config(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("targets: [a:1, b:2]\n")
     assert run("check-config", str(path)) == (0, f"{path} is good: 2 listed targets\n")
+    path.write_text("targets: [a:1]\n")
+    assert run("check-config", str(path)) == (0, f"{path} is good: 1 listed target\n")
+    for fault in ("web: {listen: ':70000'}\n", "discovery: {file_sd: [{files: ['*/a.json']}]}\n"):
+        path.write_text(fault)
+        assert run("check-config", str(path))[0] == 2
     path.write_text("intervall: 5s\n")
     code, output = run("check-config", str(path))
     assert code == 2
@@ -43,6 +51,13 @@ def test_check_config(tmp_path: Path) -> None:
         (["serve", "--target", "a:1", "--log-level", "loud"], "no log level"),
         (["serve", "--target", "a:1", "--listen", "nonsense"], "nonsense"),
         (["serve", "--target", "ftp://a"], "no server address"),
+        (
+            ["serve", "--target", "a:1", "--shard", "3"],
+            "--shard: '3' is no shard; write it like 0/3",
+        ),
+        (["probe", "ftp://a"], "inferfleet: url: 'ftp://a' is no server address"),
+        (["replay", "none"], "none is not there; give a path, or one of vllm-dense-0.20.2-mrv1"),
+        (["judge", "--prometheus", "http://a", "--every", "0s"], "no time at all"),
         (["probe", "http://127.0.0.1:1", "--for", "soon"], "no duration"),
         (["probe", "http://127.0.0.1:1", "--for", "1s"], "connection refused"),
     ],
@@ -52,6 +67,18 @@ def test_faults_are_one_sentence_and_exit_2(words: list[str], fault: str) -> Non
     assert code == 2
     assert fault in output
     assert "Traceback" not in output
+
+
+def test_a_reload_of_a_file_that_names_nobody_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, readings = tmp_path / "c.yaml", list[Callable[[], Config]]()
+    monkeypatch.setattr("exporter.service.serve", lambda _, read: readings.append(read))
+    path.write_text("targets: [a:1]\n")
+    assert run("serve", "--config", str(path)) == (0, "")
+    path.write_text("")
+    with pytest.raises(ConfigError, match=r"nothing to watch: .*c\.yaml names no server"):
+        readings[0]()
 
 
 def test_probe_as_json_and_for_people() -> None:

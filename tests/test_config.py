@@ -41,6 +41,12 @@ def test_addresses_of_gpu_pages() -> None:
     [
         ({"intervall": 1}, "x.yaml: intervall: there is no such key"),
         ({"interval": "5x"}, "interval: '5x' is no duration; write it like 5s"),
+        ({"interval": 0.1}, "interval: must be greater than or equal to 0.2, not 0.1"),
+        ({"window": float("inf")}, "window: must be a finite number, not inf"),
+        ({"workers": "many"}, "workers: must be a valid integer, not 'many'"),
+        ({"targets": [{"name": "a"}]}, "targets.0.url: this key is needed"),
+        ({"http": {"basic_auth": "secret"}}, "http.basic_auth: must be a mapping of keys"),
+        ({"limits": {"page": 0}}, "limits.page: must be greater than or equal to 1, not 0"),
         ({"limits": {"page": "big"}}, "limits.page: 'big' is no size"),
         ({"window": 1, "interval": 5}, "window must be at least as long as interval"),
         ({"targets": ["a:1", "http://a:1"]}, "two targets are called 'a:1'"),
@@ -94,7 +100,12 @@ def test_faults_name_key_and_mend(data: dict[str, object], sentence: str) -> Non
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
-    [(b"a: [", "no valid YAML"), (b"- 1\n", "mapping of keys"), (b"\xff", "not UTF-8")],
+    [
+        (b"a: [", "no valid YAML: line 1: "),
+        (b"- 1\n", "mapping of keys"),
+        (b"\xff", "not UTF-8"),
+        (b"interval: 1s\nwindow: 5s\ninterval: 2s\n", "line 3: the key 'interval' stands twice"),
+    ],
 )
 def test_files_that_are_none(tmp_path: Path, content: bytes, sentence: str) -> None:
     path = tmp_path / "c.yaml"

@@ -47,6 +47,10 @@ def test_failures_have_a_bounded_reason_and_a_sentence() -> None:
     with FakeServer(metrics=(503, b"")) as fake:
         assert reason(fake.url + "/metrics") == ("http_status", f"{fake.url}/metrics answered 503")
         port = fake.url
+    with FakeServer() as fake:
+        assert reason(fake.url + "/none")[1].endswith(
+            " answered 404: correct the address or its path"
+        )
     kind, sentence = reason(port + "/metrics")
     assert kind == "connect"
     assert "connection refused" in sentence
@@ -101,6 +105,23 @@ def test_an_answer_that_breaks_off_is_no_answer() -> None:
         thread.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/metrics"
         assert reason(url)[0] == "protocol"
+        thread.join()
+
+
+def test_what_speaks_no_http_is_quoted_in_plain_text() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def babble() -> None:
+            for _ in range(2):
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(4096)
+                    connection.sendall(b"\x1b[31m\x00SSH-2.0\r\n\r\n")
+
+        thread = threading.Thread(target=babble)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/metrics"
+        assert reason(url) == ("protocol", f"{url} broke off its answer: [31m SSH-2.0")
         thread.join()
 
 
@@ -171,5 +192,5 @@ def test_a_password_may_hold_any_letter(tmp_path: Path) -> None:
 
 
 def test_unusable_tls_files_are_a_configuration_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="TLS files cannot be used"):
+    with pytest.raises(ConfigError, match="cannot be used for TLS"):
         client(Http(ca_file=tmp_path / "none.pem"))

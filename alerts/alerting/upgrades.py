@@ -1,7 +1,8 @@
 """A release that is worse than the one before at equal load.
 
 The verdict is that of the recording rules, or, where `inferfleet judge` runs, the judge's: it sees
-more and overrules them. Nothing here reads raw throughput, so a fall in demand cannot fire.
+more and overrules them, but for latency, where the two look at different ones. Nothing here reads
+raw throughput, so a fall in demand cannot fire.
 """
 
 from typing import Final
@@ -116,10 +117,12 @@ def _loss(family: Family, name: str, measure: str) -> str:
         f'{rules}:servers{{{this}, side="baseline"}} >= {servers}',
     ]
     gates = "".join(f" and on {on} ({one})" for one in least)
+    told = f"((1 - max by {on} ({rules}:ratio{{{this}}})){gates})"
+    # the judge's latency is that between tokens at equal demand: it cannot speak for the first's
+    overruled = told if measure == "latency" else f"({told} unless on {on} ({judge}))"
     return (
         f"(((1 - max by {on} ({estimate})) and on {on} max by {on} ({regressed}) == 1)"
-        f" or (((1 - max by {on} ({rules}:ratio{{{this}}})){gates}) unless on {on} ({judge})))"
-        f" > {family.limit(name, 'loss')}"
+        f" or {overruled}) > {family.limit(name, 'loss')}"
     )
 
 

@@ -153,6 +153,8 @@ class Api:
                 return answer.get("data")
             told = str((answer or {}).get("error") or body[:200].decode("utf-8", "replace")).strip()
             fault = f"{url} answered {status}: {told or 'nothing'}"
+            if answer is None and status in (200, 404):
+                fault += "; is --prometheus the address of a Prometheus?"
             if status == 429:
                 continue
             if status == 413 or any(word in told.lower() for word in _TOO_MUCH):

@@ -109,17 +109,17 @@ def _one(fleet: Fleet, old: list[bool], new: list[bool], question: Question) -> 
         forbidden = {**dict.fromkeys(("prefill", "latency"), _SHORT), **forbidden}
     passed = [gates.identity(*sides, known), gates.settings(differing), meaning]
     first = sides[1][0]
-    if passed[0].outcome == "failed" or not len(windows):
+    if passed[0].outcome == "failed":
         return _refused(sides, passed, differing)
     treated = np.asarray(new, dtype=bool)[windows.server]
     if treated.all() or not treated.any():
-        lacking = "baseline" if treated.all() else "candidate"
+        lacking = "baseline has" if treated.all() else "candidate has"
         passed.append(
             Gate(
                 name="data",
                 outcome="failed",
-                text=f"the {lacking} has no windows in this time",
-                mend="widen --window to a time when it ran",
+                text=f"the {lacking if len(windows) else 'two sides have'} no windows in this time",
+                mend="widen --window to a time when both ran",
             )
         )
         return _refused(sides, passed, differing)

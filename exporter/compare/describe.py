@@ -31,13 +31,15 @@ def side(
     own = [one for one, is_own in zip(facts, chosen, strict=True) if is_own]
     labels = {server for server in np.unique(mine.server)}
     servers = [windows.servers[i] for i in labels]
+    asked = [one for one, is_own in zip(windows.servers, chosen, strict=True) if is_own]
     tokens, sequences = mine.column("decode_tokens"), mine.column("decode_sequence_seconds")
     made, gpu_seconds = float(np.nansum(tokens)), float(np.nansum(mine.column("gpu_seconds")))
     spent = float(np.nansum(sequences))
     curve = _curve(mine)
     capacity = [one.limits["kv_cache_capacity_tokens"] for one in own if _has_capacity(one)]
     return Side(
-        releases=tuple(sorted({server.release for server in servers})),
+        # a side of which nothing was kept still has its name
+        releases=tuple(sorted({one.release for one in servers or asked})),
         versions=values(own, "version"),
         servers=len({server.node or server.target for server in servers}),
         hours=len(np.unique(mine.time)) * windows.width / 3600.0,

@@ -6,7 +6,6 @@ that the same load phase meets itself. A name of a bundled recording will do for
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -18,7 +17,7 @@ from ..engines.identity import Identity, identify
 from ..engines.plan import Labels, Snapshot
 from ..errors import CompareError, FetchError
 from ..exposition import Reader
-from ..replay.recording import Recording, bundled, load
+from ..replay.recording import Recording, find, load
 from .windows import QUANTITIES, Facts, Fleet, Floats, Lookups, Server, Windows, batch_of
 
 WIDTH: Final = 4.0
@@ -60,7 +59,7 @@ class Played:
 
 def read(names: tuple[str, str], width: float = WIDTH) -> Played:
     """Return two recordings as a fleet, baseline first; raise `InferfleetError` naming a fault."""
-    found = [load(_path(name)) for name in names]
+    found = [load(find(name)) for name in names]
     lives = [_life(one, width) for one in found]
     releases = found[0].name, found[1].name
     if releases[0] == releases[1]:
@@ -105,10 +104,6 @@ def read(names: tuple[str, str], width: float = WIDTH) -> Played:
         ),
     )
     return Played(fleet, releases, _phases(*found))
-
-
-def _path(name: str) -> Path:
-    return bundled().get(name, Path(name))
 
 
 Row = tuple[float, str, Mapping[str, float]]

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from time import time as _now
 from typing import Final
 
-import yaml
 from pydantic import ValidationError
 
-from .. import __version__
+from .. import __version__, yaml_text
 from ..config import Http, faults
 from ..errors import CompareError
 from . import claim, matchers
@@ -99,10 +99,10 @@ def question_of(options: Options) -> Question:
 def _of_recordings(options: Options, now: Callable[[], float]) -> Report:
     if len(options.recordings) != 2:
         raise CompareError("--recording: give it twice, the baseline first")
-    if options.prometheus or options.baseline or options.candidate:
+    if options.prometheus or options.baseline or options.candidate or options.model:
         raise CompareError(
-            "--recording: the two recordings are the sides; leave out --prometheus, --baseline "
-            "and --candidate"
+            "--recording: the two recordings are the sides; leave out --prometheus, --baseline, "
+            "--candidate and --model"
         )
     played = read((options.recordings[0], options.recordings[1]), options.step or WIDTH)
     sides = [f'release="{name}"' for name in played.releases]
@@ -141,16 +141,16 @@ def _http(path: Path | None) -> Http:
     if path is None:
         return Http()
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Http.model_validate(data or {})
+        data = yaml_text.read(path.read_text(encoding="utf-8"))
+        return Http.model_validate({} if data is None else data)
     except OSError as error:
         raise CompareError(
             f"--http-config: {path} cannot be read: {error.strerror or error}"
         ) from error
-    except yaml.YAMLError as error:
-        raise CompareError(f"--http-config: {path} is no YAML: {error}") from error
     except ValidationError as error:
         raise CompareError(f"--http-config: {path}: {faults(error)}") from error
+    except ValueError as error:
+        raise CompareError(f"--http-config: {path} is no YAML: {error}") from error
 
 
 def _headers(lines: tuple[str, ...]) -> Mapping[str, str]:
@@ -166,7 +166,8 @@ def _headers(lines: tuple[str, ...]) -> Mapping[str, str]:
 def moment(text: str, option: str) -> float:
     """Return a time in Unix seconds, from those or an ISO date with or without a zone (UTC)."""
     try:
-        return float(text)
+        if isfinite(unix := float(text)):
+            return unix
     except ValueError:
         pass
     try:

@@ -98,7 +98,7 @@ def side_rows(one: Comparison) -> list[tuple[str, str, str]]:
     rows = [
         ("release", ", ".join(a.releases), ", ".join(b.releases)),
         ("servers", str(a.servers), str(b.servers)),
-        ("hours of data", f"{a.hours:.1f}", f"{b.hours:.1f}"),
+        ("hours of data", f"{a.hours:.3g}", f"{b.hours:.3g}"),
         (
             "KV cache, tokens",
             number(a.kv_capacity_tokens, "{:,.0f}"),

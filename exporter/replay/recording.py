@@ -109,6 +109,18 @@ def bundled() -> dict[str, Path]:
     return {path.name.removesuffix(_SUFFIX): path for path in sorted(folder.glob(f"*{_SUFFIX}"))}
 
 
+def find(name: str) -> Path:
+    """Return where a recording is, by its path or by the name of one that ships with the package.
+
+    Raises `RecordingError` where there is none.
+    """
+    ours = bundled()
+    path = ours.get(name, Path(name))
+    if not path.exists():
+        raise RecordingError(f"{name} is not there; give a path, or one of {', '.join(ours)}")
+    return path
+
+
 def load(path: Path) -> Recording:
     """Read an archive or an unpacked folder; raise `RecordingError` naming it and its fault."""
     contents = _read(path)

@@ -13,13 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from http.client import responses
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from ..errors import ConfigError
 from .playlist import Player, Playlist
-from .recording import Recording, load
+from .recording import Recording, find, load
 
 _MAX_HEAD_BYTES: Final = 16 * 2**10
 _BACKLOG: Final = 512
@@ -200,7 +199,7 @@ class ReplayServer:
                 bound = socket.create_server((self._host, port), family=family, backlog=_BACKLOG)
             except OSError as error:
                 self._close()
-                reason = error.strerror or error
+                reason = str(error.strerror or error).partition(" (while")[0]
                 raise ConfigError(f"cannot listen on {self._host} port {port}: {reason}") from error
             self._sockets.append(bound)
             site.begin()
@@ -254,7 +253,7 @@ class ReplayServer:
 
 
 def replay(
-    paths: Sequence[Path],
+    names: Sequence[str],
     listen_host: str = "127.0.0.1",
     first_port: int = 0,
     speed: float = 1.0,
@@ -262,7 +261,7 @@ def replay(
     until: threading.Event | None = None,
 ) -> None:
     """Play recordings until the keyboard interrupts or `until` is set, naming each address."""
-    recordings = [load(path) for path in paths]
+    recordings = [load(find(name)) for name in names]
     servers = ReplayServer(
         recordings, host=listen_host, first_port=first_port, speed=speed, loop=loop
     )

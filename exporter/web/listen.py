@@ -56,7 +56,7 @@ def open_socket(listen: Listen) -> socket.socket:
         )[0]
         return socket.create_server(address, family=family, backlog=_BACKLOG)
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
         raise ConfigError(
             f"web.listen: cannot listen on {listen}: {reason}; "
             "free the port or choose another address"

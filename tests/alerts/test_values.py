@@ -54,6 +54,10 @@ def test_only_what_differs_is_given(tmp_path: Path) -> None:
         ("alerts: {InferfleetTargetDown: off}", "must hold keys and values"),
         ("slo: {errors: {objective: 99.9}}", "slo.errors.objective"),
         ("slo: {errors: {objective: 0.9}}", "cannot burn 14.4 times as fast"),
+        ("alerts: {InferfleetAborts: {limits: {share: -0.1}}}", "share must not be below 0"),
+        ("alerts: {InferfleetAborts: {for: soon}}", "'soon' is no duration; write it like 15m"),
+        ("selector: 'job='", "selector: 'job=' are no label matchers"),
+        ("interval: 30s\ninterval: 1m", "line 2: the key 'interval' stands twice"),
         ("- a", "must hold keys and values"),
         ("a: [", "is no YAML"),
     ],
@@ -64,6 +68,16 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path, text: str, said: str) -
         load(path)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ['job="a"', '"a"', "job='a', env=~\"b|c\" , x!=''"])
+def test_selectors_are_label_matchers(tmp_path: Path, text: str) -> None:
+    path = mine(tmp_path, f"selector: >-\n  {text}\n")
+    if text == '"a"':
+        with pytest.raises(ConfigError, match="are no label matchers"):
+            load(path)
+    else:
+        assert load(path).selector == text
 
 
 def test_the_documented_example_is_good(tmp_path: Path) -> None:

@@ -86,6 +86,14 @@ def test_too_few_servers_are_not_comparable() -> None:
     assert "1 server ran the baseline and 1 the candidate" in one.headline
 
 
+def test_a_time_without_any_window_is_not_comparable() -> None:
+    fleet = simulate(7, -0.05, nodes=4, before=8, after=5)
+    none = fleet.windows.where(np.zeros(len(fleet.windows), dtype=bool))
+    one = judged(replace(fleet, windows=none))
+    assert one.verdict == "not_comparable"
+    assert one.measures[0].because == "the two sides have no windows in this time"
+
+
 def test_the_effect_by_batch_range_and_a_claim() -> None:
     fleet = simulate(2009, 0.10, "did")
     one = judged(fleet, replace(QUESTION, detail=True, claim=claim_of("+56%")))
@@ -272,3 +280,10 @@ def test_warm_up_windows_are_left_out() -> None:
 def test_a_claim_that_is_none(text: str) -> None:
     with pytest.raises(CompareError, match="--claim"):
         claim_of(text)
+
+
+def test_a_side_of_which_nothing_was_kept_has_its_name() -> None:
+    fleet = simulate(7, -0.05, nodes=4, before=8, after=5)
+    one = judged(fleet, replace(QUESTION, warm_up=1e9))
+    assert (one.candidate.servers, one.candidate.releases) == (0, (NEW,))
+    assert NEW in one.headline

@@ -61,7 +61,11 @@ def test_for_people_and_as_markdown() -> None:
         (["--prometheus", "http://a", *SIDES, "--margin", "0"], "is no margin"),
         (["--prometheus", "http://a", *SIDES, "--claim", "more"], "is no change in percent"),
         (["--prometheus", "http://a", *SIDES, "--from", "then"], "is no time"),
+        (["--prometheus", "http://a", *SIDES, "--from", "nan"], "is no time"),
         (["--prometheus", "http://a", *SIDES, "--from", "20", "--to", "10"], "before --to"),
+        (["--prometheus", "http://a", *SIDES, "--http-config", __file__], "test_command.py is no"),
+        (["--recording", "a", "--recording", "b", "--model", "m"], "--candidate and --model"),
+        (["--recording", "none", "--recording", "b"], "none is not there; give a path, or one of"),
     ],
 )
 def test_faults_are_one_sentence_and_exit_4(words: list[str], fault: str) -> None:
@@ -70,6 +74,14 @@ def test_faults_are_one_sentence_and_exit_4(words: list[str], fault: str) -> Non
     assert output == ""
     assert fault in error
     assert error.startswith("inferfleet: ")
+
+
+@pytest.mark.parametrize("words", [["--step", "0s"], ["--window", "soon"], ["--no-such"]])
+def test_a_wrong_option_is_no_verdict(words: list[str]) -> None:
+    code, output, error = run("compare", "--prometheus", "http://a", *SIDES, "--gate", *words)
+    assert code == 4
+    assert output == ""
+    assert words[0] in error or words[1] in error
 
 
 def test_a_report_that_cannot_be_written(tmp_path: Path) -> None:

@@ -132,10 +132,10 @@ def test_archive_and_folder_are_the_same(tmp_path: Path) -> None:
         ({}, "holds no manifest.json"),
         ({**FILES, "manifest.json": "{"}, "no valid JSON"),
         ({**FILES, "nvml.jsonl": "nothing"}, "no valid JSON"),
-        ({**FILES, "manifest.json": "{}"}, "manifest.json: name: Field required"),
+        ({**FILES, "manifest.json": "{}"}, "manifest.json: name: this key is needed"),
         (
             {**FILES, "manifest.json": json.dumps(MANIFEST | {"scrapes": []})},
-            "scrapes: List should have at least 1 item",
+            "scrapes: must not be empty",
         ),
         (
             {name: text for name, text in FILES.items() if "0001" not in name},

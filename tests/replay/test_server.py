@@ -4,7 +4,6 @@ import http.client
 import socket
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -185,8 +184,8 @@ def test_a_server_can_be_started_again(session: requests.Session, record: Record
 def test_replay_names_its_addresses(capsys: pytest.CaptureFixture[str]) -> None:
     until = threading.Event()
     until.set()
-    paths: list[Path] = [bundled()["vllm-moe-0.20.2-mrv1"], archives()["sglang-0.5.23-basic-cpu"]]
-    replay(paths, "127.0.0.1", 0, speed=2.0, loop=True, until=until)
+    names = ["vllm-moe-0.20.2-mrv1", str(archives()["sglang-0.5.23-basic-cpu"])]
+    replay(names, "127.0.0.1", 0, speed=2.0, loop=True, until=until)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("  ")[1] for line in lines] == [
         "moe-0.20.2-mrv1 (vllm 0.20.2, moe-30b-a3b)",

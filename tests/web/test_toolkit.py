@@ -40,7 +40,7 @@ def test_an_empty_file_protects_nothing(file: Path, text: str) -> None:
         ("tls_server_config: {cipher_suites: [A]}", "cipher_suites cannot be honoured here"),
         ("tls_server_config: {client_allowed_sans: [a]}", "client_allowed_sans cannot be"),
         ("tls_server_config: {cert: PEM, key: PEM}", "cert cannot be honoured.*name it in cert_f"),
-        ("tls_server_config: {key_file: k}", "tls_server_config.cert_file: Field required"),
+        ("tls_server_config: {key_file: k}", "tls_server_config.cert_file: this key is needed"),
         (
             "tls_server_config: {cert_file: c, key_file: k, min_version: TLS10}",
             "'TLS12' or 'TLS13'",
@@ -78,7 +78,7 @@ def test_an_empty_file_protects_nothing(file: Path, text: str) -> None:
         ),
         ("basic_auth_users: {alice: secret}", "the password of 'alice' is no bcrypt hash"),
         ("users: {}", "users: there is no such key"),
-        ("[]", "valid dictionary"),
+        ("[]", "must be a mapping of keys"),
     ],
 )
 def test_refuses_with_a_sentence(file: Path, text: str, sentence: str) -> None:
