@@ -12,16 +12,17 @@ import yaml
 
 from . import report
 from .config import Config
+from .discovery.file_sd import FileSource
 from .errors import ConfigError
 from .poll import Poller
 from .publish import Publisher, Shown
 from .publish_gpus import ShownGpus
 from .web.app import Pages
+from .web.listen import parse_listen
 from .web.server import Server as WebServer
 
-log = logging.getLogger(__name__)
-
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+log = logging.getLogger(__name__)
 
 
 class Service:
@@ -114,10 +115,17 @@ class Service:
         return yaml.safe_dump(data, sort_keys=False)
 
 
+def check(config: Config) -> None:
+    """Raise `ConfigError` for what a start would refuse and no file or network is needed to see."""
+    parse_listen(config.web.listen)
+    for section in config.discovery.file_sd:
+        FileSource(section.files)
+
+
 def serve(config: Config, read_config: Callable[[], Config]) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reloads."""
-    # A handler runs once the main thread wakes, which a signal given to another thread, or one that
-    # comes just before the wait, does not bring about. Blocked before threads begin, none is lost.
+    # Waited for and not handled: a handler whose signal comes just as the main thread falls asleep
+    # would run with the next signal only.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         service = Service(config, read_config)
