@@ -52,16 +52,16 @@ schema: $(NODE) ## Check the dashboards against Grafana's own types (needs Node.
 preview: .venv/.dev programs $(NODE) ## Draw the dashboards anew into docs/dashboards
 	sh scripts/setup.sh install '.[dev,preview]'
 	cd dashboards/preview && node build.mjs
-	$(BIN)/python scripts/preview.py
+	$(BIN)/python -m scripts.preview
 
 bench: .venv/.dev ## Measure what it all costs, and how often upgrades are judged right
-	$(BIN)/python scripts/bench.py
+	$(BIN)/python -m scripts.bench
 	$(BIN)/python -m scripts.bench_pods
-	$(BIN)/python scripts/bench_rules.py
-	$(BIN)/python scripts/bench_evaluation.py
-	$(BIN)/python scripts/real_upgrades.py
-	PYTHONPATH=. $(BIN)/python scripts/bench_compare.py
-	$(BIN)/python scripts/bench_compare_scale.py
+	$(BIN)/python -m scripts.bench_rules
+	$(BIN)/python -m scripts.bench_evaluation
+	$(BIN)/python -m scripts.real_upgrades
+	$(BIN)/python -m scripts.bench_compare
+	$(BIN)/python -m scripts.bench_compare_scale
 
 clean: ## Remove what the other verbs made, .venv included
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -149,14 +149,14 @@ class Target(Model):
         if "//" not in url:
             url = f"http://{url}"
         parts = urlsplit(url)
+        if parts.username or parts.password:
+            raise ValueError("credentials do not belong in a url; use the http section")
         try:
             port = parts.port
         except ValueError as error:
             raise ValueError(f"{url!r} has no usable port: {error}") from None
         if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
             raise ValueError(f"{url!r} is no server address; write it like http://host:8000")
-        if parts.username or parts.password:
-            raise ValueError("credentials do not belong in a url; use the http section")
         return url.rstrip("/").removesuffix("/metrics").rstrip("/")
 
     @model_validator(mode="before")
@@ -215,6 +215,11 @@ class KubernetesSd(Model):
     refresh: Annotated[Duration, Field(ge=10)] = 600.0
     api_server: str = ""
     http: Http = Http()
+
+    @field_validator("api_server")
+    @classmethod
+    def _address(cls, api_server: str) -> str:
+        return Target(url=api_server).url if api_server else api_server
 
     @field_validator("labels")
     @classmethod

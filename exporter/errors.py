@@ -2,6 +2,7 @@
 
 InferfleetError
 ├── ConfigError          a configuration file or flag cannot be used
+├── CredentialsError     a file of credentials cannot be read or sent; its content is not told
 ├── FetchError           a server did not answer as asked; carries a bounded `reason`
 ├── ApiError             the Kubernetes API did not answer as asked; carries the HTTP status
 ├── PageError            a metrics page was refused; carries the line number
@@ -24,6 +25,10 @@ class InferfleetError(Exception):
 
 class ConfigError(InferfleetError):
     """A configuration file or flag cannot be used."""
+
+
+class CredentialsError(InferfleetError):
+    """A file of credentials cannot be read or sent; the message never tells its content."""
 
 
 class FetchError(InferfleetError):

@@ -1,6 +1,7 @@
 """HTTP GET from servers: one deadline for the whole answer, a size limit, credentials and TLS."""
 
 import ssl
+from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -11,7 +12,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError, Tim
 
 from . import __version__
 from .config import Http
-from .errors import ConfigError, FetchError
+from .errors import ConfigError, CredentialsError, FetchError
 
 # plain text only: SGLang would answer OpenMetrics with escaped, untyped names
 _ACCEPT: Final = "text/plain;version=0.0.4, */*;q=0.1"
@@ -47,13 +48,28 @@ class Client:
     Compression is not asked for: it would be paid for by the engine's own event loop.
     """
 
-    def __init__(self, http: Http, connections: int, max_bytes: int) -> None:
+    def __init__(
+        self,
+        http: Http,
+        connections: int,
+        max_bytes: int,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._http = http
+        self._connections = connections
         self._max_bytes = max_bytes
-        self._pools = urllib3.PoolManager(
-            num_pools=4096, maxsize=connections, retries=False, ssl_context=tls_context(http)
-        )
+        self._tls = tls or tls_context(http)
+        self._pools = urllib3.PoolManager(maxsize=connections, retries=False, ssl_context=self._tls)
         self._routes: dict[str, tuple[urllib3.HTTPConnectionPool, str]] = {}
+
+    def another(self) -> "Client":
+        """Return a client with connections of its own."""
+        return Client(self._http, self._connections, self._max_bytes, self._tls)
+
+    def close(self) -> None:
+        """Close the connections; one in use ends with its answer."""
+        self._routes.clear()
+        self._pools.clear()
 
     def get(self, url: str, timeout: float) -> Answer:
         """Return the body of a 200 answer, or raise `FetchError` with a bounded reason.
@@ -81,10 +97,15 @@ class Client:
         if left <= 0:
             raise TimeoutError
         pool, path = self._route(url)
+        try:
+            signed = authorization(self._http)
+        except CredentialsError as error:
+            raise FetchError("connect", str(error)) from error
+        headers = {**_HEADERS, "Authorization": signed} if signed else _HEADERS
         response = pool.urlopen(
             "GET",
             path,
-            headers={**_HEADERS, **self._credentials()},
+            headers=headers,
             preload_content=False,
             redirect=False,
             timeout=urllib3.Timeout(total=left),
@@ -123,22 +144,37 @@ class Client:
                 raise TimeoutError
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def _credentials(self) -> dict[str, str]:
-        """Return the authorisation header; files are read each time, since secrets are rotated."""
-        http = self._http
-        try:
-            if http.bearer_token_file:
-                token = http.bearer_token_file.read_text(encoding="utf-8").strip()
-                return {"Authorization": f"Bearer {token}"}
-            if http.basic_auth:
-                password = http.basic_auth.password_file.read_text(encoding="utf-8").strip()
-                pair = f"{http.basic_auth.username}:{password}"
-                return {"Authorization": urllib3.make_headers(basic_auth=pair)["authorization"]}
-        except OSError as error:
-            raise FetchError(
-                "connect", f"{error.filename} with the credentials cannot be read: {error.strerror}"
-            ) from error
-        return {}
+
+def authorization(http: Http) -> str | None:
+    """Return the Authorization header for a section, None where it has no credentials.
+
+    Files are read each time, since secrets are rotated. Raises `CredentialsError`: what a library
+    raises over a header it cannot send would put the secret itself into logs.
+    """
+    if http.bearer_token_file:
+        token = _secret(http.bearer_token_file)
+        if not token.isascii():
+            raise CredentialsError(f"{http.bearer_token_file} holds no token: tokens are ASCII")
+        return f"Bearer {token}"
+    if http.basic_auth:
+        password = _secret(http.basic_auth.password_file)
+        pair = f"{http.basic_auth.username}:{password}"
+        return f"Basic {b64encode(pair.encode()).decode()}"
+    return None
+
+
+def _secret(path: Path) -> str:
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise CredentialsError(
+            f"{path} with the credentials cannot be read: {error.strerror}"
+        ) from error
+    except UnicodeDecodeError:
+        raise CredentialsError(f"{path} with the credentials is not UTF-8 text") from None
+    if not secret.isprintable():
+        raise CredentialsError(f"{path} must hold the credentials alone, on one line")
+    return secret
 
 
 def tls_context(http: Http, authority: Path | None = None) -> ssl.SSLContext:

@@ -1,9 +1,9 @@
 """The GPUs under one server: tied to it by telemetry, part of its identity, and what they draw."""
 
 from .config import Target
-from .derive.energy import Drawn
 from .engines.identity import Identity
 from .gpu.attribution import Claim, Link
+from .gpu.energy import Drawn
 from .gpu.telemetry import Telemetry
 
 

@@ -44,21 +44,23 @@ class Poller:
         self._lanes = _lanes(config)
 
     def _take(self, config: Config, before: Discoverer | None = None) -> None:
+        # whatever may be refused comes before what begins to run
         client = Client(config.http, config.workers, config.limits.page)
+        telemetry = self._telemetry(config)
         discoverer = Discoverer(config, before)
         discoverer.refresh(monotonic())
-        self._take_telemetry(config)
+        if telemetry is not self.telemetry:
+            self.telemetry.stop()
+            telemetry.start()
         self.config, self._client, self._discoverer = config, client, discoverer
+        self.telemetry = telemetry
         self.loaded_at = time()
 
-    def _take_telemetry(self, config: Config) -> None:
-        """Begin anew with GPU telemetry where its settings changed."""
+    def _telemetry(self, config: Config) -> Telemetry:
+        """Return GPU telemetry for a configuration: another one only where its settings changed."""
         if (config.gpu, config.window) == (self.config.gpu, self.config.window):
-            return
-        telemetry = Telemetry(config)
-        self.telemetry.stop()
-        telemetry.start()
-        self.telemetry = telemetry
+            return self.telemetry
+        return Telemetry(config)
 
     def start(self) -> None:
         """Discover targets and begin to sample them."""
@@ -111,15 +113,20 @@ class Poller:
             for target in targets:
                 held = old.get(target.label)
                 if held is None or not keep or held.target != target:
-                    held = Server(target, self._client, self.config, self.telemetry)
+                    held = Server(target, self._client.another(), self.config, self.telemetry)
                     heapq.heappush(self._queue, (now + self._phase(target), self._turn(), held))
                 new[target.label] = held
-            for server in old.values():
-                server.gone = new.get(server.target.label) is not server
-                if server.target.label not in new:
-                    self.telemetry.forget(server.target.label)
             self._servers = new
             self._wake.notify_all()
+            for server in old.values():
+                if new.get(server.target.label) is not server:
+                    self._leave(server)
+
+    def _leave(self, server: Server) -> None:
+        """Let go of a server; needs the lock."""
+        server.leave()
+        if server.target.label not in self._servers:
+            self.telemetry.forget(server.target.label)
 
     def _phase(self, target: Target) -> float:
         """Return when in the interval a target is sampled, in seconds; the first comes soon."""
@@ -155,6 +162,11 @@ class Poller:
             server.sample()
         finally:
             server.busy = False
+        if server.gone:
+            # it went while it was sampled, and has connected and claimed its GPUs once more
+            with self._wake:
+                self._leave(server)
+            return
         if server.identity_due(monotonic()) and not self._ended.is_set():
             server.mark_identifying()
             self._lanes[2].submit(self._identify, server)

@@ -21,9 +21,19 @@ from .engines.plan import Labels, Plan
 from .publish_gpus import ShownGpus, gpu_families
 from .publish_text import header, labels_text
 from .server import REASONS, Reading, Server
-from .vocabulary import DERIVED, EXPORTER, IDENTITY, LOAD, LOAD_EXCLUDED, PREFIX, TARGET
+from .vocabulary import (
+    DERIVED,
+    EXPORTER,
+    IDENTITY,
+    LOAD,
+    LOAD_EXCLUDED,
+    PREFIX,
+    SERVER_INFO,
+    TARGET,
+)
 
 Samples = Iterator[tuple[Labels, float | None]]
+_Heads = tuple[Plan, Mapping[str, list[tuple[str, int]]]]
 
 _BUILD: Final = (("version", __version__), ("pythonversion", platform.python_version()))
 _FACTS: Final = {
@@ -47,7 +57,7 @@ class Publisher:
     """Writes pages; keeps the unchanging part of each server's lines."""
 
     def __init__(self) -> None:
-        self._heads: dict[str, tuple[Plan, Mapping[str, list[tuple[str, int]]]]] = {}
+        self._heads: dict[str, _Heads] = {}
         self._cells: dict[str, tuple[Labels, dict[Key, str]]] = {}
 
     def page(
@@ -105,14 +115,14 @@ class Publisher:
                 parts.extend(lines)
 
     def _canonical(self, parts: list[str], live: Sequence[Shown]) -> None:
-        sources = []
+        sources, held = [], dict[str, _Heads]()
         for one in live:
-            if one.reading.snapshot:
-                heads = self._lines(one.server.target.label, one.reading.snapshot.plan)
-                sources.append((heads, one.reading.snapshot.values))
-        if len(self._heads) > len(sources):
-            known = {one.server.target.label for one in live}
-            self._heads = {label: held for label, held in self._heads.items() if label in known}
+            label, snapshot = one.server.target.label, one.reading.snapshot
+            if snapshot:
+                heads = held[label] = self._lines(label, snapshot.plan)
+                sources.append((heads[1], snapshot.values))
+        # replaced whole: pages are written for several readers at once
+        self._heads = held
         for family in FAMILIES:
             lines = [
                 f"{head}{value!r}\n"
@@ -124,17 +134,17 @@ class Publisher:
                 parts.append(header(family))
                 parts.extend(lines)
 
-    def _lines(self, label: str, plan: Plan) -> Mapping[str, list[tuple[str, int]]]:
+    def _lines(self, label: str, plan: Plan) -> _Heads:
         """Return by family what stands before each value, and where the value is."""
         held = self._heads.get(label)
-        if held is None or held[0] is not plan:
-            heads: dict[str, list[tuple[str, int]]] = {}
-            for i, sample in enumerate(plan.samples):
-                name = f"{PREFIX}{sample.family}{sample.suffix}"
-                text = labels_text((("target", label), *sample.labels))
-                heads.setdefault(sample.family, []).append((f"{name}{text} ", i))
-            held = self._heads[label] = plan, heads
-        return held[1]
+        if held is not None and held[0] is plan:
+            return held
+        heads: dict[str, list[tuple[str, int]]] = {}
+        for i, sample in enumerate(plan.samples):
+            name = f"{PREFIX}{sample.family}{sample.suffix}"
+            text = labels_text((("target", label), *sample.labels))
+            heads.setdefault(sample.family, []).append((f"{name}{text} ", i))
+        return plan, heads
 
 
 def _gather(
@@ -182,8 +192,8 @@ def _of_identity(family: str, one: Shown) -> Samples:
             "class": identity.server_class,
             "config": identity.config,
         }
-        names = next(info for info in IDENTITY if info.name == "server_info").labels
-        yield tuple((name, hashes.get(name) or identity.text(name)) for name in names), 1.0
+        labels = SERVER_INFO.labels
+        yield tuple((name, hashes.get(name) or identity.text(name)) for name in labels), 1.0
     elif family == "identity_conflicts":
         yield (), float(len(identity.conflicts))
     elif family == "gpus_claimed":

@@ -86,7 +86,10 @@ class Counts:
 
 
 class Server:
-    """Samples one target. `sample` is called by one thread at a time; `reading` by any."""
+    """Samples one target, over a `client` of its own.
+
+    `sample` is called by one thread at a time; `reading` by any.
+    """
 
     def __init__(
         self,
@@ -128,21 +131,18 @@ class Server:
             received = monotonic()
             page = self._reader.read(_text(answer), answer.openmetrics)
             snapshot = self._current_plan(page).apply(page, received)
+            self._took(snapshot, received - start, len(answer.body), len(page.values))
         except FetchError as error:
             self._missed(error.reason, str(error), monotonic() - start)
-            return
         except PageError as error:
             reason = "no_engine" if isinstance(error, NoEngineError) else "page_refused"
             where = f"{self.target.url}{self.target.metrics_path}: {error}"
             if answer.content_type.startswith("text/html"):
                 where += "; this is a web page: correct the address or its path"
             self._missed(reason, where, monotonic() - start)
-            return
         except Exception as error:
             log.exception("sampling %s failed", self.target.label)
             self._missed("internal", f"the exporter failed: {error!r}", monotonic() - start)
-            return
-        self._took(snapshot, received - start, len(answer.body), len(page.values))
 
     def _missed(self, reason: str, error: str, duration: float) -> None:
         before = self.reading
@@ -193,6 +193,11 @@ class Server:
         rate = derived.per_gpu(derived.generation_tokens_rate) if derived else None
         if rate is not None:
             self.history.append((time(), rate))
+
+    def leave(self) -> None:
+        """End: it is watched no longer. Its connections are closed, or pods gone would pile up."""
+        self.gone = True
+        self._client.close()
 
     def _current_plan(self, page: Page) -> Plan:
         version = self._identity.text("version") if self._identity else ""

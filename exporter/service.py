@@ -126,16 +126,19 @@ def serve(config: Config, read_config: Callable[[], Config]) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reloads."""
     # Waited for and not handled: a handler whose signal comes just as the main thread falls asleep
     # would run with the next signal only.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    service = Service(config, read_config)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        service = Service(config, read_config)
 
-    def reload() -> None:
-        try:
-            service.reload()
-        except ConfigError:
-            log.debug("reload refused", exc_info=True)
+        def reload() -> None:
+            try:
+                service.reload()
+            except ConfigError:
+                log.debug("reload refused", exc_info=True)
 
-    service.start()
-    while signal.sigwait(_SIGNALS) == signal.SIGHUP:
-        Thread(target=reload, daemon=True).start()
-    service.stop()
+        service.start()
+        while signal.sigwait(_SIGNALS) == signal.SIGHUP:
+            Thread(target=reload, daemon=True).start()
+        service.stop()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -56,26 +56,28 @@ TARGET: Final = (
     ),
 )
 
-IDENTITY: Final = (
-    Family(
-        "server_info",
-        "gauge",
-        "What the server is; always 1. `release` is what is compared, `class` a hash of what must "
-        "be equal for that, `config` a hash of every known setting.",
-        (
-            "engine",
-            "version",
-            "release",
-            "model",
-            "gpu_model",
-            "runner",
-            "quantization",
-            "kv_cache_dtype",
-            "role",
-            "class",
-            "config",
-        ),
+SERVER_INFO: Final = Family(
+    "server_info",
+    "gauge",
+    "What the server is; always 1. `release` is what is compared, `class` a hash of what must "
+    "be equal for that, `config` a hash of every known setting.",
+    (
+        "engine",
+        "version",
+        "release",
+        "model",
+        "gpu_model",
+        "runner",
+        "quantization",
+        "kv_cache_dtype",
+        "role",
+        "class",
+        "config",
     ),
+)
+
+IDENTITY: Final = (
+    SERVER_INFO,
     Family("identity_conflicts", "gauge", "Facts about the server on which two sources disagree."),
     Family("gpus", "gauge", "GPUs under the server, and where the figure comes from.", ("source",)),
     Family(

@@ -22,7 +22,7 @@ import numpy as np
 from exporter.compare.assess import Question, compare
 from exporter.compare.design import design
 from exporter.compare.matchers import read
-from exporter.compare.windows import Fleet, Floats, collapse
+from exporter.compare.windows import Fleet, Floats, Windows, collapse
 
 # beside it where it is installed; nothing else needs it
 try:
@@ -155,9 +155,9 @@ def _otava(fleet: Fleet, before: float) -> str:
     return "regression" if near[0].stats.mean_2 < near[0].stats.mean_1 else "improvement"
 
 
-def _series(windows: object, top: str, bottom: str) -> Floats:
-    column = windows.column  # type: ignore[attr-defined]
-    _, step = np.unique(windows.time, return_inverse=True)  # type: ignore[attr-defined]
+def _series(windows: Windows, top: str, bottom: str) -> Floats:
+    column = windows.column
+    _, step = np.unique(windows.time, return_inverse=True)
     return np.asarray(np.bincount(step, column(top)) / np.bincount(step, column(bottom)))
 
 

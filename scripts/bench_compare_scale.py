@@ -41,7 +41,9 @@ def labels(server: int, side: int, cell: int | None = None) -> dict[str, str]:
 
 
 @lru_cache(maxsize=4096)
-def text_of(quantity: str, cell: int, side: int, pattern: int, width: float, count: int) -> list:
+def text_of(
+    quantity: str, cell: int, side: int, pattern: int, width: float, count: int
+) -> list[str]:
     """Return a cell's increases over all windows, each as the text of a sample."""
     random = np.random.default_rng(pattern)
     spent = width / len(EDGES) * random.uniform(0.7, 1.3, count)

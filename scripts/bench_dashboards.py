@@ -1,4 +1,4 @@
-"""Measures the dashboards' queries over a large fleet: `python scripts/bench_dashboards.py`.
+"""Measures the dashboards' queries over a large fleet: `python -m scripts.bench_dashboards`.
 
 One replayed server's published series are copied to so many servers, half of them on the older
 release, with its own rates; recorded series are written out. Each query is asked as Grafana does
@@ -13,11 +13,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
-ROOT: Final = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-
-from dashboards.build import dashboards  # noqa: E402
-from tests.dashboards import asked, database, replayed, verdicts  # noqa: E402
+from dashboards.build import dashboards
+from tests.dashboards import asked, database, replayed, verdicts
+from tests.prometheus import fill
 
 SERVERS: Final = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
 SPAN: Final = 3600
@@ -50,7 +48,7 @@ def main() -> None:
                 yield line
 
         started = perf_counter()
-        database.fill(folder, lines())
+        fill(folder, lines())
         print(f"{SERVERS} servers, {counted:,} samples, filled in {perf_counter() - started:.0f} s")
         with database.prometheus(folder, lookback="5m") as url:
             _ask(url)

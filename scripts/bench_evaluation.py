@@ -11,15 +11,12 @@ import random
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from time import monotonic, sleep, time
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import yaml
 

@@ -8,17 +8,14 @@ tuned on.
 import argparse
 import math
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from itertools import islice
 from multiprocessing import Pool
-from pathlib import Path
 
 # one process a core: the arrays are small
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import numpy as np  # noqa: E402
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from exporter.derive.energy import EnergyCounters
+from exporter.gpu.energy import EnergyCounters
 from exporter.replay.recording import Recording, bundled, load
 
 BETWEEN = "between phases"

@@ -21,12 +21,11 @@ from typing import Any, Final
 import yaml
 from PIL import Image
 
+from dashboards.build import dashboards
+from tests.dashboards import asked, database, features, replayed, verdicts
+from tests.prometheus import fill
+
 ROOT: Final = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-
-from dashboards.build import dashboards  # noqa: E402
-from tests.dashboards import asked, database, features, replayed, verdicts  # noqa: E402
-
 SITE: Final = ROOT / "dashboards" / "preview" / "site"
 OUT: Final = ROOT / "docs" / "dashboards"
 SHAPE: Final = replayed.Shape(seconds=10_800.0, step=30.0, upgrade=4500.0, outage=10_500.0)
@@ -59,7 +58,7 @@ def main() -> None:
             (when, text + verdicts.page(when - replayed.EPOCH, SHAPE.upgrade))
             for when, text in replayed.pages(SHAPE)
         )
-        database.fill(folder, database.openmetrics(pages))
+        fill(folder, database.openmetrics(pages))
         end = replayed.EPOCH + SHAPE.seconds - SHAPE.step
         rules = yaml.safe_load((ROOT / "alerts/generated/inferfleet-recording.yaml").read_text())
         groups = database.needed(rules["groups"], _recorded())

@@ -8,10 +8,6 @@ these are figures to look at, not verdicts.
 """
 
 import math
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from exporter.derive.meter import Meter
 from exporter.engines import detect, plan

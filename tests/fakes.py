@@ -13,8 +13,8 @@ Answer = tuple[int, bytes] | tuple[int, bytes, dict[str, str]]
 class FakeServer:
     """Serves what `answers` says at the time; a callable is asked anew for each request.
 
-    Paths not in `answers` are 404. `hits` counts requests by path. `release` ends every answer
-    that is held by `hold`.
+    Paths not in `answers` are 404. `hits` counts requests by path, `connected` holds the open
+    connections. `release` ends every answer that is held by `hold`.
     """
 
     def __init__(self, **answers: Answer | Callable[[], Answer]) -> None:
@@ -22,12 +22,21 @@ class FakeServer:
             "/" + path.replace("__", "/"): answer for path, answer in answers.items()
         }
         self.hits: dict[str, int] = {}
+        self.connected: set[object] = set()
         self.headers: dict[str, str] = {}
         self.released = threading.Event()
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                super().setup()
+                fake.connected.add(self)
+
+            def finish(self) -> None:
+                fake.connected.discard(self)
+                super().finish()
 
             def do_GET(self) -> None:
                 fake.hits[self.path] = fake.hits.get(self.path, 0) + 1

@@ -51,6 +51,11 @@ def test_addresses_of_gpu_pages() -> None:
         ({"window": 1, "interval": 5}, "window must be at least as long as interval"),
         ({"targets": ["a:1", "http://a:1"]}, "two targets are called 'a:1'"),
         ({"targets": ["http://u:p@h:1"]}, "credentials do not belong in a url"),
+        ({"targets": ["http://u:p@h:99999"]}, "credentials do not belong in a url"),
+        (
+            {"discovery": {"kubernetes": [{"annotated": True, "api_server": "https://u:p@h"}]}},
+            "credentials do not belong in a url",
+        ),
         ({"targets": ["http://h:99999"]}, "no usable port"),
         ({"targets": [{"url": "h:1", "declare": {"gpus": 0}}]}, "targets.0.declare.gpus"),
         ({"discovery": {"dns_sd": [{"names": ["n"], "type": "A"}]}}, "add `port`"),

@@ -160,6 +160,37 @@ def test_credentials_come_from_files_and_follow_them(tmp_path: Path) -> None:
         assert str(token) in sentence
 
 
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"hush\nhush", "must hold the credentials alone, on one line"),
+        (b"hush\xff", "is not UTF-8 text"),
+        ("hush\u20ac".encode(), "holds no token: tokens are ASCII"),
+    ],
+)
+def test_a_secret_that_cannot_be_sent_is_told_without_its_content(
+    tmp_path: Path, content: bytes, sentence: str
+) -> None:
+    token = tmp_path / "token"
+    token.write_bytes(content)
+    with FakeServer(metrics=(200, b"a 1\n")) as fake:
+        kind, told = reason(fake.url + "/metrics", client(Http(bearer_token_file=token)))
+    assert kind == "connect"
+    assert sentence in told
+    assert "hush" not in told
+    assert not fake.hits
+
+
+def test_a_password_may_hold_any_letter(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("\u20ac", encoding="utf-8")
+    with FakeServer(metrics=(200, b"a 1\n")) as fake:
+        client(Http(basic_auth=BasicAuth(username="u", password_file=password))).get(
+            fake.url + "/metrics", 5
+        )
+    assert fake.headers["Authorization"] == "Basic dTrigqw="
+
+
 def test_unusable_tls_files_are_a_configuration_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be used for TLS"):
         client(Http(ca_file=tmp_path / "none.pem"))

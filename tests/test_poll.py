@@ -4,11 +4,24 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 import pytest
 
-from exporter.config import Config, Discovery, FileSd, Gpu, KubernetesSd, Target
+from exporter.config import (
+    Config,
+    Declared,
+    Discovery,
+    FileSd,
+    Gpu,
+    GpuPage,
+    Http,
+    KubernetesSd,
+    Target,
+)
 from exporter.errors import ConfigError
+from exporter.gpu.attribution import Claim, View
+from exporter.gpu.reading import GpuReading
 from exporter.poll import Poller
 from tests.discovery.fake_kube import FakeKube, pod
 from tests.fakes import FakeServer, page
@@ -94,6 +107,63 @@ def test_servers_come_and_go_with_their_files(tmp_path: Path) -> None:
             listed.write_text("[]", encoding="utf-8")
             until(lambda: not poller.servers())
             assert kept.gone
+
+
+def test_a_server_that_went_leaves_no_connection_behind(tmp_path: Path) -> None:
+    listed = tmp_path / "targets.json"
+    with FakeServer(metrics=(200, page(1))) as fake:
+        listed.write_text(json.dumps([{"targets": [fake.url.removeprefix("http://")]}]))
+        found = Discovery(file_sd=[FileSd(files=[str(listed)], refresh=0.01)])
+        with polling(quick([], discovery=found)) as poller:
+            until(lambda: [s for s in poller.servers() if s.counts.scrapes > 1])
+            assert fake.connected
+            listed.write_text("[]")
+            until(lambda: not fake.connected)
+
+
+def test_a_server_that_went_while_it_was_sampled_shares_no_gpu_with_its_successor() -> None:
+    entered, held = Event(), Event()
+
+    def slow() -> tuple[int, bytes]:
+        entered.set()
+        held.wait(10)
+        return 200, page(1)
+
+    with FakeServer(metrics=(200, page(1))) as fake:
+        fake.answers["/metrics"] = slow
+        one = Target(url=fake.url, name="old", declare=Declared(gpu_uuids=("GPU-0",)))
+        config = quick([one]).model_copy(update={"timeout": 10.0})
+        with polling(config) as poller:
+            gpu = GpuReading("GPU-0", "NVIDIA H200", "nvml", 0.0, {})
+            poller.telemetry.view = View({"GPU-0": gpu})
+            (old,) = poller.servers()
+            entered.wait(10)
+            poller.reload(config.model_copy(update={"targets": []}))
+            held.set()
+            until(lambda: old.counts.scrapes and not old.busy and old.reading.link)
+            claim = Claim("new", uuids=("GPU-0",))
+
+            def alone() -> bool:
+                found = poller.telemetry.link(claim)
+                return found is not None and not found.shared
+
+            until(alone)
+
+
+def test_a_refused_reload_follows_no_pods(tmp_path: Path) -> None:
+    with FakeKube().running() as kube:
+        config = quick([])
+        with polling(config) as poller:
+            section = KubernetesSd(selector="app=vllm", api_server=kube.url)
+            bad = config.model_copy(
+                update={
+                    "discovery": Discovery(kubernetes=[section]),
+                    "gpu": Gpu(pages=[GpuPage(url="h:1")], http=Http(ca_file=tmp_path / "none")),
+                }
+            )
+            with pytest.raises(ConfigError):
+                poller.reload(bad)
+            assert not kube.asked
 
 
 def test_a_reload_keeps_what_did_not_change() -> None:

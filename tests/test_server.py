@@ -222,12 +222,13 @@ def test_sglangs_health_is_never_asked() -> None:
         assert "/health" not in fake.hits
 
 
+@pytest.mark.parametrize("broken", ["_reader", "_meter"])
 def test_a_fault_of_the_exporter_itself_is_one_missed_sample(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
     with FakeServer(metrics=(200, page(100))) as fake:
         server = watch(fake)
         server.sample()
-        monkeypatch.setattr(server, "_reader", None)
+        monkeypatch.setattr(server, broken, None)
         server.sample()
         assert server.reading.reason == "internal"

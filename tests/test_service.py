@@ -3,9 +3,7 @@
 import json
 import os
 import re
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -26,6 +24,7 @@ from exporter.gpu.reading import GpuReading
 from exporter.replay.server import ReplayServer
 from exporter.service import Service
 from tests.conftest import RECORDINGS, cached_load
+from tests.prometheus import needs_prometheus, prometheus
 from tests.waiting import until
 
 
@@ -154,57 +153,40 @@ def test_a_hung_driver_delays_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
         until(lambda: live in get(f"{service.url}metrics").decode())
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        port: int = bound.getsockname()[1]
-        return port
+def test_sigterm_ends_what_runs_until_interrupted() -> None:
+    words = ["replay", str(RECORDINGS["vllm-dense-0.26.0"]), "--port", "0"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "exporter", *words], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("http://127.0.0.1:")
+        process.terminate()
+        assert process.wait(20) == 0
 
 
+@needs_prometheus
 def test_prometheus_takes_the_page(tmp_path: Path) -> None:
-    program = shutil.which("prometheus")
-    if program is None:
-        pytest.skip("prometheus is not installed (Debian package prometheus)")
     names = ["vllm-0.32.0-dp2-cpu", "sglang-0.5.23-basic-cpu", "vllm-moe-0.20.2-mrv2"]
     with serving(names) as (service, _):
         until(lambda: identified(service))
-        port = free_port()
         job = {
             "job_name": "inferfleet",
             "static_configs": [{"targets": [service.url.split("/")[2]]}],
         }
-        config = tmp_path / "prometheus.yml"
-        config.write_text(
-            yaml.safe_dump({"global": {"scrape_interval": "1s"}, "scrape_configs": [job]})
-        )
-        process = subprocess.Popen(
-            [
-                program,
-                f"--config.file={config}",
-                f"--storage.tsdb.path={tmp_path / 'data'}",
-                f"--web.listen-address=127.0.0.1:{port}",
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        config = yaml.safe_dump({"global": {"scrape_interval": "1s"}, "scrape_configs": [job]})
+        with prometheus(tmp_path / "data", config=config) as url:
 
-        def ask(path: str) -> Any:
-            try:
-                return json.loads(get(f"http://127.0.0.1:{port}/api/v1/{path}"))["data"]
-            except OSError:
-                return {}
+            def ask(path: str) -> Any:
+                return json.loads(get(f"{url}/api/v1/{path}"))["data"]
 
-        def count(query: str) -> int:
-            return len(ask(f"query?query={query}").get("result", []))
+            def count(query: str) -> int:
+                return len(ask(f"query?query={query}").get("result", []))
 
-        try:
             until(lambda: count("inferfleet_target_up==1") == 3, 60)
             assert count("inferfleet_generation_tokens_total") == 4
             assert count("inferfleet_time_to_first_token_seconds_bucket") > 40
             (target,) = ask("targets")["activeTargets"]
             assert (target["health"], target["lastError"]) == ("up", "")
-        finally:
-            process.terminate()
-            process.wait()
 
 
 def test_the_command_lines_targets_join_the_files() -> None:

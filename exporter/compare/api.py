@@ -14,12 +14,11 @@ from typing import Any, Final
 import numpy as np
 import requests
 import urllib3
-from requests.auth import HTTPBasicAuth
 
 from .. import __version__
 from ..config import Http
-from ..errors import CompareError
-from ..fetch import cause
+from ..errors import CompareError, CredentialsError
+from ..fetch import authorization, cause
 from .windows import Floats
 
 # Prometheus refuses more than 11,000 points of one series in one answer
@@ -169,18 +168,12 @@ class Api:
 
         Given as `auth`, so that no netrc file of the user's replaces them.
         """
-        http = self._http
         try:
-            if http.bearer_token_file:
-                token = http.bearer_token_file.read_text(encoding="utf-8").strip()
-                request.headers["Authorization"] = f"Bearer {token}"
-            elif http.basic_auth:
-                password = http.basic_auth.password_file.read_text(encoding="utf-8").strip()
-                HTTPBasicAuth(http.basic_auth.username, password)(request)
-        except OSError as error:
-            raise QueryError(
-                f"{error.filename} with the credentials cannot be read: {error.strerror}"
-            ) from error
+            signed = authorization(self._http)
+        except CredentialsError as error:
+            raise QueryError(str(error)) from error
+        if signed:
+            request.headers["Authorization"] = signed
         return request
 
 

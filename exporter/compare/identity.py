@@ -6,25 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from ..vocabulary import SERVER_INFO
 from .api import Api
 from .windows import Facts, Floats, Ints, Server
 
 if TYPE_CHECKING:
     from .query import Span
 
-_INFO: Final = (
-    "engine",
-    "version",
-    "release",
-    "model",
-    "gpu_model",
-    "runner",
-    "quantization",
-    "kv_cache_dtype",
-    "role",
-    "class",
-    "config",
-)
 _LIMITS: Final = {
     "max_running_requests": "max by (target) (inferfleet_max_running_requests)",
     "max_batched_tokens": "max by (target) (inferfleet_max_batched_tokens)",
@@ -48,7 +36,7 @@ def lives(api: Api, start: float, end: float) -> dict[tuple[str, str, str], Life
     found: dict[tuple[str, str, str], Life] = {}
     for labels in api.series("inferfleet_server_info", start, end):
         key = labels.get("target", ""), labels.get("release", ""), labels.get("class", "")
-        known = {name: labels[name] for name in _INFO if labels.get(name)}
+        known = {name: labels[name] for name in SERVER_INFO.labels if labels.get(name)}
         if key in found:
             held = found[key].labels
             known = {

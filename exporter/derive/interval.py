@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from math import isnan
-from operator import itemgetter
+from math import isfinite
+from operator import gt, itemgetter
 from typing import Final
 
 from ..engines.plan import Plan, Sample, Snapshot
-from .energy import Drawn
+from ..gpu.energy import Drawn
+from .once import once
 
 # Clocks are read around a process start, so the same start may differ by this many seconds.
 START_SLACK: Final = 2.0
@@ -76,7 +76,7 @@ class _Tracks:
     samples: tuple[Sample, ...]
 
 
-@lru_cache(maxsize=4096)
+@once
 def _tracks(plan: Plan, engine: str | None) -> _Tracks:
     wanted: dict[tuple[str, str], list[int]] = {}
     for i, sample in enumerate(plan.samples):
@@ -122,12 +122,12 @@ def between(old: Snapshot, new: Snapshot, engine: str | None = None) -> Interval
         before = tuple(known.pop(sample, 0.0) for sample in tracks.samples)
         if known:
             return None
-    if any(b > a for b, a in zip(before, after, strict=True)):
+    if any(map(gt, before, after)):
         return None
     increase = {}
     for quantity, start, stop in tracks.spans:
         moved = sum(after[start:stop]) - sum(before[start:stop])
-        if not isnan(moved):
+        if isfinite(moved):
             increase[quantity] = moved
     only = {} if engine is None else {"engine_index": engine}
     return Interval(

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Final, Literal
 
 from ..engines.plan import Labels, Plan, Snapshot
 from .interval import Interval, between, queue
 from .load import IDLE, PREFILL, End, Work, batch_of, work
+from .once import once
 
 Reason = Literal["restart", "warm_up", "gap", "preempting", "unknown", "cap"]
 REASONS: Final[tuple[Reason, ...]] = (
@@ -158,7 +158,7 @@ class Meter:
         return None
 
 
-@lru_cache(maxsize=4096)
+@once
 def _engines(plan: Plan) -> tuple[str, ...]:
     """Return the data-parallel engines that count tokens of their own; if none, one unnamed."""
     names = {

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..engines.plan import Snapshot
-from .energy import Drawn
+from ..gpu.energy import Drawn
 from .interval import Interval, between
 
 
@@ -20,6 +20,8 @@ class Window:
         self._seconds = seconds
         self._intervals: deque[Interval] = deque()
         self._last: Snapshot | None = None
+        self._total = 0.0
+        self._grown: dict[str, float] = {}
 
     def add(self, snapshot: Snapshot, drawn: Drawn | None = None) -> bool:
         """Take the next snapshot; return True where it shows that the server began anew.
@@ -30,24 +32,35 @@ class Window:
         if last is None:
             return False
         if last.plan.version != snapshot.plan.version:
-            self._intervals.clear()
+            self._forget()
             return False
         interval = between(last, snapshot)
         if interval is None:
-            self._intervals.clear()
+            self._forget()
             return True
         if interval.seconds > self._seconds:
-            self._intervals.clear()
+            self._forget()
             return False
         self._intervals.append(interval if drawn is None else replace(interval, drawn=drawn))
-        while self.seconds - self._intervals[0].seconds >= self._seconds:
+        self._total = sum(interval.seconds for interval in self._intervals)
+        while self._total - self._intervals[0].seconds >= self._seconds:
             self._intervals.popleft()
+            self._total = sum(interval.seconds for interval in self._intervals)
+        # added up once for each snapshot: every figure asks for its sums, some more than once
+        self._grown = {}
+        for interval in self._intervals:
+            for quantity, amount in interval.increase.items():
+                self._grown[quantity] = self._grown.get(quantity, 0.0) + amount
         return False
 
     def clear(self) -> None:
         """Forget everything: what comes next is another life of the server."""
-        self._intervals.clear()
+        self._forget()
         self._last = None
+
+    def _forget(self) -> None:
+        self._intervals.clear()
+        self._total, self._grown = 0.0, {}
 
     def __iter__(self) -> Iterator[Interval]:
         """Yield the intervals, oldest first."""
@@ -65,18 +78,13 @@ class Window:
     @property
     def seconds(self) -> float:
         """The time the intervals cover together, in seconds."""
-        return sum(interval.seconds for interval in self._intervals)
+        return self._total
 
     def increase(self, quantity: str) -> float | None:
         """Return how much a quantity grew over the window, None where no interval tells."""
-        return _sum(interval.increase.get(quantity) for interval in self._intervals)
+        return self._grown.get(quantity)
 
     def rate(self, quantity: str) -> float | None:
         """Return a quantity's growth per second over the window, None where unknown."""
         grown, seconds = self.increase(quantity), self.seconds
         return None if grown is None or seconds <= 0 else grown / seconds
-
-
-def _sum(values: Iterator[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None

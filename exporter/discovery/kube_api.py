@@ -20,8 +20,8 @@ from urllib3.exceptions import HTTPError, ProtocolError
 
 from .. import __version__
 from ..config import KubernetesSd
-from ..errors import ApiError, ConfigError
-from ..fetch import cause, tls_context
+from ..errors import ApiError, ConfigError, CredentialsError
+from ..fetch import authorization, cause, tls_context
 
 ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where Kubernetes puts a pod's own token, and the authority that vouches for the API server."""
@@ -58,7 +58,8 @@ class Api:
         http = section.http
         inside = not section.api_server
         self._url = section.api_server.rstrip("/") or _in_cluster()
-        self._token = http.bearer_token_file or (account / "token" if inside else None)
+        token = http.bearer_token_file or (account / "token" if inside else None)
+        self._http = http.model_copy(update={"bearer_token_file": token})
         self._pools = urllib3.PoolManager(
             maxsize=max(1, len(section.namespaces)),
             retries=False,
@@ -170,13 +171,11 @@ class Api:
     def _headers(self) -> dict[str, str]:
         """Return the request's headers; the token is read anew, since Kubernetes renews it."""
         headers = {"Accept": "application/json", "User-Agent": f"inferfleet/{__version__}"}
-        if self._token is None:
-            return headers
         try:
-            token = self._token.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ApiError(0, f"the API token cannot be read: {error}") from error
-        return {**headers, "Authorization": f"Bearer {token}"}
+            signed = authorization(self._http)
+        except CredentialsError as error:
+            raise ApiError(0, str(error)) from error
+        return {**headers, "Authorization": signed} if signed else headers
 
     def _refusal(self, path: str, status: int, told: object, after: str = "") -> ApiError:
         """Return the error for a status the API server answered with, `told` its own words."""

@@ -31,6 +31,7 @@ _WATCH_SECONDS: Final = 300
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
 _FIRST_ANSWER_SECONDS: Final = 10.0
+_LAST_ANSWER_SECONDS: Final = 5.0
 _GONE: Final = 410
 _KEPT: Final = "its last answer stays in force"
 _NONE: Final = "it gives no servers until then"
@@ -199,11 +200,12 @@ class KubernetesSource:
             pods.tried.wait(max(0.0, latest - monotonic()))
 
     def close(self) -> None:
-        """Stop following."""
+        """Stop following; an API that hangs is left behind after a while, however many wait."""
         self._ended.set()
         self._api.close()
+        latest = monotonic() + _LAST_ANSWER_SECONDS
         for thread in self._threads:
-            thread.join(_FIRST_ANSWER_SECONDS)
+            thread.join(max(0.0, latest - monotonic()))
 
 
 def _uid(pod: Mapping[str, Any]) -> str:

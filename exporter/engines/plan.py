@@ -63,7 +63,7 @@ class Snapshot:
         return max((value for value in values if not isnan(value)), default=None)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Plan:
     """Which canonical samples a layout gives, and how each is computed from the page's values.
 

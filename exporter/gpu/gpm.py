@@ -66,13 +66,15 @@ class Gpm:
         self._held = self._spare = None
 
     def _sample(self) -> Any:
-        sample, self._spare = self._spare, None
-        if sample is None:
-            sample = self._library.nvmlGpmSampleAlloc()
+        # kept as the spare until it is filled: a driver that refuses must not cost one each time
+        if self._spare is None:
+            self._spare = self._library.nvmlGpmSampleAlloc()
+        sample = self._spare
         if self._instance is None:
             self._library.nvmlGpmSampleGet(self._device, sample)
         else:
             self._library.nvmlGpmMigSampleGet(self._device, self._instance, sample)
+        self._spare = None
         return sample
 
     def _between(self, first: Any, second: Any, seconds: float) -> dict[Key, float]:

@@ -13,9 +13,9 @@ from time import monotonic
 from typing import Final
 
 from ..config import Config
-from ..derive.energy import Drawn, EnergyCounters
 from ..fetch import Client
 from .attribution import Claim, Link, View
+from .energy import Drawn, EnergyCounters
 from .merge import merged
 from .nvml import Nvml
 from .page import PageSource

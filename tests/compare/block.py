@@ -1,16 +1,6 @@
-"""A simulated fleet as it would have been scraped: OpenMetrics text, and a real Prometheus."""
-
-import shutil
-import socket
-import subprocess
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+"""A simulated fleet as it would have been scraped, as OpenMetrics text."""
 
 import numpy as np
-import pytest
 
 from exporter.compare.windows import Fleet, Lookups, Server
 
@@ -101,56 +91,3 @@ def _identity(fleet: Fleet, times: np.ndarray) -> list[str]:
     for name, samples in gauges.items():
         lines += [f"# TYPE inferfleet_{name} gauge", *samples]
     return lines
-
-
-@contextmanager
-def prometheus(folder: Path, text: str) -> Iterator[str]:
-    """Serve a block made of OpenMetrics text from a real Prometheus; yield its address."""
-    program, tool = shutil.which("prometheus"), shutil.which("promtool")
-    if program is None or tool is None:
-        pytest.skip("prometheus and promtool are not installed")
-    (folder / "metrics.txt").write_text(text)
-    made = subprocess.run(
-        [tool, "tsdb", "create-blocks-from", "openmetrics", "metrics.txt", "data"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-    )
-    assert made.returncode == 0, made.stderr
-    (folder / "prometheus.yml").write_text("global: {}\n")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [
-            program,
-            "--config.file=prometheus.yml",
-            "--storage.tsdb.path=data",
-            "--storage.tsdb.retention.time=100y",
-            f"--web.listen-address=127.0.0.1:{port}",
-            "--log.level=error",
-        ],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait(url, process)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(200):
-        assert process.poll() is None, "prometheus ended"
-        try:
-            with urllib.request.urlopen(f"{url}/-/ready", timeout=1) as answer:
-                if answer.status == 200:
-                    return
-        except OSError:
-            pass
-        time.sleep(0.1)
-    raise AssertionError("prometheus was not ready within 20 s")

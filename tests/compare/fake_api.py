@@ -4,7 +4,6 @@ import json
 import re
 import ssl
 import threading
-import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -184,5 +183,4 @@ def _one(
 def slow(api: FakeApi) -> tuple[int, str]:
     """Answer only when the test ends: a hung API."""
     api.released.wait(30)
-    time.sleep(0)
     return 200, success([])

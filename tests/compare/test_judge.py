@@ -1,6 +1,5 @@
 """The judge: fixed looks, verdicts as metrics, and what outlives Prometheus and itself."""
 
-import socket
 import threading
 import urllib.request
 from dataclasses import replace
@@ -16,6 +15,7 @@ from exporter.compare.run import Options
 from exporter.errors import CompareError
 from tests.compare.fake_api import FakeApi
 from tests.compare.simulator import NEW, OLD, START, simulate
+from tests.prometheus import free_port
 
 FLEET = simulate(5, -0.10, "did", nodes=4, before=8, after=5)
 END = START + 5 * 3600.0
@@ -109,9 +109,7 @@ def test_it_serves_until_told_to_stop() -> None:
             return done
 
         judging.run = run  # type: ignore[method-assign]
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         thread = threading.Thread(
             target=serve, args=(judging, f"127.0.0.1:{port}", 3600.0, stop), daemon=True
         )

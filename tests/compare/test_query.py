@@ -11,9 +11,10 @@ from exporter.compare.matchers import read
 from exporter.compare.query import Span, fetch
 from exporter.compare.run import Options, question_of, run
 from exporter.compare.windows import Fleet
-from tests.compare.block import openmetrics, prometheus
+from tests.compare.block import openmetrics
 from tests.compare.fake_api import FakeApi
 from tests.compare.simulator import NEW, OLD, START, simulate
+from tests.prometheus import fill, needs_prometheus, prometheus
 
 BEFORE, AFTER = 8.0, 5.0
 SPAN = Span(START - BEFORE * 3600, START + AFTER * 3600)
@@ -112,10 +113,12 @@ def test_an_empty_api_compares_nothing() -> None:
     assert "Nothing to compare" in report.headline
 
 
+@needs_prometheus
 def test_a_real_prometheus_gives_the_verdict_of_the_fleet_it_holds(
     fleet: Fleet, tmp_path: Path
 ) -> None:
-    with prometheus(tmp_path, openmetrics(fleet, CELLS)) as url:
+    fill(tmp_path / "data", [openmetrics(fleet, CELLS)])
+    with prometheus(tmp_path / "data") as url:
         options = Options(
             f'version="{OLD}"', f'version="{NEW}"', url, begin=SPAN.start, end=SPAN.end
         )

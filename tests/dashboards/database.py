@@ -5,19 +5,16 @@ computed by a Prometheus that holds those below it.
 """
 
 import re
-import shutil
-import socket
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
-import requests
 import yaml
 
 from tests.dashboards.replayed import INSTANCE
+from tests.prometheus import prometheus as running
+from tests.prometheus import promtool
 
 LOOKBACK = "1m"
 _RECORDED = re.compile(r"[a-z_]+(?::[a-z0-9_]+)+")
@@ -39,15 +36,6 @@ def openmetrics(pages: Iterable[tuple[float, str]]) -> Iterator[str]:
     yield "# EOF\n"
 
 
-def fill(folder: Path, lines: Iterable[str]) -> None:
-    """Write blocks of OpenMetrics lines into a database's folder."""
-    text = folder.with_suffix(".txt")
-    with text.open("w", encoding="utf-8") as file:
-        file.writelines(lines)
-    _promtool("tsdb", "create-blocks-from", "openmetrics", str(text), str(folder))
-    text.unlink()
-
-
 def needed(groups: Sequence[Mapping[str, Any]], names: set[str]) -> list[Mapping[str, Any]]:
     """Return the recording rules of some names, and those they stand on."""
     rules = [rule for group in groups for rule in group["rules"] if "record" in rule]
@@ -67,7 +55,7 @@ def record(folder: Path, groups: Sequence[Mapping[str, Any]], start: float, end:
         text = yaml.safe_dump({"groups": [{"name": "layer", "interval": "30s", "rules": layer}]})
         file.write_text(text, encoding="utf-8")
         with prometheus(folder) as url:
-            _promtool(
+            promtool(
                 *("tsdb", "create-blocks-from", "rules", f"--start={start:.0f}"),
                 *(f"--end={end:.0f}", f"--url={url}", f"--output-dir={folder}"),
                 *("--eval-interval=30s", str(file)),
@@ -87,54 +75,6 @@ def layers(groups: Sequence[Mapping[str, Any]]) -> list[list[dict[str, str]]]:
     return found
 
 
-@contextmanager
-def prometheus(folder: Path, lookback: str = LOOKBACK) -> Iterator[str]:
-    """Run a Prometheus on a database; yield its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    empty = folder.with_suffix(".yml")
-    empty.write_text("global: {}\n", encoding="utf-8")
-    with folder.with_suffix(".log").open("ab") as log:
-        process = subprocess.Popen(
-            [
-                "prometheus",
-                f"--config.file={empty}",
-                f"--storage.tsdb.path={folder}",
-                "--storage.tsdb.retention.time=100y",
-                f"--web.listen-address=127.0.0.1:{port}",
-                f"--query.lookback-delta={lookback}",
-                "--query.max-samples=500000000",
-            ],
-            stdout=log,
-            stderr=log,
-        )
-        url = f"http://127.0.0.1:{port}"
-        try:
-            _ready(url, process)
-            yield url
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def _ready(url: str, process: subprocess.Popen[bytes]) -> None:
-    until, session = monotonic() + 60, requests.Session()
-    session.mount("http://", requests.adapters.HTTPAdapter(max_retries=0))
-    while monotonic() < until and process.poll() is None:
-        try:
-            if session.get(f"{url}/-/ready", timeout=5).ok:
-                return
-        except requests.ConnectionError:
-            pass
-    raise AssertionError(f"Prometheus did not become ready at {url}")
-
-
-def _promtool(*arguments: str) -> None:
-    done = subprocess.run(
-        [shutil.which("promtool") or "promtool", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+def prometheus(folder: Path, lookback: str = LOOKBACK) -> AbstractContextManager[str]:
+    """Run a Prometheus on a database that answers large queries; yield its address."""
+    return running(folder, f"--query.lookback-delta={lookback}", "--query.max-samples=500000000")

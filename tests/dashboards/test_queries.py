@@ -16,6 +16,7 @@ from dashboards.build import dashboards
 from exporter.vocabulary import PREFIX, PUBLISHED
 from tests.dashboards import asked, database, replayed, verdicts
 from tests.dashboards.asked import Asked
+from tests.prometheus import fill
 
 Json = dict[str, Any]
 
@@ -104,7 +105,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
         (when, text + verdicts.page(when - replayed.EPOCH, SHAPE.upgrade))
         for when, text in replayed.pages(SHAPE)
     )
-    database.fill(folder, database.openmetrics(pages))
+    fill(folder, database.openmetrics(pages))
     end = replayed.EPOCH + SHAPE.seconds - SHAPE.step
     rules = [
         {"name": group.name, "rules": [rule(one) for one in group.rules]}

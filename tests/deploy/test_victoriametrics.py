@@ -8,7 +8,6 @@ of both, at one time.
 import math
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from alerts.values import load
 from exporter.config import seconds
 from tests.dashboards import database
 from tests.dashboards.replayed import EPOCH, Shape, pages
+from tests.prometheus import fill, free_port
 from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(
@@ -70,7 +70,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     """Both databases with the same data, raw and recorded."""
     folder = tmp_path_factory.mktemp("both")
     raw = list(database.openmetrics(pages(Shape(seconds=900, upgrade=300, outage=900))))
-    database.fill(folder / "prometheus", raw)
+    fill(folder / "prometheus", raw)
     groups = [{"rules": RULES}]
     database.record(folder / "prometheus", groups, BEGIN, END)
     with (
@@ -86,9 +86,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
 
 @contextmanager
 def _victoria(folder: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     process = subprocess.Popen(
         [

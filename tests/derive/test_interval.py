@@ -1,7 +1,10 @@
 """Work between two snapshots: resets, restarts, series that come and go."""
 
+import gc
 from itertools import pairwise
+from weakref import ref
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,3 +67,19 @@ def test_quantities_that_are_not_told_are_missing() -> None:
     found = between(page({"0": 1}), page({"0": 2}, time=5))
     assert found is not None
     assert set(found.increase) == {"generation_tokens"}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_counter_without_a_number_or_an_end_tells_nothing(value: float) -> None:
+    found = between(page({"0": 1}), page({"0": value}, time=5))
+    assert found is not None
+    assert "generation_tokens" not in found.increase
+
+
+def test_what_a_plan_gave_is_forgotten_with_it() -> None:
+    one = page({"0": 1})
+    between(one, one)
+    plan = ref(one.plan)
+    del one
+    gc.collect()
+    assert plan() is None

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from exporter.derive.energy import Drawn, EnergyCounters
 from exporter.derive.figures import Limits, figures
 from exporter.derive.meter import Meter
 from exporter.derive.window import Window
 from exporter.derive.work import Energy, energy
 from exporter.engines.plan import Snapshot
+from exporter.gpu.energy import Drawn, EnergyCounters
 from exporter.replay.recording import Recording
 from scripts.energy import phases
 from tests.conftest import H200

@@ -220,6 +220,8 @@ def test_a_refused_call_costs_its_series_and_is_told_once(caplog: pytest.LogCapt
     lines = [r.message for r in caplog.records if r.levelno == logging.WARNING]
     assert len(lines) == 1
     assert "nvmlGpmSampleGet is refused" in lines[0]
+    # the sample that was not filled is tried again, not left behind
+    assert fake.asked.count("nvmlGpmSampleAlloc") == 1
 
 
 def test_a_gpu_refused_from_the_start_leaves_the_others() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.derive.energy import EnergyCounters
+from exporter.gpu.energy import EnergyCounters
 
 
 def meter(*points: tuple[float, float], seconds: float = 100.0) -> EnergyCounters:
