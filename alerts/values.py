@@ -15,7 +15,7 @@ from exporter.config import faults
 from exporter.errors import ConfigError
 
 from .model import Severity
-from .recording.matching import Settings
+from .recording.settings import Settings
 
 DEFAULTS: Final = Path(__file__).with_name("values.yaml")
 

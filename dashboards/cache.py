@@ -3,11 +3,11 @@
 from typing import Any
 
 from . import uids
-from .look import BLUE, GREEN, RED, YELLOW, Column, stepped
 from .panels import Row, bargauge, dashboard, stat, table, timeseries
 from .parts import EACH_SECOND, FULL, GAUGE, ROW_TO_SERVER, TO_UPGRADE, TOKENS
 from .queries import cache as q
 from .queries import server as one
+from .style import BLUE, GREEN, RED, YELLOW, Column, stepped
 from .variables import FLEET
 
 

@@ -3,10 +3,10 @@
 from typing import Any, Final
 
 from . import uids
-from .look import GREEN, RED, YELLOW, Column, stepped, values
 from .panels import Row, dashboard, stat, states, table, timeseries
 from .parts import BACKGROUND, EACH_SECOND, NONE_WANTED, ROW_TO_SERVER, TO_SERVER, UP
 from .queries import exporter as q
+from .style import GREEN, RED, YELLOW, Column, stepped, values
 from .variables import FLEET
 
 THIRD: Final = (8, 8)

@@ -4,17 +4,10 @@ from typing import Any
 
 from . import uids
 from .fleet_tables import servers, upgrades
-from .look import GREEN, RED, YELLOW
 from .panels import Row, dashboard, stat, timeseries
-from .parts import (
-    GOOD_IF_HIGH,
-    NONE_WANTED,
-    TO_SERVER,
-    TO_UPGRADE,
-    TOKENS,
-    bound_colors,
-)
+from .parts import GOOD_IF_HIGH, NONE_WANTED, TO_SERVER, TO_UPGRADE, TOKENS, bound_colors
 from .queries import fleet as q
+from .style import GREEN, RED, YELLOW
 from .variables import FLEET
 
 

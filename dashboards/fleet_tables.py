@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from .look import GREEN, ORANGE, RED, YELLOW, Column, stepped
 from .panels import Row, table, timeseries
 from .parts import (
     BACKGROUND,
@@ -19,6 +18,7 @@ from .parts import (
     verdict_cells,
 )
 from .queries import fleet as q
+from .style import GREEN, ORANGE, RED, YELLOW, Column, stepped
 
 TROUBLE: Final = ((GREEN, None), (YELLOW, 0.2), (ORANGE, 0.5), (RED, 2))
 SHARE: Final = {"unit": "percentunit", "decimals": 1}

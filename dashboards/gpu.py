@@ -3,10 +3,10 @@
 from typing import Any, Final
 
 from . import uids
-from .look import GREEN, ORANGE, RED, YELLOW, Column, link, stepped, values
 from .panels import Row, dashboard, stat, states, table, timeseries
 from .parts import NONE_WANTED, TO_SERVER
 from .queries import gpu as q
+from .style import GREEN, ORANGE, RED, YELLOW, Column, link, stepped, values
 from .variables import FLEET
 
 THIRD: Final = (8, 8)

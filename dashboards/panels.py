@@ -14,8 +14,8 @@ from grafanalib._gen import DashboardEncoder
 
 from .around import SOURCE, TAG, release_changes, siblings, template
 from .finish import finished
-from .look import BLUE, GREEN, GREY, Column, Steps, looks, steps_of, values
 from .queries.base import Query
+from .style import BLUE, GREEN, GREY, Column, Steps, looks, steps_of, values
 from .variables import Variable
 
 Json = dict[str, Any]

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from . import uids
-from .look import BLUE, GREEN, GREY, ORANGE, RED, YELLOW, Steps, fixed, link, looks, values
+from .style import BLUE, GREEN, GREY, ORANGE, RED, YELLOW, Steps, fixed, link, looks, values
 
 Json = dict[str, Any]
 

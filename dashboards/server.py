@@ -3,12 +3,12 @@
 from typing import Any, Final
 
 from . import uids
-from .look import GREEN, ORANGE, RED, YELLOW, fixed, link, values
 from .panels import Row, dashboard, heatmap, stat, states, timeseries
 from .parts import BOUNDS, EACH_SECOND, FULL, TO_UPGRADE, TOKENS, UP, bound_colors
 from .queries import server as q
 from .server_features import features
 from .server_latency import latency
+from .style import GREEN, ORANGE, RED, YELLOW, fixed, link, values
 from .variables import SERVER
 
 THIRD: Final = (8, 8)

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from .look import GREEN, ORANGE, RED, YELLOW, fixed
 from .panels import Row, states, timeseries
 from .parts import EACH_SECOND, TOKENS
 from .queries import server as q
+from .style import GREEN, ORANGE, RED, YELLOW, fixed
 
 THIRD: Final = (8, 8)
 

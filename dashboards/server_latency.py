@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from .look import GREEN, RED, YELLOW
 from .panels import Row, heatmap, states, timeseries
 from .queries import server as q
+from .style import GREEN, RED, YELLOW
 
 THIRD: Final = (8, 8)
 

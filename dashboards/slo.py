@@ -3,10 +3,10 @@
 from typing import Any, Final
 
 from . import uids
-from .look import GREEN, ORANGE, RED, YELLOW
 from .panels import Panel, Row, bargauge, dashboard, stat, timeseries
 from .parts import GOOD_IF_HIGH, TO_UPGRADE
 from .queries import slo as q
+from .style import GREEN, ORANGE, RED, YELLOW
 from .variables import SLO
 
 LEFT: Final = ((RED, None), (ORANGE, 0), (YELLOW, 0.25), (GREEN, 0.5))

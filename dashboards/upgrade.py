@@ -5,10 +5,10 @@ from typing import Any, Final
 from exporter.engines.catalog import ENGINES, load
 
 from . import uids
-from .look import BLUE, GREEN, GREY, ORANGE, YELLOW, Column, fixed, looks, stepped
 from .panels import Row, dashboard, stat, states, table, text, timeseries
 from .parts import BACKGROUND, RATIO_CELL, TOKENS, reason_cells, verdict_cells, verdict_colors
 from .queries import upgrade as q
+from .style import BLUE, GREEN, GREY, ORANGE, YELLOW, Column, fixed, looks, stepped
 from .variables import UPGRADE
 
 PERCENT: Final = {"unit": "percentunit", "decimals": 1}

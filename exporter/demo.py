@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from . import report
 from .config import Config, Declared, Gpu, GpuPage, LoadCells, Target, Web
+from .publish import fleet as report
 from .replay.playlist import Playlist
 from .replay.recording import Recording, bundled, load
 from .replay.server import ReplayServer

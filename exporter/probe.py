@@ -8,13 +8,13 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from . import report
 from .config import Config, Gpu, Target, faults
 from .errors import InferfleetError
 from .fetch import Client
 from .gpu.telemetry import Telemetry
-from .publish import Shown
-from .server import Server
+from .publish import fleet as report
+from .sampling.server import Server
+from .sampling.view import ServerView
 
 _INTERVAL: Final = 1.0
 
@@ -63,7 +63,9 @@ def _look(
         sleep(min(_INTERVAL, seconds - elapsed))
         server.sample()
     reading, gpus = server.reading, telemetry.view.gpus
-    shown = Shown(server, reading, reading.misses == 0 and reading.time is not None, monotonic())
+    shown = ServerView(
+        server, reading, reading.misses == 0 and reading.time is not None, monotonic()
+    )
     answer = report.server(shown, gpus)
     answer.setdefault("gpu_telemetry", [report.gpu(gpu) for gpu in gpus.values()])
     if reading.snapshot:

@@ -10,13 +10,13 @@ from typing import Final
 import prometheus_client
 import yaml
 
-from . import report
 from .config import Config
 from .discovery.file_sd import FileSource
 from .errors import ConfigError
-from .poll import Poller
-from .publish import Publisher, Shown
-from .publish_gpus import ShownGpus
+from .publish import fleet as report
+from .publish.page import Publisher
+from .sampling.poller import Poller
+from .sampling.view import GpuView, ServerView
 from .web.app import Pages
 from .web.listen import parse_listen
 from .web.server import Server as WebServer
@@ -77,19 +77,19 @@ class Service:
             self._reload_taken = True
             log.info("configuration taken")
 
-    def shown(self) -> Sequence[Shown]:
+    def shown(self) -> Sequence[ServerView]:
         """Return every server with its reading of this moment."""
         config, now = self._poller.config, monotonic()
         return [
-            Shown(server, reading, reading.fresh(now, config.interval, config.timeout), now)
+            ServerView(server, reading, reading.fresh(now, config.interval, config.timeout), now)
             for server in self._poller.servers()
             for reading in (server.reading,)
         ]
 
-    def shown_gpus(self) -> ShownGpus:
+    def shown_gpus(self) -> GpuView:
         """Return the GPUs that are fresh at this moment, and how their sources do."""
         telemetry = self._poller.telemetry
-        return ShownGpus(telemetry.view.gpus, telemetry.sources(monotonic()))
+        return GpuView(telemetry.view.gpus, telemetry.sources(monotonic()))
 
     def metrics(self) -> list[bytes]:
         """Return the metrics page, the exporter's own process at its end."""

@@ -29,7 +29,7 @@ from exporter.engines import detect
 from exporter.exposition import Reader
 from exporter.fetch import Client
 from exporter.replay.recording import Recording, bundled, load
-from exporter.server import Server
+from exporter.sampling.server import Server
 
 TICK = os.sysconf("SC_CLK_TCK")
 

@@ -19,10 +19,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
-from exporter.compare.assess import Question, compare
-from exporter.compare.design import design
-from exporter.compare.matchers import read
-from exporter.compare.windows import Fleet, Floats, Windows, collapse
+from exporter.compare.assess.comparison import Question, compare
+from exporter.compare.estimate.design import design
+from exporter.compare.fleet.matchers import read
+from exporter.compare.fleet.windows import Fleet, Floats, Windows, collapse
 
 # beside it where it is installed; nothing else needs it
 try:

@@ -22,8 +22,8 @@ import yaml
 
 from alerts.model import rule
 from alerts.recording.matched import of
-from alerts.recording.matching import Settings
-from exporter.derive.load import QUANTITIES
+from alerts.recording.settings import Settings
+from exporter.derive.load_cell import QUANTITIES
 
 CELLS = ("6", "8", "12", "16", "24", "32", "48", "64")
 SCRAPE = 15

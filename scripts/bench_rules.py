@@ -19,7 +19,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 import numpy as np  # noqa: E402
 
-from alerts.recording.matching import Settings  # noqa: E402
+from alerts.recording.settings import Settings  # noqa: E402
 from tests.sim.grid import Case, Outcome, aa_cases, effect_cases, run  # noqa: E402
 
 FIRST_SEED = 910_000_000

@@ -3,10 +3,10 @@
 import sys
 from pathlib import Path
 
-from exporter.compare.assess import Question
-from exporter.compare.claim import read as claim
-from exporter.compare.html import html
-from exporter.compare.matchers import read
+from exporter.compare.assess.claim import read as claim
+from exporter.compare.assess.comparison import Question
+from exporter.compare.fleet.matchers import read
+from exporter.compare.report.html import html
 from exporter.compare.run import report_of
 from tests.compare.simulator import NEW, OLD, SCENARIOS, START, simulate
 

@@ -12,27 +12,27 @@ from alerts import build, reference
 from alerts import values as alert_values
 from dashboards.build import write as write_dashboards
 from deploy import build as deploy
-from exporter.compare.result import Report
+from exporter.compare.assess.result import Report
 from exporter.engines import detect, plan
-from exporter.engines.canonical import FAMILIES, Family
 from exporter.engines.catalog import ENGINES, load
 from exporter.exposition import Reader
-from exporter.gpu.canonical import FAMILIES as GPU_FAMILIES
 from exporter.gpu.catalog import PAGES, Term
 from exporter.gpu.catalog import load as load_gpu
 from exporter.replay.recording import Recording, bundled
 from exporter.replay.recording import load as load_recording
-from exporter.vocabulary import (
+from exporter.vocabulary.engine import FAMILIES
+from exporter.vocabulary.exporter import (
     DERIVED,
     EXPORTER,
     IDENTITY,
     JUDGE,
     LOAD,
     LOAD_EXCLUDED,
-    PREFIX,
     TARGET,
     TELEMETRY,
 )
+from exporter.vocabulary.family import PREFIX, Family
+from exporter.vocabulary.gpu import FAMILIES as GPU_FAMILIES
 
 ROOT = Path(__file__).parent.parent
 _NOTE = "<!-- Written by scripts/generate.py: change the source and run `make generate`. -->\n\n"
@@ -40,7 +40,11 @@ _NOTE = "<!-- Written by scripts/generate.py: change the source and run `make ge
 _SECTIONS = (
     ("The exporter", "No `target` label.", EXPORTER),
     ("Each server's reading", "Shown for every target, up or not.", TARGET),
-    ("Who the server is", "Shown while the reading is fresh, once the server was asked.", IDENTITY),
+    (
+        "Who the server is",
+        "Shown while the reading is fresh, once the server was asked.",
+        IDENTITY,
+    ),
     (
         "Figures over the last window",
         "For people and autoscalers without PromQL; the counters below remain the truth.",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from exporter.derive.load import QUANTITIES
+from exporter.derive.load_cell import QUANTITIES
 from exporter.derive.meter import Load, Meter
 from exporter.engines.plan import Labels, Snapshot
 

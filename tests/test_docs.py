@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from exporter.cli import app
 from exporter.config import Config, parse
-from exporter.vocabulary import PREFIX, PUBLISHED
+from exporter.vocabulary.exporter import PUBLISHED
+from exporter.vocabulary.family import PREFIX
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

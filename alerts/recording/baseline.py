@@ -7,7 +7,7 @@ nothing to be compared with, and shows as a change of class.
 from typing import Final
 
 from ..model import Record
-from .matching import Settings, either, pick
+from .settings import Settings, either, pick
 
 FIRST_SEEN: Final = "release:inferfleet_release_first_seen:timestamp_seconds"
 BASELINE: Final = "release:inferfleet_baseline:info"

@@ -14,7 +14,7 @@ at one batch a faster decode would be set against moments of less prefill.
 from typing import Final
 
 from ..model import Record
-from .matching import MEASURES, UNITS, Settings, pick
+from .settings import MEASURES, UNITS, Settings, pick
 
 RATE: Final = "target_batch:inferfleet_load_{}:rate"
 SEEN: Final = "target_batch:inferfleet_load_observation:mean"

@@ -14,7 +14,7 @@ from typing import Final
 from ..model import Record
 from .baseline import BASELINE, FIRST_SEEN, SUPERSEDED
 from .cells import SEEN
-from .matching import Settings, either, part, pick
+from .settings import Settings, either, part, pick
 
 MOMENT: Final = "release_batch:inferfleet_load_moment:sum"
 _SUM: Final = "release_batch:inferfleet_load_moment:sum_over_time"

@@ -12,7 +12,7 @@ from ..values import Values
 from . import baseline, cells, curve, meanings, naive, shift
 from .baseline import BASELINE, CANDIDATE, CHANGED
 from .curve import BASE_CURVE, LOAD
-from .matching import Settings, either, part, pick, seconds_of
+from .settings import Settings, either, part, pick, seconds_of
 from .shift import ACTUAL, EXPECTED, INDEX, PAST, SHIFT, SUPPORT, TILT, VISITED
 
 PREFIX: Final = "release:inferfleet_matched_load:"

@@ -13,7 +13,7 @@ from packaging.version import Version
 from exporter.engines.catalog import ENGINES, load
 
 from ..model import Record
-from .matching import Settings, either
+from .settings import Settings, either
 
 EPOCH: Final = "release:inferfleet_meaning_epoch:count"
 MEASURES: Final = ("decode", "prefill", "latency", "hit_ratio", "speculation", "energy")

@@ -5,7 +5,7 @@ from typing import Final
 from ..model import Record
 from .baseline import BASELINE, CANDIDATE, FIRST_SEEN, SUPERSEDED
 from .cells import RATE
-from .matching import Settings
+from .settings import Settings
 
 RATIO: Final = "release:inferfleet_naive:ratio"
 _NOW: Final = "release:inferfleet_naive_{}:now"

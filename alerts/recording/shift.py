@@ -14,7 +14,7 @@ from ..model import Record
 from .baseline import BASELINE, CANDIDATE, FIRST_SEEN, SUPERSEDED
 from .cells import RATE, SEEN
 from .curve import BASE_CURVE, CURVE, OWN, expected
-from .matching import Settings, either, part
+from .settings import Settings, either, part
 
 VISITED: Final = "release_batch:inferfleet_load_visited:sum"
 SUPPORT: Final = "release_batch:inferfleet_matched_support:info"

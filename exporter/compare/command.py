@@ -13,7 +13,7 @@ from ..errors import CompareError
 from . import extra
 
 if TYPE_CHECKING:
-    from .result import Report
+    from .assess.result import Report
 
 ERROR: Final = 4
 _WIDTH: Final = 120
@@ -35,8 +35,8 @@ def main(flags: Mapping[str, Any], output: Output) -> int:
     from rich.console import Console
     from rich.progress import Progress
 
+    from .assess.verdict import EXIT
     from .run import Options, moment, run, share
-    from .verdict import EXIT
 
     options = Options(
         **{name: value for name, value in flags.items() if name not in ("from", "to", "margin")},
@@ -78,7 +78,7 @@ def judge(
 
 
 def _write_html(path: Path, found: "Report") -> None:
-    from .html import html
+    from .report.html import html
 
     try:
         path.write_text(html(found), encoding="utf-8")
@@ -92,13 +92,13 @@ def _print(found: "Report", output: Output) -> None:
     if output.as_json:
         sys.stdout.write(found.model_dump_json(indent=2) + "\n")
     elif output.as_markdown:
-        from .markdown import markdown
+        from .report.markdown import markdown
 
         sys.stdout.write(markdown(found))
     else:
         from rich.console import Console
 
-        from .show import show
+        from .report.terminal import show
 
         console = Console()
         show(found, console if console.is_terminal else Console(width=_WIDTH))

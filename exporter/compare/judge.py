@@ -19,14 +19,16 @@ from prometheus_client.registry import Collector
 from pydantic import BaseModel, ValidationError
 
 from ..errors import CompareError, InferfleetError
-from ..vocabulary import JUDGE, PREFIX
-from .assess import Question, compare
-from .looks import Upgrade, at_look, upgrades
-from .matchers import matches
-from .query import Span, fetch
-from .result import Comparison, Verdict
+from ..vocabulary.exporter import JUDGE
+from ..vocabulary.family import PREFIX
+from .assess.comparison import Question, compare
+from .assess.result import Comparison, Verdict
+from .assess.upgrades import Upgrade, at_look, upgrades
+from .fleet.matchers import matches
+from .fleet.query import fetch
+from .fleet.span import Span
+from .fleet.windows import Fleet
 from .run import Options, api_of, question_of
-from .windows import Fleet
 
 _log = logging.getLogger(__name__)
 

@@ -13,17 +13,19 @@ from pydantic import ValidationError
 from .. import __version__, yaml_text
 from ..config import Http, faults
 from ..errors import CompareError
-from . import claim, matchers
-from .api import Api
-from .assess import Question, compare
-from .headline import overall
-from .matchers import Matcher
-from .phases import with_phases
-from .query import Span, fetch
-from .recordings import WIDTH, read
-from .result import Report
-from .verdict import worst
-from .windows import Fleet
+from .assess import claim
+from .assess.comparison import Question, compare
+from .assess.headline import overall
+from .assess.phases import with_phases
+from .assess.result import Report
+from .assess.verdict import worst
+from .fleet import matchers
+from .fleet.api import Api
+from .fleet.matchers import Matcher
+from .fleet.query import fetch
+from .fleet.recordings import WIDTH, read
+from .fleet.span import Span
+from .fleet.windows import Fleet
 
 Progress = Callable[[float, str], None]
 WINDOW: Final = 7 * 86_400.0

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from .bound import Bound, bound_by
+from .energy import Energy, energy
 from .window import Window
-from .work import Energy, energy
 
 _UNKNOWN: Final = Energy()
 

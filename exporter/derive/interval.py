@@ -8,7 +8,7 @@ from typing import Final
 
 from ..engines.plan import Plan, Sample, Snapshot
 from ..gpu.energy import Drawn
-from .once import once
+from .plan_cache import once
 
 # Clocks are read around a process start, so the same start may differ by this many seconds.
 START_SLACK: Final = 2.0

@@ -6,8 +6,8 @@ from typing import Final, Literal
 
 from ..engines.plan import Labels, Plan, Snapshot
 from .interval import Interval, between, queue
-from .load import IDLE, PREFILL, End, Work, batch_of, work
-from .once import once
+from .load_cell import IDLE, PREFILL, End, Work, batch_of, work
+from .plan_cache import once
 
 Reason = Literal["restart", "warm_up", "gap", "preempting", "unknown", "cap"]
 REASONS: Final[tuple[Reason, ...]] = (

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ..config import Declared, KubernetesSd, Target
-from ..workload import PodTarget, Workload
+from .workload import PodTarget, Workload
 
 Object = Mapping[str, Any]
 

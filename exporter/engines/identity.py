@@ -13,8 +13,8 @@ from hashlib import sha256
 from typing import Final
 
 from ..config import Declared
+from ..discovery.workload import Workload
 from ..errors import FetchError
-from ..workload import Workload
 from .sources import (
     cache_config,
     command_line,

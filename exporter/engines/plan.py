@@ -15,8 +15,8 @@ from packaging.version import Version
 
 from ..errors import PageError
 from ..exposition import Layout, Page
+from ..vocabulary.engine import BY_NAME, FAMILIES
 from . import vllm
-from .canonical import BY_NAME, FAMILIES
 from .catalog import Catalog, Term, version_of
 from .detect import Vocabulary
 from .ranks import lowest_ranks

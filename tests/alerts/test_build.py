@@ -9,7 +9,8 @@ import yaml
 
 from alerts import build, reference
 from alerts.values import Values, load
-from exporter.vocabulary import PREFIX, PUBLISHED
+from exporter.vocabulary.exporter import PUBLISHED
+from exporter.vocabulary.family import PREFIX
 from scripts import generate
 
 from . import promtool

@@ -16,8 +16,8 @@ from packaging.version import Version
 
 from alerts.model import rule
 from alerts.recording.matched import VERDICTS, of
-from alerts.recording.matching import Settings
 from alerts.recording.meanings import below, less
+from alerts.recording.settings import Settings
 from tests.sim.cells import WINDOW, windows
 from tests.sim.fleet import Scenario, Upgrade, simulate
 from tests.sim.series import SCRAPE, series

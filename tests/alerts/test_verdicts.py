@@ -8,7 +8,7 @@ from typing import Any, Final
 import yaml
 
 from alerts.recording.matched import of
-from alerts.recording.matching import Settings
+from alerts.recording.settings import Settings
 
 from .promtool import needs_promtool
 from .test_matched import MATCHED, promtool, written

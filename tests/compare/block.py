@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from exporter.compare.windows import Fleet, Lookups, Server
+from exporter.compare.fleet.windows import Fleet, Lookups, Server
 
 EVERY = 60.0
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 import numpy as np
 
-from exporter.compare.windows import Fleet
+from exporter.compare.fleet.windows import Fleet
 
 Fault = Callable[[int, str], tuple[int, str] | None]
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import lfilter
 
-from exporter.compare.windows import Facts, Fleet, Lookups, Server, Windows
+from exporter.compare.fleet.windows import Facts, Fleet, Lookups, Server, Windows
 
 STEP: Final = 15.0
 WIDTH: Final = 300.0

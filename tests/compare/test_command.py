@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from exporter.cli import app
 from exporter.compare import extra
-from exporter.compare.windows import Fleet
+from exporter.compare.fleet.windows import Fleet
 from exporter.errors import CompareError
 from tests.compare.fake_api import FakeApi
 from tests.compare.simulator import NEW, OLD, START, simulate

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.compare.assess import Question
+from exporter.compare.assess.comparison import Question
+from exporter.compare.assess.upgrades import LOOKS, at_look, upgrades
 from exporter.compare.judge import Judge, serve
-from exporter.compare.looks import LOOKS, at_look, upgrades
 from exporter.compare.run import Options
 from exporter.errors import CompareError
 from tests.compare.fake_api import FakeApi

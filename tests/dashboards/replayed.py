@@ -13,11 +13,11 @@ from exporter.config import Config, Declared, Target
 from exporter.errors import FetchError
 from exporter.fetch import Answer, Client
 from exporter.gpu.telemetry import Telemetry
-from exporter.publish import Publisher, Shown
-from exporter.publish_gpus import ShownGpus
+from exporter.publish.page import Publisher
 from exporter.replay.playlist import Player, Playlist
 from exporter.replay.recording import Recording
-from exporter.server import Server
+from exporter.sampling.server import Server
+from exporter.sampling.view import GpuView, ServerView
 from tests.conftest import RECORDINGS, cached_load
 from tests.dashboards import features, telemetry
 
@@ -84,8 +84,8 @@ def pages(shape: Shape) -> Iterator[tuple[float, str]]:
     wire = Wire(clock, players, shape.outage)
     config = Config(interval=shape.step, timeout=5, window=4 * shape.step)
     with (
-        patch("exporter.server.monotonic", clock.monotonic),
-        patch("exporter.server.time", clock.unix),
+        patch("exporter.sampling.server.monotonic", clock.monotonic),
+        patch("exporter.sampling.server.time", clock.unix),
     ):
         gpus = Telemetry(config, [telemetry.Telling(clock.monotonic(), shape.step)])
         names = (*players, features.HOST)
@@ -106,14 +106,14 @@ def _page(
             server.identify()
         now = clock.monotonic()
         live = server.reading.fresh(now, config.interval, config.timeout)
-        shown.append(Shown(server, server.reading, live, now))
+        shown.append(ServerView(server, server.reading, live, now))
     own = {
         "targets": float(len(servers)),
         "discovery_problems": 0.0,
         "config_last_reload_successful": 1.0,
         "config_last_reload_success_timestamp_seconds": EPOCH,
     }
-    told = ShownGpus(gpus.view.gpus, gpus.sources(clock.monotonic()))
+    told = GpuView(gpus.view.gpus, gpus.sources(clock.monotonic()))
     return publisher.page(shown, own, told).decode()
 
 

@@ -10,8 +10,8 @@ from kubernetes_validate import ValidationError
 from deploy import build
 from exporter.config import KubernetesSd, parse
 from exporter.discovery.pods import servers
+from exporter.discovery.workload import PodTarget
 from exporter.engines.sources.pod import line
-from exporter.workload import PodTarget
 
 from .kube import KUBERNETES, KUSTOMIZATIONS, ROOT, Object, check, rendered, templates
 

@@ -6,7 +6,7 @@ import pytest
 
 from exporter.config import Declared, KubernetesSd
 from exporter.discovery.pods import servers, tag
-from exporter.workload import PodTarget, Workload
+from exporter.discovery.workload import PodTarget, Workload
 
 from .fake_kube import SERVE, pod
 

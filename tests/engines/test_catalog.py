@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from exporter.engines import catalog
-from exporter.engines.canonical import BY_NAME, FAMILIES
 from exporter.engines.catalog import ENGINES, Catalog, load, version_of
 from exporter.errors import CatalogError
+from exporter.vocabulary.engine import BY_NAME, FAMILIES
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from exporter.engines.canonical import FAMILIES
 from exporter.errors import NoEngineError, PageError
 from exporter.replay.recording import Recording
+from exporter.vocabulary.engine import FAMILIES
 from tests.pages import snapshot, values
 
 V1 = """# TYPE vllm:num_requests_running gauge

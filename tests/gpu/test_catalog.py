@@ -7,8 +7,8 @@ import yaml
 
 from exporter.errors import CatalogError
 from exporter.gpu import catalog
-from exporter.gpu.canonical import BY_NAME
 from exporter.gpu.catalog import PAGES, Catalog, load
+from exporter.vocabulary.gpu import BY_NAME
 
 
 @pytest.mark.parametrize("source", PAGES)

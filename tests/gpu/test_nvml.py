@@ -9,9 +9,9 @@ import pynvml
 import pytest
 
 from exporter.errors import GpuError
-from exporter.gpu.canonical import BY_NAME
 from exporter.gpu.nvml import Nvml
 from exporter.gpu.reading import GpuReading
+from exporter.vocabulary.gpu import BY_NAME
 
 from .fake_nvml import RECORDED, FakeNvml, field
 

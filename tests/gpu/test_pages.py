@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from exporter.errors import GpuPageError, PageError
 from exporter.exposition import Limits
-from exporter.gpu.canonical import BY_NAME
 from exporter.gpu.pages import GpuPages, read
 from exporter.gpu.reading import GpuReading, Pod
+from exporter.vocabulary.gpu import BY_NAME
 
 BUSY = "GPU-7d2c0f6e-5a1b-4c3d-8e9f-0a1b2c3d4e5f"
 IDLE = "GPU-11f0aa22-33bb-44cc-55dd-66ee77ff8899"

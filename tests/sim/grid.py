@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from alerts.recording.matching import UNITS, Settings
+from alerts.recording.settings import UNITS, Settings
 
 from .cells import Windows, windows
 from .fleet import Array, Fleet, Scenario, Upgrade, simulate

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from exporter.derive.interval import Interval
-from exporter.derive.load import End, batch_label, batch_of, work
+from exporter.derive.load_cell import End, batch_label, batch_of, work
 from tests.sim.cells import EACH, QUANTITIES, UPPER, cell_of, per_slice, windows
 from tests.sim.fleet import SLICE, Scenario, Upgrade, simulate
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.recording.curve import _RIDGE as RIDGE
-from alerts.recording.matching import Settings, seconds_of
+from alerts.recording.settings import Settings, seconds_of
 from alerts.recording.shift import LEAST_OWN_WINDOWS, LEAST_TOGETHER, LEAST_WINDOWS
 
 from .cells import WINDOW, Windows

@@ -15,7 +15,7 @@ from packaging.version import InvalidVersion, Version
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from ...errors import CatalogError
-from ..canonical import BY_NAME
+from ...vocabulary.engine import BY_NAME
 
 ENGINES: Final = ("vllm", "sglang")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Final
 
-from ...workload import Workload
+from ...discovery.workload import Workload
 from .arguments import ENGINES, located
 from .facts import Finding, claims
 from .settings import tell

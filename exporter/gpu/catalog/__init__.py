@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ...errors import CatalogError
-from ..canonical import BY_NAME
+from ...vocabulary.gpu import BY_NAME
 from ..reading import Source
 
 PAGES: Final[tuple[Source, ...]] = ("dcgm", "amd", "nvidia_gpu_exporter")

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from exporter.discovery.workload import Workload
 from exporter.engines.identity import identify
 from exporter.engines.sources.pod import line, read
 from exporter.errors import FetchError
-from exporter.workload import Workload
 
 IMAGE = "vllm/vllm-openai:v0.20.2"
 SERVE = ["vllm", "serve", "org/m", "--tensor-parallel-size", "4"]

@@ -1,0 +1,1 @@
+"""What a comparison is made from: windows of load cells, from Prometheus or from recordings."""

@@ -1,0 +1,1 @@
+"""A comparison as a terminal, Markdown or HTML report."""

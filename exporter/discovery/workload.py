@@ -1,0 +1,32 @@
+"""What a Kubernetes pod's specification says of the server in it, as discovery hands it on.
+
+Raw words only: what they mean for an engine is for `engines/sources/pod.py` to say. Command line
+and environment may hold secrets, so they are kept out of every text form.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..config import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One container of a pod. `command` is empty where the image's own entry point runs.
+
+    `env` holds the variables given by value; of those that come from a secret, a field or another
+    object nothing is known. `gpus` counts whole GPUs, None where the pod asks for none or for
+    slices, or where other pods bring more of them to the same server.
+    """
+
+    image: str
+    command: tuple[str, ...] = field(default=(), repr=False)
+    arguments: tuple[str, ...] = field(default=(), repr=False)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    gpus: int | None = None
+
+
+class PodTarget(Target):
+    """A server in a pod: its address, and what the pod's specification says of it."""
+
+    workload: Workload

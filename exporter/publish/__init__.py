@@ -1,0 +1,1 @@
+"""Readings become what others read: the metrics page and the fleet as JSON."""

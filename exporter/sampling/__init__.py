@@ -1,0 +1,1 @@
+"""Watched servers: sampled on time, each with its newest reading and its GPUs."""

@@ -1,0 +1,289 @@
+"""The whole verdict on fleets whose truth is known, and on what must not be compared."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from exporter.compare.assess.claim import read as claim_of
+from exporter.compare.assess.comparison import Question, compare
+from exporter.compare.assess.result import Comparison, MeasureResult
+from exporter.compare.fleet.matchers import Matcher, read
+from exporter.compare.fleet.windows import Facts, Fleet, Server, Windows
+from exporter.errors import CompareError
+from tests.compare.simulator import NEW, OLD, SCENARIOS, START, simulate
+
+QUESTION = Question(
+    read(f'version="{OLD}"', "--baseline"), read(f'version="{NEW}"', "--candidate"), detail=False
+)
+
+
+def judged(fleet: Fleet, question: Question = QUESTION) -> Comparison:
+    found = compare(fleet, question)
+    assert len(found) == 1
+    return found[0]
+
+
+def measure(one: Comparison, name: str) -> MeasureResult:
+    return next(m for m in one.measures if m.measure == name)
+
+
+def with_fewer_hits(fleet: Fleet) -> Fleet:
+    """Return the fleet with half of the candidate's prefix-cache hits taken away."""
+    lookups = fleet.lookups
+    assert lookups is not None
+    ours = np.array([s.release == NEW for s in fleet.windows.servers])[lookups.server]
+    fewer = replace(lookups, hit=np.where(ours, 0.5 * lookups.hit, lookups.hit))
+    return replace(fleet, lookups=fewer)
+
+
+@pytest.mark.parametrize("shape", ["dense", "moe"])
+@pytest.mark.parametrize("scenario", ["base", "low traffic", "all"])
+def test_a_release_compared_with_itself_is_never_called(shape: str, scenario: str) -> None:
+    for seed in (2001,):
+        fleet = simulate(seed, 0.0, "did", SCENARIOS[scenario], shape)  # type: ignore[arg-type]
+        one = judged(fleet)
+        assert one.design == "difference in differences"
+        assert one.measures[0].verdict in ("equivalent", "inconclusive"), one.headline
+
+
+@pytest.mark.parametrize("shape", ["dense", "moe"])
+@pytest.mark.parametrize(
+    ("change", "verdict"), [(-0.05, "regression"), (-0.10, "regression"), (0.56, "improvement")]
+)
+def test_a_change_is_found(shape: str, change: float, verdict: str) -> None:
+    for seed in (2003,):
+        one = judged(simulate(seed, change, "did", shape=shape))  # type: ignore[arg-type]
+        told = one.measures[0].estimate
+        assert told is not None
+        assert one.verdict == verdict
+        assert told.lower < 1 + change < told.upper
+        assert measure(one, "prefill").verdict == verdict
+
+
+def test_the_designs() -> None:
+    before = judged(simulate(2005, -0.10, "before", before=24, after=26))
+    assert before.design == "before and after"
+    assert before.verdict == "regression"
+    beside = judged(simulate(2006, -0.10, "side", before=1, after=7))
+    assert beside.design == "side by side"
+    assert beside.verdict == "regression"
+
+
+def test_a_short_before_and_after_is_not_comparable() -> None:
+    for change in (0.0, -0.10):
+        one = judged(simulate(2007, change, "before", before=6, after=7))
+        assert one.verdict == "not_comparable"
+        assert "hour of the day" in one.measures[0].because
+        assert "24 h" in one.measures[0].mend
+        assert one.measures[0].estimate is None
+        assert one.measures[0].seen is not None
+
+
+def test_too_few_servers_are_not_comparable() -> None:
+    one = judged(simulate(2008, -0.10, "side", nodes=2, before=1, after=7))
+    assert one.verdict == "not_comparable"
+    assert "1 server ran the baseline and 1 the candidate" in one.headline
+
+
+def test_a_time_without_any_window_is_not_comparable() -> None:
+    fleet = simulate(7, -0.05, nodes=4, before=8, after=5)
+    none = fleet.windows.where(np.zeros(len(fleet.windows), dtype=bool))
+    one = judged(replace(fleet, windows=none))
+    assert one.verdict == "not_comparable"
+    assert one.measures[0].because == "the two sides have no windows in this time"
+
+
+def test_the_effect_by_batch_range_and_a_claim() -> None:
+    fleet = simulate(2009, 0.10, "did")
+    one = judged(fleet, replace(QUESTION, detail=True, claim=claim_of("+56%")))
+    decode = one.measures[0]
+    assert {part.verdict for part in decode.ranges if part.share > 0.2} == {"improvement"}
+    assert sum(part.share for part in decode.ranges) == pytest.approx(1.0, abs=0.02)
+    assert len(decode.cells) > len(decode.ranges)
+    assert one.claim is not None
+    assert one.claim.holds is False
+    assert "does not hold" in one.claim.text
+    kept = judged(fleet, replace(QUESTION, claim=claim_of("+5 %"))).claim
+    assert kept is not None
+    assert kept.holds is True
+
+
+def test_no_overlap_of_load_is_not_comparable_before_and_after() -> None:
+    fleet = simulate(2010, 0.0, "before", before=24, after=26)
+    windows = fleet.windows
+    ours = np.array([s.release == NEW for s in windows.servers])[windows.server]
+    tokens = windows.column("prefill_tokens")
+    other = {**windows.sums, "prefill_tokens": np.where(ours, 40.0 * tokens, tokens)}
+    one = judged(replace(fleet, windows=replace(windows, sums=other)))
+    assert one.verdict == "not_comparable"
+    assert "prefill share" in one.measures[0].because
+    assert next(g for g in one.gates if g.name == "overlap").outcome == "failed"
+
+
+def test_another_model_gpu_or_class_is_not_compared() -> None:
+    fleet = simulate(2011, 0.0, "side", before=1, after=4)
+
+    def changed(**fields: str) -> Fleet:
+        servers = tuple(
+            replace(s, **fields) if s.release == NEW else s for s in fleet.windows.servers
+        )
+        return replace(fleet, windows=replace(fleet.windows, servers=servers))
+
+    assert compare(changed(model="other"), QUESTION) == ()
+    one = judged(changed(server_class="fedcba98"))
+    assert one.verdict == "not_comparable"
+    assert "different classes" in one.headline
+    quantised = tuple(
+        Facts({**f.labels, "quantization": "fp8" if f.labels["release"] == NEW else "none"})
+        for f in fleet.facts
+    )
+    other = judged(replace(fleet, facts=quantised))
+    assert "quantization is none on the baseline and fp8 on the candidate" in other.headline
+
+
+def test_a_meaning_change_takes_its_measure_out_and_leaves_the_others() -> None:
+    fleet = simulate(2012, 0.0, "did")
+    versions = {OLD: "0.26.0", NEW: "0.27.0"}
+    fleet = with_fewer_hits(fleet)
+    facts = tuple(
+        Facts({**f.labels, "version": versions[f.labels["release"]]}, f.limits, f.starts)
+        for f in fleet.facts
+    )
+    one = judged(
+        replace(fleet, facts=facts),
+        replace(
+            QUESTION,
+            baseline=(Matcher("release", "=", OLD),),
+            candidate=(Matcher("release", "=", NEW),),
+        ),
+    )
+    hits = measure(one, "hit_ratio")
+    assert hits.verdict == "not_comparable"
+    assert "0.27.0" in hits.because
+    assert one.measures[0].verdict in ("equivalent", "inconclusive")
+    assert any("meaning with 0.27.0" in text for text in one.causes)
+
+
+def test_two_engines_are_compared_without_what_they_count_differently() -> None:
+    fleet = simulate(2013, -0.10, "did")
+    servers = tuple(
+        replace(s, engine="sglang" if s.release == NEW else "vllm") for s in fleet.windows.servers
+    )
+    facts = tuple(
+        Facts(
+            {**f.labels, "engine": "sglang"} if f.labels["release"] == NEW else f.labels,
+            f.limits,
+            f.starts,
+        )
+        for f in fleet.facts
+    )
+    one = judged(
+        replace(fleet, windows=replace(fleet.windows, servers=servers), facts=facts),
+        replace(
+            QUESTION, baseline=read('engine="vllm"', ""), candidate=read('engine="sglang"', "")
+        ),
+    )
+    assert one.verdict == "regression"
+    assert one.engine == "sglang"
+    assert measure(one, "hit_ratio").because == "the two engines count it differently"
+
+
+def test_known_causes_of_a_moved_hit_rate() -> None:
+    fleet = simulate(2014, 0.0, "did")
+    facts = tuple(
+        Facts(
+            f.labels,
+            {
+                "kv_cache_capacity_tokens": 250_000.0 if f.labels["release"] == NEW else 500_000.0,
+                "block_size": 784.0 if f.labels["release"] == NEW else 16.0,
+            },
+            f.starts,
+        )
+        for f in fleet.facts
+    )
+    one = judged(replace(with_fewer_hits(fleet), facts=facts))
+    assert measure(one, "hit_ratio").verdict == "regression"
+    told = " ".join(one.causes)
+    assert "block size is 16 on the baseline and 784" in told
+    assert "holds 50% of the baseline's tokens" in told
+    assert {d.name for d in one.differences} >= {"KV cache, tokens"}
+
+
+def test_speculation_is_compared_where_there_is_any() -> None:
+    fleet = simulate(2015, 0.0, "did")
+    windows = fleet.windows
+    ours = np.array([s.release == NEW for s in windows.servers])[windows.server]
+    noise = 1 + 0.02 * np.random.default_rng(0).standard_normal(len(windows))
+    drafted = 2.0 * windows.column("decode_tokens")
+    sums = {
+        **windows.sums,
+        "spec_draft_tokens": drafted,
+        "spec_accepted_tokens": drafted * np.where(ours, 0.6, 0.7) * noise,
+    }
+    one = judged(replace(fleet, windows=replace(windows, sums=sums)))
+    told = measure(one, "speculation")
+    assert told.verdict == "regression"
+    assert told.estimate is not None
+    assert told.estimate.ratio == pytest.approx(0.6 / 0.7, rel=0.02)
+
+
+def test_an_unknown_covariate_is_told_and_unknown_energy_is_absent() -> None:
+    fleet = simulate(2016, -0.10, "did")
+    sums = {
+        name: values
+        for name, values in fleet.windows.sums.items()
+        if name not in ("context_token_seconds", "joules")
+    }
+    one = judged(replace(fleet, windows=replace(fleet.windows, sums=sums)))
+    assert one.verdict == "regression"
+    assert any("context is not known" in gate.text for gate in one.gates)
+    assert "energy" not in {m.measure for m in one.measures}
+
+
+def test_of_many_models_the_one_that_fell_is_found() -> None:
+    """Holm keeps a clear regression and twenty alike models call none."""
+    fleets = [simulate(2100 + i, -0.10 if i == 3 else 0.0, "did", after=4) for i in range(4)]
+    servers: list[Server] = []
+    facts: list[Facts] = []
+    parts: list[Windows] = []
+    offsets = list[int]()
+    for i, fleet in enumerate(fleets):
+        offsets.append(len(servers))
+        servers += [
+            replace(s, model=f"m{i}", target=f"{i}-{s.target}") for s in fleet.windows.servers
+        ]
+        facts += [Facts({**f.labels, "model": f"m{i}"}, f.limits, f.starts) for f in fleet.facts]
+        parts.append(fleet.windows)
+    merged = Windows(
+        tuple(servers),
+        np.concatenate([p.server + o for p, o in zip(parts, offsets, strict=True)]),
+        np.concatenate([p.time for p in parts]),
+        np.concatenate([p.batch for p in parts]),
+        300.0,
+        {name: np.concatenate([p.column(name) for p in parts]) for name in parts[0].sums},
+    )
+    found = compare(Fleet(merged, tuple(facts)), QUESTION)
+    assert [one.model for one in found if one.verdict == "regression"] == ["m3"]
+    assert not [one for one in found if one.verdict == "improvement"]
+
+
+def test_warm_up_windows_are_left_out() -> None:
+    one = judged(simulate(2017, 0.0, "did"))
+    gate = next(gate for gate in one.gates if gate.name == "warm-up")
+    assert gate.outcome == "corrected"
+    assert one.started is not None
+    assert one.started >= START + 3600 - 300
+
+
+@pytest.mark.parametrize("text", ["much", "-100%", ""])
+def test_a_claim_that_is_none(text: str) -> None:
+    with pytest.raises(CompareError, match="--claim"):
+        claim_of(text)
+
+
+def test_a_side_of_which_nothing_was_kept_has_its_name() -> None:
+    fleet = simulate(7, -0.05, nodes=4, before=8, after=5)
+    one = judged(fleet, replace(QUESTION, warm_up=1e9))
+    assert (one.candidate.servers, one.candidate.releases) == (0, (NEW,))
+    assert NEW in one.headline

@@ -1,0 +1,71 @@
+"""From effect to verdict, exit code and Holm."""
+
+from math import log
+
+import pytest
+
+from exporter.compare.assess.result import Verdict
+from exporter.compare.assess.verdict import (
+    EXIT,
+    detectable,
+    holm,
+    needed,
+    p_value,
+    verdict_of,
+    worst,
+)
+from exporter.compare.estimate.effect import Effect
+
+
+def told(change: float, stderr: float, freedom: float = 20.0, by: str = "hours") -> Effect:
+    return Effect(log(1 + change), stderr, freedom, by, 0.004)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("effect", "verdict"),
+    [
+        (told(-0.05, 0.01), "regression"),
+        (told(0.05, 0.01), "improvement"),
+        (told(0.001, 0.01), "equivalent"),
+        (told(0.001, 0.02), "inconclusive"),
+        # sure, but too small to matter, and not sure enough to be nothing
+        (told(-0.025, 0.005), "inconclusive"),
+        (told(-0.05, 0.03), "inconclusive"),
+    ],
+)
+def test_a_call_needs_the_interval_and_the_margin(effect: Effect, verdict: Verdict) -> None:
+    assert verdict_of(effect, 0.03, 0.05) == verdict
+
+
+def test_what_would_be_seen_and_what_is_needed() -> None:
+    effect = told(-0.02, 0.02)
+    # t(0.975, 20) + t(0.8, 20) = 2.086 + 0.860
+    assert detectable(effect, 0.05) == pytest.approx(2.718281828 ** (2.946 * 0.02) - 1, abs=1e-4)
+    more = needed(effect, 0.03, 0.05, servers=4, hours=6.0)
+    assert more.hours is not None
+    assert more.servers is not None
+    assert 25 < more.hours < 35
+    assert 16 < more.servers < 24
+    assert needed(told(-0.02, 0.02, by="servers"), 0.03, 0.05, 4, 6.0).hours is None
+    # what no data shows is not promised
+    assert needed(told(-0.02, 0.02), 0.005, 0.05, 4, 6.0).servers is None
+    assert p_value(told(0.0, 0.01)) == pytest.approx(1.0)
+
+
+def test_holm_is_a_step_down() -> None:
+    assert holm([0.001, 0.04, 0.02], 0.05) == [True, True, True]
+    assert holm([0.001, 0.04, 0.03], 0.05) == [True, False, False]
+    assert holm([0.03], 0.05) == [True]
+    assert holm([], 0.05) == []
+
+
+def test_the_exit_codes_of_a_gate() -> None:
+    assert EXIT == {
+        "improvement": 0,
+        "equivalent": 0,
+        "regression": 1,
+        "inconclusive": 2,
+        "not_comparable": 3,
+    }
+    assert worst(["equivalent", "regression", "not_comparable"]) == "regression"
+    assert worst([]) == "not_comparable"

@@ -1,0 +1,158 @@
+"""The API client: what is tried again, what is asked in halves, what is told at once."""
+
+import json
+import shutil
+import ssl
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from exporter.compare.fleet.api import Api, QueryError, TooMuch
+from exporter.compare.run import Options, api_of
+from exporter.config import Http
+from exporter.errors import CompareError
+from tests.compare.fake_api import FakeApi, Fault, slow
+from tests.compare.simulator import simulate
+
+FLEET = simulate(1, before=1, after=2, nodes=2, layout="side")
+
+
+def asked(fault: Fault | None = None, **options: object) -> tuple[FakeApi, Api, list[float]]:
+    pauses: list[float] = []
+    fake = FakeApi(FLEET, fault=fault)
+    api = Api(fake.url, pause=pauses.append, timeout=5.0, **options)  # type: ignore[arg-type]
+    return fake, api, pauses
+
+
+def test_what_may_pass_is_tried_again_and_later_each_time() -> None:
+    fake, api, pauses = asked(lambda n, path: (503, "busy") if n < 3 else None)
+    with fake:
+        assert api.series("inferfleet_server_info", 0, 1)
+    assert len(fake.queries) == 3
+    assert len(pauses) == 2
+    assert pauses[0] <= 2.0 <= pauses[1] <= 4.0
+
+
+def test_an_api_that_asks_for_patience_is_given_it() -> None:
+    fake, api, pauses = asked(lambda n, path: (429, "too many requests") if n < 2 else None)
+    with fake:
+        assert api.series("inferfleet_server_info", 0, 1)
+    assert len(pauses) == 1
+
+
+def test_given_up_in_the_end() -> None:
+    fake, api, _ = asked(lambda n, path: (500, "broken"))
+    with fake, pytest.raises(QueryError, match="answered 500: broken; given up after 4 tries"):
+        api.series("x", 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "fault"),
+    [
+        (400, {"status": "error", "error": "parse error: unexpected"}, "parse error"),
+        (401, {}, "answered 401: give credentials with --http-config"),
+        (404, {}, "answered 404"),
+        (200, {"status": "error", "error": "odd"}, "odd"),
+        (200, {"status": "success", "data": {"resultType": "vector"}}, "no matrix"),
+    ],
+)
+def test_what_will_not_pass_is_told_at_once(status: int, body: object, fault: str) -> None:
+    fake, api, pauses = asked(lambda n, path: (status, json.dumps(body)))
+    with fake, pytest.raises(QueryError, match=fault):
+        api.range("up", 0, 1, 1)
+    assert pauses == []
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (422, "query processing would load too many samples into memory"),
+        (400, "exceeded maximum resolution of 11,000 points per timeseries"),
+        (413, "body"),
+        (503, "query timed out in expression evaluation"),
+        (422, "the query exceeded the limit of fetched series"),
+    ],
+)
+def test_what_is_too_much_is_told_apart(status: int, error: str) -> None:
+    body = json.dumps({"status": "error", "error": error})
+    fake, api, pauses = asked(lambda n, path: (status, body))
+    with fake, pytest.raises(TooMuch):
+        api.range("up", 0, 1, 1)
+    assert pauses == []
+
+
+def test_a_hung_api_ends_at_the_timeout() -> None:
+    fake = FakeApi(FLEET)
+    fake.fault = lambda n, path: slow(fake)
+    api = Api(fake.url, timeout=0.2, pause=lambda seconds: None)
+    with fake, pytest.raises(TooMuch, match=r"did not answer within 0\.2 s"):
+        api.range("up", 0, 1, 1)
+
+
+def test_nobody_there() -> None:
+    api = Api("http://127.0.0.1:1", pause=lambda seconds: None)
+    with pytest.raises(QueryError, match=r"127\.0\.0\.1:1 cannot be reached: connection refused"):
+        api.series("up", 0, 1)
+    with pytest.raises(CompareError, match="--prometheus: 'prom' is no address"):
+        Api("prom")
+
+
+def test_credentials_come_from_files_and_headers_go_along(tmp_path: Path) -> None:
+    token, password = tmp_path / "token", tmp_path / "password"
+    token.write_text("one\n")
+    password.write_text("secret\n")
+    http = tmp_path / "http.yaml"
+    http.write_text(f"bearer_token_file: {token}\n")
+    with FakeApi(FLEET) as fake:
+        options = Options(prometheus=fake.url, http_config=http, headers=("X-Scope-OrgID: tenant",))
+        api = api_of(options)
+        api.series("inferfleet_server_info", 0, 1)
+        assert fake.headers["Authorization"] == "Bearer one"
+        assert fake.headers["X-Scope-OrgID"] == "tenant"
+        # a rotated secret is read anew
+        token.write_text("two")
+        api.series("inferfleet_server_info", 0, 1)
+        assert fake.headers["Authorization"] == "Bearer two"
+        basic = Http.model_validate(
+            {"basic_auth": {"username": "u", "password_file": str(password)}}
+        )
+        Api(fake.url, basic).series("inferfleet_server_info", 0, 1)
+        assert fake.headers["Authorization"] == "Basic dTpzZWNyZXQ="
+        token.unlink()
+        with pytest.raises(QueryError, match="token with the credentials cannot be read"):
+            api.series("inferfleet_server_info", 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("bearer: x", "bearer"),
+        ("a: [", "is no YAML"),
+        ("key_file: /k", "key_file needs cert_file"),
+    ],
+)
+def test_a_wrong_http_config_is_told(tmp_path: Path, text: str, fault: str) -> None:
+    path = tmp_path / "http.yaml"
+    path.write_text(text)
+    with pytest.raises(CompareError, match=fault):
+        api_of(Options(prometheus="http://a", http_config=path))
+    with pytest.raises(CompareError, match="no header"):
+        api_of(Options(prometheus="http://a", headers=("nonsense",)))
+
+
+def test_tls_with_the_own_authority(tmp_path: Path) -> None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=a"
+    words += f" -addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {certificate}"
+    subprocess.run([openssl, *words.split()], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with FakeApi(FLEET, tls=context) as fake:
+        trusting = Http.model_validate({"ca_file": str(certificate)})
+        assert Api(fake.url, trusting).series("inferfleet_server_info", 0, 1)
+        with pytest.raises(QueryError, match="TLS failed"):
+            Api(fake.url, pause=lambda seconds: None).series("inferfleet_server_info", 0, 1)

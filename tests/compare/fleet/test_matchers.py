@@ -1,0 +1,41 @@
+"""Label matchers as PromQL has them, and what is said about those that are none."""
+
+import pytest
+
+from exporter.compare.fleet.matchers import matches, read, written
+from exporter.errors import CompareError
+
+
+@pytest.mark.parametrize(
+    ("text", "labels", "takes"),
+    [
+        ('version="0.20.2"', {"version": "0.20.2"}, True),
+        ('version="0.20.2"', {"version": "0.20.20"}, False),
+        ("{release=~'a|b.*'}", {"release": "beta"}, True),
+        ("release=~`a|b`", {"release": "ab"}, False),
+        ('release!="a", model=~".*llama.*"', {"release": "b", "model": "my-llama-8b"}, True),
+        ('release!~"a.*"', {"release": "abc"}, False),
+        ('runner=""', {"release": "abc"}, True),
+        (r'model="a\"b"', {"model": 'a"b'}, True),
+    ],
+)
+def test_matching(text: str, labels: dict[str, str], takes: bool) -> None:
+    found = read(text, "--baseline")
+    assert matches(found, labels) is takes
+    assert read(written(found), "--baseline") == found
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("0.20.2", "is no label matcher"),
+        ('version="0.20.2" release="a"', "is no label matcher"),
+        ('pod="a"', "no label 'pod'; there are target"),
+        ('release=~"("', "is no regular expression"),
+        ("{}", "at least one"),
+    ],
+)
+def test_faults_name_the_option_and_the_mend(text: str, fault: str) -> None:
+    with pytest.raises(CompareError, match="--candidate") as told:
+        read(text, "--candidate")
+    assert fault in str(told.value)

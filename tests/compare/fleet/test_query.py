@@ -1,0 +1,135 @@
+"""Windows from an API are the windows that were there, whatever the API bears at once."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from exporter.compare.assess.comparison import compare
+from exporter.compare.fleet.api import Api, QueryError
+from exporter.compare.fleet.matchers import read
+from exporter.compare.fleet.query import fetch
+from exporter.compare.fleet.span import Span
+from exporter.compare.fleet.windows import Fleet
+from exporter.compare.run import Options, question_of, run
+from tests.compare.block import openmetrics
+from tests.compare.fake_api import FakeApi
+from tests.compare.simulator import NEW, OLD, START, simulate
+from tests.prometheus import fill, needs_prometheus, prometheus
+
+BEFORE, AFTER = 8.0, 5.0
+SPAN = Span(START - BEFORE * 3600, START + AFTER * 3600)
+SIDES = read(f'version="{OLD}"', "--baseline"), read(f'version="{NEW}"', "--candidate")
+CELLS = (
+    "seconds",
+    "gpu_seconds",
+    "decode_sequence_seconds",
+    "decode_tokens",
+    "prefill_tokens",
+    "context_token_seconds",
+)
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Fleet:
+    return simulate(3, -0.10, "did", nodes=4, before=BEFORE, after=AFTER)
+
+
+def rows(fleet: Fleet) -> dict[tuple[str, str, float, float], tuple[float, ...]]:
+    windows = fleet.windows
+    columns = [windows.column(name) for name in CELLS]
+    return {
+        (
+            windows.servers[windows.server[i]].target,
+            windows.servers[windows.server[i]].release,
+            float(windows.time[i]),
+            float(windows.batch[i]),
+        ): tuple(float(column[i]) for column in columns)
+        for i in range(len(windows))
+    }
+
+
+def asked(fake: FakeApi, span: Span = SPAN) -> Fleet:
+    return fetch(Api(fake.url, pause=lambda seconds: None), SIDES, (), span)
+
+
+def test_every_window_comes_through(fleet: Fleet) -> None:
+    with FakeApi(fleet) as fake:
+        told = list[float]()
+        found = fetch(Api(fake.url), SIDES, (), SPAN, lambda share, text: told.append(share))
+    expected = rows(fleet)
+    assert rows(found).keys() == expected.keys()
+    for key, values in rows(found).items():
+        assert values == pytest.approx(expected[key], rel=1e-6)
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    assert found.lookups is not None
+    assert found.lookups.queried.sum() > 0
+    assert {f.labels["version"] for f in found.facts} == {OLD, NEW}
+    assert found.facts[0].limits["kv_cache_capacity_tokens"] == 500_000
+    assert found.facts[0].starts == fleet.facts[0].starts
+
+
+def test_an_api_with_small_limits_is_asked_in_smaller_pieces(fleet: Fleet) -> None:
+    with FakeApi(fleet) as fake:
+        whole = asked(fake)
+        one_go = len(fake.queries)
+    with FakeApi(fleet, most_values=2000) as fake:
+        pieces = asked(fake)
+        assert len(fake.queries) > 1.5 * one_go
+    assert rows(pieces) == rows(whole)
+
+
+def test_an_api_that_bears_nothing_is_told(fleet: Fleet) -> None:
+    with FakeApi(fleet, most_values=0) as fake, pytest.raises(QueryError, match="too many samples"):
+        asked(fake)
+
+
+def test_releases_of_no_side_are_not_asked_for(fleet: Fleet) -> None:
+    with FakeApi(fleet) as fake:
+        found = fetch(Api(fake.url), (SIDES[0], SIDES[0]), (), SPAN)
+        queries = [
+            form["query"] for form in fake.queries if "load_decode_tokens" in form.get("query", "")
+        ]
+    assert {s.release for s in found.windows.servers} == {OLD}
+    assert 'release=~"0\\\\.20\\\\.2"' in queries[0]
+
+
+def test_a_wide_window_is_taken_as_asked(fleet: Fleet) -> None:
+    with FakeApi(fleet) as fake:
+        asked(fake, Span(SPAN.start, SPAN.end, 3600.0))
+        query = next(form for form in fake.queries if "load_seconds" in form.get("query", ""))
+    assert "[3600s]" in query["query"]
+    assert float(query["step"]) == 3600
+    assert float(query["start"]) % 3600 == 0
+
+
+def test_an_empty_api_compares_nothing() -> None:
+    empty = simulate(1, before=1, after=1, nodes=2, layout="side")
+    nothing = Fleet(empty.windows.where(np.zeros(len(empty.windows), bool)), empty.facts)
+    with FakeApi(nothing) as fake:
+        options = Options(f'version="{OLD}"', f'version="{NEW}"', fake.url, begin=0, end=7200)
+        report = run(options, now=lambda: 0.0)
+    assert report.verdict == "not_comparable"
+    assert "Nothing to compare" in report.headline
+
+
+@needs_prometheus
+def test_a_real_prometheus_gives_the_verdict_of_the_fleet_it_holds(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    fill(tmp_path / "data", [openmetrics(fleet, CELLS)])
+    with prometheus(tmp_path / "data") as url:
+        options = Options(
+            f'version="{OLD}"', f'version="{NEW}"', url, begin=SPAN.start, end=SPAN.end
+        )
+        report = run(options, now=lambda: SPAN.end)
+    direct = compare(fleet, question_of(options))[0].measures[0]
+    found = report.comparisons[0].measures[0]
+    assert report.verdict == "regression"
+    assert found.estimate is not None
+    assert direct.estimate is not None
+    assert found.estimate.ratio == pytest.approx(direct.estimate.ratio, rel=1e-4)
+    assert found.estimate.lower == pytest.approx(direct.estimate.lower, rel=1e-3)
+    assert report.comparisons[0].candidate.kv_capacity_tokens == 500_000
+    assert report.comparisons[0].baseline.hit_ratio == pytest.approx(0.5, abs=0.1)

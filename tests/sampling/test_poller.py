@@ -1,0 +1,232 @@
+"""The loop: everyone is sampled, nobody holds up another, configurations come and go."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from exporter.config import (
+    Config,
+    Declared,
+    Discovery,
+    FileSd,
+    Gpu,
+    GpuPage,
+    Http,
+    KubernetesSd,
+    Target,
+)
+from exporter.errors import ConfigError
+from exporter.gpu.attribution import Claim, View
+from exporter.gpu.reading import GpuReading
+from exporter.sampling.poller import Poller
+from tests.discovery.fake_kube import FakeKube, pod
+from tests.fakes import FakeServer, page
+from tests.waiting import until
+
+
+def quick(listed: list[Target], workers: int = 32, discovery: Discovery | None = None) -> Config:
+    return Config(
+        targets=listed,
+        workers=workers,
+        discovery=discovery or Discovery(),
+        interval=0.2,
+        timeout=0.5,
+        window=60.0,
+    )
+
+
+@contextmanager
+def polling(config: Config) -> Iterator[Poller]:
+    poller = Poller(config)
+    poller.start()
+    try:
+        yield poller
+    finally:
+        poller.stop()
+
+
+def targets(*urls: str) -> list[Target]:
+    return [Target(url=url, name=f"s{i}") for i, url in enumerate(urls)]
+
+
+def test_every_server_is_sampled_and_identified() -> None:
+    with FakeServer(metrics=(200, page(1)), version=(200, b'{"version":"0.26.0"}')) as fake:
+        config = quick(targets(fake.url, fake.url + "/"))
+        with polling(config) as poller:
+            until(lambda: all(s.reading.identity for s in poller.servers()))
+            assert poller.ready()
+            assert [s.target.label for s in poller.servers()] == ["s0", "s1"]
+
+
+def test_hung_servers_hold_up_no_healthy_one() -> None:
+    with FakeServer(metrics=(200, page(1))) as good, FakeServer() as hung:
+        hung.answers["/metrics"] = hung.hold
+        urls = [hung.url] * 4 + [good.url]
+        config = quick(targets(*urls), workers=2)
+        with polling(config) as poller:
+            healthy = poller.servers()[-1]
+            until(lambda: all(s.reading.misses for s in poller.servers()[:-1]))
+            before = healthy.counts.scrapes
+            until(lambda: healthy.counts.scrapes >= before + 5)
+            assert healthy.reading.snapshot is not None
+            assert all(s.reading.reason == "timeout" for s in poller.servers()[:-1])
+
+
+def test_samples_do_not_pile_up() -> None:
+    with FakeServer() as hung:
+        hung.answers["/metrics"] = hung.hold
+        config = Config(targets=targets(hung.url), interval=0.2, timeout=5.0, window=60.0)
+        with polling(config) as poller:
+            server = poller.servers()[0]
+            until(lambda: server.counts.skipped >= 3)
+            assert server.counts.scrapes == 1
+            hung.released.set()
+
+
+def test_servers_come_and_go_with_their_files(tmp_path: Path) -> None:
+    listed = tmp_path / "servers.json"
+    with FakeServer(metrics=(200, page(1))) as fake:
+        address = fake.url.removeprefix("http://")
+        listed.write_text(json.dumps([{"targets": [address]}]), encoding="utf-8")
+        found = FileSd(files=[str(listed)], refresh=0.1)
+        config = quick([], discovery=Discovery(file_sd=[found]))
+        with polling(config) as poller:
+            until(lambda: [s.target.label for s in poller.servers()] == [address])
+            kept = poller.servers()[0]
+            until(lambda: kept.reading.snapshot)
+            listed.write_text(json.dumps([{"targets": [address, "127.0.0.1:1"]}]), encoding="utf-8")
+            until(lambda: len(poller.servers()) == 2)
+            assert kept in poller.servers()
+            listed.write_text("[{", encoding="utf-8")
+            until(lambda: poller.problems())
+            assert len(poller.servers()) == 2
+            listed.write_text("[]", encoding="utf-8")
+            until(lambda: not poller.servers())
+            assert kept.gone
+
+
+def test_a_server_that_went_leaves_no_connection_behind(tmp_path: Path) -> None:
+    listed = tmp_path / "targets.json"
+    with FakeServer(metrics=(200, page(1))) as fake:
+        listed.write_text(json.dumps([{"targets": [fake.url.removeprefix("http://")]}]))
+        found = Discovery(file_sd=[FileSd(files=[str(listed)], refresh=0.01)])
+        with polling(quick([], discovery=found)) as poller:
+            until(lambda: [s for s in poller.servers() if s.counts.scrapes > 1])
+            assert fake.connected
+            listed.write_text("[]")
+            until(lambda: not fake.connected)
+
+
+def test_a_server_that_went_while_it_was_sampled_shares_no_gpu_with_its_successor() -> None:
+    entered, held = Event(), Event()
+
+    def slow() -> tuple[int, bytes]:
+        entered.set()
+        held.wait(10)
+        return 200, page(1)
+
+    with FakeServer(metrics=(200, page(1))) as fake:
+        fake.answers["/metrics"] = slow
+        one = Target(url=fake.url, name="old", declare=Declared(gpu_uuids=("GPU-0",)))
+        config = quick([one]).model_copy(update={"timeout": 10.0})
+        with polling(config) as poller:
+            gpu = GpuReading("GPU-0", "NVIDIA H200", "nvml", 0.0, {})
+            poller.telemetry.view = View({"GPU-0": gpu})
+            (old,) = poller.servers()
+            entered.wait(10)
+            poller.reload(config.model_copy(update={"targets": []}))
+            held.set()
+            until(lambda: old.counts.scrapes and not old.busy and old.reading.link)
+            claim = Claim("new", uuids=("GPU-0",))
+
+            def alone() -> bool:
+                found = poller.telemetry.link(claim)
+                return found is not None and not found.shared
+
+            until(alone)
+
+
+def test_a_refused_reload_follows_no_pods(tmp_path: Path) -> None:
+    with FakeKube().running() as kube:
+        config = quick([])
+        with polling(config) as poller:
+            section = KubernetesSd(selector="app=vllm", api_server=kube.url)
+            bad = config.model_copy(
+                update={
+                    "discovery": Discovery(kubernetes=[section]),
+                    "gpu": Gpu(pages=[GpuPage(url="h:1")], http=Http(ca_file=tmp_path / "none")),
+                }
+            )
+            with pytest.raises(ConfigError):
+                poller.reload(bad)
+            assert not kube.asked
+
+
+def test_a_reload_keeps_what_did_not_change() -> None:
+    with FakeServer(metrics=(200, page(1))) as fake:
+        config = quick(targets(fake.url))
+        with polling(config) as poller:
+            held = poller.servers()[0]
+            more = config.model_copy(update={"targets": targets(fake.url, fake.url)})
+            poller.reload(more)
+            assert poller.servers()[0] is held
+            assert len(poller.servers()) == 2
+            slower = more.model_copy(update={"window": 30.0})
+            poller.reload(slower)
+            assert poller.servers()[0] is not held
+            assert held.gone
+
+
+def test_a_reload_begins_anew_with_gpus_only_where_their_settings_changed() -> None:
+    config = quick(targets("http://127.0.0.1:1"))
+    with polling(config) as poller:
+        held = poller.telemetry
+        poller.reload(config.model_copy(update={"stall_after": 5.0}))
+        assert poller.telemetry is held
+        poller.reload(config.model_copy(update={"gpu": Gpu(nvml=False)}))
+        assert poller.telemetry is not held
+        assert poller.telemetry.sources(0.0) == []
+
+
+def test_an_unusable_configuration_changes_nothing(tmp_path: Path) -> None:
+    config = quick(targets("http://127.0.0.1:1"))
+    with polling(config) as poller:
+        held = poller.servers()[0]
+        bad = config.model_copy(
+            update={"http": config.http.model_copy(update={"ca_file": tmp_path / "none"})}
+        )
+        with pytest.raises(ConfigError):
+            poller.reload(bad)
+        assert poller.config is config
+        assert poller.servers()[0] is held
+
+
+def test_pods_are_sampled_and_keep_their_readings_over_a_reload() -> None:
+    with FakeKube().running() as kube, FakeServer(metrics=(200, page(1))) as fake:
+        port = int(fake.url.rpartition(":")[2])
+        ports = [{"name": "http", "containerPort": port}]
+        kube.put(pod("a", "127.0.0.1", spec__containers__0__ports=ports))
+        section = KubernetesSd(selector="app=vllm", api_server=kube.url)
+        config = quick([], discovery=Discovery(kubernetes=[section]))
+        with polling(config) as poller:
+            until(lambda: [s for s in poller.servers() if s.reading.identity])
+            (server,) = poller.servers()
+            assert server.target.label == server.target.declare.pod == "inference/a"
+            identity = server.reading.identity
+            assert identity is not None
+            assert (identity.number("max_num_seqs"), identity.source("max_num_seqs")) == (
+                128,
+                "command_line",
+            )
+            assert (identity.text("version"), identity.source("version")) == ("0.20.2", "pod")
+
+            kube.refuse["list"] = 500, {}
+            poller.reload(config)
+            assert list(poller.servers()) == [server]
+
+            kube.remove(kube.pods["uid-inference-a"])
+            until(lambda: not poller.servers())

@@ -1,0 +1,234 @@
+"""One server over its life: pages, failures, restarts, upgrades, stalls."""
+
+import json
+import time
+
+import pytest
+
+from exporter.config import Config, Declared, Target
+from exporter.fetch import Client
+from exporter.sampling.server import Server
+from tests.fakes import FakeServer, page
+
+VERSION = (200, b'{"version": "0.26.0"}')
+
+
+def watch(fake: FakeServer, **changes: object) -> Server:
+    target = Target(url=fake.url, name="s", declare=Declared(gpus=2, max_num_seqs=8))
+    config = Config(targets=[target]).model_copy(update=changes)
+    return Server(target, Client(config.http, 2, config.limits.page), config)
+
+
+def test_a_page_becomes_a_reading_and_identity_gives_it_gpus() -> None:
+    with FakeServer(metrics=(200, page(100)), version=VERSION) as fake:
+        server = watch(fake)
+        server.sample()
+        assert server.reading.error == ""
+        assert server.reading.identity is None
+        server.identify()
+        for tokens in (200, 300):
+            fake.answers["/metrics"] = (200, page(tokens, running=4))
+            server.sample()
+        reading = server.reading
+        assert reading.identity is not None
+        assert reading.identity.text("version") == "0.26.0"
+        assert reading.figures is not None
+        assert reading.figures.gpus == 2
+        assert reading.figures.batch_occupancy is not None
+        assert reading.figures.batch_occupancy.ratio == 0.5
+        assert reading.snapshot is not None
+        assert reading.snapshot.total("generation_tokens_total") == 300
+
+
+def test_one_missed_sample_keeps_the_data_and_two_do_not() -> None:
+    with FakeServer(metrics=(200, page(100))) as fake:
+        server = watch(fake)
+        server.sample()
+        assert server.reading.time is not None
+        now = server.reading.time + 1
+        assert server.reading.fresh(now, 5, 4)
+        fake.answers["/metrics"] = (500, b"")
+        server.sample()
+        assert server.reading.fresh(now, 5, 4)
+        server.sample()
+        assert not server.reading.fresh(now, 5, 4)
+        assert server.reading.reason == "http_status"
+        assert server.counts.failures["http_status"] == 2
+        fake.answers["/metrics"] = (200, page(500))
+        server.sample()
+        assert server.reading.misses == 0
+        assert server.counts.restarts == 0
+
+
+def test_old_data_is_not_fresh_even_if_nothing_failed() -> None:
+    with FakeServer(metrics=(200, page(100))) as fake:
+        server = watch(fake)
+        server.sample()
+        assert server.reading.time is not None
+        assert server.reading.fresh(server.reading.time + 14, 5, 4)
+        assert not server.reading.fresh(server.reading.time + 14.1, 5, 4)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "sentence"),
+    [
+        ((200, b"a b c\n"), "page_refused", "line 1"),
+        ((200, b"\xff\xfe\n"), "page_refused", "not UTF-8"),
+        ((200, b"python_info 1\n"), "no_engine", "--disable-log-stats"),
+        ((404, b""), "http_status", "404"),
+    ],
+)
+def test_faults_of_the_page_name_the_place(
+    answer: tuple[int, bytes], reason: str, sentence: str
+) -> None:
+    with FakeServer(metrics=answer) as fake:
+        server = watch(fake)
+        server.sample()
+        assert server.reading.reason == reason
+        assert fake.url in server.reading.error
+        assert sentence in server.reading.error
+
+
+def test_a_restart_drops_identity_window_and_history_of_versions() -> None:
+    with FakeServer(metrics=(200, page(100)), version=VERSION) as fake:
+        server = watch(fake)
+        server.sample()
+        server.identify()
+        fake.answers["/metrics"] = (200, page(900))
+        server.sample()
+        server.sample()
+        assert server.reading.identity is not None
+        fake.answers |= {
+            "/metrics": (200, page(5, start=2000)),
+            "/version": (200, b'{"version": "0.27.0"}'),
+        }
+        server.sample()
+        assert server.counts.restarts == 1
+        assert server.reading.identity is None
+        assert server.reading.figures is None
+        assert server.identity_due(0.0)
+        server.identify()
+        server.sample()
+        assert server.reading.identity is not None
+        assert server.reading.identity.release == "0.27.0"
+
+
+def test_a_restart_while_the_server_was_away_is_seen_too() -> None:
+    with FakeServer(metrics=(200, page(100)), version=VERSION) as fake:
+        server = watch(fake)
+        server.sample()
+        server.identify()
+        fake.answers["/metrics"] = (503, b"")
+        server.sample()
+        server.sample()
+        fake.answers["/metrics"] = (200, page(5000, start=2000))
+        server.sample()
+        assert server.counts.restarts == 1
+        assert server.reading.identity is None
+
+
+def test_an_identity_asked_for_before_a_restart_is_not_taken_after_it() -> None:
+    with FakeServer(metrics=(200, page(100))) as fake:
+        server = watch(fake)
+        server.sample()
+
+        def late() -> tuple[int, bytes]:
+            fake.answers["/metrics"] = (200, page(1, start=2000))
+            server.sample()
+            return VERSION
+
+        fake.answers["/version"] = late
+        server.identify()
+        server.sample()
+        assert server.reading.identity is None
+
+
+def test_load_cells_carry_the_release_that_was_running() -> None:
+    def labels() -> dict[str, str]:
+        return dict(server.reading.load.who)
+
+    with FakeServer(metrics=(200, page(100)), version=VERSION) as fake:
+        server = watch(fake)
+        server.sample()
+        server.sample()
+        assert server.reading.load.cells == {}
+        assert set(server.reading.load.excluded) == {"unknown"}
+        server.identify()
+        for tokens in (200, 300, 400):
+            fake.answers["/metrics"] = (200, page(tokens, running=4))
+            server.sample()
+        assert (labels()["engine"], labels()["release"]) == ("vllm", "0.26.0")
+        cells = server.reading.load.cells
+        # without latencies the batch is the running requests
+        assert sum(work["decode_tokens"] for work in cells.values()) == 200
+        assert {batch for _, batch in cells} == {"4"}
+        fake.answers["/metrics"] = (200, page(1, start=2000))
+        fake.answers["/version"] = (200, b'{"version": "0.27.0"}')
+        server.sample()
+        assert server.reading.load.cells == cells
+        server.identify()
+        server.sample()
+        assert labels()["release"] == "0.27.0"
+        assert server.reading.load.cells == {}
+
+
+def test_a_young_server_is_left_out_of_the_load_cells() -> None:
+    with FakeServer(metrics=(200, page(1, start=time.time() - 60)), version=VERSION) as fake:
+        server = watch(fake)
+        server.sample()
+        server.identify()
+        for _ in range(2):
+            server.sample()
+        assert server.reading.load.cells == {}
+        assert set(server.reading.load.excluded) == {"unknown", "warm_up"}
+
+
+def test_an_endpoint_that_fails_once_does_not_make_another_server() -> None:
+    with FakeServer(metrics=(200, page(100)), version=VERSION) as fake:
+        server = watch(fake)
+        server.sample()
+        server.identify()
+        fake.answers["/version"] = (500, b"")
+        server.identify()
+        server.sample()
+        assert server.reading.identity is not None
+        assert server.reading.identity.text("version") == "0.26.0"
+
+
+def test_a_stall_is_told_only_while_the_server_calls_itself_healthy() -> None:
+    with FakeServer(metrics=(200, page(100)), health=(200, b"")) as fake:
+        server = watch(fake, stall_after=0.0)
+        server.sample()
+        server.sample()
+        assert server.reading.stalled == {"0"}
+        assert fake.hits["/health"] == 1
+        fake.answers["/health"] = (503, b"")
+        server.sample()
+        assert server.reading.stalled == frozenset()
+        fake.answers["/metrics"] = (200, page(101))
+        server.sample()
+        assert fake.hits["/health"] == 2
+
+
+def test_sglangs_health_is_never_asked() -> None:
+    text = b'sglang:num_running_reqs{model_name="m",tp_rank="0"} 1\n'
+    info = json.dumps({"version": "0.5.23", "max_running_requests": 8, "tp_size": 1}).encode()
+    with FakeServer(metrics=(200, text), server_info=(200, info), v1__models=(200, b"{}")) as fake:
+        server = watch(fake, stall_after=0.0)
+        for _ in range(3):
+            server.sample()
+        server.identify()
+        assert server.reading.stalled == {""}
+        assert "/health" not in fake.hits
+
+
+@pytest.mark.parametrize("broken", ["_reader", "_meter"])
+def test_a_fault_of_the_exporter_itself_is_one_missed_sample(
+    monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    with FakeServer(metrics=(200, page(100))) as fake:
+        server = watch(fake)
+        server.sample()
+        monkeypatch.setattr(server, broken, None)
+        server.sample()
+        assert server.reading.reason == "internal"
