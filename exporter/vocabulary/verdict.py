@@ -1,0 +1,63 @@
+"""The words of an upgrade verdict: measures, verdicts, and the reasons why there is none.
+
+Rules, dashboards, comparison, documents and runbooks take them from here. How large a change must
+be to matter stands in `alerts/values.yaml`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Measure = Literal[
+    "decode",
+    "prefill",
+    "time_to_first_token",
+    "inter_token_latency",
+    "energy",
+    "hit_ratio",
+    "speculation",
+]
+Verdict = Literal["regression", "improvement", "equivalent", "inconclusive", "not_comparable"]
+Reason = Literal["class", "servers", "coverage", "overlap", "meaning", "no_servers_beside"]
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureText:
+    """How a measure is called: `title` heads a row or a panel, `short` stands inside a sentence."""
+
+    title: str
+    short: str
+
+
+MEASURES: Final[Mapping[Measure, MeasureText]] = {
+    "decode": MeasureText("decode speed at equal load", "decoding"),
+    "prefill": MeasureText("prefill speed at equal load", "prefill"),
+    "time_to_first_token": MeasureText("time to first token at equal load", "time to first token"),
+    "inter_token_latency": MeasureText(
+        "time between tokens at equal demand", "time between tokens"
+    ),
+    "energy": MeasureText("tokens per joule at equal load", "tokens per joule"),
+    "hit_ratio": MeasureText("prefix-cache hit rate", "hit rate"),
+    "speculation": MeasureText("speculative acceptance", "speculative acceptance"),
+}
+"""Every measure a verdict may be about, the most telling first."""
+
+VERDICTS: Final[Mapping[Verdict, str]] = {
+    "regression": "regression",
+    "improvement": "improvement",
+    "equivalent": "equivalent",
+    "inconclusive": "inconclusive",
+    "not_comparable": "not comparable",
+}
+"""Every verdict, as a series' label and as people read it."""
+
+REASONS: Final[Mapping[Reason, str]] = {
+    "class": "the servers' class changed with the release (model, GPU, parallelism or precision): "
+    "compare servers of one class",
+    "servers": "too few servers: upgrade more, or wait",
+    "coverage": "the releases ran at other loads: send them the same traffic",
+    "overlap": "too little time at equal load: wait",
+    "meaning": "the numbers changed their meaning between the releases",
+    "no_servers_beside": "no server of the baseline runs beside it to compare traffic with",
+}
+"""Why the rules reach no verdict, and what to do about it."""
