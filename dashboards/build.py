@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from . import cache, exporter, fleet, gpu, server, slo, upgrade
+from .boards import cache, exporter, fleet, gpu, server, slo, upgrade
 
 _MADE: Final = {
     "fleet": fleet.build,

@@ -7,9 +7,9 @@ from typer.testing import CliRunner
 
 from alerts import build as rules
 from alerts.values import load
-from dashboards import uids
 from dashboards.build import texts
-from dashboards.finish import finished
+from dashboards.grafana import uids
+from dashboards.grafana.schema import finished
 from exporter.cli import app
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from dashboards import uids
 from dashboards.build import dashboards, texts
+from dashboards.grafana import uids
 from scripts import generate
 from tests.dashboards.asked import panels
 
@@ -223,7 +223,7 @@ def test_only_one_file_knows_the_library() -> None:
     folder = generate.ROOT / "dashboards"
     files = [path for path in folder.rglob("*.py") if "preview" not in path.parts]
     knowing = {path.name for path in files if "grafanalib" in path.read_text(encoding="utf-8")}
-    assert knowing <= {"panels.py", "finish.py"}
+    assert knowing <= {"panels.py", "schema.py"}
     imports = [
         p.name for p in files if re.search(r"^(from|import) grafanalib", p.read_text(), re.M)
     ]

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from .panels import Row, states, timeseries
-from .parts import EACH_SECOND, TOKENS
-from .queries import server as q
-from .style import GREEN, ORANGE, RED, YELLOW, fixed
+from ..grafana.panels import Row, states, timeseries
+from ..grafana.style import GREEN, ORANGE, RED, YELLOW, fixed
+from ..queries import server as q
+from .shared import EACH_SECOND, TOKENS
 
 THIRD: Final = (8, 8)
 

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from . import uids
-from .panels import Row, bargauge, dashboard, stat, table, timeseries
-from .parts import EACH_SECOND, FULL, GAUGE, ROW_TO_SERVER, TO_UPGRADE, TOKENS
-from .queries import cache as q
-from .queries import server as one
-from .style import BLUE, GREEN, RED, YELLOW, Column, stepped
-from .variables import FLEET
+from ..grafana import uids
+from ..grafana.panels import Row, bargauge, dashboard, stat, table, timeseries
+from ..grafana.style import BLUE, GREEN, RED, YELLOW, Column, stepped
+from ..grafana.variables import FLEET
+from ..queries import cache as q
+from ..queries import server as one
+from .shared import EACH_SECOND, FULL, GAUGE, ROW_TO_SERVER, TO_UPGRADE, TOKENS
 
 
 def _saved() -> Row:

@@ -2,8 +2,20 @@
 
 from typing import Any, Final
 
-from . import uids
-from .style import BLUE, GREEN, GREY, ORANGE, RED, YELLOW, Steps, fixed, link, looks, values
+from ..grafana import uids
+from ..grafana.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    RED,
+    YELLOW,
+    Steps,
+    fixed,
+    link,
+    looks,
+    values,
+)
 
 Json = dict[str, Any]
 

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from . import uids
+from ..grafana import uids
+from ..grafana.panels import Row, dashboard, stat, timeseries
+from ..grafana.style import GREEN, RED, YELLOW
+from ..grafana.variables import FLEET
+from ..queries import fleet as q
 from .fleet_tables import servers, upgrades
-from .panels import Row, dashboard, stat, timeseries
-from .parts import GOOD_IF_HIGH, NONE_WANTED, TO_SERVER, TO_UPGRADE, TOKENS, bound_colors
-from .queries import fleet as q
-from .style import GREEN, RED, YELLOW
-from .variables import FLEET
+from .shared import GOOD_IF_HIGH, NONE_WANTED, TO_SERVER, TO_UPGRADE, TOKENS, bound_colors
 
 
 def _wrong() -> Row:

@@ -4,12 +4,12 @@ from typing import Any, Final
 
 from exporter.engines.catalog import ENGINES, load
 
-from . import uids
-from .panels import Row, dashboard, stat, states, table, text, timeseries
-from .parts import BACKGROUND, RATIO_CELL, TOKENS, reason_cells, verdict_cells, verdict_colors
-from .queries import upgrade as q
-from .style import BLUE, GREEN, GREY, ORANGE, YELLOW, Column, fixed, looks, stepped
-from .variables import UPGRADE
+from ..grafana import uids
+from ..grafana.panels import Row, dashboard, stat, states, table, text, timeseries
+from ..grafana.style import BLUE, GREEN, GREY, ORANGE, YELLOW, Column, fixed, looks, stepped
+from ..grafana.variables import UPGRADE
+from ..queries import upgrade as q
+from .shared import BACKGROUND, RATIO_CELL, TOKENS, reason_cells, verdict_cells, verdict_colors
 
 PERCENT: Final = {"unit": "percentunit", "decimals": 1}
 RATIO_LOOK: Final = {

@@ -2,12 +2,12 @@
 
 from typing import Any, Final
 
-from . import uids
-from .panels import Row, dashboard, stat, states, table, timeseries
-from .parts import BACKGROUND, EACH_SECOND, NONE_WANTED, ROW_TO_SERVER, TO_SERVER, UP
-from .queries import exporter as q
-from .style import GREEN, RED, YELLOW, Column, stepped, values
-from .variables import FLEET
+from ..grafana import uids
+from ..grafana.panels import Row, dashboard, stat, states, table, timeseries
+from ..grafana.style import GREEN, RED, YELLOW, Column, stepped, values
+from ..grafana.variables import FLEET
+from ..queries import exporter as q
+from .shared import BACKGROUND, EACH_SECOND, NONE_WANTED, ROW_TO_SERVER, TO_SERVER, UP
 
 THIRD: Final = (8, 8)
 WARN: Final = ((GREEN, None), (YELLOW, 1))

@@ -12,9 +12,9 @@ from typing import Any, Final
 from grafanalib import core
 from grafanalib._gen import DashboardEncoder
 
-from .around import SOURCE, TAG, release_changes, siblings, template
-from .finish import finished
-from .queries.base import Query
+from ..queries.base import Query
+from .schema import finished
+from .settings import SOURCE, TAG, release_changes, siblings, template
 from .style import BLUE, GREEN, GREY, Column, Steps, looks, steps_of, values
 from .variables import Variable
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from .queries.base import EXPORTER
+from ..queries.base import EXPORTER
 
 _INFO: Final = "inferfleet_server_info"
 

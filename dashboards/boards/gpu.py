@@ -2,12 +2,12 @@
 
 from typing import Any, Final
 
-from . import uids
-from .panels import Row, dashboard, stat, states, table, timeseries
-from .parts import NONE_WANTED, TO_SERVER
-from .queries import gpu as q
-from .style import GREEN, ORANGE, RED, YELLOW, Column, link, stepped, values
-from .variables import FLEET
+from ..grafana import uids
+from ..grafana.panels import Row, dashboard, stat, states, table, timeseries
+from ..grafana.style import GREEN, ORANGE, RED, YELLOW, Column, link, stepped, values
+from ..grafana.variables import FLEET
+from ..queries import gpu as q
+from .shared import NONE_WANTED, TO_SERVER
 
 THIRD: Final = (8, 8)
 HOT: Final = ((GREEN, None), (YELLOW, 80), (RED, 88))

@@ -2,12 +2,12 @@
 
 from typing import Any, Final
 
-from . import uids
-from .panels import Panel, Row, bargauge, dashboard, stat, timeseries
-from .parts import GOOD_IF_HIGH, TO_UPGRADE
-from .queries import slo as q
-from .style import GREEN, ORANGE, RED, YELLOW
-from .variables import SLO
+from ..grafana import uids
+from ..grafana.panels import Panel, Row, bargauge, dashboard, stat, timeseries
+from ..grafana.style import GREEN, ORANGE, RED, YELLOW
+from ..grafana.variables import SLO
+from ..queries import slo as q
+from .shared import GOOD_IF_HIGH, TO_UPGRADE
 
 LEFT: Final = ((RED, None), (ORANGE, 0), (YELLOW, 0.25), (GREEN, 0.5))
 BURN_STEPS: Final = ((GREEN, None), (ORANGE, 6), (RED, 14.4))

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from .queries.base import EXPORTER, WHO
+from ..queries.base import EXPORTER, WHO
 from .variables import Variable
 
 Json = dict[str, Any]

@@ -2,8 +2,10 @@
 
 from typing import Final
 
-from .panels import Row, table, timeseries
-from .parts import (
+from ..grafana.panels import Row, table, timeseries
+from ..grafana.style import GREEN, ORANGE, RED, YELLOW, Column, stepped
+from ..queries import fleet as q
+from .shared import (
     BACKGROUND,
     EACH_SECOND,
     FULL,
@@ -17,8 +19,6 @@ from .parts import (
     UP,
     verdict_cells,
 )
-from .queries import fleet as q
-from .style import GREEN, ORANGE, RED, YELLOW, Column, stepped
 
 TROUBLE: Final = ((GREEN, None), (YELLOW, 0.2), (ORANGE, 0.5), (RED, 2))
 SHARE: Final = {"unit": "percentunit", "decimals": 1}

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from .panels import Row, heatmap, states, timeseries
-from .queries import server as q
-from .style import GREEN, RED, YELLOW
+from ..grafana.panels import Row, heatmap, states, timeseries
+from ..grafana.style import GREEN, RED, YELLOW
+from ..queries import server as q
 
 THIRD: Final = (8, 8)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .queries.base import Query
+from ..queries.base import Query
 
 Json = dict[str, Any]
 Steps = Sequence[tuple[str, float | None]]

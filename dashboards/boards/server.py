@@ -2,14 +2,14 @@
 
 from typing import Any, Final
 
-from . import uids
-from .panels import Row, dashboard, heatmap, stat, states, timeseries
-from .parts import BOUNDS, EACH_SECOND, FULL, TO_UPGRADE, TOKENS, UP, bound_colors
-from .queries import server as q
+from ..grafana import uids
+from ..grafana.panels import Row, dashboard, heatmap, stat, states, timeseries
+from ..grafana.style import GREEN, ORANGE, RED, YELLOW, fixed, link, values
+from ..grafana.variables import SERVER
+from ..queries import server as q
 from .server_features import features
 from .server_latency import latency
-from .style import GREEN, ORANGE, RED, YELLOW, fixed, link, values
-from .variables import SERVER
+from .shared import BOUNDS, EACH_SECOND, FULL, TO_UPGRADE, TOKENS, UP, bound_colors
 
 THIRD: Final = (8, 8)
 

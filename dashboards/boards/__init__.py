@@ -1,0 +1,1 @@
+"""One file a dashboard: its rows and panels, over the named queries."""
