@@ -13,8 +13,9 @@ import typer
 from typer.core import TyperCommand
 
 from . import __version__
-from .config import Config, load, parse, seconds
+from .config import Config, load, parse
 from .errors import ConfigError, InferfleetError
+from .units import parse_duration
 
 app = typer.Typer(
     name="inferfleet",
@@ -139,7 +140,7 @@ def probe(
 
     from . import probe as one
 
-    duration, console = _duration(for_), Console(stderr=True)
+    duration, console = _duration(for_, "--for"), Console(stderr=True)
     try:
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task(f"sampling {url}", total=1.0)
@@ -195,7 +196,7 @@ def demo(
     _log("error")
     from .demo import run
 
-    _until_interrupted(lambda: run(listen, _duration(for_) if for_ else None))
+    _until_interrupted(lambda: run(listen, _duration(for_, "--for") if for_ else None))
 
 
 @app.command(cls=_Comparison)
@@ -237,15 +238,15 @@ def compare(
                 "prometheus": prometheus,
                 "recordings": tuple(recording or ()),
                 "model": model,
-                "window": _some_time(window, "--window"),
+                "window": _duration(window, "--window"),
                 "from": from_,
                 "to": to,
-                "step": _some_time(step, "--step") if step else None,
+                "step": _duration(step, "--step") if step else None,
                 "margin": margin,
                 "claim": claim,
                 "http_config": http_config,
                 "headers": tuple(header or ()),
-                "timeout": _some_time(timeout, "--timeout"),
+                "timeout": _duration(timeout, "--timeout"),
             },
             Output(as_json, as_markdown, report, gate),
         )
@@ -285,13 +286,13 @@ def judge(
         "baseline": baseline,
         "candidate": candidate,
         "model": model,
-        "window": _some_time(window, "--window"),
+        "window": _duration(window, "--window"),
         "margin": margin,
         "http_config": http_config,
         "headers": tuple(header or ()),
-        "timeout": _some_time(timeout, "--timeout"),
+        "timeout": _duration(timeout, "--timeout"),
     }
-    _until_interrupted(lambda: run(flags, _some_time(every, "--every"), listen, state, once))
+    _until_interrupted(lambda: run(flags, _duration(every, "--every"), listen, state, once))
 
 
 @app.command()
@@ -334,15 +335,11 @@ def rules(
         _fail(error)
 
 
-def _duration(text: str) -> float:
+def _duration(text: str, option: str) -> float:
     try:
-        return float(str(seconds(text)))
+        length = parse_duration(text)
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-def _some_time(text: str, option: str) -> float:
-    length = _duration(text)
+        raise typer.BadParameter(str(error), param_hint=option) from None
     if length <= 0:
         raise typer.BadParameter(f"{text!r} is no time at all; give 1s or more", param_hint=option)
     return length

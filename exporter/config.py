@@ -1,11 +1,8 @@
 """The one configuration file, as pydantic models.
 
-Durations are written as in Prometheus (`5s`, `1m30s`, `500ms`) or as seconds; sizes as `16MiB` or
-bytes. Unknown keys are refused. `load` turns every fault into one sentence naming file, key and
-mend.
+Unknown keys are refused. `load` turns every fault into one sentence naming file, key and remedy.
 """
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -23,6 +20,7 @@ from pydantic import (
 from . import yaml_text
 from .errors import ConfigError
 from .exposition import Limits
+from .units import Duration, Size
 
 DEFAULT_LISTEN: Final = ":10190"
 
@@ -35,29 +33,6 @@ _FAULTS: Final = {
     "model_type": "must be a mapping of keys",
     "too_short": "must not be empty",
 }
-_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION: Final = re.compile(r"(?:([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d))")
-_SIZE: Final = re.compile(r"([0-9]+)\s*(B|KiB|MiB|GiB)?")
-_SIZES: Final = {None: 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-
-
-def seconds(value: object) -> object:
-    """Return a duration such as `1m30s` in seconds; numbers are seconds already."""
-    if not isinstance(value, str):
-        return value
-    parts = list(_DURATION.finditer(value))
-    if not parts or "".join(part[0] for part in parts) != value:
-        raise ValueError(f"{value!r} is no duration; write it like 5s, 500ms or 1m30s")
-    return sum(float(part[1]) * _UNITS[part[2]] for part in parts)
-
-
-def _bytes(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    match = _SIZE.fullmatch(value)
-    if match is None:
-        raise ValueError(f"{value!r} is no size; write it like 16MiB or 65536")
-    return int(match[1]) * _SIZES[match[2]]
 
 
 def _listed(value: object) -> object:
@@ -65,10 +40,6 @@ def _listed(value: object) -> object:
     if value is None:
         return ()
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-
-
-Duration = Annotated[float, BeforeValidator(seconds), Field(allow_inf_nan=False)]
-Size = Annotated[int, BeforeValidator(_bytes), Field(ge=1)]
 
 
 class Model(BaseModel):

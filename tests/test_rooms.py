@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = (
+    "exporter.units",
     "exporter.errors",
     "exporter.yaml_text",
     "exporter.vocabulary",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import CompareError
+from ..units import parse_share
 from . import extra
 
 if TYPE_CHECKING:
@@ -36,13 +37,13 @@ def main(flags: Mapping[str, Any], output: Output) -> int:
     from rich.progress import Progress
 
     from .assess.verdict import EXIT
-    from .run import Options, moment, run, share
+    from .run import Options, moment, run
 
     options = Options(
         **{name: value for name, value in flags.items() if name not in ("from", "to", "margin")},
         begin=moment(flags["from"], "--from") if flags["from"] else None,
         end=moment(flags["to"], "--to") if flags["to"] else None,
-        margin=share(flags["margin"], "--margin"),
+        margin=_share(flags["margin"], "--margin"),
     )
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -65,9 +66,9 @@ def judge(
     from threading import Event
 
     from .judge import Judge, serve
-    from .run import Options, share
+    from .run import Options
 
-    options = Options(**{**flags, "margin": share(flags["margin"], "--margin")})
+    options = Options(**{**flags, "margin": _share(flags["margin"], "--margin")})
     judging = Judge(options, state)
     if not once:
         serve(judging, listen, every, Event())
@@ -75,6 +76,13 @@ def judge(
     if not judging.run():
         raise CompareError("the run failed; the log says why")
     sys.stdout.write(judging.page())
+
+
+def _share(text: str, option: str) -> float:
+    try:
+        return parse_share(text)
+    except ValueError as error:
+        raise CompareError(f"{option}: {error}") from None
 
 
 def _write_html(path: Path, found: "Report") -> None:

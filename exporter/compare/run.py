@@ -179,12 +179,3 @@ def moment(text: str, option: str) -> float:
             f"{option}: {text!r} is no time; write 2026-05-10T12:00 or Unix seconds"
         ) from None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-
-
-def share(text: str, option: str) -> float:
-    """Return `2%` or `0.02` as 0.02."""
-    try:
-        number = float(text.strip().removesuffix("%"))
-    except ValueError:
-        raise CompareError(f"{option}: {text!r} is no share; write 2%") from None
-    return number / 100.0 if text.strip().endswith("%") else number

@@ -20,7 +20,7 @@ import yaml
 
 from alerts import build
 from alerts.values import load
-from exporter.config import seconds
+from exporter.units import parse_duration
 from tests.dashboards import database
 from tests.dashboards.replayed import EPOCH, Shape, pages
 from tests.prometheus import fill, free_port
@@ -171,7 +171,7 @@ def test_every_rule_tells_the_same_on_both(both: Both) -> None:
 
 def _longest_window(expression: str) -> float:
     """Return the longest window of an expression, in seconds; 0 where it has none."""
-    return max((float(str(seconds(text))) for text in _WINDOW.findall(expression)), default=0.0)
+    return max((parse_duration(text) for text in _WINDOW.findall(expression)), default=0.0)
 
 
 def _alike(one: float, other: float) -> bool:

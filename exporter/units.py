@@ -1,0 +1,89 @@
+"""Durations, sizes and shares as people write them: parse functions, and types for pydantic models.
+
+A parse function raises `ValueError` with a sentence that holds the text and an example; whoever
+calls it puts the option's or the key's name in front.
+"""
+
+import re
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+_SECONDS: Final = {
+    "y": 31_536_000.0,
+    "w": 604_800.0,
+    "d": 86_400.0,
+    "h": 3_600.0,
+    "m": 60.0,
+    "s": 1.0,
+    "ms": 0.001,
+}
+_BYTES: Final = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+
+_NUMBER: Final = r"[0-9]+(?:\.[0-9]+)?"
+# as in Prometheus: the longest unit first, each at most once
+_DURATION: Final = re.compile("".join(rf"(?:({_NUMBER}){unit})?" for unit in _SECONDS))
+_WHOLE_DURATION: Final = re.compile("".join(f"(?:[0-9]+{unit})?" for unit in _SECONDS))
+_SIZE: Final = re.compile(rf"([0-9]+)\s*({'|'.join(_BYTES)})?")
+_SHARE: Final = re.compile(rf"({_NUMBER})\s*(%)?")
+
+
+def parse_duration(text: str) -> float:
+    """Return a duration such as `1m30s`, `500ms` or `1w` in seconds."""
+    match = _DURATION.fullmatch(text)
+    if not text or match is None:
+        raise ValueError(f"{text!r} is no duration; write it like 5s, 500ms or 1m30s")
+    amounts = zip(match.groups(), _SECONDS.values(), strict=True)
+    return sum(float(number) * unit for number, unit in amounts if number is not None)
+
+
+def parse_size(text: str) -> int:
+    """Return a size such as `16MiB` or `65536` in bytes."""
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is no size; write it like 16MiB or 65536")
+    return int(match[1]) * _BYTES[match[2] or "B"]
+
+
+def parse_share(text: str) -> float:
+    """Return a share such as `3%` or `0.03` as a number from 0 to 1."""
+    match = _SHARE.fullmatch(text.strip())
+    share = float(match[1]) / (100.0 if match[2] else 1.0) if match else None
+    if share is None or share > 1.0:
+        raise ValueError(f"{text!r} is no share; write it like 3% or 0.03")
+    return share
+
+
+def prometheus_duration(text: str) -> str:
+    """Return a duration as it is written, where Prometheus itself reads it: whole numbers only."""
+    if not text or _WHOLE_DURATION.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is no duration; write it like 15m or 1h30m")
+    return text
+
+
+def _duration(value: object) -> object:
+    # a switch would pass as 0 or 1 second
+    if isinstance(value, bool):
+        raise ValueError(f"{value} is no duration; write it like 5s, 500ms or 1m30s")
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+def _size(value: object) -> object:
+    return parse_size(value) if isinstance(value, str) else value
+
+
+def _share(value: object) -> object:
+    return parse_share(value) if isinstance(value, str) else value
+
+
+Duration = Annotated[float, BeforeValidator(_duration), Field(allow_inf_nan=False)]
+"""Seconds, written as a duration or as a number of seconds."""
+
+PrometheusDuration = Annotated[str, AfterValidator(prometheus_duration)]
+"""A duration that is handed on to Prometheus as it is written."""
+
+Size = Annotated[int, BeforeValidator(_size), Field(ge=1)]
+"""Bytes, written as a size or as a number of bytes."""
+
+Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1, allow_inf_nan=False)]
+"""A share of 1, written as such or in per cent."""

@@ -1,0 +1,87 @@
+"""Durations, sizes and shares: what is read, and the sentence for what is not."""
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from exporter.units import (
+    Duration,
+    PrometheusDuration,
+    Share,
+    Size,
+    parse_duration,
+    parse_share,
+    parse_size,
+)
+
+
+class Settings(BaseModel):
+    interval: Duration = 1.0
+    window: PrometheusDuration = "5m"
+    page: Size = 1
+    margin: Share = 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("5s", 5.0),
+        ("500ms", 0.5),
+        ("1m30s", 90.0),
+        ("1.5h", 5400.0),
+        ("1w2d", 777_600.0),
+        ("1y", 31_536_000.0),
+        ("0s", 0.0),
+    ],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert parse_duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "5", "5x", "5s1m", "1m1m", "-1s", " 5s", "s", "1.s"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(ValueError, match="is no duration; write it like 5s, 500ms or 1m30s") as bad:
+        parse_duration(text)
+    assert repr(text) in str(bad.value)
+
+
+def test_sizes() -> None:
+    sizes = [parse_size(text) for text in ("65536", "1B", "2 KiB", "16MiB", "1GiB")]
+    assert sizes == [65536, 1, 2048, 16 << 20, 1 << 30]
+    with pytest.raises(ValueError, match="'1MB' is no size; write it like 16MiB or 65536"):
+        parse_size("1MB")
+
+
+def test_shares() -> None:
+    assert [parse_share(text) for text in ("3%", "0.03", "12.5 %", "0", "100%")] == pytest.approx(
+        [0.03, 0.03, 0.125, 0.0, 1.0]
+    )
+    for text in ("", "3", "101%", "-3%", "nan", "some"):
+        with pytest.raises(ValueError, match=r"is no share; write it like 3% or 0\.03"):
+            parse_share(text)
+
+
+def test_the_same_in_models_numbers_being_seconds_bytes_and_shares() -> None:
+    written = Settings.model_validate(
+        {"interval": "1m30s", "window": "1h30m", "page": "2KiB", "margin": "3%"}
+    )
+    assert written == Settings(interval=90.0, window="1h30m", page=2048, margin=0.03)
+    assert Settings.model_validate({"interval": 5, "page": 7, "margin": 0.1}).interval == 5.0
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        ({"interval": "soon"}, "'soon' is no duration; write it like 5s"),
+        ({"interval": True}, "True is no duration; write it like 5s"),
+        ({"interval": float("inf")}, "finite number"),
+        ({"window": "1.5h"}, "'1.5h' is no duration; write it like 15m or 1h30m"),
+        ({"window": ""}, "'' is no duration; write it like 15m or 1h30m"),
+        ({"page": 0}, "greater than or equal to 1"),
+        ({"margin": 3}, "less than or equal to 1"),
+        ({"margin": "3"}, "'3' is no share; write it like 3% or 0.03"),
+    ],
+)
+def test_faults_in_models(data: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValidationError) as fault:
+        Settings.model_validate(data)
+    assert sentence in str(fault.value)
