@@ -4,13 +4,11 @@ import logging
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from .app import TEXT_TYPE, Request, Response, text
-
-if TYPE_CHECKING:
-    from .server import Listener
+from .listener import Listener
 
 # Longer than the usual scrape interval of one minute, so that scrapes find their connection open.
 _IDLE_SECONDS: Final = 90.0
@@ -37,7 +35,7 @@ class Handler(BaseHTTPRequestHandler):
     timeout = _IDLE_SECONDS
     error_message_format = "%(code)d %(message)s\n"
     error_content_type = TEXT_TYPE
-    server: "Listener"
+    server: Listener
 
     def _handle(self) -> None:
         fault = self._read_body()

@@ -15,7 +15,7 @@ import pytest
 
 from exporter.errors import ConfigError
 from exporter.web import handler as handler_module
-from exporter.web import server as server_module
+from exporter.web import listener
 from exporter.web.server import Server
 
 from .conftest import DEADLINE, Answer, Desk, ask, connect
@@ -165,7 +165,7 @@ def test_one_who_does_not_read_is_dropped(desk: Desk, monkeypatch: pytest.Monkey
 def test_connections_beyond_the_bound_are_closed(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_module, "MAX_CONNECTIONS", 1)
+    monkeypatch.setattr(listener, "MAX_CONNECTIONS", 1)
     first = connect(server)
     first.request("GET", "/-/healthy")
     assert first.getresponse().read() == b"healthy\n"
