@@ -112,7 +112,7 @@ def _meanings() -> str:
     for engine in ENGINES:
         for change in sorted(load(engine).meanings, key=lambda one: one.at):
             series = ", ".join(f"`{PREFIX}{name}`" for name in change.series)
-            forbids = ", ".join(change.forbids) or "nothing"
+            forbids = ", ".join(change.forbids) or "no measure"
             parts.append(
                 f"| {engine} | {change.at} | {change.name} | {series} | {change.changed} "
                 f"| {forbids} |\n"

@@ -17,6 +17,8 @@ from .settings import Settings, either
 
 EPOCH: Final = "release:inferfleet_meaning_epoch:count"
 MEASURES: Final = ("decode", "prefill", "latency", "hit_ratio", "speculation", "energy")
+_FORBIDDEN_AS: Final = {"latency": "time_to_first_token"}
+"""What the catalogs call a measure, where the rules call it otherwise."""
 
 
 def records(settings: Settings) -> list[Record]:
@@ -26,7 +28,13 @@ def records(settings: Settings) -> list[Record]:
         epochs = [
             _epoch(settings, engine, versions)
             for engine in ENGINES
-            if (versions := [m.at for m in load(engine).meanings if measure in m.forbids])
+            if (
+                versions := [
+                    change.at
+                    for change in load(engine).meanings
+                    if _FORBIDDEN_AS.get(measure, measure) in change.forbids
+                ]
+            )
         ]
         if epochs:
             found.append(Record(record=EPOCH, expr=either(epochs), labels={"measure": measure}))

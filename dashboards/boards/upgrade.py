@@ -338,7 +338,7 @@ def _meanings() -> str:
     ]
     for engine in ENGINES:
         for change in sorted(load(engine).meanings, key=lambda one: one.at, reverse=True):
-            forbids = ", ".join(change.forbids) or "nothing"
+            forbids = ", ".join(change.forbids) or "no measure"
             lines.append(f"| {engine} | {change.at} | {change.changed} | {forbids} |")
     return "\n".join(lines)
 

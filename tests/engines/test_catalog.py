@@ -46,6 +46,18 @@ def test_meaning_changes_between_versions() -> None:
     assert names("nightly", "nightly") == []
 
 
+def test_a_change_of_live_token_counts_forbids_what_is_compared_at_a_load_told_by_them() -> None:
+    (change,) = load("sglang").changes_between("0.5.6", "0.5.8")
+    assert set(change.forbids) >= {"decode", "time_to_first_token", "inter_token_latency"}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_change_of_output_timing_forbids_what_is_made_of_it(engine: str) -> None:
+    for change in load(engine).meanings:
+        if "inter_token_latency_seconds" in change.series:
+            assert {"decode", "inter_token_latency"} <= set(change.forbids), change.name
+
+
 def test_versions_as_packages_write_them() -> None:
     assert version_of("0.11.1rc6.dev211+gabc") == version_of("0.11.1rc6.dev211+gabc")
     assert version_of("") is None
@@ -69,6 +81,14 @@ def broken(**changes: object) -> dict[str, object]:
         ),
         ({"families": {"requests_running": [{"rav": "x"}]}}, "rav"),
         ({"surprise": 1}, "surprise"),
+        (
+            {
+                "meanings": [
+                    {"name": "x", "at": "1", "series": [], "changed": "y", "forbids": ["latency"]}
+                ]
+            },
+            r"meanings\.0\.forbids",
+        ),
     ],
 )
 def test_a_wrong_catalog_is_refused(changes: dict[str, object], fault: str) -> None:

@@ -109,7 +109,7 @@ def meanings(
     for change in changes.values():
         for measure in change.forbids:
             forbidden.setdefault(
-                measure,
+                "latency" if measure == "inter_token_latency" else measure,
                 f"its numbers changed their meaning with {change.at} ({change.name}): "
                 f"{change.changed.rstrip('.')}",
             )

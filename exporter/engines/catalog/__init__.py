@@ -16,19 +16,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from ...errors import CatalogError
 from ...vocabulary.engine import BY_NAME
+from ...vocabulary.verdict import Measure
 
 ENGINES: Final = ("vllm", "sglang")
-
-Measure = Literal[
-    "decode",
-    "prefill",
-    "latency",
-    "hit_ratio",
-    "speculation",
-    "step_tokens",
-    "errors",
-    "preemptions",
-]
 
 
 class _Model(BaseModel):
@@ -90,7 +80,11 @@ class Alternative(_Model):
 
 
 class MeaningChange(_Model):
-    """A change of what a number means between releases, and the comparisons it forbids."""
+    """A change of what a number means between releases.
+
+    `series` are the canonical families whose numbers changed, `forbids` the measures of a verdict
+    that are made of them and must not be compared across the change.
+    """
 
     name: str
     at: Annotated[Version, BeforeValidator(Version)]
