@@ -70,13 +70,14 @@ def detect(layout: Layout) -> Vocabulary:
 
 
 def _unknown(names: Set[str], catalog: Catalog, prefix: str) -> tuple[str, ...]:
-    """Return the engine's names that its catalog has never heard of."""
-    found = set[str]()
+    """Return the engine's names that its catalog does not know."""
+    known = catalog.known_names()
+    unknown = set[str]()
     for name in names:
         raw = name.removeprefix(prefix)
-        if raw == name or raw in catalog.known or raw in catalog.info:
+        if raw == name or raw in known:
             continue
         bases = {raw.removesuffix(ending) for ending in _ENDINGS}
-        if not bases & catalog.known and not {f"{base}_total" for base in bases} & catalog.known:
-            found.add(name)
-    return tuple(sorted(found))
+        if not bases & known and not {f"{base}_total" for base in bases} & known:
+            unknown.add(name)
+    return tuple(sorted(unknown))

@@ -13,11 +13,12 @@ from exporter.vocabulary.engine import BY_NAME, FAMILIES
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_mapped_name_is_a_known_one(engine: str) -> None:
-    known = load(engine).known
+    known = load(engine).known_names()
     named, _ = load(engine).sample_names()
     for name in named:
         bases = {name.removesuffix(end) for end in ("_bucket", "_sum", "_count")}
         assert bases & known, name
+    assert load(engine).unmapped < known
 
 
 def test_every_canonical_family_is_told_by_some_engine() -> None:
@@ -81,6 +82,7 @@ def broken(**changes: object) -> dict[str, object]:
         ),
         ({"families": {"requests_running": [{"rav": "x"}]}}, "rav"),
         ({"surprise": 1}, "surprise"),
+        ({"unmapped": "gen_throughput token_usage"}, "token_usage is both mapped and listed"),
         (
             {
                 "meanings": [

@@ -5,6 +5,7 @@ outside this folder knows a raw engine name.
 """
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from typing import Annotated, Any, Final, Literal
@@ -94,7 +95,10 @@ class MeaningChange(_Model):
 
 
 class Catalog(_Model):
-    """One engine: how its names look and which of them carry which canonical family."""
+    """One engine: how its names look and which of them carry which canonical family.
+
+    `unmapped` are the base names it also has, which carry none.
+    """
 
     engine: str
     prefix: re.Pattern[str]
@@ -104,7 +108,7 @@ class Catalog(_Model):
     totals: dict[str, str] = {}
     info: list[str] = []
     families: dict[str, list[Alternative]]
-    known: Annotated[frozenset[str], BeforeValidator(lambda text: frozenset(text.split()))]
+    unmapped: Annotated[frozenset[str], BeforeValidator(lambda text: frozenset(text.split()))]
     meanings: list[MeaningChange]
 
     @model_validator(mode="after")
@@ -120,7 +124,25 @@ class Catalog(_Model):
         for meaning in self.meanings:
             if odd := set(meaning.series) - BY_NAME.keys():
                 raise ValueError(f"{meaning.name}: {', '.join(sorted(odd))} is no family")
+        if repeated := self.unmapped & self._mapped():
+            raise ValueError(f"{', '.join(sorted(repeated))} is both mapped and listed as unmapped")
         return self
+
+    def _terms(self) -> Iterator[Term]:
+        for alternatives in self.families.values():
+            for option in alternatives:
+                yield from option.terms
+
+    def _mapped(self) -> frozenset[str]:
+        """Return the base names behind the prefix that something is read from."""
+        named = [term.raw for term in self._terms() if not term.bare]
+        # a term may take a histogram's sum or count alone: the page declares the base name
+        bases = (name.removesuffix("_sum").removesuffix("_count") for name in named)
+        return frozenset((*self.info, *named, *bases))
+
+    def known_names(self) -> frozenset[str]:
+        """Return every base name behind the prefix that this engine is known to have."""
+        return self._mapped() | self.unmapped
 
     def sample_names(self) -> tuple[frozenset[str], frozenset[str]]:
         """Return the raw sample names that become numbers: behind the prefix, and bare."""
