@@ -21,8 +21,9 @@ from pydantic import BaseModel, ValidationError
 from ..errors import CompareError, InferfleetError
 from ..vocabulary.exporter import JUDGE
 from ..vocabulary.family import PREFIX
+from ..vocabulary.verdict import VERDICTS
 from .assess.comparison import Question, compare
-from .assess.result import Comparison, Verdict
+from .assess.result import Comparison
 from .assess.upgrades import Upgrade, at_look, upgrades
 from .fleet.matchers import matches
 from .fleet.query import fetch
@@ -32,13 +33,6 @@ from .run import Options, api_of, question_of
 
 _log = logging.getLogger(__name__)
 
-VERDICTS: Final[tuple[Verdict, ...]] = (
-    "regression",
-    "improvement",
-    "equivalent",
-    "inconclusive",
-    "not_comparable",
-)
 _HELP: Final = {family.name: family.help for family in JUDGE}
 _LABELS: Final = ("engine", "model", "gpu_model", "class", "release", "baseline", "measure")
 

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from ...vocabulary.verdict import Verdict
 from ..estimate.design import Design, design
 from ..fleet.matchers import Matcher, matches
 from ..fleet.windows import Facts, Fleet, Lookups, Mask, Server, Windows
@@ -19,7 +20,7 @@ from .claim import held
 from .description import naive, side, timeline
 from .effects import all_measures
 from .headline import headline
-from .result import Comparison, Difference, Gate, MeasureResult, Side, Verdict
+from .result import Comparison, Difference, Gate, MeasureResult, Side
 from .shares import kept
 from .terms import Terms
 from .verdict import holm, worst
@@ -106,7 +107,7 @@ def _one(fleet: Fleet, old: list[bool], new: list[bool], question: Question) -> 
         (gates.values(base, "version"), gates.values(ours, "version")),
     )
     if fleet.short:
-        forbidden = {**dict.fromkeys(("prefill", "latency"), _SHORT), **forbidden}
+        forbidden = {**dict.fromkeys(("prefill", "inter_token_latency"), _SHORT), **forbidden}
     passed = [gates.identity(*sides, known), gates.settings(differing), meaning]
     first = sides[1][0]
     if passed[0].outcome == "failed":

@@ -9,12 +9,13 @@ from typing import Final
 
 import numpy as np
 
+from ...vocabulary.verdict import Measure, Verdict
 from ..estimate import measures
 from ..estimate.design import Design
 from ..estimate.effect import Rows, effect
-from ..estimate.measures import Index, Load, Measure
+from ..estimate.measures import Index, Load
 from ..fleet.windows import Floats, Lookups, Mask, Windows
-from .result import MeasureResult, RangeEffect, RegimeEffect, Verdict
+from .result import MeasureResult, RangeEffect, RegimeEffect
 from .shares import hits, of_share, speculation
 from .terms import Terms, judged, of_whole, refused
 from .verdict import estimate_of, holm, verdict_of
@@ -46,8 +47,10 @@ def all_measures(
         result, index = at_load(measure, load, windows, design, forbidden, terms)
         found.append(result)
         speed = index if measure == "decode" else speed
-    whole, load = measures.latency(windows)
-    result, _ = at_load("latency", load, whole, of_whole(windows, whole, design), forbidden, terms)
+    whole, load = measures.inter_token_latency(windows)
+    result, _ = at_load(
+        "inter_token_latency", load, whole, of_whole(windows, whole, design), forbidden, terms
+    )
     found.insert(min(2, len(found)), result)
     found[0] = _by_direction(found[0], result, design)
     shares = (
@@ -98,6 +101,9 @@ def at_load(
         ), None
     matched = index.matched
     cells = _ranges(index, design, terms, _cells(load.x))
+    # demand is no batch: there is nothing to cut into batch ranges
+    by_batch = measure != "inter_token_latency"
+    ranges = _ranges(index, design, terms, RANGES) if by_batch else ()
     if design.fault:
         rows = _rows(index, design, np.ones(len(load.x), dtype=bool))
         told = effect(rows, design.floor, design.least)
@@ -108,7 +114,7 @@ def at_load(
             update={
                 "seen": float(np.exp(told.estimate)),
                 "coverage": matched.coverage,
-                "ranges": _ranges(index, design, terms, RANGES) if measure != "latency" else (),
+                "ranges": ranges,
                 "cells": cells,
             }
         ), index
@@ -131,7 +137,7 @@ def at_load(
     return result.model_copy(
         update={
             "coverage": matched.coverage,
-            "ranges": _ranges(index, design, terms, RANGES) if measure != "latency" else (),
+            "ranges": ranges,
             "cells": cells,
             "regimes": _regimes(index, design, terms) if measure == "decode" else (),
         }
@@ -243,7 +249,7 @@ def _by_direction(decode: MeasureResult, latency: MeasureResult, design: Design)
             "verdict": verdict,
             "extrapolated": True,
             "p_value": latency.p_value,
-            "because": f"{decode.because}; the direction is that of latency at equal demand, the "
-            "size is not known",
+            "because": f"{decode.because}; the direction is that of the time between tokens at "
+            "equal demand, the size is not known",
         }
     )

@@ -1,33 +1,12 @@
 """One sentence a manager can read, and the words the reports share. Pure."""
 
-from collections.abc import Mapping
 from typing import Final
 
-from .result import Comparison, MeasureResult, RangeEffect, RegimeEffect, Report, Verdict
+from ...vocabulary.verdict import MEASURES, VERDICTS, Measure
+from .result import Comparison, MeasureResult, RangeEffect, RegimeEffect, Report
 
-WORDS: Final[Mapping[Verdict, str]] = {
-    "regression": "regression",
-    "improvement": "improvement",
-    "equivalent": "equivalent",
-    "inconclusive": "inconclusive",
-    "not_comparable": "not comparable",
-}
-MEASURES: Final[Mapping[str, str]] = {
-    "decode": "decode speed at equal load",
-    "prefill": "prefill speed at equal load",
-    "latency": "latency at equal demand",
-    "hit_ratio": "prefix-cache hit rate",
-    "speculation": "speculative acceptance",
-    "energy": "tokens per joule at equal load",
-}
-
-
-_OTHERS: Final = {
-    "prefill": "prefill",
-    "hit_ratio": "hit rate",
-    "speculation": "speculative acceptance",
-    "energy": "tokens per joule",
-}
+_BESIDE_DECODE: Final[tuple[Measure, ...]] = ("prefill", "hit_ratio", "speculation", "energy")
+"""Measures the headline names where they changed; inter-token latency follows from the first."""
 
 
 def percent(ratio: float) -> str:
@@ -84,12 +63,12 @@ def _change(decode: MeasureResult) -> str:
 
 
 def _others(comparison: Comparison) -> str:
-    """Name the other measures that changed; latency follows from decode and prefill."""
+    """Name the other measures that changed."""
     told = ""
     for one in comparison.measures:
         called = one.verdict in ("regression", "improvement")
-        if called and one.measure in _OTHERS and one.estimate:
-            told += f", {_OTHERS[one.measure]} {percent(one.estimate.ratio)}"
+        if called and one.measure in _BESIDE_DECODE and one.estimate:
+            told += f", {MEASURES[one.measure].short} {percent(one.estimate.ratio)}"
     return told
 
 
@@ -134,7 +113,7 @@ def overall(comparisons: tuple[Comparison, ...]) -> str:
         return comparisons[0].headline
     counts: dict[str, int] = {}
     for one in comparisons:
-        counts[WORDS[one.verdict]] = counts.get(WORDS[one.verdict], 0) + 1
+        counts[VERDICTS[one.verdict]] = counts.get(VERDICTS[one.verdict], 0) + 1
     told = ", ".join(f"{count} {word}" for word, count in counts.items())
     return f"{len(comparisons)} comparisons: {told}."
 
@@ -154,7 +133,7 @@ def reasons(comparison: Comparison) -> list[str]:
     for one in comparison.measures:
         if one.because:
             text = one.because + (f"; {one.mend}" if one.mend else "")
-            found.setdefault(text, []).append(MEASURES[one.measure])
+            found.setdefault(text, []).append(MEASURES[one.measure].title)
     return [f"{', '.join(measures)}: {text}" for text, measures in found.items()]
 
 

@@ -8,10 +8,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from ...vocabulary.verdict import Measure, Verdict
 from ..estimate.design import Kind
-from ..estimate.measures import Measure
 
-Verdict = Literal["regression", "improvement", "equivalent", "inconclusive", "not_comparable"]
 SCHEMA_VERSION = 1
 
 

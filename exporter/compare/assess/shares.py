@@ -9,9 +9,9 @@ from typing import Final
 
 import numpy as np
 
+from ...vocabulary.verdict import Measure
 from ..estimate.design import Design
 from ..estimate.effect import Rows, effect
-from ..estimate.measures import Measure
 from ..fleet.windows import Floats, Ints, Lookups, Mask, Windows, collapse
 from .result import MeasureResult
 from .terms import Terms, judged, of_whole, refused

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ...vocabulary.verdict import Measure
 from ..estimate.design import Design
 from ..estimate.effect import Effect
-from ..estimate.measures import Measure
 from ..fleet.windows import Windows
 from .result import MeasureResult
 from .verdict import detectable, estimate_of, needed, p_value, verdict_of

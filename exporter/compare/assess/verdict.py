@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from math import ceil, exp, expm1, log1p
 from typing import Final
 
+from ...vocabulary.verdict import Verdict
 from ..estimate.effect import Effect
 from ..estimate.t_distribution import quantile, two_sided
-from .result import Estimate, Needed, Verdict
+from .result import Estimate, Needed
 
 POWER: Final = 0.8
 _MOST_TIMES: Final = 30.0

@@ -1,12 +1,12 @@
 """Each measure as what a regression sees: outcome, load, weight.
 
-Pure arithmetic. Decode, prefill and energy are compared in their batch cells; latency at equal
-demand over whole windows; shares (speculation) as differences of their rates.
+Pure arithmetic. Decode, prefill and energy are compared in their batch cells; inter-token latency
+at equal demand over whole windows; shares (speculation) as differences of their rates.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
@@ -14,8 +14,6 @@ from ..fleet.windows import IDLE, Floats, Mask, Windows, collapse
 from .curve import Curve, fit
 from .design import Design
 from .matching import LEAST_ROWS, Matched, concurrent, reweighted
-
-Measure = Literal["decode", "prefill", "latency", "hit_ratio", "speculation", "energy"]
 
 _LEAST_SECONDS: Final = 2.0
 _LEAST_TOKENS: Final = 50.0
@@ -27,9 +25,9 @@ _SATURATED: Final = 0.05
 class Load:
     """Time per unit of work and the load it was done under, for rows of windows.
 
-    `x` is what the curve runs over (decode batch, or tokens per second for latency); `loads` are
-    the covariates that must overlap, on a log scale; `covariates` those of the curve, a column
-    each; `work` what coverage counts. `rows` says which rows of the windows these are.
+    `x` is what the curve runs over (decode batch, or tokens per second for inter-token latency);
+    `loads` are the covariates that must overlap, on a log scale; `covariates` those of the curve, a
+    column each; `work` what coverage counts. `rows` says which rows of the windows these are.
     """
 
     x: Floats
@@ -59,7 +57,7 @@ def prefill(windows: Windows) -> Load:
     )
 
 
-def latency(windows: Windows) -> tuple[Windows, Load]:
+def inter_token_latency(windows: Windows) -> tuple[Windows, Load]:
     """Return whole windows, and seconds per decoded token over the tokens per second demanded.
 
     Windows that were saturated are left out: there the engine decides the rate, not the demand.

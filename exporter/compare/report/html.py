@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from html import escape
 from importlib.resources import files
 
-from ..assess.headline import MEASURES, WORDS, batch_range, change, names, percent, reasons, title
+from ...vocabulary.verdict import MEASURES, VERDICTS, Verdict
+from ..assess.headline import batch_range, change, names, percent, reasons, title
 from ..assess.result import Comparison, Report
 from . import plots
 from .terminal import side_rows
@@ -23,7 +24,7 @@ def html(report: Report) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<meta name="color-scheme" content="light dark">',
         f"<title>{escape(title(report))}</title><style>{style}</style></head><body>",
-        f'<header class="{report.verdict}"><p class="verdict">{WORDS[report.verdict]}</p>',
+        f'<header class="{report.verdict}"><p class="verdict">{VERDICTS[report.verdict]}</p>',
         f"<h1>{escape(report.headline)}</h1></header><main>",
         *(f'<p class="note">{escape(note)}</p>' for note in report.notes),
         *(_comparison(one, many, f"c{i}") for i, one in enumerate(report.comparisons)),
@@ -76,9 +77,8 @@ def _measures(one: Comparison, old: str, new: str) -> str:
     rows = list[str]()
     for measure in one.measures:
         seen = f"±{100 * measure.detectable:.1f} %" if measure.detectable else ""
-        rows.append(
-            _row(MEASURES[measure.measure], *change(measure), seen, measure.verdict, "measure")
-        )
+        name = MEASURES[measure.measure].title
+        rows.append(_row(name, *change(measure), seen, measure.verdict, "measure"))
         for part in measure.ranges:
             name = f"batch {batch_range(part.low, part.high)}, {part.share:.0%} of tokens"
             rows.append(_row(name, *change(part), "", part.verdict, "range"))
@@ -92,12 +92,10 @@ def _measures(one: Comparison, old: str, new: str) -> str:
     )
 
 
-def _row(name: str, found: str, interval: str, seen: str, verdict: str, kind: str) -> str:
+def _row(name: str, found: str, interval: str, seen: str, verdict: Verdict, kind: str) -> str:
     cells = "".join(f"<td>{escape(text)}</td>" for text in (found, interval, seen))
-    word = WORDS[verdict]  # type: ignore[index]
-    return (
-        f'<tr class="{kind}"><th>{escape(name)}</th>{cells}<td class="{verdict}">{word}</td></tr>'
-    )
+    word = f'<td class="{verdict}">{VERDICTS[verdict]}</td>'
+    return f'<tr class="{kind}"><th>{escape(name)}</th>{cells}{word}</tr>'
 
 
 def _reasons(one: Comparison) -> str:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from ..assess.headline import MEASURES, WORDS, batch_range, change, percent, reasons, title
+from ...vocabulary.verdict import MEASURES, VERDICTS
+from ..assess.headline import batch_range, change, percent, reasons, title
 from ..assess.result import Comparison, Report
 from .terminal import side_rows
 
@@ -25,18 +26,18 @@ def _comparison(one: Comparison, many: bool) -> list[str]:
     rows = list[tuple[str, ...]]()
     for measure in one.measures:
         seen = f"±{100 * measure.detectable:.1f} %" if measure.detectable else ""
-        verdict = WORDS[measure.verdict]
-        rows.append((MEASURES[measure.measure], *change(measure), seen, verdict))
+        verdict = VERDICTS[measure.verdict]
+        rows.append((MEASURES[measure.measure].title, *change(measure), seen, verdict))
         rows += [
             (
                 f"at batch {batch_range(part.low, part.high)} ({part.share:.0%} of tokens)",
                 *change(part),
                 "",
-                WORDS[part.verdict],
+                VERDICTS[part.verdict],
             )
             for part in measure.ranges
         ]
-        rows += [(one.name, *change(one), "", WORDS[one.verdict]) for one in measure.regimes]
+        rows += [(one.name, *change(one), "", VERDICTS[one.verdict]) for one in measure.regimes]
     heads = "measure", "change", "95 % interval", "would be seen", "verdict"
     parts.append(_table(heads, rows))
     if why := reasons(one):

@@ -3,7 +3,8 @@
 from rich.console import Console
 from rich.table import Table
 
-from ..assess.headline import MEASURES, WORDS, batch_range, change, names, percent, reasons
+from ...vocabulary.verdict import MEASURES, VERDICTS
+from ..assess.headline import batch_range, change, names, percent, reasons
 from ..assess.result import Comparison, MeasureResult, RangeEffect, Report
 
 _STYLES = {
@@ -42,7 +43,7 @@ def _comparison(one: Comparison, console: Console, many: bool) -> None:
         for part in measure.ranges:
             table.add_row(*_range(part))
         for regime in measure.regimes:
-            word = f"[{_STYLES[regime.verdict]}]{WORDS[regime.verdict]}[/]"
+            word = f"[{_STYLES[regime.verdict]}]{VERDICTS[regime.verdict]}[/]"
             table.add_row(f"  {regime.name}", *change(regime), "", word)
     console.print(table)
     _naive(one, console)
@@ -55,16 +56,16 @@ def _comparison(one: Comparison, console: Console, many: bool) -> None:
 def _measure(one: MeasureResult) -> tuple[str, ...]:
     seen = f"±{100 * one.detectable:.1f} %" if one.detectable else ""
     return (
-        MEASURES[one.measure],
+        MEASURES[one.measure].title,
         *change(one),
         seen,
-        f"[{_STYLES[one.verdict]}]{WORDS[one.verdict]}[/]",
+        f"[{_STYLES[one.verdict]}]{VERDICTS[one.verdict]}[/]",
     )
 
 
 def _range(one: RangeEffect) -> tuple[str, ...]:
     name = f"  batch {batch_range(one.low, one.high)}, {one.share:.0%} of tokens"
-    return (name, *change(one), "", f"[{_STYLES[one.verdict]}]{WORDS[one.verdict]}[/]")
+    return (name, *change(one), "", f"[{_STYLES[one.verdict]}]{VERDICTS[one.verdict]}[/]")
 
 
 def _naive(one: Comparison, console: Console) -> None:

@@ -38,7 +38,7 @@ def test_a_change_too_large_to_overlap_is_called_by_direction_alone() -> None:
     )
     beside = chosen(SIDES)
     assert beside.kind == "side by side"
-    slow = measured("latency", 0.001).model_copy(
+    slow = measured("inter_token_latency", 0.001).model_copy(
         update={"estimate": Estimate(ratio=0.5, lower=0.4, upper=0.6, stderr=0.1)}
     )
     called = _by_direction(decode, slow, beside)
@@ -47,7 +47,7 @@ def test_a_change_too_large_to_overlap_is_called_by_direction_alone() -> None:
     assert called.estimate is None
     assert "size is not known" in called.because
     # a small change of latency decides nothing
-    assert _by_direction(decode, measured("latency", 0.001), beside) == decode
+    assert _by_direction(decode, measured("inter_token_latency", 0.001), beside) == decode
     # and before and after other traffic moves latency just so
     lives = [(n, "old", 0.0, 24.0) for n in "ab"] + [(n, "new", 24.0, 49.0) for n in "ab"]
     assert _by_direction(decode, slow, chosen(windows(*lives))) == decode

@@ -4,7 +4,6 @@ from math import log
 
 import pytest
 
-from exporter.compare.assess.result import Verdict
 from exporter.compare.assess.verdict import (
     EXIT,
     detectable,
@@ -15,6 +14,7 @@ from exporter.compare.assess.verdict import (
     worst,
 )
 from exporter.compare.estimate.effect import Effect
+from exporter.vocabulary.verdict import Verdict
 
 
 def told(change: float, stderr: float, freedom: float = 20.0, by: str = "hours") -> Effect:
