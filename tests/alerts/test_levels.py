@@ -187,6 +187,10 @@ def test_dcgm_units_become_base_units_and_blanks_vanish(tmp_path: Path) -> None:
         'DCGM_FI_DEV_SM_CLOCK{UUID="u"}': "1500x30",
         'DCGM_FI_DEV_GPU_TEMP{UUID="u"}': "2147483632x30",
         'DCGM_FI_DEV_FB_USED{UUID="u"}': "1024x30",
+        'DCGM_FI_DEV_FB_FREE{UUID="u"}': "6144x30",
+        'DCGM_FI_DEV_FB_RESERVED{UUID="u"}': "1024x30",
+        'DCGM_FI_DEV_POWER_MGMT_LIMIT{UUID="u"}': "700x30",
+        'DCGM_FI_DEV_XID_ERRORS{UUID="u"}': "0x30",
         'DCGM_FI_DEV_POWER_VIOLATION{UUID="u"}': "0+30000000000x30",
     }
     gpu = 'gpu_model="H200", host="n"'
@@ -195,6 +199,9 @@ def test_dcgm_units_become_base_units_and_blanks_vanish(tmp_path: Path) -> None:
         "uuid:inferfleet_gpu_sm_clock_hertz:max": [('uuid="u"', 1.5e9)],
         "uuid:inferfleet_gpu_temperature_celsius:max": [],
         "uuid:inferfleet_gpu_memory_used_bytes:max": [('uuid="u"', 2.0**30)],
+        "uuid:inferfleet_gpu_memory_total_bytes:max": [('uuid="u"', 2.0**33)],
+        "uuid:inferfleet_gpu_power_limit_watts:max": [('uuid="u"', 700)],
+        "uuid_xid:inferfleet_gpu_xid_last:info": [],
         "uuid_reason:inferfleet_gpu_throttled:ratio_rate5m": [
             ('uuid="u", reason="sw_power_cap"', 0.5)
         ],

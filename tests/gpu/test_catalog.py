@@ -1,5 +1,6 @@
 """The GPU catalogs as data: canonical, complete where a GPU tells it, and loud when wrong."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,13 @@ def test_a_name_says_its_unit() -> None:
         assert scales[f"DCGM_FI_DEV_{name}"] == 1e6
     for name in ("GPU_UTIL", "MEM_COPY_UTIL"):
         assert scales[f"DCGM_FI_DEV_{name}"] == 0.01
+
+
+def test_raw_names_stand_in_the_catalog_alone() -> None:
+    root = Path(__file__).parents[2]
+    for package in ("exporter", "alerts", "dashboards", "deploy"):
+        for path in (root / package).rglob("*.py"):
+            assert not re.search(r"DCGM_\w*[A-Z]", path.read_text(encoding="utf-8")), path
 
 
 def test_a_raw_name_has_one_unit() -> None:
