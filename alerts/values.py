@@ -11,8 +11,8 @@ from typing import Annotated, Any, Final, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from exporter import yaml_text
-from exporter.config import faults
 from exporter.errors import ConfigError
+from exporter.validation import validation_message
 
 from .model import Severity
 from .recording.settings import Settings
@@ -158,7 +158,7 @@ def load(path: Path | None = None) -> Values:
     try:
         return Values.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(f"{path or DEFAULTS}: {faults(error)}") from None
+        raise ConfigError(f"{path or DEFAULTS}: {validation_message(error)}") from None
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand
 
 from . import __version__
-from .config import Config, load, parse
+from .config import Config, load_config, parse_config
 from .errors import ConfigError, InferfleetError
 from .units import parse_duration
 
@@ -100,7 +100,7 @@ def serve(
     _log(log_level)
 
     def read() -> Config:
-        found = load(config) if config else Config()
+        found = load_config(config) if config else Config()
         data = found.model_dump(exclude_unset=True)
         if target:
             data["targets"] = [*data.get("targets", []), *target]
@@ -111,7 +111,7 @@ def serve(
             if not (index.isdecimal() and total.isdecimal()):
                 raise ConfigError(f"--shard: {shard!r} is no shard; write it like 0/3")
             data["shard"] = {"index": index, "total": total}
-        taken = parse(data, str(config) if config else "the command line")
+        taken = parse_config(data, str(config) if config else "the command line")
         if not taken.targets and taken.discovery == Config().discovery:
             where = f"{config} names no server: list targets or a section of discovery"
             raise ConfigError(
@@ -161,7 +161,7 @@ def check_config(
     from .service import check
 
     try:
-        found = load(config)
+        found = load_config(config)
         check(found)
     except InferfleetError as error:
         _fail(error)

@@ -13,7 +13,15 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from .config import Config, Declared, Gpu, GpuPage, LoadCells, Target, Web
+from .config import (
+    Config,
+    Declaration,
+    GpuPageSettings,
+    GpuSettings,
+    LoadCellSettings,
+    Target,
+    WebSettings,
+)
 from .publish import fleet as report
 from .replay.playlist import Playlist
 from .replay.recording import Recording, bundled, load
@@ -32,19 +40,19 @@ def run(listen: str, seconds: float | None) -> None:
     names, playlists = fleet()
     with ReplayServer(playlists, age=_AGE) as servers:
         targets = [
-            Target(url=url, name=name, declare=Declared(gpu_uuids=(uuid,)))
+            Target(url=url, name=name, declare=Declaration(gpu_uuids=(uuid,)))
             for name, url, uuid in zip(names, servers.urls, servers.gpu_uuids, strict=True)
         ]
-        pages = [GpuPage(url=f"{url}/gpu/metrics") for url in servers.urls]
+        pages = [GpuPageSettings(url=f"{url}/gpu/metrics") for url in servers.urls]
         config = Config(
             targets=targets,
             interval=2.0,
             timeout=1.9,
             window=20,
-            gpu=Gpu(nvml=False, pages=pages, pages_interval=2.0),
+            gpu=GpuSettings(nvml=False, pages=pages, pages_interval=2.0),
             # nobody waits ten minutes for an upgraded server's work
-            load=LoadCells(warm_up=0.0),
-            web=Web(listen=listen),
+            load=LoadCellSettings(warm_up=0.0),
+            web=WebSettings(listen=listen),
         )
         service = Service(config, lambda: config)
         service.start()

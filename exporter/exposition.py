@@ -36,7 +36,7 @@ _SUFFIXES: Final = ("_bucket", "_count", "_sum", "_total", "_created", "_info", 
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ParserLimits:
     """The largest page that is still read: bytes after decompression, samples, label characters."""
 
     page_bytes: int = 16 * 2**20
@@ -90,9 +90,9 @@ class Reader:
     `wanted` says by sample name which series become numbers; all others are only checked.
     """
 
-    def __init__(self, wanted: Callable[[str], bool], limits: Limits | None = None) -> None:
+    def __init__(self, wanted: Callable[[str], bool], limits: ParserLimits | None = None) -> None:
         self._wanted = wanted
-        self._limits = limits or Limits()
+        self._limits = limits or ParserLimits()
         self._known: dict[str, Series] = {}
         self._forget()
 

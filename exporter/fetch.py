@@ -11,7 +11,7 @@ import urllib3
 from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError, TimeoutError
 
 from . import __version__
-from .config import Http
+from .config import HttpSettings
 from .errors import ConfigError, CredentialsError, FetchError
 
 # plain text only: SGLang would answer OpenMetrics with escaped, untyped names
@@ -50,7 +50,7 @@ class Client:
 
     def __init__(
         self,
-        http: Http,
+        http: HttpSettings,
         connections: int,
         max_bytes: int,
         tls: ssl.SSLContext | None = None,
@@ -145,7 +145,7 @@ class Client:
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def authorization(http: Http) -> str | None:
+def authorization(http: HttpSettings) -> str | None:
     """Return the Authorization header for a section, None where it has no credentials.
 
     Files are read each time, since secrets are rotated. Raises `CredentialsError`: what a library
@@ -177,7 +177,7 @@ def _secret(path: Path) -> str:
     return secret
 
 
-def tls_context(http: Http, authority: Path | None = None) -> ssl.SSLContext:
+def tls_context(http: HttpSettings, authority: Path | None = None) -> ssl.SSLContext:
     """Return TLS as the section asks for it; `authority` is believed where it names no file.
 
     Raises `ConfigError` naming the file that cannot be used.

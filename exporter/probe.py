@@ -8,13 +8,14 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from .config import Config, Gpu, Target, faults
+from .config import Config, GpuSettings, Target
 from .errors import InferfleetError
 from .fetch import Client
 from .gpu.telemetry import Telemetry
 from .publish import fleet as report
 from .sampling.server import Server
 from .sampling.view import ServerView
+from .validation import validation_message
 
 _INTERVAL: Final = 1.0
 
@@ -32,12 +33,12 @@ def probe(url: str, seconds: float, progress: Callable[[float], None]) -> report
     try:
         target = Target(url=url)
     except ValidationError as error:
-        raise ProbeError(faults(error)) from error
+        raise ProbeError(validation_message(error)) from error
     config = Config(
         targets=[target],
         interval=_INTERVAL,
         window=max(seconds, _INTERVAL) * 2,
-        gpu=Gpu(nvml=target.beside, interval=_INTERVAL),
+        gpu=GpuSettings(nvml=target.beside, interval=_INTERVAL),
     )
     client = Client(config.http, 2, config.limits.page)
     telemetry = Telemetry(config)

@@ -24,7 +24,7 @@ from time import monotonic, process_time, sleep
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.config import Config, LoadCells, Target
+from exporter.config import Config, LoadCellSettings, Target
 from exporter.engines import detect
 from exporter.exposition import Reader
 from exporter.fetch import Client
@@ -89,7 +89,7 @@ def scrape(seconds: float) -> None:
             targets=[target],
             interval=interval,
             window=_window(interval),
-            load=LoadCells(warm_up=0.0),
+            load=LoadCellSettings(warm_up=0.0),
         )
         server = Server(config.targets[0], Client(config.http, 1, 1 << 24), config)
         server.sample()

@@ -16,11 +16,11 @@ from tests.discovery.fake_kube import FakeKube, Pod, pod
 
 _FOLLOW = """
 import resource, sys, time
-from exporter.config import parse
+from exporter.config import parse_config
 from exporter.discovery import Discoverer
 section = {"selector": "app=vllm", "api_server": sys.argv[1]}
 data = {"discovery": {"kubernetes": [section]}} if sys.argv[1] else {}
-discoverer = Discoverer(parse(data, ""))
+discoverer = Discoverer(parse_config(data, ""))
 start = time.monotonic()
 discoverer.refresh(0.0)
 print(len(discoverer.targets()), time.monotonic() - start, time.process_time(), flush=True)

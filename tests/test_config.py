@@ -4,18 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import load, parse
+from exporter.config import load_config, parse_config
 from exporter.errors import ConfigError
 
 
 def test_durations_and_sizes() -> None:
-    found = parse({"interval": "500ms", "window": "1m30s", "limits": {"page": "2MiB"}}, "x")
+    found = parse_config({"interval": "500ms", "window": "1m30s", "limits": {"page": "2MiB"}}, "x")
     assert (found.interval, found.window) == (0.5, 90)
-    assert found.limits.limits().page_bytes == 2 << 20
+    assert found.limits.parser_limits().page_bytes == 2 << 20
 
 
 def test_addresses() -> None:
-    found = parse(
+    found = parse_config(
         {"targets": ["host:8000", "https://h/p/metrics", {"url": "u:1", "name": "n"}]}, ""
     )
     assert [target.url for target in found.targets] == [
@@ -27,7 +27,9 @@ def test_addresses() -> None:
 
 
 def test_addresses_of_gpu_pages() -> None:
-    found = parse({"gpu": {"pages": ["n:9400", "http://n:1/gpu/metrics", "http://n:2/x"]}}, "")
+    found = parse_config(
+        {"gpu": {"pages": ["n:9400", "http://n:1/gpu/metrics", "http://n:2/x"]}}, ""
+    )
     pages = [(page.url, page.label) for page in found.gpu.pages]
     assert pages == [
         ("http://n:9400/metrics", "n:9400"),
@@ -73,7 +75,7 @@ def test_addresses_of_gpu_pages() -> None:
         ({"discovery": {"kubernetes": [{}]}}, "give a selector, or annotated: true"),
         (
             {"discovery": {"kubernetes": [{"annotated": True, "labels": {"gpu": "x"}}]}},
-            "'gpu' is nothing that can be declared",
+            "'gpu' is no field of `declare`; there are release, version",
         ),
         (
             {
@@ -92,9 +94,9 @@ def test_addresses_of_gpu_pages() -> None:
         ({"gpu": {"pages": ["h:1", "http://h:1/metrics"]}}, "the page of 'h:1' is listed twice"),
     ],
 )
-def test_faults_name_key_and_mend(data: dict[str, object], sentence: str) -> None:
+def test_faults_name_key_and_remedy(data: dict[str, object], sentence: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        parse(data, "x.yaml")
+        parse_config(data, "x.yaml")
     assert sentence in str(caught.value)
 
 
@@ -111,10 +113,10 @@ def test_files_that_are_none(tmp_path: Path, content: bytes, sentence: str) -> N
     path = tmp_path / "c.yaml"
     path.write_bytes(content)
     with pytest.raises(ConfigError, match=sentence):
-        load(path)
+        load_config(path)
 
 
 def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("")
-    assert load(path).interval == 5.0
+    assert load_config(path).interval == 5.0

@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel
 
 from exporter.cli import app
-from exporter.config import Config, parse
+from exporter.config import Config, parse_config
 from exporter.vocabulary.exporter import PUBLISHED
 from exporter.vocabulary.family import PREFIX
 
@@ -62,7 +62,7 @@ def test_the_example_is_a_good_configuration() -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", text("docs/configuration.md"), re.S)
     assert blocks
     for block in blocks:
-        assert parse(yaml.safe_load(block), "the example").targets
+        assert parse_config(yaml.safe_load(block), "the example").targets
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

@@ -12,13 +12,13 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as text_reference
 
 from exporter.errors import PageError
-from exporter.exposition import Limits, Page, Reader
+from exporter.exposition import Page, ParserLimits, Reader
 from exporter.replay.recording import RecordedPage, Recording
 
 Plain = list[tuple[str, list[tuple[str, str]], float]]
 
 
-def reader(limits: Limits | None = None) -> Reader:
+def reader(limits: ParserLimits | None = None) -> Reader:
     return Reader(lambda name: True, limits)
 
 
@@ -242,11 +242,11 @@ def test_unwanted_lines_are_checked_too() -> None:
 
 def test_limits() -> None:
     with pytest.raises(PageError, match="larger than 5 bytes"):
-        reader(Limits(page_bytes=5)).read("abc 12\n")
+        reader(ParserLimits(page_bytes=5)).read("abc 12\n")
     with pytest.raises(PageError, match=r"line 3: more than 2 samples"):
-        reader(Limits(samples=2)).read("a 1\nb 2\nc 3\n")
+        reader(ParserLimits(samples=2)).read("a 1\nb 2\nc 3\n")
     with pytest.raises(PageError, match="longer than 4 characters"):
-        reader(Limits(label_length=4)).read('a{x="12345"} 1\n')
+        reader(ParserLimits(label_length=4)).read('a{x="12345"} 1\n')
 
 
 def test_special_values() -> None:

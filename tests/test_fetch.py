@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import BasicAuth, Http
+from exporter.config import BasicAuth, HttpSettings
 from exporter.errors import ConfigError, FetchError
 from exporter.fetch import Client
 from tests.fakes import FakeServer
 
 
-def client(http: Http | None = None, max_bytes: int = 1 << 20) -> Client:
-    return Client(http or Http(), 2, max_bytes)
+def client(http: HttpSettings | None = None, max_bytes: int = 1 << 20) -> Client:
+    return Client(http or HttpSettings(), 2, max_bytes)
 
 
 def reason(url: str, one: Client | None = None, timeout: float = 5) -> tuple[str, str]:
@@ -145,13 +145,13 @@ def test_credentials_come_from_files_and_follow_them(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("first\n", encoding="utf-8")
     with FakeServer(metrics=(200, b"a 1\n")) as fake:
-        one = client(Http(bearer_token_file=token))
+        one = client(HttpSettings(bearer_token_file=token))
         one.get(fake.url + "/metrics", 5)
         assert fake.headers["Authorization"] == "Bearer first"
         token.write_text("second", encoding="utf-8")
         one.get(fake.url + "/metrics", 5)
         assert fake.headers["Authorization"] == "Bearer second"
-        basic = client(Http(basic_auth=BasicAuth(username="u", password_file=token)))
+        basic = client(HttpSettings(basic_auth=BasicAuth(username="u", password_file=token)))
         basic.get(fake.url + "/metrics", 5)
         assert fake.headers["Authorization"].startswith("Basic ")
         token.unlink()
@@ -174,7 +174,7 @@ def test_a_secret_that_cannot_be_sent_is_told_without_its_content(
     token = tmp_path / "token"
     token.write_bytes(content)
     with FakeServer(metrics=(200, b"a 1\n")) as fake:
-        kind, told = reason(fake.url + "/metrics", client(Http(bearer_token_file=token)))
+        kind, told = reason(fake.url + "/metrics", client(HttpSettings(bearer_token_file=token)))
     assert kind == "connect"
     assert sentence in told
     assert "hush" not in told
@@ -185,7 +185,7 @@ def test_a_password_may_hold_any_letter(tmp_path: Path) -> None:
     password = tmp_path / "password"
     password.write_text("\u20ac", encoding="utf-8")
     with FakeServer(metrics=(200, b"a 1\n")) as fake:
-        client(Http(basic_auth=BasicAuth(username="u", password_file=password))).get(
+        client(HttpSettings(basic_auth=BasicAuth(username="u", password_file=password))).get(
             fake.url + "/metrics", 5
         )
     assert fake.headers["Authorization"] == "Basic dTrigqw="
@@ -193,4 +193,4 @@ def test_a_password_may_hold_any_letter(tmp_path: Path) -> None:
 
 def test_unusable_tls_files_are_a_configuration_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be used for TLS"):
-        client(Http(ca_file=tmp_path / "none.pem"))
+        client(HttpSettings(ca_file=tmp_path / "none.pem"))

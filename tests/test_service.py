@@ -17,7 +17,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.config import Config, Target, Web, parse
+from exporter.config import Config, Target, WebSettings, parse_config
 from exporter.errors import ConfigError
 from exporter.gpu.nvml import Nvml
 from exporter.gpu.reading import GpuReading
@@ -47,7 +47,9 @@ def serving(names: list[str]) -> Iterator[tuple[Service, list[Config | ConfigErr
     """Serve some recordings; what stands last in the list is the next configuration read."""
     with ReplayServer([cached_load(RECORDINGS[name]) for name in names]) as replay:
         targets = [Target(url=u, name=n) for u, n in zip(replay.urls, names, strict=True)]
-        config = Config(targets=targets, interval=0.2, timeout=2.0, web=Web(listen="127.0.0.1:0"))
+        config = Config(
+            targets=targets, interval=0.2, timeout=2.0, web=WebSettings(listen="127.0.0.1:0")
+        )
         readings: list[Config | ConfigError] = [config]
 
         def read() -> Config:
@@ -100,7 +102,7 @@ def test_a_bad_reload_keeps_what_runs_and_says_so() -> None:
         service.reload()
         assert value(get(f"{service.url}metrics").decode(), flag) == 1
         assert isinstance(good, Config)
-        readings.append(good.model_copy(update={"web": Web(listen="127.0.0.1:1")}))
+        readings.append(good.model_copy(update={"web": WebSettings(listen="127.0.0.1:1")}))
         with pytest.raises(ConfigError, match="restart"):
             service.reload()
 
@@ -190,5 +192,5 @@ def test_prometheus_takes_the_page(tmp_path: Path) -> None:
 
 
 def test_the_command_lines_targets_join_the_files() -> None:
-    found = parse({"targets": ["a:1", "b:2"]}, "x")
+    found = parse_config({"targets": ["a:1", "b:2"]}, "x")
     assert [target.label for target in found.targets] == ["a:1", "b:2"]

@@ -11,8 +11,9 @@ from typing import Final
 from pydantic import ValidationError
 
 from .. import __version__, yaml_text
-from ..config import Http, faults
+from ..config import HttpSettings
 from ..errors import CompareError
+from ..validation import validation_message
 from .assess import claim
 from .assess.comparison import Question, compare
 from .assess.headline import overall
@@ -139,18 +140,18 @@ def report_of(
     )
 
 
-def _http(path: Path | None) -> Http:
+def _http(path: Path | None) -> HttpSettings:
     if path is None:
-        return Http()
+        return HttpSettings()
     try:
         data = yaml_text.read(path.read_text(encoding="utf-8"))
-        return Http.model_validate({} if data is None else data)
+        return HttpSettings.model_validate({} if data is None else data)
     except OSError as error:
         raise CompareError(
             f"--http-config: {path} cannot be read: {error.strerror or error}"
         ) from error
     except ValidationError as error:
-        raise CompareError(f"--http-config: {path}: {faults(error)}") from error
+        raise CompareError(f"--http-config: {path}: {validation_message(error)}") from error
     except ValueError as error:
         raise CompareError(f"--http-config: {path} is no YAML: {error}") from error
 

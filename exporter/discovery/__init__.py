@@ -12,7 +12,7 @@ from math import inf
 from threading import Lock
 from typing import Protocol
 
-from ..config import Config, KubernetesSd, Shard, Target
+from ..config import Config, KubernetesSdSettings, ShardSettings, Target
 from .dns_sd import DnsSource
 from .file_sd import FileSource
 from .kubernetes import KubernetesSource
@@ -108,7 +108,7 @@ class Discoverer:
                         yield place, target
 
 
-def belongs(target: Target, shard: Shard) -> bool:
+def belongs(target: Target, shard: ShardSettings) -> bool:
     """Whether a server is one of a shard's, by its label, so that its series stay in one place."""
     if shard.total == 1:
         return True
@@ -117,7 +117,7 @@ def belongs(target: Target, shard: Shard) -> bool:
 
 
 def _watches(
-    sections: Iterable[KubernetesSd], held: Iterable[KubernetesSource]
+    sections: Iterable[KubernetesSdSettings], held: Iterable[KubernetesSource]
 ) -> list[KubernetesSource]:
     """Return a source for each section: the held one where it is for the same section."""
     held = list(held)

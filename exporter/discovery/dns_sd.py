@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
-from ..config import DnsSd, Target, faults
+from ..config import DnsSdSettings, Target
+from ..validation import validation_message
 
 # Imported where it is used: without DNS discovery nobody should pay for it in memory.
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ class DnsSource:
     `resolver` is called for every look-up, since the system's name servers may change.
     """
 
-    def __init__(self, section: DnsSd, resolver: Callable[[], Resolver] = system_resolver) -> None:
+    def __init__(
+        self, section: DnsSdSettings, resolver: Callable[[], Resolver] = system_resolver
+    ) -> None:
         self._section = section
         self._resolver = resolver
         self._targets: dict[str, tuple[Target, ...]] = {}
@@ -103,4 +106,4 @@ def _reason(error: Exception) -> str:
     if isinstance(error, Timeout):
         # The error's own words tell the time to the millisecond, a new sentence at every reading.
         return "no name server answered in time"
-    return faults(error) if isinstance(error, ValidationError) else str(error)
+    return validation_message(error) if isinstance(error, ValidationError) else str(error)

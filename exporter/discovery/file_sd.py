@@ -29,8 +29,9 @@ from pydantic import (
     model_validator,
 )
 
-from ..config import Declared, Model, Target, faults
+from ..config import Declaration, Target
 from ..errors import ConfigError
+from ..validation import StrictModel, validation_message
 
 _ADDRESS: Final = re.compile(r"[^\s/@?#]+")
 _ENDINGS: Final = (".json", ".yml", ".yaml")
@@ -47,7 +48,7 @@ def _address(value: object) -> object:
 _Address = Annotated[Target, BeforeValidator(_address)]
 
 
-class _Labels(Declared):
+class _Labels(Declaration):
     """What a group's labels say to this exporter."""
 
     model_config = ConfigDict(extra="ignore", alias_generator=(_PREFIX + "{}").format)
@@ -72,7 +73,7 @@ class _Labels(Declared):
         return {label: value for label, value in labels.items() if value}
 
 
-class _Group(Model):
+class _Group(StrictModel):
     """One entry of a file: addresses that share labels."""
 
     targets: Annotated[list[_Address], BeforeValidator(lambda value: value or [])] = Field([])
@@ -81,7 +82,9 @@ class _Group(Model):
     def resolved(self) -> list[Target]:
         """Return the servers with what the labels say of them."""
         labels = self.labels
-        declared = Declared(**{field: getattr(labels, field) for field in Declared.model_fields})
+        declared = Declaration(
+            **{field: getattr(labels, field) for field in Declaration.model_fields}
+        )
         return [
             Target(
                 url=f"{labels.scheme}://{target.label}",
@@ -113,7 +116,7 @@ def parse(data: bytes, path: str) -> tuple[Target, ...]:
     try:
         groups = _GROUPS.validate_python(content)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {faults(error)}") from error
+        raise ConfigError(f"{path}: {validation_message(error)}") from error
     return tuple(target for group in groups for target in group.resolved())
 
 

@@ -19,7 +19,7 @@ import urllib3
 from urllib3.exceptions import HTTPError, ProtocolError
 
 from .. import __version__
-from ..config import KubernetesSd
+from ..config import KubernetesSdSettings
 from ..errors import ApiError, ConfigError, CredentialsError
 from ..fetch import authorization, cause, tls_context
 
@@ -54,7 +54,7 @@ _MENDS: Final = {
 class Api:
     """One API server. Every request raises `ApiError`, an address that cannot be `ConfigError`."""
 
-    def __init__(self, section: KubernetesSd, account: Path = ACCOUNT) -> None:
+    def __init__(self, section: KubernetesSdSettings, account: Path = ACCOUNT) -> None:
         http = section.http
         inside = not section.api_server
         self._url = section.api_server.rstrip("/") or _in_cluster()

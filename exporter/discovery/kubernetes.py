@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
-from ..config import KubernetesSd, Target, faults
+from ..config import KubernetesSdSettings, Target
 from ..errors import ApiError
+from ..validation import validation_message
 from .pods import servers
 
 # Imported where it is used: outside Kubernetes nobody should pay for it in memory.
@@ -44,7 +45,7 @@ class _Pods:
     once the first attempt is over.
     """
 
-    def __init__(self, section: KubernetesSd, api: Api, namespace: str) -> None:
+    def __init__(self, section: KubernetesSdSettings, api: Api, namespace: str) -> None:
         self.place = f"kubernetes {namespace or 'all namespaces'}"
         self.path = f"/api/v1/namespaces/{namespace}/pods" if namespace else "/api/v1/pods"
         self.version = ""
@@ -108,7 +109,7 @@ class _Pods:
         try:
             found = servers(pod, self._section)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            reason = faults(error) if isinstance(error, ValidationError) else str(error)
+            reason = validation_message(error) if isinstance(error, ValidationError) else str(error)
             meta = pod["metadata"]
             found = self._targets.get(uid, ())
             then = "its last good form stays in force" if found else "it is not watched until then"
@@ -156,7 +157,7 @@ class KubernetesSource:
 
     def __init__(
         self,
-        section: KubernetesSd,
+        section: KubernetesSdSettings,
         account: Path | None = None,
         pause: Callable[[float], object] | None = None,
     ) -> None:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from ..config import Declared, KubernetesSd, Target
+from ..config import Declaration, KubernetesSdSettings, Target
 from .workload import PodTarget, Workload
 
 Object = Mapping[str, Any]
@@ -26,7 +26,7 @@ _GPU_SLICE: Final = re.compile(r"nvidia\.com/(?:mig-.*|gpu\.shared)")
 _TAG: Final = re.compile(r"(?:[^@]*/)?[^/:@]+(?::(?P<tag>[^@/]+))?(?:@(?P<digest>\S+))?")
 
 
-def servers(pod: Object, section: KubernetesSd) -> tuple[Target, ...]:
+def servers(pod: Object, section: KubernetesSdSettings) -> tuple[Target, ...]:
     """Return the servers to watch in a pod, none where it is not one, not up yet or ended.
 
     Raises `ValueError` with what is wrong, without the pod's name.
@@ -70,12 +70,12 @@ def _notes(meta: Object) -> dict[str, str]:
         for key, value in _table(meta, "annotations").items()
         if key.startswith(_PREFIX) and value
     }
-    for key in notes.keys() - _OWN - Declared.model_fields.keys():
+    for key in notes.keys() - _OWN - Declaration.model_fields.keys():
         raise ValueError(f"there is no annotation {_PREFIX}{key}; correct its name or remove it")
     return notes
 
 
-def _watched(notes: Mapping[str, str], section: KubernetesSd) -> bool:
+def _watched(notes: Mapping[str, str], section: KubernetesSdSettings) -> bool:
     wanted = notes.get("watch", "false" if section.annotated else "true")
     if wanted not in ("true", "false"):
         raise ValueError(f"{_PREFIX}watch is {wanted!r}; write true or false")
@@ -100,7 +100,7 @@ def _began(container: Object, status: Object) -> bool:
 
 
 def _container(
-    spec: Object, meta: Object, notes: Mapping[str, str], section: KubernetesSd
+    spec: Object, meta: Object, notes: Mapping[str, str], section: KubernetesSdSettings
 ) -> Object:
     """Return the container the server is in: named, else with the port, else with the GPUs."""
     containers: Sequence[Object] = spec.get("containers") or ()
@@ -136,7 +136,7 @@ def _offered(container: Object) -> set[int | str]:
     return found
 
 
-def _ports(container: Object, notes: Mapping[str, str], section: KubernetesSd) -> list[int]:
+def _ports(container: Object, notes: Mapping[str, str], section: KubernetesSdSettings) -> list[int]:
     """Return the ports to ask, in order of their naming."""
     if "port" in notes:
         return [_port(container, part.strip()) for part in notes["port"].split(",")]
@@ -197,17 +197,17 @@ def _group_size(meta: Object) -> str:
 
 
 def _declared(
-    meta: Object, notes: Mapping[str, str], section: KubernetesSd, image: str
-) -> Declared:
+    meta: Object, notes: Mapping[str, str], section: KubernetesSdSettings, image: str
+) -> Declaration:
     found: dict[str, object] = {"pod": f"{meta['namespace']}/{meta['name']}"}
     if section.release == "image":
         found["release"] = tag(image)
     found |= dict(_from_labels(meta, section))
     found |= {key: value for key, value in notes.items() if key not in _OWN}
-    return Declared.model_validate(found)
+    return Declaration.model_validate(found)
 
 
-def _from_labels(meta: Object, section: KubernetesSd) -> Iterator[tuple[str, str]]:
+def _from_labels(meta: Object, section: KubernetesSdSettings) -> Iterator[tuple[str, str]]:
     """Yield the fields the section reads from a label, or an annotation of that name."""
     for key, name in section.labels.items():
         value = _table(meta, "labels").get(name) or _table(meta, "annotations").get(name)

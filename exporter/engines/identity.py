@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Final
 
-from ..config import Declared
+from ..config import Declaration
 from ..discovery.workload import Workload
 from ..errors import FetchError
 from .sources import (
@@ -117,7 +117,7 @@ def identify(
     get: Get,
     cache_config: Mapping[str, str] | None = None,
     command_line: Sequence[str] | None = None,
-    declared: Declared | None = None,
+    declared: Declaration | None = None,
     served_model: str | None = None,
     workload: Workload | None = None,
 ) -> Identity:
@@ -128,7 +128,7 @@ def identify(
     line speaks where the process itself cannot be seen. An endpoint that fails or answers with
     anything unexpected is a source less, never an error. Costs three requests, four at most.
     """
-    declared = declared or Declared()
+    declared = declared or Declaration()
     line = command_line or (pod.line(workload) if workload else None)
     findings = _findings(engine, get, cache_config, line, declared, served_model)
     if workload:
@@ -156,7 +156,7 @@ def _findings(
     get: Get,
     labels: Mapping[str, str] | None,
     line: Sequence[str] | None,
-    declaration: Declared,
+    declaration: Declaration,
     served_model: str | None,
 ) -> list[Finding]:
     """Return what every source says, the most trusted first."""

@@ -8,7 +8,7 @@ import re
 from functools import cache, lru_cache
 
 from ..errors import GpuPageError
-from ..exposition import Layout, Limits, Reader
+from ..exposition import Layout, ParserLimits, Reader
 from . import page_plan
 from .catalog import PAGES, Catalog, load
 from .page_plan import Device
@@ -20,7 +20,7 @@ Plan = list[tuple[Catalog, list[Device]]]
 class GpuPages:
     """Reads the successive pages of one GPU exporter."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: ParserLimits | None = None) -> None:
         self._reader = Reader(_wanted, limits)
         self._layout: Layout | None = None
         self._plan: Plan = []

@@ -156,7 +156,7 @@ def _watches(config: Config) -> list[Watch]:
         client = Client(gpu.http, len(gpu.pages), config.limits.page)
         for page in gpu.pages:
             read: Callable[[float], Sequence[GpuReading]] = PageSource(
-                client, page.url, gpu.timeout, config.limits.limits()
+                client, page.url, gpu.timeout, config.limits.parser_limits()
             ).read
             every = gpu.pages_interval
             found.append(Watch(page.label, read, every, 2 * gpu.timeout, every))

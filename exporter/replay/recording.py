@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field, ValidationError
 
-from ..config import faults
 from ..errors import RecordingError
+from ..validation import validation_message
 
 _SUFFIX: Final = ".tar.xz"
 _FAILED: Final = "# scrape failed"
@@ -131,7 +131,7 @@ def load(path: Path) -> Recording:
     except KeyError:
         raise RecordingError(f"{path} is no recording: it holds no manifest.json") from None
     except ValidationError as error:
-        raise RecordingError(f"{path}: manifest.json: {faults(error)}") from error
+        raise RecordingError(f"{path}: manifest.json: {validation_message(error)}") from error
     except ValueError as error:
         raise RecordingError(f"{path} holds a file that is no valid JSON: {error}") from error
     pages = [_page(path, contents, scrape) for scrape in checked.scrapes]

@@ -106,7 +106,7 @@ class Server:
         self.gone = False
         self._client = client
         self._config = config
-        self._reader = Reader(detect.wanted, config.limits.limits())
+        self._reader = Reader(detect.wanted, config.limits.parser_limits())
         self._window = Window(config.window)
         # as long as a reading stays fresh: one missed sample is bridged, two are not
         longest = STALE_AFTER_MISSES * config.interval + config.timeout

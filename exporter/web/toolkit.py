@@ -16,8 +16,8 @@ from typing import Any, Final, Literal, Self
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from ..config import Model, faults
 from ..errors import ConfigError
+from ..validation import StrictModel, validation_message
 from .auth import Gatekeeper, bcrypt_check, is_bcrypt
 
 _VERSIONS: Final = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
@@ -46,7 +46,7 @@ _REFUSED: Final = {
 _log: Final = logging.getLogger(__name__)
 
 
-class _Section(Model):
+class _Section(StrictModel):
     @model_validator(mode="before")
     @classmethod
     def _refuse(cls, value: Any) -> Any:
@@ -149,7 +149,7 @@ def load(path: Path) -> WebConfig:
     try:
         return WebConfig.model_validate({} if data is None else data)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {faults(error)}") from error
+        raise ConfigError(f"{path}: {validation_message(error)}") from error
 
 
 def tls_context(tls: TlsServer, room: Path) -> ssl.SSLContext:

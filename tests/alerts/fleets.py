@@ -12,7 +12,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self
 
-from exporter.config import Config, Declared, Gpu, LoadCells, Target, Web
+from exporter.config import Config, Declaration, GpuSettings, LoadCellSettings, Target, WebSettings
 from exporter.replay.recording import Recording
 from exporter.replay.server import ReplayServer
 from exporter.service import Service
@@ -119,7 +119,7 @@ class Fleet:
         self._stack.close()
 
     def _configured(self, release: str | None) -> Config:
-        declared = Declared(gpus=1, gpu_model="NVIDIA H200", release=release)
+        declared = Declaration(gpus=1, gpu_model="NVIDIA H200", release=release)
         return Config(
             targets=[
                 Target(url=url, name=f"{self.name}-{number}", declare=declared)
@@ -128,9 +128,9 @@ class Fleet:
             interval=_INTERVAL,
             timeout=_INTERVAL,
             window=10 * _INTERVAL,
-            gpu=Gpu(nvml=False),
-            load=LoadCells(warm_up=0.0),
-            web=Web(listen="127.0.0.1:0"),
+            gpu=GpuSettings(nvml=False),
+            load=LoadCellSettings(warm_up=0.0),
+            web=WebSettings(listen="127.0.0.1:0"),
         )
 
 

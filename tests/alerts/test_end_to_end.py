@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from alerts import build
-from exporter.config import Config, Target, Web
+from exporter.config import Config, Target, WebSettings
 from exporter.replay.recording import bundled, load
 from exporter.replay.server import ReplayServer
 from exporter.service import Service
@@ -25,7 +25,9 @@ def test_a_killed_server_reaches_alertmanager(tmp_path: Path) -> None:
     recording = load(bundled()["vllm-dense-0.26.0"])
     with ReplayServer([recording]) as server:
         target = Target(url=server.urls[0], name="a")
-        config = Config(targets=[target], interval=0.5, timeout=0.4, web=Web(listen="127.0.0.1:0"))
+        config = Config(
+            targets=[target], interval=0.5, timeout=0.4, web=WebSettings(listen="127.0.0.1:0")
+        )
         exporter = Service(config, lambda: config)
         exporter.start()
         try:

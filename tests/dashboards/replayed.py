@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from unittest.mock import patch
 
-from exporter.config import Config, Declared, Target
+from exporter.config import Config, Declaration, Target
 from exporter.errors import FetchError
 from exporter.fetch import Answer, Client
 from exporter.gpu.telemetry import Telemetry
@@ -118,7 +118,7 @@ def _page(
 
 
 def _target(name: str) -> Target:
-    declare = Declared(gpu_model="NVIDIA H200", gpus=1, gpu_uuids=(telemetry.uuid(name),))
+    declare = Declaration(gpu_model="NVIDIA H200", gpus=1, gpu_uuids=(telemetry.uuid(name),))
     return Target(url=f"http://{name}", name=name, declare=declare)
 
 

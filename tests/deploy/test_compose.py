@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.config import load
+from exporter.config import load_config
 
 from .kube import ROOT, program
 
@@ -60,7 +60,7 @@ def test_every_replayed_server_is_watched(stack: dict[str, Any]) -> None:
     recordings = [word for word in fleet["command"] if word.startswith("/recordings/")]
     for one in recordings:
         assert (Path(folder) / Path(one).name).exists()
-    config = load(Path(mounts(exporter)["/etc/inferfleet/inferfleet.yaml"]))
+    config = load_config(Path(mounts(exporter)["/etc/inferfleet/inferfleet.yaml"]))
     assert [target.url for target in config.targets] == [
         f"http://fleet:{8100 + i}" for i in range(len(recordings))
     ]

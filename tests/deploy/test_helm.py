@@ -9,7 +9,7 @@ import yaml
 from helm_python import Chart, HelmError, lint
 
 from alerts import build as rules
-from exporter.config import parse
+from exporter.config import parse_config
 
 from .kube import ROOT, Object, check, rendered, templates
 
@@ -84,7 +84,7 @@ def test_configuration_is_the_values() -> None:
         found = resources(values)
         (text,) = [one["data"]["inferfleet.yaml"] for one in found if one["kind"] == "ConfigMap"]
         data = {key: value for key, value in yaml.safe_load(text).items() if value is not None}
-        assert parse(data, "values")
+        assert parse_config(data, "values")
         assert sum(one["kind"] == "ClusterRole" for one in found) == rights
 
 

@@ -8,7 +8,7 @@ import yaml
 from kubernetes_validate import ValidationError
 
 from deploy import build
-from exporter.config import KubernetesSd, parse
+from exporter.config import KubernetesSdSettings, parse_config
 from exporter.discovery.pods import servers
 from exporter.discovery.workload import PodTarget
 from exporter.engines.sources.pod import line
@@ -128,7 +128,7 @@ def test_configuration_in_the_manifests_is_good(name: str) -> None:
     for one in maps.values():
         if "inferfleet.yaml" in one["data"]:
             data = yaml.safe_load(one["data"]["inferfleet.yaml"])
-            found = parse(data, name)
+            found = parse_config(data, name)
             assert found.targets or found.discovery.kubernetes
     for template in (one for resource in rendered(name) for one in templates(resource)):
         for volume in template["spec"].get("volumes", ()):
@@ -142,7 +142,7 @@ def test_configuration_in_the_manifests_is_good(name: str) -> None:
 def test_discovery_reads_the_example_servers(name: str, gpus: int | None) -> None:
     template = next(one for resource in rendered(name) for one in templates(resource))
     pod = _running(template, size="2" if name == "multi-node" else "1")
-    (found,) = servers(pod, KubernetesSd(selector="app=llama"))
+    (found,) = servers(pod, KubernetesSdSettings(selector="app=llama"))
     assert isinstance(found, PodTarget)
     assert found.url == "http://10.0.0.1:8000"
     assert found.workload.gpus == gpus

@@ -9,7 +9,7 @@ import dns.name
 import pytest
 from dns.resolver import Resolver
 
-from exporter.config import DnsSd
+from exporter.config import DnsSdSettings
 from exporter.discovery.dns_sd import DnsSource, system_resolver
 
 from .conftest import NameServer
@@ -18,7 +18,7 @@ SRV = "_vllm._tcp.example"
 
 
 def _source(server: NameServer, **section: Any) -> DnsSource:
-    return DnsSource(DnsSd.model_validate({"names": [SRV], **section}), server.resolver)
+    return DnsSource(DnsSdSettings.model_validate({"names": [SRV], **section}), server.resolver)
 
 
 def _urls(source: DnsSource) -> dict[str, list[str]]:
@@ -70,7 +70,7 @@ def test_relative_name_goes_through_the_search_list(name_server: NameServer) -> 
         made.search = [dns.name.from_text("fleet.example")]
         return made
 
-    source = DnsSource(DnsSd(names=["pods"], type="A", port=80), resolver)
+    source = DnsSource(DnsSdSettings(names=["pods"], type="A", port=80), resolver)
     source.read()
     assert _urls(source) == {"pods": ["http://10.0.0.1:80"]}
 
@@ -157,7 +157,7 @@ def test_system_resolver_gives_up_within_two_seconds(tmp_path: Path) -> None:
 
 def test_missing_system_configuration_is_a_fault(tmp_path: Path) -> None:
     missing = str(tmp_path / "none")
-    source = DnsSource(DnsSd(names=["a.example"]), lambda: system_resolver(missing))
+    source = DnsSource(DnsSdSettings(names=["a.example"]), lambda: system_resolver(missing))
     source.read()
     assert source.problems[0].startswith("a.example cannot be looked up: ")
 

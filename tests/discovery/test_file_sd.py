@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.config import Declared, Target
+from exporter.config import Declaration, Target
 from exporter.discovery.file_sd import FileSource, parse
 from exporter.errors import ConfigError
 
@@ -37,7 +37,7 @@ def test_json_and_yaml_say_the_same() -> None:
         "- targets:\n  - a:8000\n  - '[::1]:8001'\n  labels: {inferfleet_release: 0.20}\n"
         "- targets: [b]\n"
     )
-    release = Declared(release="0.20")
+    release = Declaration(release="0.20")
     expected = (
         Target(url="http://a:8000", declare=release),
         Target(url="http://[::1]:8001", declare=release),
@@ -61,14 +61,14 @@ def test_labels_declare_what_a_server_is() -> None:
         "release": "not ours",
     }
     data = json.dumps([{"targets": ["a:8000"], "labels": labels}]).encode()
-    declared = Declared(gpus=8, gpu_model="NVIDIA H200", role="decode", prefix_caching=True)
+    declared = Declaration(gpus=8, gpu_model="NVIDIA H200", role="decode", prefix_caching=True)
     (target,) = parse(data, "x.json")
     assert target == Target(
         url="https://a:8000", name="rack-7", metrics_path="/v1/metrics", declare=declared
     )
 
 
-@pytest.mark.parametrize("field", Declared.model_fields)
+@pytest.mark.parametrize("field", Declaration.model_fields)
 def test_every_declared_field_has_its_label(field: str) -> None:
     value = {"role": "both", "pod": "llm/vllm-0"}.get(field, "1")
     data = [{"targets": ["a:1"], "labels": {f"inferfleet_{field}": value}}]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from exporter.config import KubernetesSd, parse
+from exporter.config import KubernetesSdSettings, parse_config
 from exporter.discovery import Discoverer
 from exporter.discovery.kube_api import PAGE
 from exporter.discovery.kubernetes import KubernetesSource
@@ -30,7 +30,7 @@ class Followed:
     def __init__(self, kube: FakeKube, account: Path | None = None, **section: Any) -> None:
         self.pauses = Pauses()
         self.source = KubernetesSource(
-            KubernetesSd.model_validate(
+            KubernetesSdSettings.model_validate(
                 {"selector": "app=vllm", "api_server": kube.url, **section}
             ),
             account,
@@ -251,14 +251,14 @@ def test_token_is_read_anew_for_every_request(kube: FakeKube, tmp_path: Path) ->
 
 def test_outside_a_cluster_an_address_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    config = parse({"discovery": {"kubernetes": [{"annotated": True}]}}, "x")
+    config = parse_config({"discovery": {"kubernetes": [{"annotated": True}]}}, "x")
     with pytest.raises(ConfigError, match="give its address in api_server"):
         Discoverer(config)
 
 
 def test_reload_goes_on_with_the_pods_it_follows(kube: FakeKube) -> None:
     section = {"selector": "app=vllm", "api_server": kube.url}
-    config = parse({"discovery": {"kubernetes": [section]}}, "x")
+    config = parse_config({"discovery": {"kubernetes": [section]}}, "x")
     before = Discoverer(config)
     before.refresh(0.0)
     assert len(before.targets()) == 2
@@ -278,7 +278,7 @@ def test_shards_share_the_servers_out(kube: FakeKube) -> None:
     for index in range(3):
         shard = {"index": index, "total": 3}
         data = {"targets": ["h:1"], "shard": shard, "discovery": {"kubernetes": [section]}}
-        discoverer = Discoverer(parse(data, "x"))
+        discoverer = Discoverer(parse_config(data, "x"))
         discoverer.refresh(0.0)
         parts.append({target.label for target in discoverer.targets()})
         discoverer.close()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from exporter.config import Declared, KubernetesSd
+from exporter.config import Declaration, KubernetesSdSettings
 from exporter.discovery.pods import servers, tag
 from exporter.discovery.workload import PodTarget, Workload
 
@@ -14,7 +14,9 @@ PROXY = {"name": "proxy", "image": "proxy:1", "ports": [{"containerPort": 9}]}
 
 
 def found(described: dict[str, Any], **section: Any) -> tuple[Any, ...]:
-    return servers(described, KubernetesSd.model_validate({"selector": "app=vllm", **section}))
+    return servers(
+        described, KubernetesSdSettings.model_validate({"selector": "app=vllm", **section})
+    )
 
 
 def noted(**notes: str) -> dict[str, Any]:
@@ -26,7 +28,7 @@ def test_pod_becomes_a_server_with_what_it_was_asked_for() -> None:
         PodTarget(
             url="http://10.0.0.1:8000",
             name="inference/a",
-            declare=Declared(pod="inference/a"),
+            declare=Declaration(pod="inference/a"),
             workload=Workload("vllm/vllm-openai:v0.20.2", tuple(SERVE), gpus=2),
         ),
     )

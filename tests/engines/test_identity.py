@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config import Declared
+from exporter.config import Declaration
 from exporter.engines.identity import Identity, identify
 from exporter.engines.sources import sglang_info, vllm_info
 from exporter.replay.recording import Recording
@@ -212,7 +212,7 @@ def test_every_setting_counts(recording: Recordings, section: str, key: str, val
 )  # fmt: skip
 def test_the_class_is_all_that_must_be_equal(declared: dict[str, Any]) -> None:
     plain = identify("vllm", Server({}).get)
-    other = identify("vllm", Server({}).get, declared=Declared(**declared))
+    other = identify("vllm", Server({}).get, declared=Declaration(**declared))
     assert plain.server_class != other.server_class
 
 
@@ -226,7 +226,7 @@ def test_a_server_that_tells_nothing_has_no_configuration() -> None:
 
 
 def test_the_server_is_believed_over_its_declaration(recording: Recordings) -> None:
-    declared = Declared(gpus=8, max_num_seqs=256, gpu_model="NVIDIA H200")
+    declared = Declaration(gpus=8, max_num_seqs=256, gpu_model="NVIDIA H200")
     found = identify("vllm", recorded(recording(DENSE)).get, declared=declared)
     assert (found.number("gpus"), found.source("gpus")) == (1, "server_info")
     assert (found.text("gpu_model"), found.source("gpu_model")) == ("NVIDIA H200", "declared")
@@ -240,7 +240,7 @@ def test_sources_are_believed_in_their_order() -> None:
     labels = {"cache_dtype": "fp8_e4m3"}
     line = ["vllm", "serve", "m", "--kv-cache-dtype", "fp8_e5m2"]
     info = {"vllm_config": {"cache_config": {"cache_dtype": "bfloat16"}}}
-    declared = Declared(kv_cache_dtype="auto")
+    declared = Declaration(kv_cache_dtype="auto")
     server, mute = Server({vllm_info.PATH: info}), Server({})
     believed = [
         identify("vllm", server.get, labels, line, declared),
@@ -260,9 +260,9 @@ def test_sources_are_believed_in_their_order() -> None:
 def test_the_release_is_the_declared_one_or_the_version() -> None:
     server = Server({"/version": {"version": "0.26.0"}})
     assert identify("vllm", server.get).release == "0.26.0"
-    canary = identify("vllm", server.get, declared=Declared(release="canary"))
+    canary = identify("vllm", server.get, declared=Declaration(release="canary"))
     assert (canary.release, canary.text("version")) == ("canary", "0.26.0")
-    assert identify("vllm", Server({}).get, declared=Declared(version="1.0")).release == "1.0"
+    assert identify("vllm", Server({}).get, declared=Declaration(version="1.0")).release == "1.0"
 
 
 def test_a_name_the_server_does_not_list_is_a_conflict() -> None:
@@ -273,7 +273,7 @@ def test_a_name_the_server_does_not_list_is_a_conflict() -> None:
 
 
 def test_the_gpus_may_speak_later() -> None:
-    before = identify("vllm", Server({}).get, declared=Declared(gpus=2, gpu_model="H200"))
+    before = identify("vllm", Server({}).get, declared=Declaration(gpus=2, gpu_model="H200"))
     after = before.joined("telemetry", gpus=4, gpu_model="NVIDIA H200", role=None)
     assert (after.number("gpus"), after.source("gpus")) == (4, "telemetry")
     assert after.text("gpu_model") == "NVIDIA H200"
@@ -397,7 +397,7 @@ def test_no_secret_and_no_folder_leaves_the_sources(
         "--additional-config", json.dumps(SECRETS), "--note", path, "--max-num-seqs", "9",
     ]  # fmt: skip
     labels = {"cache_dtype": "auto", "kv_offloading_path": path, "api_key": SECRET}
-    declared = Declared(model="another", max_num_seqs=3)
+    declared = Declaration(model="another", max_num_seqs=3)
     found = identify(engine, server.get, labels, line, declared, served_model=path)
     assert found.text("model") == "llama"
     assert len(found.settings) > 300

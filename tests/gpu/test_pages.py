@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import GpuPageError, PageError
-from exporter.exposition import Limits
+from exporter.exposition import ParserLimits
 from exporter.gpu.pages import GpuPages, read
 from exporter.gpu.reading import GpuReading, Pod
 from exporter.vocabulary.gpu import BY_NAME
@@ -311,7 +311,7 @@ def test_an_unreadable_page_says_where() -> None:
     with pytest.raises(PageError, match="line 2: DCGM_FI_DEV_POWER_USAGE has no readable value"):
         read(text("dcgm-pod-came").replace("610.0", "x"), 0)
     with pytest.raises(PageError, match="larger than"):
-        GpuPages(Limits(page_bytes=10)).read(text("amd"), 0)
+        GpuPages(ParserLimits(page_bytes=10)).read(text("amd"), 0)
     with pytest.raises(PageError, match="# EOF"):
         read(text("amd"), 0, openmetrics=True)
 

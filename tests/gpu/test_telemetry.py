@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.config import Config, Gpu, parse
+from exporter.config import Config, GpuSettings, parse_config
 from exporter.errors import GpuError
 from exporter.gpu.attribution import Claim
 from exporter.gpu.reading import GpuReading
@@ -87,7 +87,7 @@ def test_old_values_are_absent_and_the_source_says_why(telemetry: Telemetry, boa
 
 
 def test_a_page_that_fails_is_a_problem() -> None:
-    config = parse({"gpu": {"pages": ["http://127.0.0.1:1"], "nvml": False}}, "x")
+    config = parse_config({"gpu": {"pages": ["http://127.0.0.1:1"], "nvml": False}}, "x")
     telemetry = Telemetry(config)
     run(telemetry, 0.0)
     (problem,) = telemetry.problems()
@@ -101,7 +101,7 @@ def test_a_machine_without_a_gpu_is_no_problem(telemetry: Telemetry, board: Boar
 
 
 def test_without_sources_nothing_runs() -> None:
-    telemetry = Telemetry(Config(gpu=Gpu(nvml=False)))
+    telemetry = Telemetry(Config(gpu=GpuSettings(nvml=False)))
     telemetry.start()
     assert telemetry.sources(0.0) == []
     telemetry.stop()

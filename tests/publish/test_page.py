@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.config import Config, Declared, Target
+from exporter.config import Config, Declaration, Target
 from exporter.derive.meter import REASONS, Load
 from exporter.engines.plan import Labels
 from exporter.fetch import Client
@@ -36,7 +36,7 @@ def watched(recording: Recording, name: str, at: tuple[float, ...] = (60.0, 65.0
     """Return a recording's server after samples at some recorded seconds."""
     clock = Clock()
     with ReplayServer([recording], clock=clock, loop=False) as replay:
-        target = Target(url=replay.urls[0], name=name, declare=Declared(gpus=1))
+        target = Target(url=replay.urls[0], name=name, declare=Declaration(gpus=1))
         server = Server(target, Client(Config().http, 2, 1 << 24), Config(window=1000))
         for seconds in at:
             clock.now = seconds

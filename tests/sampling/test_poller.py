@@ -10,13 +10,13 @@ import pytest
 
 from exporter.config import (
     Config,
-    Declared,
-    Discovery,
-    FileSd,
-    Gpu,
-    GpuPage,
-    Http,
-    KubernetesSd,
+    Declaration,
+    DiscoverySettings,
+    FileSdSettings,
+    GpuPageSettings,
+    GpuSettings,
+    HttpSettings,
+    KubernetesSdSettings,
     Target,
 )
 from exporter.errors import ConfigError
@@ -28,11 +28,13 @@ from tests.fakes import FakeServer, page
 from tests.waiting import until
 
 
-def quick(listed: list[Target], workers: int = 32, discovery: Discovery | None = None) -> Config:
+def quick(
+    listed: list[Target], workers: int = 32, discovery: DiscoverySettings | None = None
+) -> Config:
     return Config(
         targets=listed,
         workers=workers,
-        discovery=discovery or Discovery(),
+        discovery=discovery or DiscoverySettings(),
         interval=0.2,
         timeout=0.5,
         window=60.0,
@@ -92,8 +94,8 @@ def test_servers_come_and_go_with_their_files(tmp_path: Path) -> None:
     with FakeServer(metrics=(200, page(1))) as fake:
         address = fake.url.removeprefix("http://")
         listed.write_text(json.dumps([{"targets": [address]}]), encoding="utf-8")
-        found = FileSd(files=[str(listed)], refresh=0.1)
-        config = quick([], discovery=Discovery(file_sd=[found]))
+        found = FileSdSettings(files=[str(listed)], refresh=0.1)
+        config = quick([], discovery=DiscoverySettings(file_sd=[found]))
         with polling(config) as poller:
             until(lambda: [s.target.label for s in poller.servers()] == [address])
             kept = poller.servers()[0]
@@ -113,7 +115,7 @@ def test_a_server_that_went_leaves_no_connection_behind(tmp_path: Path) -> None:
     listed = tmp_path / "targets.json"
     with FakeServer(metrics=(200, page(1))) as fake:
         listed.write_text(json.dumps([{"targets": [fake.url.removeprefix("http://")]}]))
-        found = Discovery(file_sd=[FileSd(files=[str(listed)], refresh=0.01)])
+        found = DiscoverySettings(file_sd=[FileSdSettings(files=[str(listed)], refresh=0.01)])
         with polling(quick([], discovery=found)) as poller:
             until(lambda: [s for s in poller.servers() if s.counts.scrapes > 1])
             assert fake.connected
@@ -131,7 +133,7 @@ def test_a_server_that_went_while_it_was_sampled_shares_no_gpu_with_its_successo
 
     with FakeServer(metrics=(200, page(1))) as fake:
         fake.answers["/metrics"] = slow
-        one = Target(url=fake.url, name="old", declare=Declared(gpu_uuids=("GPU-0",)))
+        one = Target(url=fake.url, name="old", declare=Declaration(gpu_uuids=("GPU-0",)))
         config = quick([one]).model_copy(update={"timeout": 10.0})
         with polling(config) as poller:
             gpu = GpuReading("GPU-0", "NVIDIA H200", "nvml", 0.0, {})
@@ -154,11 +156,14 @@ def test_a_refused_reload_follows_no_pods(tmp_path: Path) -> None:
     with FakeKube().running() as kube:
         config = quick([])
         with polling(config) as poller:
-            section = KubernetesSd(selector="app=vllm", api_server=kube.url)
+            section = KubernetesSdSettings(selector="app=vllm", api_server=kube.url)
             bad = config.model_copy(
                 update={
-                    "discovery": Discovery(kubernetes=[section]),
-                    "gpu": Gpu(pages=[GpuPage(url="h:1")], http=Http(ca_file=tmp_path / "none")),
+                    "discovery": DiscoverySettings(kubernetes=[section]),
+                    "gpu": GpuSettings(
+                        pages=[GpuPageSettings(url="h:1")],
+                        http=HttpSettings(ca_file=tmp_path / "none"),
+                    ),
                 }
             )
             with pytest.raises(ConfigError):
@@ -187,7 +192,7 @@ def test_a_reload_begins_anew_with_gpus_only_where_their_settings_changed() -> N
         held = poller.telemetry
         poller.reload(config.model_copy(update={"stall_after": 5.0}))
         assert poller.telemetry is held
-        poller.reload(config.model_copy(update={"gpu": Gpu(nvml=False)}))
+        poller.reload(config.model_copy(update={"gpu": GpuSettings(nvml=False)}))
         assert poller.telemetry is not held
         assert poller.telemetry.sources(0.0) == []
 
@@ -210,8 +215,8 @@ def test_pods_are_sampled_and_keep_their_readings_over_a_reload() -> None:
         port = int(fake.url.rpartition(":")[2])
         ports = [{"name": "http", "containerPort": port}]
         kube.put(pod("a", "127.0.0.1", spec__containers__0__ports=ports))
-        section = KubernetesSd(selector="app=vllm", api_server=kube.url)
-        config = quick([], discovery=Discovery(kubernetes=[section]))
+        section = KubernetesSdSettings(selector="app=vllm", api_server=kube.url)
+        config = quick([], discovery=DiscoverySettings(kubernetes=[section]))
         with polling(config) as poller:
             until(lambda: [s for s in poller.servers() if s.reading.identity])
             (server,) = poller.servers()

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from exporter.config import Config, Declared, Target
+from exporter.config import Config, Declaration, Target
 from exporter.fetch import Client
 from exporter.sampling.server import Server
 from tests.fakes import FakeServer, page
@@ -14,7 +14,7 @@ VERSION = (200, b'{"version": "0.26.0"}')
 
 
 def watch(fake: FakeServer, **changes: object) -> Server:
-    target = Target(url=fake.url, name="s", declare=Declared(gpus=2, max_num_seqs=8))
+    target = Target(url=fake.url, name="s", declare=Declaration(gpus=2, max_num_seqs=8))
     config = Config(targets=[target]).model_copy(update=changes)
     return Server(target, Client(config.http, 2, config.limits.page), config)
 

@@ -10,8 +10,7 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.config import Config, Declared, GpuPage, Target
-from exporter.config import Gpu as GpuConfig
+from exporter.config import Config, Declaration, GpuPageSettings, GpuSettings, Target
 from exporter.fetch import Client
 from exporter.gpu.nvml import Nvml
 from exporter.gpu.telemetry import SourceState, Telemetry
@@ -43,11 +42,11 @@ class Clock:
 class Stage:
     """A replayed server and its GPU, read together at recorded seconds."""
 
-    def __init__(self, replay: ReplayServer, clock: Clock, declare: Declared) -> None:
+    def __init__(self, replay: ReplayServer, clock: Clock, declare: Declaration) -> None:
         (url,) = replay.urls
         target = Target(url=url, name="s", declare=declare)
-        page = GpuPage(url=f"{url}/gpu/metrics")
-        config = Config(window=1000, gpu=GpuConfig(nvml=False, pages=[page], pages_interval=0.5))
+        page = GpuPageSettings(url=f"{url}/gpu/metrics")
+        config = Config(window=1000, gpu=GpuSettings(nvml=False, pages=[page], pages_interval=0.5))
         self.telemetry = Telemetry(config)
         self.server = Server(target, Client(config.http, 2, 1 << 24), config, self.telemetry)
         self._clock = clock
@@ -95,7 +94,7 @@ def replay(clock: Clock) -> Iterator[ReplayServer]:
 
 
 def test_a_server_and_its_gpu_are_one_story(replay: ReplayServer, clock: Clock) -> None:
-    stage = Stage(replay, clock, Declared(gpu_uuids=tuple(replay.gpu_uuids)))
+    stage = Stage(replay, clock, Declaration(gpu_uuids=tuple(replay.gpu_uuids)))
     for second in range(60, 70):
         stage.read(float(second))
     page = stage.page()
@@ -128,8 +127,8 @@ def test_dcgms_pod_ties_a_gpu_to_the_server_that_declares_it(
 ) -> None:
     text = (Path(__file__).parents[1] / "gpu" / "pages" / f"{page_name}.prom").read_bytes()
     with FakeServer(metrics=(200, page(1)), gpu=(200, text)) as fake:
-        gpus = GpuConfig(nvml=False, pages=[GpuPage(url=f"{fake.url}/gpu")])
-        target = Target(url=fake.url, name="s", declare=Declared(pod=pod))
+        gpus = GpuSettings(nvml=False, pages=[GpuPageSettings(url=f"{fake.url}/gpu")])
+        target = Target(url=fake.url, name="s", declare=Declaration(pod=pod))
         config = Config(targets=[target], gpu=gpus)
         telemetry = Telemetry(config)
         server = Server(target, Client(config.http, 1, 1 << 20), config, telemetry)
@@ -231,7 +230,7 @@ def test_sources_that_disagree_on_the_number_are_shown_and_energy_is_not(
     replay: ReplayServer, clock: Clock
 ) -> None:
     two = (*replay.gpu_uuids, "GPU-elsewhere")
-    stage = Stage(replay, clock, Declared(gpu_uuids=two))
+    stage = Stage(replay, clock, Declaration(gpu_uuids=two))
     for second in range(60, 66):
         stage.read(float(second))
     page = stage.page()
@@ -246,7 +245,7 @@ def test_sources_that_disagree_on_the_number_are_shown_and_energy_is_not(
 def test_a_source_that_goes_takes_its_values_and_not_the_servers_class(
     replay: ReplayServer, clock: Clock
 ) -> None:
-    stage = Stage(replay, clock, Declared(gpu_uuids=tuple(replay.gpu_uuids)))
+    stage = Stage(replay, clock, Declaration(gpu_uuids=tuple(replay.gpu_uuids)))
     stage.read(60.0)
     stage.read(61.0)
     before = stage.server.reading.identity

@@ -16,7 +16,7 @@ import requests
 import urllib3
 
 from ... import __version__
-from ...config import Http
+from ...config import HttpSettings
 from ...errors import CompareError, CredentialsError
 from ...fetch import authorization, cause
 from .windows import Floats
@@ -63,7 +63,7 @@ class Api:
     def __init__(
         self,
         url: str,
-        http: Http | None = None,
+        http: HttpSettings | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float = 120.0,
         pause: Callable[[float], None] = _sleep,
@@ -71,7 +71,7 @@ class Api:
         if not url.startswith(("http://", "https://")):
             raise CompareError(f"--prometheus: {url!r} is no address; write http://HOST:9090")
         self.url = url.rstrip("/").removesuffix("/api/v1")
-        self._http = http or Http()
+        self._http = http or HttpSettings()
         self._timeout, self._pause = timeout, pause
         self._session = requests.Session()
         self._session.headers["User-Agent"] = f"inferfleet/{__version__}"

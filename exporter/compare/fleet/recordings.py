@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from ...config import Declared
+from ...config import Declaration
 from ...derive.meter import Load, Meter
 from ...engines import detect, plan
 from ...engines.identity import Identity, identify
@@ -160,7 +160,7 @@ def _identity(recording: Recording, snapshot: Snapshot) -> Identity:
         get,
         current.cache_config,
         None,
-        Declared(gpu_model=recording.gpu) if recording.gpu else None,
+        Declaration(gpu_model=recording.gpu) if recording.gpu else None,
         current.model or None,
     )
 

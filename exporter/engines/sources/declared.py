@@ -1,10 +1,10 @@
 """What the operator declares about a server in the configuration file."""
 
-from ...config import Declared
+from ...config import Declaration
 from .facts import Finding, claims, product
 
 
-def read(declared: Declared) -> Finding:
+def read(declared: Declaration) -> Finding:
     """Return the declaration's claims; sizes of the layout stand in for undeclared `gpus`.
 
     Both may be declared and differ: behind an external load balancer a server owns one rank only.

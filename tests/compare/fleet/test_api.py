@@ -10,7 +10,7 @@ import pytest
 
 from exporter.compare.fleet.api import Api, QueryError, TooMuch
 from exporter.compare.run import Options, api_of
-from exporter.config import Http
+from exporter.config import HttpSettings
 from exporter.errors import CompareError
 from tests.compare.fake_api import FakeApi, Fault, slow
 from tests.compare.simulator import simulate
@@ -114,7 +114,7 @@ def test_credentials_come_from_files_and_headers_go_along(tmp_path: Path) -> Non
         token.write_text("two")
         api.series("inferfleet_server_info", 0, 1)
         assert fake.headers["Authorization"] == "Bearer two"
-        basic = Http.model_validate(
+        basic = HttpSettings.model_validate(
             {"basic_auth": {"username": "u", "password_file": str(password)}}
         )
         Api(fake.url, basic).series("inferfleet_server_info", 0, 1)
@@ -152,7 +152,7 @@ def test_tls_with_the_own_authority(tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     with FakeApi(FLEET, tls=context) as fake:
-        trusting = Http.model_validate({"ca_file": str(certificate)})
+        trusting = HttpSettings.model_validate({"ca_file": str(certificate)})
         assert Api(fake.url, trusting).series("inferfleet_server_info", 0, 1)
         with pytest.raises(QueryError, match="TLS failed"):
             Api(fake.url, pause=lambda seconds: None).series("inferfleet_server_info", 0, 1)

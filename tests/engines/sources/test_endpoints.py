@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.config import Declared
+from exporter.config import Declaration
 from exporter.engines.sources import cache_config, declared, loads, models, version
 
 
@@ -80,7 +80,7 @@ def test_cache_config_labels_are_python_text() -> None:
 
 
 def test_declared_sizes_stand_in_for_declared_gpus() -> None:
-    sizes = Declared(tensor_parallel=4, pipeline_parallel=2, data_parallel=1)
+    sizes = Declaration(tensor_parallel=4, pipeline_parallel=2, data_parallel=1)
     assert declared.read(sizes).claims["gpus"] == 8
     assert declared.read(sizes.model_copy(update={"gpus": 4})).claims["gpus"] == 4
-    assert declared.read(Declared(release="canary")).claims == {}
+    assert declared.read(Declaration(release="canary")).claims == {}

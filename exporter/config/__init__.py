@@ -1,0 +1,35 @@
+"""The one configuration file, as pydantic models; unknown keys are refused."""
+
+from .discovery import (
+    DiscoverySettings,
+    DnsSdSettings,
+    FileSdSettings,
+    KubernetesSdSettings,
+    ShardSettings,
+)
+from .gpu import GpuPageSettings, GpuSettings
+from .http import BasicAuth, HttpSettings
+from .load import load_config, parse_config
+from .root import DEFAULT_LISTEN, Config, LimitSettings, LoadCellSettings, WebSettings
+from .targets import Declaration, Target
+
+__all__ = [
+    "DEFAULT_LISTEN",
+    "BasicAuth",
+    "Config",
+    "Declaration",
+    "DiscoverySettings",
+    "DnsSdSettings",
+    "FileSdSettings",
+    "GpuPageSettings",
+    "GpuSettings",
+    "HttpSettings",
+    "KubernetesSdSettings",
+    "LimitSettings",
+    "LoadCellSettings",
+    "ShardSettings",
+    "Target",
+    "WebSettings",
+    "load_config",
+    "parse_config",
+]

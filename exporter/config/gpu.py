@@ -1,0 +1,53 @@
+"""Where telemetry of the GPUs under the servers comes from."""
+
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from ..units import Duration
+from ..validation import StrictModel
+from .http import HttpSettings
+from .targets import Target
+
+
+class GpuPageSettings(StrictModel):
+    """A GPU exporter's metrics page: its address, `/metrics` where it names no path."""
+
+    url: str
+
+    @field_validator("url")
+    @classmethod
+    def _page_url(cls, url: str) -> str:
+        base = Target(url=url).url
+        named = url.rstrip("/").endswith("/metrics") or not urlsplit(base).path
+        return f"{base}/metrics" if named else base
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return {"url": value} if isinstance(value, str) else value
+
+    @property
+    def label(self) -> str:
+        """What the source is called: host, port and path of the page."""
+        return self.url.split("//", 1)[1].removesuffix("/metrics")
+
+
+class GpuSettings(StrictModel):
+    """Telemetry of the GPUs under the servers: this machine's driver, other exporters' pages."""
+
+    nvml: bool = True
+    interval: Annotated[Duration, Field(ge=0.5, le=3600)] = 2.0
+    pages: list[GpuPageSettings] = Field(default_factory=list)
+    pages_interval: Annotated[Duration, Field(ge=0.5, le=3600)] = 10.0
+    timeout: Annotated[Duration, Field(gt=0)] = 5.0
+    http: HttpSettings = HttpSettings()
+
+    @model_validator(mode="after")
+    def _once(self) -> Self:
+        labels = [page.label for page in self.pages]
+        twice = sorted({label for label in labels if labels.count(label) > 1})
+        if twice:
+            raise ValueError(f"the page of {twice[0]!r} is listed twice: remove one")
+        return self

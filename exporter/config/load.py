@@ -1,0 +1,37 @@
+"""The configuration file read and checked: every fault is a sentence of file, key and remedy."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from .. import yaml_text
+from ..errors import ConfigError
+from ..validation import validation_message
+from .root import Config
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a configuration file; raise `ConfigError` naming file, key and remedy."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(f"{path} cannot be read: {reason}") from error
+    try:
+        data = yaml_text.read(text)
+    except ValueError as error:
+        raise ConfigError(f"{path} is no valid YAML: {error}") from error
+    if data is None:
+        data = {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} must hold a mapping of keys, not {type(data).__name__}")
+    return parse_config(data, str(path))
+
+
+def parse_config(data: dict[str, Any], source: str) -> Config:
+    """Check configuration data; `source` names it in errors."""
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {validation_message(error)}") from error

@@ -1,0 +1,71 @@
+"""The whole configuration file, and the sections that belong to the exporter itself."""
+
+from pathlib import Path
+from typing import Annotated, Final, Self
+
+from pydantic import Field, model_validator
+
+from ..exposition import ParserLimits
+from ..units import Duration, Size
+from ..validation import StrictModel
+from .discovery import DiscoverySettings, ShardSettings
+from .gpu import GpuSettings
+from .http import HttpSettings
+from .targets import Target
+
+DEFAULT_LISTEN: Final = ":10190"
+
+
+class LimitSettings(StrictModel):
+    """The largest page that is read; a larger one is refused whole."""
+
+    page: Size = ParserLimits().page_bytes
+    samples: Annotated[int, Field(ge=1)] = ParserLimits().samples
+    label_length: Annotated[int, Field(ge=1)] = ParserLimits().label_length
+
+    def parser_limits(self) -> ParserLimits:
+        """Return the same limits as the reader takes them."""
+        return ParserLimits(self.page, self.samples, self.label_length)
+
+
+class LoadCellSettings(StrictModel):
+    """What is counted into load cells: work from `warm_up` after a start on, in so many cells."""
+
+    warm_up: Annotated[Duration, Field(ge=0)] = 600.0
+    max_cells: Annotated[int, Field(ge=1)] = 256
+
+
+class WebSettings(StrictModel):
+    """The exporter's own pages. `config_file` is a Prometheus web configuration file."""
+
+    listen: str = DEFAULT_LISTEN
+    config_file: Path | None = None
+
+
+class Config(StrictModel):
+    """The whole file."""
+
+    targets: list[Target] = Field(default_factory=list)
+    discovery: DiscoverySettings = DiscoverySettings()
+    shard: ShardSettings = ShardSettings()
+    http: HttpSettings = HttpSettings()
+    interval: Annotated[Duration, Field(ge=0.2, le=3600)] = 5.0
+    timeout: Annotated[Duration, Field(gt=0)] = 4.0
+    window: Annotated[Duration, Field(gt=0)] = 60.0
+    stall_after: Annotated[Duration, Field(gt=0)] = 30.0
+    identity_refresh: Annotated[Duration, Field(gt=0)] = 300.0
+    workers: Annotated[int, Field(ge=1, le=512)] = 32
+    load: LoadCellSettings = LoadCellSettings()
+    limits: LimitSettings = LimitSettings()
+    gpu: GpuSettings = GpuSettings()
+    web: WebSettings = WebSettings()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.window < self.interval:
+            raise ValueError("window must be at least as long as interval")
+        labels = [target.label for target in self.targets]
+        twice = sorted({label for label in labels if labels.count(label) > 1})
+        if twice:
+            raise ValueError(f"two targets are called {twice[0]!r}: give one of them a name")
+        return self

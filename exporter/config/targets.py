@@ -1,0 +1,89 @@
+"""One server to watch, and what the operator declares about it."""
+
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from ..validation import StrictModel
+
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+
+
+def _listed(value: object) -> object:
+    """Return a list written as one text with commas, as labels hold it, as a list."""
+    if value is None:
+        return ()
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+class Declaration(StrictModel):
+    """What the operator states about a server; the last source of identity to be believed.
+
+    `release` alone is not a fact but a choice: it replaces the version as the thing compared.
+    """
+
+    release: str | None = None
+    version: str | None = None
+    model: str | None = None
+    gpus: Annotated[int, Field(ge=1)] | None = None
+    gpu_model: str | None = None
+    role: Literal["prefill", "decode", "both"] | None = None
+    max_num_seqs: Annotated[int, Field(ge=1)] | None = None
+    max_num_batched_tokens: Annotated[int, Field(ge=1)] | None = None
+    tensor_parallel: Annotated[int, Field(ge=1)] | None = None
+    pipeline_parallel: Annotated[int, Field(ge=1)] | None = None
+    data_parallel: Annotated[int, Field(ge=1)] | None = None
+    quantization: str | None = None
+    kv_cache_dtype: str | None = None
+    runner: str | None = None
+    prefix_caching: bool | None = None
+    pod: str | None = None
+    gpu_uuids: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+
+    @field_validator("pod")
+    @classmethod
+    def _namespaced(cls, pod: str | None) -> str | None:
+        if pod is not None and not all([*pod.split("/"), pod.count("/") == 1]):
+            raise ValueError(f"{pod!r} is no pod; write it like namespace/name")
+        return pod
+
+
+class Target(StrictModel):
+    """One server to watch. `url` is its base address; `name` becomes the `target` label."""
+
+    url: str
+    name: str = ""
+    metrics_path: str = "/metrics"
+    declare: Declaration = Declaration()
+
+    @field_validator("url")
+    @classmethod
+    def _base_url(cls, url: str) -> str:
+        if "//" not in url:
+            url = f"http://{url}"
+        parts = urlsplit(url)
+        if parts.username or parts.password:
+            raise ValueError("credentials do not belong in a url; use the http section")
+        try:
+            port = parts.port
+        except ValueError as error:
+            raise ValueError(f"{url!r} has no usable port: {error}") from None
+        if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+            raise ValueError(f"{url!r} is no server address; write it like http://host:8000")
+        return url.rstrip("/").removesuffix("/metrics").rstrip("/")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        return {"url": value} if isinstance(value, str) else value
+
+    @property
+    def label(self) -> str:
+        """The `target` label: the declared name, else host:port and path of the url."""
+        return self.name or self.url.split("//", 1)[1]
+
+    @property
+    def beside(self) -> bool:
+        """Whether the server is on this machine, or in the exporter's own pod."""
+        return urlsplit(self.url).hostname in _LOOPBACK
