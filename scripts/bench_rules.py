@@ -20,6 +20,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import numpy as np  # noqa: E402
 
 from alerts.recording.settings import Settings  # noqa: E402
+from exporter.vocabulary.verdict import Measure  # noqa: E402
 from tests.sim.grid import Case, Outcome, aa_cases, effect_cases, run  # noqa: E402
 
 FIRST_SEED = 910_000_000
@@ -53,24 +54,28 @@ def main() -> None:
     _print_effects([(case, out) for case, out in found if case.effect or case.engine == "moe"])
 
 
-def _one(job: tuple[Case, int, str]) -> Outcome:
+def _one(job: tuple[Case, int, Measure]) -> Outcome:
     case, seed, measure = job
     return run(case, seed, Settings(), measure)
 
 
-def _print_aa(design: str, rows: list[tuple[Case, list[Outcome]]], measure: str) -> None:
+def _print_aa(design: str, rows: list[tuple[Case, list[Outcome]]], measure: Measure) -> None:
     count = len(rows[0][1])
     print(
         f"\nA version against itself, {design} servers upgraded, 24 h before, 6 h after, "
         f"{count} fleets a row, {measure}; wrong calls (regression / improvement):\n"
     )
-    print("| confounder | tok/s ±5 % | mean latency ±5 % | rules | equivalent | not comparable |")
+    print(
+        "| confounder | tok/s ±5 % | time between tokens ±5 % | rules | equivalent "
+        "| not comparable |"
+    )
     print("|---|---|---|---|---|---|")
     totals = []
     for case, outcomes in rows:
         rules = Counter(out.rules[measure][0] for out in outcomes)
         naive = [
-            Counter(getattr(out, name) for out in outcomes) for name in ("throughput", "latency")
+            Counter(getattr(out, name) for out in outcomes)
+            for name in ("throughput", "inter_token_latency")
         ]
         wrong = [_wrong(counts, count) for counts in (*naive, rules)]
         totals.append([sum(pair) for pair in wrong])
@@ -92,8 +97,8 @@ def _wrong(counts: Counter[str], count: int) -> tuple[float, float]:
 def _print_effects(rows: Iterable[tuple[Case, list[Outcome]]]) -> None:
     print("\nTrue effects; right calls in %, and by the rules the wrong sign:\n")
     print(
-        "| fleet | upgraded | confounder | effect | measure | at this load | tok/s | latency "
-        "| rules | wrong sign | not comparable | estimate | covered |"
+        "| fleet | upgraded | confounder | effect | measure | at this load | tok/s "
+        "| time between tokens | rules | wrong sign | not comparable | estimate | covered |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|---|---|---|")
     for case, outcomes in rows:
@@ -113,7 +118,7 @@ def _print_effects(rows: Iterable[tuple[Case, list[Outcome]]]) -> None:
             ]
             naive = [
                 sum(getattr(out, name) == right for out in outcomes)
-                for name in ("throughput", "latency")
+                for name in ("throughput", "inter_token_latency")
             ]
             short = f", {case.hours_after - 1:.1f} h" if case.hours_after < 6 else ""
             part = "" if case.part == "all" else f" {case.part}"

@@ -1,11 +1,13 @@
 """A release that is worse than the one before at equal load.
 
 The verdict is that of the recording rules, or, where `inferfleet judge` runs, the judge's: it sees
-more and overrules them, but for latency, where the two look at different ones. Nothing here reads
-raw throughput, so a fall in demand cannot fire.
+more and overrules them on every measure that it judges too. Nothing here reads raw throughput, so a
+fall in demand cannot fire.
 """
 
 from typing import Final
+
+from exporter.vocabulary.verdict import Measure
 
 from ..model import Group
 from ..values import Values
@@ -40,7 +42,7 @@ _REASONS: Final = (
     + ' | sortByLabel "reason" }}{{ if $i }}, {{ else }} Reason: {{ end }}'
     "{{ $one.Labels.reason }}{{ end }}"
 )
-_LOSSES: Final = (
+_LOSSES: Final[tuple[tuple[str, Measure, str, str], ...]] = (
     (
         "InferfleetDecodeRegression",
         "decode",
@@ -54,10 +56,17 @@ _LOSSES: Final = (
         "computes {{ $value | humanizePercentage }} fewer prompt tokens per second at equal load",
     ),
     (
-        "InferfleetLatencyRegression",
-        "latency",
+        "InferfleetTimeToFirstTokenRegression",
+        "time_to_first_token",
         "answers later",
         "answers {{ $value | humanizePercentage }} slower at equal load",
+    ),
+    (
+        "InferfleetInterTokenLatencyRegression",
+        "inter_token_latency",
+        "streams slower",
+        "streams {{ $value | humanizePercentage }} fewer tokens per second to a request at equal "
+        "demand",
     ),
     (
         "InferfleetHitRatioRegression",
@@ -102,7 +111,7 @@ def groups(values: Values) -> tuple[Group, ...]:
     return family.groups()
 
 
-def _loss(family: Family, name: str, measure: str) -> str:
+def _loss(family: Family, name: str, measure: Measure) -> str:
     on = family.values.labels(*SUBJECT)
     this = f'measure="{measure}"'
     rules = "release:inferfleet_matched_load"
@@ -118,11 +127,9 @@ def _loss(family: Family, name: str, measure: str) -> str:
     ]
     gates = "".join(f" and on {on} ({one})" for one in least)
     told = f"((1 - max by {on} ({rules}:ratio{{{this}}})){gates})"
-    # the judge's latency is that between tokens at equal demand: it cannot speak for the first's
-    overruled = told if measure == "latency" else f"({told} unless on {on} ({judge}))"
     return (
         f"(((1 - max by {on} ({estimate})) and on {on} max by {on} ({regressed}) == 1)"
-        f" or {overruled}) > {family.limit(name, 'loss')}"
+        f" or ({told} unless on {on} ({judge}))) > {family.limit(name, 'loss')}"
     )
 
 

@@ -11,10 +11,13 @@ computed in a second: the batch follows from how long steps take, prefill's part
 at one batch a faster decode would be set against moments of less prefill.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
+from exporter.vocabulary.verdict import Measure
+
 from ..model import Record
-from .settings import MEASURES, UNITS, Settings, pick
+from .settings import UNITS, Settings, pick
 
 RATE: Final = "target_batch:inferfleet_load_{}:rate"
 SEEN: Final = "target_batch:inferfleet_load_observation:mean"
@@ -33,16 +36,16 @@ _QUANTITIES: Final = (
 )
 
 # what the time follows from beside the batch, by measure: linear with slopes common to all cells
-_PREFILL: Final = {
+_PREFILL: Final[Mapping[Measure, str]] = {
     "decode": "{prefill_tokens} / {decode_tokens} * {decode_sequence_seconds} / {seconds}",
     "prefill": "{first_tokens} / {finished_prefill_tokens}",
-    "latency": "{finished_prefill_tokens} / {first_tokens}",
+    "time_to_first_token": "{finished_prefill_tokens} / {first_tokens}",
     "energy": "{prefill_tokens} / {decode_tokens}",
 }
-_CONTEXT: Final = {
+_CONTEXT: Final[Mapping[Measure, str]] = {
     "decode": "{context_token_seconds} / {seconds}",
     "prefill": "{prefill_tokens} / {seconds}",
-    "latency": "{prefill_tokens} / {seconds}",
+    "time_to_first_token": "{prefill_tokens} / {seconds}",
     "energy": "{context_token_seconds} / {decode_sequence_seconds}",
 }
 
@@ -65,13 +68,12 @@ def records(settings: Settings) -> list[Record]:
         for quantity, name in cell.items()
     }
     full = pick(cell["seconds"], 'queue="yes"')
-    for measure in MEASURES:
-        time, work = UNITS[measure]
+    for measure, (time, work) in UNITS.items():
         names = whole if measure == "prefill" else cell
         load = "prefill_tokens" if measure == "prefill" else "decode_sequence_seconds"
         done = f"({names[work]} > 0)"
         y = f"{names[time]} / {done} > 0"
-        if measure == "latency":
+        if measure == "time_to_first_token":
             # with a queue the time to the first token follows from its length, not from the batch
             y += f" unless {full}"
         if measure == "prefill":

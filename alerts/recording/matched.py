@@ -5,7 +5,10 @@ baseline; the server is the unit, so the interval is from the spread between ser
 from comparing versions with themselves. docs/regressions.md tells the method for users.
 """
 
+from collections.abc import Mapping
 from typing import Final
+
+from exporter.vocabulary.verdict import Measure, Reason, Verdict
 
 from ..model import Group, Record
 from ..values import Values
@@ -17,7 +20,7 @@ from .shift import ACTUAL, EXPECTED, INDEX, PAST, SHIFT, SUPPORT, TILT, VISITED
 
 PREFIX: Final = "release:inferfleet_matched_load:"
 PER_BATCH: Final = "release_batch:inferfleet_matched_load:"
-VERDICTS: Final = ("regression", "improvement", "equivalent", "inconclusive", "not_comparable")
+ALWAYS_JUDGED: Final[tuple[Measure, ...]] = ("decode", "prefill", "time_to_first_token")
 
 LEAST_DF: Final = 3
 
@@ -234,8 +237,7 @@ def _who(settings: Settings) -> str:
 
 def _always(releases: str) -> list[str]:
     return [
-        f'label_replace({releases}, "measure", "{measure}", "", "")'
-        for measure in ("decode", "prefill", "latency")
+        f'label_replace({releases}, "measure", "{measure}", "", "")' for measure in ALWAYS_JUDGED
     ]
 
 
@@ -254,7 +256,7 @@ def _reasons(settings: Settings, key: str) -> list[Record]:
         f">= {settings.coverage_beside:g} and on {key} ({beside} >= 2)))"
     )
     controls = pick(f"{PREFIX}servers", 'side="beside"', 'measure="hit_ratio"')
-    tests = {
+    tests: Mapping[Reason, str] = {
         "class": _APART,
         "servers": f"{_WHO} unless on {key} ({_DF} >= {LEAST_DF})",
         "coverage": f"{pick(_WHO, plain)} unless on {key} {covered}",
@@ -281,7 +283,7 @@ def _verdicts(settings: Settings, key: str) -> list[Record]:
         f"({pick(lower, of)} > {1 - margin:g} and {upper} < {1 + margin:g})" for of, margin in sides
     )
     fair = f"unless on {key} {PREFIX}reason"
-    conditions = {
+    conditions: Mapping[Verdict, str] = {
         "regression": f"(({loss}) and {upper} < 1) {fair}",
         "improvement": f"(({gain}) and {lower} > 1) {fair}",
         "equivalent": f"({within}) {fair} "

@@ -11,14 +11,12 @@ from typing import Final
 from packaging.version import Version
 
 from exporter.engines.catalog import ENGINES, load
+from exporter.vocabulary.verdict import MEASURES
 
 from ..model import Record
 from .settings import Settings, either
 
 EPOCH: Final = "release:inferfleet_meaning_epoch:count"
-MEASURES: Final = ("decode", "prefill", "latency", "hit_ratio", "speculation", "energy")
-_FORBIDDEN_AS: Final = {"latency": "time_to_first_token"}
-"""What the catalogs call a measure, where the rules call it otherwise."""
 
 
 def records(settings: Settings) -> list[Record]:
@@ -28,13 +26,7 @@ def records(settings: Settings) -> list[Record]:
         epochs = [
             _epoch(settings, engine, versions)
             for engine in ENGINES
-            if (
-                versions := [
-                    change.at
-                    for change in load(engine).meanings
-                    if _FORBIDDEN_AS.get(measure, measure) in change.forbids
-                ]
-            )
+            if (versions := [m.at for m in load(engine).meanings if measure in m.forbids])
         ]
         if epochs:
             found.append(Record(record=EPOCH, expr=either(epochs), labels={"measure": measure}))

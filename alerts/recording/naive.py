@@ -1,6 +1,9 @@
 """The ratios people look at first, to show beside the matched ones: they follow demand."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from exporter.vocabulary.verdict import Measure
 
 from ..model import Record
 from .baseline import BASELINE, CANDIDATE, FIRST_SEEN, SUPERSEDED
@@ -10,7 +13,11 @@ from .settings import Settings
 RATIO: Final = "release:inferfleet_naive:ratio"
 _NOW: Final = "release:inferfleet_naive_{}:now"
 _KEPT: Final = "release:inferfleet_naive_{}:kept"
-MEASURES: Final = ("throughput", "latency")
+_POWERS: Final[Mapping[Literal["throughput"] | Measure, int]] = {
+    "throughput": 1,
+    "inter_token_latency": -1,
+}
+"""Each figure's power in candidate over baseline: above 1 is better, whatever the figure."""
 
 
 def sides(settings: Settings) -> list[Record]:
@@ -23,7 +30,7 @@ def sides(settings: Settings) -> list[Record]:
             expr=f"avg by {release} (sum by {target} ({tokens}))",
         ),
         Record(
-            record=_NOW.format("latency"),
+            record=_NOW.format("inter_token_latency"),
             # an idle window's 0/0 would spoil every mean over time that holds it
             expr=f"sum by {release} ({time}) / (sum by {release} ({tokens}) > 0)",
         ),
@@ -39,7 +46,7 @@ def kept(settings: Settings) -> list[Record]:
             record=_KEPT.format(name),
             expr=f"avg_over_time({_NOW.format(name)}[{settings.before}]) {held}",
         )
-        for name in MEASURES
+        for name in _POWERS
     ]
 
 
@@ -48,7 +55,7 @@ def ratios(settings: Settings) -> list[Record]:
     release, group = settings.group("release"), settings.group()
     named = f"* on {release} group_left (baseline) {CANDIDATE}"
     found = []
-    for name, power in zip(MEASURES, (1, -1), strict=True):
+    for name, power in _POWERS.items():
         old = (
             f"sum without (release) (last_over_time({_KEPT.format(name)}[{settings.keep}])"
             f" and on {release} {BASELINE})"

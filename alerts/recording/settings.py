@@ -1,23 +1,26 @@
 """What the matched-load rules share: their settings, label lists and small PromQL phrases."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from exporter.vocabulary.verdict import Measure
+
 Duration = Annotated[str, Field(pattern=r"^[0-9]+(s|m|h|d|w)$")]
 Positive = Annotated[float, Field(gt=0)]
 
-MEASURES: Final = ("decode", "prefill", "latency", "energy")
-"""Measures that have a curve over the load; the others are plain ratios of a server."""
-
-# time per unit of work, and the work it is weighted by: cell counters without prefix and suffix
-UNITS: Final = {
+UNITS: Final[Mapping[Measure, tuple[str, str]]] = {
     "decode": ("decode_sequence_seconds", "decode_tokens"),
     "prefill": ("finished_prefill_seconds", "finished_prefill_tokens"),
-    "latency": ("first_token_seconds", "first_tokens"),
+    "time_to_first_token": ("first_token_seconds", "first_tokens"),
     "energy": ("joules", "metered_decode_tokens"),
 }
+"""Measures that have a curve over the load; the others are plain ratios of a server.
+
+Each with its time per unit of work, and the work it is weighted by: cell counters without prefix
+and suffix.
+"""
 
 
 class Settings(BaseModel):
@@ -69,7 +72,7 @@ class Settings(BaseModel):
         names = (*self.keep_labels, "engine", "model", "gpu_model", "class", *more)
         return f"({', '.join(dict.fromkeys(names))})"
 
-    def margin_of(self, measure: str) -> float:
+    def margin_of(self, measure: Measure) -> float:
         """Return the change of a measure that matters, as a share."""
         return self.margin_prefill if measure == "prefill" else self.margin
 

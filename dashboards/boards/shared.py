@@ -1,6 +1,9 @@
 """What several dashboards draw alike: links between them, states and their colours."""
 
+from collections.abc import Mapping
 from typing import Any, Final
+
+from exporter.vocabulary.verdict import REASONS, VERDICTS, Verdict
 
 from ..grafana import uids
 from ..grafana.style import (
@@ -54,7 +57,7 @@ BOUNDS: Final = {
     "token_budget": ORANGE,
     "kv_cache": RED,
 }
-VERDICTS: Final = {
+VERDICT_COLORS: Final[Mapping[Verdict, str]] = {
     "regression": RED,
     "improvement": BLUE,
     "equivalent": GREEN,
@@ -72,7 +75,7 @@ def verdict_colors() -> list[Json]:
     """Return overrides that give each verdict its colour, whatever the measure before it."""
     return [
         looks(f"/{name}$/", regex=True, color={"mode": "fixed", "fixedColor": color})
-        for name, color in VERDICTS.items()
+        for name, color in VERDICT_COLORS.items()
     ]
 
 
@@ -81,19 +84,10 @@ def verdict_cells() -> Json:
     return {
         "type": "value",
         "options": {
-            name: {"text": name.replace("_", " "), "color": color, "index": i}
-            for i, (name, color) in enumerate(VERDICTS.items())
+            name: {"text": VERDICTS[name], "color": color, "index": i}
+            for i, (name, color) in enumerate(VERDICT_COLORS.items())
         },
     }
-
-
-REASONS: Final = {
-    "servers": "too few servers: upgrade more, or wait",
-    "coverage": "the releases ran at other loads: send them the same traffic",
-    "overlap": "too little time at equal load: wait",
-    "meaning": "the numbers changed their meaning between the releases: see below",
-    "no_servers_beside": "no server of the baseline runs beside it to compare traffic with",
-}
 
 
 def reason_cells() -> Json:
@@ -101,8 +95,8 @@ def reason_cells() -> Json:
     return {
         "type": "value",
         "options": {
-            name: {"text": f"{name}: {what}", "color": YELLOW, "index": i}
-            for i, (name, what) in enumerate(REASONS.items())
+            name: {"text": f"{name}: {text}", "color": YELLOW, "index": i}
+            for i, (name, text) in enumerate(REASONS.items())
         },
     }
 

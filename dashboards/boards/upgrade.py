@@ -9,6 +9,7 @@ from ..grafana.panels import Row, dashboard, stat, states, table, text, timeseri
 from ..grafana.style import BLUE, GREEN, GREY, ORANGE, YELLOW, Column, fixed, looks, stepped
 from ..grafana.variables import UPGRADE
 from ..queries import upgrade as q
+from ..queries.base import Query
 from .shared import BACKGROUND, RATIO_CELL, TOKENS, reason_cells, verdict_cells, verdict_colors
 
 PERCENT: Final = {"unit": "percentunit", "decimals": 1}
@@ -37,18 +38,12 @@ _BAND: Final = [
 ]
 
 
-# what release notes promise is speed
-_CLAIMED: Final = ("decode", "prefill", "latency")
-
-
-def _ratio(title: str, what: str, measure: str, naive: str, size: tuple[int, int]) -> Any:
+def _ratio(title: str, description: str, *queries: Query, size: tuple[int, int]) -> Any:
+    """Return a panel of candidate over baseline in time, as figures around 100 %."""
     return timeseries(
         title,
-        what,
-        *q.measure(measure),
-        *((q.naive(naive),) if naive else ()),
-        q.judged(measure),
-        *((q.CLAIM,) if measure in _CLAIMED else ()),
+        description,
+        *queries,
         unit="percentunit",
         low=None,
         soft=1.2,
@@ -111,57 +106,68 @@ def _verdict() -> Row:
 
 
 def _effects() -> Row:
-    third = (8, 9)
+    third, quarter = (8, 9), (6, 9)
     return Row(
         "Effect over time, beside the naive ratio and the promise",
         [
+            # a promise stands beside speed only: that is what release notes promise
             _ratio(
                 "Decode capacity",
                 "Tokens the GPUs can decode at equal load. The naive ratio is tokens per second "
                 "now over then: below saturation it measures demand, so it may say the opposite.",
-                "decode",
-                "throughput",
-                third,
+                *q.measure("decode"),
+                q.naive("throughput"),
+                q.judged("decode"),
+                q.CLAIM,
+                size=third,
             ),
             _ratio(
                 "Prefill capacity",
                 "Prompt tokens computed per second of prefill at equal load. Decode may fall while "
                 "this rises: judge them apart.",
-                "prefill",
-                "",
-                third,
+                *q.measure("prefill"),
+                q.judged("prefill"),
+                q.CLAIM,
+                size=third,
             ),
             _ratio(
-                "Latency",
-                "Baseline's time over the candidate's. At equal load it is the time to first "
-                "token; the judge's line is the time between tokens at equal demand. The naive "
-                "ratio mixes in what traffic did meanwhile.",
-                "latency",
-                "latency",
-                third,
+                "Time to first token",
+                "Baseline's time over the candidate's at equal load, without a queue.",
+                *q.measure("time_to_first_token"),
+                q.CLAIM,
+                size=third,
+            ),
+            _ratio(
+                "Time between tokens",
+                "Baseline's time over the candidate's. The judge's line is at equal demand; the "
+                "naive ratio mixes in what traffic did meanwhile.",
+                q.naive("inter_token_latency"),
+                q.judged("inter_token_latency"),
+                q.CLAIM,
+                size=quarter,
             ),
             _ratio(
                 "Prefix-cache hit rate",
                 "Candidate's over baseline's. A step with the same traffic: see the registered "
                 "meaning changes below before blaming the cache.",
-                "hit_ratio",
-                "",
-                third,
+                *q.measure("hit_ratio"),
+                q.judged("hit_ratio"),
+                size=quarter,
             ),
             _ratio(
                 "Speculative acceptance",
                 "Candidate's over baseline's; it needs speculative decoding.",
-                "speculation",
-                "",
-                third,
+                *q.measure("speculation"),
+                q.judged("speculation"),
+                size=quarter,
             ),
             _ratio(
                 "Energy",
                 "Baseline's joules per token over the candidate's at equal load; it needs GPU "
                 "telemetry.",
-                "energy",
-                "",
-                third,
+                *q.measure("energy"),
+                q.judged("energy"),
+                size=quarter,
             ),
         ],
     )
@@ -182,7 +188,11 @@ def _cells() -> Row:
                 Column("Batch up to", label="batch", numeric=True, settings={"unit": "none"}),
                 Column("Decode ratio", q.cell_ratio("decode"), settings=RATIO_LOOK),
                 Column("Weight", q.cell_weight("decode"), settings=PERCENT),
-                Column("Latency ratio", q.cell_ratio("latency"), settings=RATIO_LOOK),
+                Column(
+                    "First-token ratio",
+                    q.cell_ratio("time_to_first_token"),
+                    settings=RATIO_LOOK,
+                ),
                 Column("Token takes, old", q.cell_time("baseline"), settings=time),
                 Column("Token takes, new", q.cell_time("release"), settings=time),
                 Column("Time there, old", q.cell_seconds("baseline"), settings=time),

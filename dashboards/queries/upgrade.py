@@ -3,7 +3,9 @@
 `$__range` is the whole time shown: what is compared there are sums over it.
 """
 
-from typing import Final
+from typing import Final, Literal
+
+from exporter.vocabulary.verdict import Measure
 
 from .base import SERVER, WHO, Query, joules, ratio, total
 
@@ -50,7 +52,7 @@ JUDGED: Final = Query(
 CLAIM: Final = Query("vector(1 + $claim / 100) and vector($claim) != 0", "promised")
 
 
-def measure(name: str) -> tuple[Query, Query, Query]:
+def measure(name: Measure) -> tuple[Query, Query, Query]:
     """Return a measure's ratio over time, and the bounds of its interval."""
     chosen = f'measure="{name}"'
     return (
@@ -60,13 +62,13 @@ def measure(name: str) -> tuple[Query, Query, Query]:
     )
 
 
-def judged(name: str) -> Query:
+def judged(name: Measure) -> Query:
     """Return what the scheduled comparison found for a measure."""
     inside = f'{PAIR},measure="{name}",bound="estimate"'
     return Query(f"max(inferfleet_upgrade_effect_ratio{{{inside}}})", "judge")
 
 
-def naive(name: str) -> Query:
+def naive(name: Literal["throughput", "inter_token_latency"]) -> Query:
     """Return the ratio people compute by hand."""
     return Query(
         f'max(release:inferfleet_naive:ratio{{{PAIR},measure="{name}"}})', "naive: " + name
@@ -76,12 +78,12 @@ def naive(name: str) -> Query:
 _CELL: Final = 'max by (batch) (release_batch:inferfleet_matched_load:{}{{{},measure="{}"}})'
 
 
-def cell_ratio(name: str) -> Query:
+def cell_ratio(name: Measure) -> Query:
     """Return a measure's ratio in each load cell."""
     return Query(_CELL.format("ratio", PAIR, name), "{{batch}}")
 
 
-def cell_weight(name: str) -> Query:
+def cell_weight(name: Measure) -> Query:
     """Return how much each load cell counts for a measure."""
     return Query(_CELL.format("weight", PAIR, name), "{{batch}}")
 

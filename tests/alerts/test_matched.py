@@ -15,9 +15,10 @@ import yaml
 from packaging.version import Version
 
 from alerts.model import rule
-from alerts.recording.matched import VERDICTS, of
+from alerts.recording.matched import of
 from alerts.recording.meanings import below, less
 from alerts.recording.settings import Settings
+from exporter.vocabulary.verdict import VERDICTS
 from tests.sim.cells import WINDOW, windows
 from tests.sim.fleet import Scenario, Upgrade, simulate
 from tests.sim.series import SCRAPE, series

@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 from alerts import build
+from alerts.recording import matched
 from alerts.values import load
+from exporter.vocabulary.verdict import MEASURES, REASONS, VERDICTS
 
 from . import promtool
 
@@ -76,3 +78,42 @@ def test_every_dashboard_link_leads_to_a_dashboard() -> None:
     for one in ALERTS:
         uid = one.dashboard_url.split("/d/")[1].split("?")[0]
         assert uid in uids, (one.alert, uid)
+
+
+def labels_of(record: str, label: str) -> set[str]:
+    """Return the values that the rules give a label of one of the verdict's series."""
+    rules = [one for one in build.records(load()) if one.record == f"{matched.PREFIX}{record}"]
+    return {one.labels[label] for one in rules}
+
+
+def test_rules_say_the_words_of_the_vocabulary_and_no_others() -> None:
+    assert labels_of("reason", "reason") == set(REASONS)
+    assert labels_of("verdict", "verdict") == set(VERDICTS)
+    measures = {
+        word
+        for one in build.records(load())
+        for word in (
+            one.labels.get("measure"),
+            *re.findall(r'"?measure"?[=,] ?"(\w+)"', one.expr),
+        )
+        if word
+    }
+    assert measures - {"throughput"} == set(MEASURES)
+
+
+def test_every_measure_has_an_alert_of_its_own() -> None:
+    alerts = [one for one in ALERTS if one.alert.endswith("Regression")]
+    found = [set(re.findall(r'measure="(\w+)"', one.expr)) for one in alerts]
+    assert sorted(found, key=min) == [{measure} for measure in sorted(MEASURES)]
+
+
+def test_runbook_and_method_say_of_each_reason_what_the_vocabulary_does() -> None:
+    (page,) = (path for path in PAGES if path.stem == "upgrades")
+    runbook = " ".join(sections(page)["InferfleetUpgradeNotComparable"].split())
+    method = (ROOT.parent / "docs" / "regressions.md").read_text(encoding="utf-8")
+    for reason, text in REASONS.items():
+        assert f"- `{reason}`: {text}." in runbook
+        assert f"| `{reason}` | {text} |\n" in method
+    assert set(re.findall(r"- `(\w+)`:", runbook)) == set(REASONS)
+    for word in (*VERDICTS, *MEASURES):
+        assert f"`{word}`" in method

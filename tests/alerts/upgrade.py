@@ -42,7 +42,7 @@ _VALUES: Final = {
     "alerts": {
         "InferfleetDecodeRegression": {"for": "1s", "limits": {"overlap": _OVERLAP}},
         "InferfleetPrefillRegression": {"enabled": False},
-        "InferfleetLatencyRegression": {"enabled": False},
+        "InferfleetTimeToFirstTokenRegression": {"enabled": False},
     },
 }
 _PATIENCE: Final = 150.0
@@ -146,15 +146,15 @@ def play(folder: Path, cases: Sequence[Case], losing: frozenset[str]) -> Played:
 def table(cases: Sequence[Case], found: Played) -> str:
     """Return the verdicts beside what is known of each case, as a table."""
     lines = [
-        "| upgrade | truth | rules | 95 % | verdict | naive latency | naive tok/s |",
+        "| upgrade | truth | rules | 95 % | verdict | naive time between tokens | naive tok/s |",
         "|---|---|---|---|---|---|---|",
     ]
     for case in cases:
         told = found.verdicts[case.name]
         lines.append(
             f"| {case.name} | {case.truth:.3f} | {told.ratio:.3f} | {told.lower:.3f} to "
-            f"{told.upper:.3f} | {', '.join(told.verdicts)} | {told.naive['latency']:.3f} "
-            f"| {told.naive['throughput']:.3f} |"
+            f"{told.upper:.3f} | {', '.join(told.verdicts)} "
+            f"| {told.naive['inter_token_latency']:.3f} | {told.naive['throughput']:.3f} |"
         )
     return "\n".join(lines)
 

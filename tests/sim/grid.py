@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from alerts.recording.settings import UNITS, Settings
+from exporter.vocabulary.verdict import Measure
 
 from .cells import Windows, windows
 from .fleet import Array, Fleet, Scenario, Upgrade, simulate
@@ -51,10 +52,10 @@ class Case:
 class Outcome:
     """What each judge said of one fleet; ratios as logarithms, nan where there is none."""
 
-    rules: dict[str, tuple[str, float, float, float]]
-    true: dict[str, float]
+    rules: dict[Measure, tuple[str, float, float, float]]
+    true: dict[Measure, float]
     throughput: str
-    latency: str
+    inter_token_latency: str
 
 
 def aa_cases(engine: str = "dense") -> Iterator[Case]:
@@ -79,7 +80,7 @@ def effect_cases() -> Iterator[Case]:
         yield Case(design, "none", -0.10, hours_before=3.0, hours_after=1.5)
 
 
-def run(case: Case, seed: int, settings: Settings, measure: str = "decode") -> Outcome:
+def run(case: Case, seed: int, settings: Settings, measure: Measure = "decode") -> Outcome:
     """Return what the judges say of one fleet: of a measure, where all of a step is touched."""
     random = np.random.default_rng(seed)
     upgrade = Upgrade(
@@ -87,23 +88,23 @@ def run(case: Case, seed: int, settings: Settings, measure: str = "decode") -> O
     )
     fleet = simulate(random, upgrade, SCENARIOS[case.scenario], case.engine)
     given = windows(fleet)
-    measures = (measure,) if case.part == "all" else ("decode", "prefill")
+    measures: tuple[Measure, ...] = (measure,) if case.part == "all" else ("decode", "prefill")
     judged = judge(given, settings, measures)
     true = {measure: _true(given, measure) if case.effect else 0.0 for measure in measures}
     fleets = [fleet]
     if case.scenario == "other GPUs added":
         # weaker machines that come with the candidate: another class to the rules
         fleets.append(simulate(random, Upgrade(share=1.0, roll=0.0), Scenario(rate=2.3), servers=4))
-    throughput, latency = _naive(fleets, case)
+    throughput, inter_token_latency = _naive(fleets, case)
     return Outcome(
         {name: (one.verdict, one.ln, one.lower, one.upper) for name, one in judged.items()},
         true,
         throughput,
-        latency,
+        inter_token_latency,
     )
 
 
-def _true(given: Windows, measure: str) -> float:
+def _true(given: Windows, measure: Measure) -> float:
     """Return the true effect as the rules define it: of a server's median window, their mean."""
     judged = np.where((given.release == 1) & ~given.young, 1.0, np.nan)
     took = given.gained[UNITS[measure][0]].sum(1) * judged

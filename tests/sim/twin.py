@@ -4,6 +4,7 @@ A test proves it equal to Prometheus evaluating the generated rules; the bench n
 """
 
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.recording.curve import _RIDGE as RIDGE
-from alerts.recording.settings import Settings, seconds_of
+from alerts.recording.settings import UNITS, Settings, seconds_of
 from alerts.recording.shift import LEAST_OWN_WINDOWS, LEAST_TOGETHER, LEAST_WINDOWS
+from exporter.vocabulary.verdict import Measure
 
 from .cells import WINDOW, Windows
 from .fleet import Array
 
-MEASURES: Final = ("decode", "prefill", "latency", "energy")
 MOMENTS: Final = tuple(["w", *"yzpc", "zz", "zp", "zc", "pp", "pc", "cc", "yz", "yp", "yc"])
 Bools = NDArray[np.bool_]
 
@@ -56,8 +57,8 @@ class _Seen:
 
 
 def judge(
-    given: Windows, settings: Settings, measures: tuple[str, ...] = MEASURES, every: int = 7
-) -> dict[str, Judged]:
+    given: Windows, settings: Settings, measures: Iterable[Measure] = tuple(UNITS), every: int = 7
+) -> dict[Measure, Judged]:
     """Return the verdict on release 1 over release 0 at the end; curves each `every` windows."""
     return {
         measure: _judge(
@@ -67,7 +68,7 @@ def judge(
     }
 
 
-def _observe(given: Windows, measure: str) -> _Seen:
+def _observe(given: Windows, measure: Measure) -> _Seen:
     gained = given.gained
     full = gained["saturated_seconds"] > 0.5 * gained["seconds"]
     q = {
@@ -102,7 +103,7 @@ def _observe(given: Windows, measure: str) -> _Seen:
                 rate,
                 q["finished_prefill_tokens"],
             ),
-            "latency": (
+            "time_to_first_token": (
                 q["first_token_seconds"] / q["first_tokens"],
                 per_request,
                 rate,
@@ -116,7 +117,7 @@ def _observe(given: Windows, measure: str) -> _Seen:
             ),
         }[measure]
         there = (share > 0.1) & (y > 0) & np.isfinite(y) & ~given.young[:, None, :]
-        if measure == "latency":
+        if measure == "time_to_first_token":
             there[:, full.shape[1] :] = False
         z = np.log(rate if measure == "prefill" else batch)
         there &= np.isfinite(z)
