@@ -201,29 +201,48 @@ def demo(
 
 @app.command(cls=_Comparison)
 def compare(
-    baseline: Annotated[str, typer.Option(help="The old side, as PromQL label matchers.")] = "",
-    candidate: Annotated[str, typer.Option(help="The new side, as PromQL label matchers.")] = "",
-    prometheus: Annotated[str, typer.Option(help="Address of a Prometheus-compatible API.")] = "",
+    baseline: Annotated[str, typer.Option(help="Baseline servers, as PromQL label matchers.")] = "",
+    candidate: Annotated[
+        str, typer.Option(help="Candidate servers, as PromQL label matchers.")
+    ] = "",
+    prometheus: Annotated[str, typer.Option(help="Base URL of a Prometheus-compatible API.")] = "",
     recording: Annotated[
-        list[str] | None, typer.Option(help="A recording; give it twice, baseline first.")
+        list[str] | None, typer.Option(help="Recording to compare; give it twice, baseline first.")
     ] = None,
-    model: Annotated[str, typer.Option(help="Only this model; a name or matchers.")] = "",
-    window: Annotated[str, typer.Option(help="How far back to look.")] = "7d",
-    from_: Annotated[str, typer.Option("--from", help="Begin of the time instead.")] = "",
-    to: Annotated[str, typer.Option(help="End of the time; now by itself.")] = "",
-    step: Annotated[str, typer.Option(help="Width of a window; chosen by itself.")] = "",
-    margin: Annotated[str, typer.Option(help="What is too little to matter.")] = "3%",
-    claim: Annotated[str, typer.Option(help="A promise to hold against it, such as +56%.")] = "",
+    model: Annotated[str, typer.Option(help="Only this model: a name or label matchers.")] = "",
+    window: Annotated[str, typer.Option(help="Length of the time range, up to its end.")] = "7d",
+    from_: Annotated[
+        str, typer.Option("--from", help="Start of the time range, instead of --window.")
+    ] = "",
+    to: Annotated[str, typer.Option(help="End of the time range; now by default.")] = "",
+    step: Annotated[
+        str, typer.Option(help="Width of a window; chosen by the size of the fleet by default.")
+    ] = "",
+    margin: Annotated[
+        str, typer.Option(help="Smallest relative change that counts, such as 3%.")
+    ] = "3%",
+    claim: Annotated[
+        str, typer.Option(help="Promised change to check against the fleet, such as +56%.")
+    ] = "",
     http_config: Annotated[
-        Path | None, typer.Option(help="YAML file with credentials and TLS, keys as in `http`.")
+        Path | None,
+        typer.Option(help="YAML file with credentials and TLS settings, keys as in `http`."),
     ] = None,
     header: Annotated[list[str] | None, typer.Option(help="HTTP header; may be repeated.")] = None,
-    timeout: Annotated[str, typer.Option(help="How long one query may take.")] = "2m",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
-    report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
+    timeout: Annotated[str, typer.Option(help="Time limit of one query.")] = "2m",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the report as Markdown.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="File to write the report to, as HTML.")
+    ] = None,
     gate: Annotated[
-        bool, typer.Option("--gate", help="Exit 1 to 3 unless it is as good as before.")
+        bool,
+        typer.Option(
+            "--gate",
+            help="Exit with 1 for a regression, 2 if inconclusive, 3 if not comparable.",
+        ),
     ] = False,
 ) -> None:
     """Say whether a release made the fleet slower or faster at the same work."""
@@ -258,23 +277,32 @@ def compare(
 
 @app.command()
 def judge(
-    prometheus: Annotated[str, typer.Option(help="Address of a Prometheus-compatible API.")],
+    prometheus: Annotated[str, typer.Option(help="Base URL of a Prometheus-compatible API.")],
     baseline: Annotated[
-        str, typer.Option(help="As for compare; found by itself if left out.")
+        str, typer.Option(help="As for compare; by default the release before the newest upgrade.")
     ] = "",
-    candidate: Annotated[str, typer.Option(help="As for compare; likewise.")] = "",
-    model: Annotated[str, typer.Option(help="Only this model; a name or matchers.")] = "",
-    window: Annotated[str, typer.Option(help="How far back to look.")] = "7d",
-    margin: Annotated[str, typer.Option(help="What is too little to matter.")] = "3%",
-    every: Annotated[str, typer.Option(help="Time between two runs.")] = "15m",
-    listen: Annotated[str, typer.Option(help="Address of the metrics.")] = "127.0.0.1:10191",
-    state: Annotated[Path | None, typer.Option(help="File that keeps the verdicts.")] = None,
+    candidate: Annotated[
+        str, typer.Option(help="As for compare; by default the newest release.")
+    ] = "",
+    model: Annotated[str, typer.Option(help="Only this model: a name or label matchers.")] = "",
+    window: Annotated[str, typer.Option(help="Length of the time range, up to its end.")] = "7d",
+    margin: Annotated[
+        str, typer.Option(help="Smallest relative change that counts, such as 3%.")
+    ] = "3%",
+    every: Annotated[str, typer.Option(help="Interval between runs.")] = "15m",
+    listen: Annotated[str, typer.Option(help="Address of the metrics page.")] = "127.0.0.1:10191",
+    state: Annotated[
+        Path | None, typer.Option(help="File that keeps the verdicts across restarts.")
+    ] = None,
     http_config: Annotated[
-        Path | None, typer.Option(help="YAML file with credentials and TLS, keys as in `http`.")
+        Path | None,
+        typer.Option(help="YAML file with credentials and TLS settings, keys as in `http`."),
     ] = None,
     header: Annotated[list[str] | None, typer.Option(help="HTTP header; may be repeated.")] = None,
-    timeout: Annotated[str, typer.Option(help="How long one query may take.")] = "2m",
-    once: Annotated[bool, typer.Option("--once", help="Judge once and print the metrics.")] = False,
+    timeout: Annotated[str, typer.Option(help="Time limit of one query.")] = "2m",
+    once: Annotated[
+        bool, typer.Option("--once", help="Run once, print the metrics and exit.")
+    ] = False,
     log_level: LogLevel = "info",
 ) -> None:
     """Judge upgrades on a schedule and publish the verdicts as metrics."""

@@ -96,7 +96,7 @@ def outcome(case: Case) -> Outcome:
     judged = told is not None and decode.verdict != "not_comparable"
     by_hand = {
         "tok/s": _beyond(found.naive_throughput),
-        "ITL": _beyond(found.naive_latency),
+        "ITL": _beyond(found.naive_inter_token_latency),
         **_mann_whitney(fleet),
     }
     if compute_change_points and layout == "before":

@@ -12,6 +12,7 @@ from alerts import build, reference
 from alerts import values as alert_values
 from dashboards.build import write as write_dashboards
 from deploy import build as deploy
+from exporter.compare.assess.effects import MEASURES as COMPARED
 from exporter.compare.assess.result import Report
 from exporter.engines import detect, plan
 from exporter.engines.catalog import ENGINES, load
@@ -60,7 +61,7 @@ _SECTIONS = (
     (
         "Upgrade verdicts",
         "Published by [`inferfleet judge`](compare.md), not by the exporter; no `target` label. "
-        "`measure` is decode, prefill, latency, hit_ratio, speculation or energy.",
+        f"`measure` is one of {', '.join(COMPARED)}.",
         JUDGE,
     ),
     (

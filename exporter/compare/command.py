@@ -41,7 +41,7 @@ def main(flags: Mapping[str, Any], output: Output) -> int:
 
     options = Options(
         **{name: value for name, value in flags.items() if name not in ("from", "to", "margin")},
-        begin=moment(flags["from"], "--from") if flags["from"] else None,
+        start=moment(flags["from"], "--from") if flags["from"] else None,
         end=moment(flags["to"], "--to") if flags["to"] else None,
         margin=_share(flags["margin"], "--margin"),
     )

@@ -43,7 +43,7 @@ class Options:
     recordings: tuple[str, ...] = ()
     model: str = ""
     window: float = WINDOW
-    begin: float | None = None
+    start: float | None = None
     end: float | None = None
     step: float | None = None
     margin: float = 0.03
@@ -65,7 +65,7 @@ def run(options: Options, progress: Progress = _NONE, now: Callable[[], float] =
         raise CompareError("give both --baseline and --candidate, such as 'version=\"0.20.2\"'")
     api = api_of(options)
     end = options.end if options.end is not None else now()
-    begin = options.begin if options.begin is not None else end - options.window
+    begin = options.start if options.start is not None else end - options.window
     if begin >= end:
         raise CompareError("--from must be before --to")
     span = Span(begin, end, options.step)
@@ -129,9 +129,9 @@ def report_of(
         baseline=matchers.written(question.baseline),
         candidate=matchers.written(question.candidate),
         margin=question.margin,
-        error=question.alpha,
+        alpha=question.alpha,
         window_seconds=fleet.windows.width,
-        begin=span[0] if span else None,
+        start=span[0] if span else None,
         end=span[1] if span else None,
         headline=overall(comparisons),
         verdict=worst([one.verdict for one in comparisons]),

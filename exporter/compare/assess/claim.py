@@ -26,17 +26,17 @@ def held(claimed: float, comparison: Comparison) -> Claim:
     told = decode.estimate
     where = tuple(
         f"batch {batch_range(one.low, one.high)}: {percent(one.estimate.ratio)} "
-        f"({_word(_holds(claimed, one.estimate))}), {one.share:.0%} of the candidate's tokens"
+        f"({_word(_holds(claimed, one.estimate))}), {one.token_share:.0%} of the candidate's tokens"
         for one in decode.ranges
         if one.estimate
     )
     where += tuple(
         f"{one.name}: {percent(one.estimate.ratio)} ({_word(_holds(claimed, one.estimate))})"
-        for one in decode.regimes
+        for one in decode.subgroups
     )
     if told is None or decode.verdict == "not_comparable":
-        text = f"the claim of {percent(claimed)} cannot be checked: {decode.because or 'no data'}"
-        return Claim(claimed=claimed, holds=None, text=text, ranges=where)
+        text = f"the claim of {percent(claimed)} cannot be checked: {decode.reason or 'no data'}"
+        return Claim(claimed_ratio=claimed, holds=None, text=text, details=where)
     holds = _holds(claimed, told)
     at = f"{percent(told.ratio)} ({percent(told.lower)} to {percent(told.upper)})"
     text = {
@@ -45,7 +45,7 @@ def held(claimed: float, comparison: Comparison) -> Claim:
         "load it has",
         None: f"the claim of {percent(claimed)} is within what the data allows: found {at}",
     }[holds]
-    return Claim(claimed=claimed, holds=holds, text=text, ranges=where)
+    return Claim(claimed_ratio=claimed, holds=holds, text=text, details=where)
 
 
 def _holds(claimed: float, told: Estimate) -> bool | None:

@@ -14,13 +14,13 @@ from ...vocabulary.verdict import Verdict
 from ..estimate.design import Design, design
 from ..fleet.matchers import Matcher, matches
 from ..fleet.windows import Facts, Fleet, Lookups, Mask, Server, Windows
-from . import gates
+from . import checks
 from .causes import causes
 from .claim import held
 from .description import naive, side, timeline
 from .effects import all_measures
 from .headline import headline
-from .result import Comparison, Difference, Gate, MeasureResult, Side
+from .result import Check, Comparison, Difference, MeasureResult, Side
 from .shares import kept
 from .terms import Terms
 from .verdict import holm, worst
@@ -101,14 +101,14 @@ def _one(fleet: Fleet, old: list[bool], new: list[bool], question: Question) -> 
         [s for s, is_new in zip(servers, new, strict=True) if is_new],
     )
     known = dict(zip(servers, fleet.facts, strict=True))
-    differing = gates.differences(base, ours)
-    meaning, forbidden = gates.meanings(
+    differing = checks.differences(base, ours)
+    meaning, forbidden = checks.meanings(
         tuple(sorted({s.engine for s in side_}) for side_ in sides),  # type: ignore[arg-type]
-        (gates.values(base, "version"), gates.values(ours, "version")),
+        (checks.values(base, "version"), checks.values(ours, "version")),
     )
     if fleet.short:
         forbidden = {**dict.fromkeys(("prefill", "inter_token_latency"), _SHORT), **forbidden}
-    passed = [gates.identity(*sides, known), gates.settings(differing), meaning]
+    passed = [checks.identity(*sides, known), checks.settings(differing), meaning]
     first = sides[1][0]
     if passed[0].outcome == "failed":
         return _refused(sides, passed, differing)
@@ -116,11 +116,11 @@ def _one(fleet: Fleet, old: list[bool], new: list[bool], question: Question) -> 
     if treated.all() or not treated.any():
         lacking = "baseline has" if treated.all() else "candidate has"
         passed.append(
-            Gate(
+            Check(
                 name="data",
                 outcome="failed",
                 text=f"the {lacking if len(windows) else 'two sides have'} no windows in this time",
-                mend="widen --window to a time when both ran",
+                remedy="widen --window to a time when both ran",
             )
         )
         return _refused(sides, passed, differing)
@@ -128,10 +128,10 @@ def _one(fleet: Fleet, old: list[bool], new: list[bool], question: Question) -> 
     terms = Terms(question.margin, question.alpha, question.detail)
     results, speed = all_measures(windows, found, lookups, forbidden, terms)
     passed += [
-        gates.warm_up(found, _seconds(windows, found.keep)),
-        gates.age(_ages(windows, found, fleet.facts)),
-        gates.gaps(*_seen(windows, found), fleet.excluded),
-        gates.servers(found),
+        checks.warm_up(found, _seconds(windows, found.keep)),
+        checks.age(_ages(windows, found, fleet.facts)),
+        checks.gaps(*_seen(windows, found), fleet.excluded),
+        checks.servers(found),
         _overlap(results[0]),
         *_unknown(speed.load.unknown if speed else ()),
     ]
@@ -148,16 +148,18 @@ def _one(fleet: Fleet, old: list[bool], new: list[bool], question: Question) -> 
         design=found.kind,
         headline="",
         verdict=_verdict(results),
-        gates=tuple(passed),
+        checks=tuple(passed),
         measures=results,
         naive_throughput=rate,
-        naive_latency=latency,
+        naive_inter_token_latency=latency,
         baseline=a,
         candidate=b,
         differences=differing,
-        causes=causes(hits, (a.hit_ratio, b.hit_ratio), (base, ours), forbidden, differing, found),
+        hit_ratio_causes=causes(
+            hits, (a.hit_ratio, b.hit_ratio), (base, ours), forbidden, differing, found
+        ),
         timeline=timeline(speed, windows, found),
-        started=found.start if np.isfinite(found.start) else None,
+        candidate_start=found.start if np.isfinite(found.start) else None,
     )
     if question.claim is not None:
         comparison = comparison.model_copy(update={"claim": held(question.claim, comparison)})
@@ -175,14 +177,14 @@ def _of_lookups(lookups: Lookups | None, old: list[bool], new: list[bool]) -> Lo
 
 def _refused(
     sides: tuple[Sequence[Server], Sequence[Server]],
-    passed: Sequence[Gate],
+    passed: Sequence[Check],
     differing: tuple[Difference, ...],
 ) -> Comparison:
-    """Return the comparison that a failed gate ended."""
+    """Return the comparison that a failed check ended."""
     server = sides[1][0]
-    failed = next(gate for gate in passed if gate.outcome == "failed")
+    failed = next(check for check in passed if check.outcome == "failed")
     result = MeasureResult(
-        measure="decode", verdict="not_comparable", because=failed.text, mend=failed.mend
+        measure="decode", verdict="not_comparable", reason=failed.text, remedy=failed.remedy
     )
     comparison = Comparison(
         engine=server.engine,
@@ -192,16 +194,16 @@ def _refused(
         design=None,
         headline="",
         verdict="not_comparable",
-        gates=tuple(passed),
+        checks=tuple(passed),
         measures=(result,),
         naive_throughput=None,
-        naive_latency=None,
+        naive_inter_token_latency=None,
         baseline=_unseen(sides[0]),
         candidate=_unseen(sides[1]),
         differences=differing,
-        causes=(),
+        hit_ratio_causes=(),
         timeline=(),
-        started=None,
+        candidate_start=None,
     )
     return comparison.model_copy(update={"headline": headline(comparison)})
 
@@ -213,11 +215,11 @@ def _unseen(servers: Sequence[Server]) -> Side:
         versions=(),
         servers=len({server.node or server.target for server in servers}),
         hours=0.0,
-        kv_capacity_tokens=None,
+        kv_cache_capacity_tokens=None,
         largest_batch=None,
         hit_ratio=None,
-        throughput_per_gpu=None,
-        token_seconds=None,
+        tokens_per_second_per_gpu=None,
+        seconds_per_token=None,
         curve=(),
     )
 
@@ -230,25 +232,25 @@ def _verdict(results: Sequence[MeasureResult]) -> Verdict:
     return by_name["decode"]
 
 
-def _overlap(decode: MeasureResult) -> Gate:
+def _overlap(decode: MeasureResult) -> Check:
     if decode.coverage is None:
-        return Gate(name="overlap", outcome="noted", text="how far the loads overlap is not known")
-    if decode.verdict == "not_comparable" and "loads the baseline" in decode.because:
-        return Gate(name="overlap", outcome="failed", text=decode.because, mend=decode.mend)
-    return Gate(
+        return Check(name="overlap", outcome="noted", text="how far the loads overlap is not known")
+    if decode.verdict == "not_comparable" and "loads the baseline" in decode.reason:
+        return Check(name="overlap", outcome="failed", text=decode.reason, remedy=decode.remedy)
+    return Check(
         name="overlap",
         outcome="passed",
         text=f"{decode.coverage:.0%} of the candidate's decode tokens at loads the baseline saw",
     )
 
 
-def _unknown(names: tuple[str, ...]) -> list[Gate]:
+def _unknown(names: tuple[str, ...]) -> list[Check]:
     return [
-        Gate(
+        Check(
             name="covariates",
             outcome="noted",
             text=f"the {name} is not known, so it is not corrected for",
-            mend="check which series the engine release gives (docs/support.md)",
+            remedy="check which series the engine release gives (docs/support.md)",
         )
         for name in names
     ]
@@ -310,7 +312,7 @@ def _held_to_holm(found: tuple[Comparison, ...], alpha: float) -> tuple[Comparis
             decode = decode.model_copy(
                 update={
                     "verdict": "inconclusive",
-                    "because": f"of {len(called)} comparisons made at once, one such effect is "
+                    "reason": f"of {len(called)} comparisons made at once, one such effect is "
                     "expected by chance (Holm)",
                 }
             )

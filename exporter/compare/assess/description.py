@@ -12,7 +12,7 @@ from ..estimate.design import Design
 from ..estimate.measures import Index
 from ..fleet.windows import IDLE, Facts, Lookups, Mask, Windows
 from .causes import hit_ratio
-from .gates import values
+from .checks import values
 from .result import CurvePoint, Side, TimelinePoint
 
 _RARE: Final = 0.001
@@ -43,11 +43,11 @@ def side(
         versions=values(own, "version"),
         servers=len({server.node or server.target for server in servers}),
         hours=len(np.unique(mine.time)) * windows.width / 3600.0,
-        kv_capacity_tokens=float(np.median(capacity)) if capacity else None,
+        kv_cache_capacity_tokens=float(np.median(capacity)) if capacity else None,
         largest_batch=max((p.batch for p in curve if p.time_share >= _RARE), default=None),
         hit_ratio=hit_ratio(lookups, chosen),
-        throughput_per_gpu=made / gpu_seconds if gpu_seconds > 0 else None,
-        token_seconds=spent / made if made > 0 else None,
+        tokens_per_second_per_gpu=made / gpu_seconds if gpu_seconds > 0 else None,
+        seconds_per_token=spent / made if made > 0 else None,
         curve=curve,
     )
 
@@ -71,7 +71,7 @@ def _curve(windows: Windows) -> tuple[CurvePoint, ...]:
         points.append(
             CurvePoint(
                 batch=sums["decode_sequence_seconds"] / seconds,
-                milliseconds=1000.0 * sums["decode_sequence_seconds"] / tokens,
+                milliseconds_per_token=1000.0 * sums["decode_sequence_seconds"] / tokens,
                 tokens_per_second=tokens / seconds,
                 tokens_per_second_per_gpu=(
                     tokens / sums["gpu_seconds"] if sums["gpu_seconds"] > 0 else None

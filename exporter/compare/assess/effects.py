@@ -15,10 +15,20 @@ from ..estimate.design import Design
 from ..estimate.effect import Rows, effect
 from ..estimate.measures import Index, Load
 from ..fleet.windows import Floats, Lookups, Mask, Windows
-from .result import MeasureResult, RangeEffect, RegimeEffect
+from .result import MeasureResult, RangeEffect, SubgroupEffect
 from .shares import hits, of_share, speculation
 from .terms import Terms, judged, of_whole, refused
 from .verdict import estimate_of, holm, verdict_of
+
+MEASURES: Final[tuple[Measure, ...]] = (
+    "decode",
+    "prefill",
+    "inter_token_latency",
+    "energy",
+    "hit_ratio",
+    "speculation",
+)
+"""What is compared, in the order of the report."""
 
 LEAST_COVERAGE: Final = 0.5
 LEAST_ROWS: Final = 24
@@ -71,7 +81,7 @@ def _held_together(found: list[MeasureResult], alpha: float) -> list[MeasureResu
         one.model_copy(
             update={
                 "verdict": "inconclusive",
-                "because": f"of {len(told)} measures judged at once, one such effect is likely by "
+                "reason": f"of {len(told)} measures judged at once, one such effect is likely by "
                 "chance (Holm)",
             }
         )
@@ -107,12 +117,12 @@ def at_load(
     if design.fault:
         rows = _rows(index, design, np.ones(len(load.x), dtype=bool))
         told = effect(rows, design.floor, design.least)
-        plain = refused(measure, design.fault, design.mend)
+        plain = refused(measure, design.fault, design.remedy)
         if told is None:
             return plain, index
         return plain.model_copy(
             update={
-                "seen": float(np.exp(told.estimate)),
+                "observed_ratio": float(np.exp(told.estimate)),
                 "coverage": matched.coverage,
                 "ranges": ranges,
                 "cells": cells,
@@ -139,7 +149,7 @@ def at_load(
             "coverage": matched.coverage,
             "ranges": ranges,
             "cells": cells,
-            "regimes": _regimes(index, design, terms) if measure == "decode" else (),
+            "subgroups": _subgroups(index, design, terms) if measure == "decode" else (),
         }
     ), index
 
@@ -194,18 +204,18 @@ def _ranges(
                 high=high,
                 verdict=verdict,
                 estimate=estimate_of(told, terms.alpha) if told and sure else None,
-                seen=float(np.exp(told.estimate)) if told and not sure else None,
-                share=float(index.load.work[ours].sum()) / total,
+                observed_ratio=float(np.exp(told.estimate)) if told and not sure else None,
+                token_share=float(index.load.work[ours].sum()) / total,
             )
         )
     return tuple(found)
 
 
-def _regimes(index: Index, design: Design, terms: Terms) -> tuple[RegimeEffect, ...]:
+def _subgroups(index: Index, design: Design, terms: Terms) -> tuple[SubgroupEffect, ...]:
     """Return the effect below and above the candidate's median prefill share and context."""
     if not terms.detail:
         return ()
-    found, load = list[RegimeEffect](), index.load
+    found, load = list[SubgroupEffect](), index.load
     ours = index.treated & (index.matched.weight > 0)
     names = [name for name in ("prefill share", "context") if name in load.loads]
     for column, name in enumerate(names):
@@ -218,7 +228,7 @@ def _regimes(index: Index, design: Design, terms: Terms) -> tuple[RegimeEffect, 
             told = effect(_rows(index, design, mask), design.floor, design.least)
             if told is not None and (mask & ours).sum() >= LEAST_ROWS // 2:
                 found.append(
-                    RegimeEffect(
+                    SubgroupEffect(
                         name=f"{name} {word} {told_as}",
                         verdict=verdict_of(told, terms.margin, terms.alpha),
                         estimate=estimate_of(told, terms.alpha),
@@ -247,9 +257,9 @@ def _by_direction(decode: MeasureResult, latency: MeasureResult, design: Design)
     return decode.model_copy(
         update={
             "verdict": verdict,
-            "extrapolated": True,
+            "direction_only": True,
             "p_value": latency.p_value,
-            "because": f"{decode.because}; the direction is that of the time between tokens at "
+            "reason": f"{decode.reason}; the direction is that of the time between tokens at "
             "equal demand, the size is not known",
         }
     )

@@ -3,7 +3,7 @@
 from typing import Final
 
 from ...vocabulary.verdict import MEASURES, VERDICTS, Measure
-from .result import Comparison, MeasureResult, RangeEffect, RegimeEffect, Report
+from .result import Comparison, MeasureResult, RangeEffect, Report, SubgroupEffect
 
 _BESIDE_DECODE: Final[tuple[Measure, ...]] = ("prefill", "hit_ratio", "speculation", "energy")
 """Measures the headline names where they changed; inter-token latency follows from the first."""
@@ -35,10 +35,10 @@ def headline(comparison: Comparison) -> str:
     where = f"{comparison.model or 'the model'} on {comparison.gpu_model or 'unknown GPUs'}"
     decode = comparison.measures[0]
     if comparison.verdict == "not_comparable":
-        text = f"{new} and {old} are not comparable for {where}, because {decode.because}"
-        if decode.seen is not None:
-            text += f" (what was seen differs by {percent(decode.seen)} in decoding)"
-        return text + (f": {decode.mend}." if decode.mend else ".")
+        text = f"{new} and {old} are not comparable for {where}, because {decode.reason}"
+        if decode.observed_ratio is not None:
+            text += f" (the observed difference is {percent(decode.observed_ratio)} in decoding)"
+        return text + (f": {decode.remedy}." if decode.remedy else ".")
     if decode.estimate is None:
         faster = "faster" if comparison.verdict == "improvement" else "slower"
         return f"{new} is clearly {faster} than {old} for {where}, by more than loads overlap."
@@ -93,15 +93,14 @@ def _of_range(one: RangeEffect) -> str:
 def _more(decode: MeasureResult) -> str:
     if decode.verdict != "inconclusive":
         return ""
-    seen = (
-        f"; a change of {100 * decode.detectable:.1f} % would be seen" if decode.detectable else ""
-    )
-    more = decode.needed
+    smallest = decode.minimum_detectable_effect
+    detectable = f"; a change of {100 * smallest:.1f} % would be detected" if smallest else ""
+    more = decode.required_sample_size
     if more is None:
-        return seen
+        return detectable
     if more.servers is None:
-        return f"{seen}, more data alone will not settle it"
-    text = f"{seen}, about {more.servers} servers a side"
+        return f"{detectable}, more data alone will not settle it"
+    text = f"{detectable}, about {more.servers} servers a side"
     return text + (f" or {more.hours:.0f} h of the candidate" if more.hours else "") + " are needed"
 
 
@@ -118,21 +117,27 @@ def overall(comparisons: tuple[Comparison, ...]) -> str:
     return f"{len(comparisons)} comparisons: {told}."
 
 
-def change(one: MeasureResult | RangeEffect | RegimeEffect) -> tuple[str, str]:
-    """Return an effect and its interval in words; what was only seen has none."""
+def change(one: MeasureResult | RangeEffect | SubgroupEffect) -> tuple[str, str]:
+    """Return an effect and its interval in words; one that was only observed has none."""
     told = one.estimate
     if told is None:
-        seen = getattr(one, "seen", None)
-        return (f"{percent(seen)} seen", "") if seen is not None else ("unknown", "")
+        observed = getattr(one, "observed_ratio", None)
+        return (f"{percent(observed)} observed", "") if observed is not None else ("unknown", "")
     return percent(told.ratio), f"{percent(told.lower)} to {percent(told.upper)}"
+
+
+def detectable_effect(measure: MeasureResult) -> str:
+    """Return the smallest change that would be detected in words, nothing where unknown."""
+    smallest = measure.minimum_detectable_effect
+    return f"±{100 * smallest:.1f} %" if smallest else ""
 
 
 def reasons(comparison: Comparison) -> list[str]:
     """Return why measures have no clear verdict, alike ones together."""
     found: dict[str, list[str]] = {}
     for one in comparison.measures:
-        if one.because:
-            text = one.because + (f"; {one.mend}" if one.mend else "")
+        if one.reason:
+            text = one.reason + (f"; {one.remedy}" if one.remedy else "")
             found.setdefault(text, []).append(MEASURES[one.measure].title)
     return [f"{', '.join(measures)}: {text}" for text, measures in found.items()]
 

@@ -19,8 +19,8 @@ def with_phases(comparison: Comparison, played: Played) -> Comparison:
             lines.append(
                 PhaseRatio(
                     phase=phase.name,
-                    client=phase.client[1] / phase.client[0],
-                    cells=rates[1] / rates[0],
+                    client_ratio=phase.client[1] / phase.client[0],
+                    cells_ratio=rates[1] / rates[0],
                 )
             )
     return comparison.model_copy(update={"phases": tuple(lines)})

@@ -11,28 +11,28 @@ from pydantic import BaseModel, ConfigDict
 from ...vocabulary.verdict import Measure, Verdict
 from ..estimate.design import Kind
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Gate(_Model):
+class Check(_Model):
     """One check made before anything is estimated.
 
     `outcome`: passed, corrected (differs, and the estimate allows for it), noted (may explain an
-    effect), or failed (not comparable). `mend` says what to do about it.
+    effect), or failed (not comparable). `remedy` says what to do about it.
     """
 
     name: str
     outcome: Literal["passed", "corrected", "noted", "failed"]
     text: str
-    mend: str = ""
+    remedy: str = ""
 
 
 class Estimate(_Model):
-    """A ratio with its 95 % interval; `stderr` is that of its log."""
+    """A ratio with its confidence interval; `stderr` is the standard error of its logarithm."""
 
     ratio: float
     lower: float
@@ -40,25 +40,32 @@ class Estimate(_Model):
     stderr: float
 
 
-class Needed(_Model):
-    """About how much more data would settle an inconclusive verdict; null where none would."""
+class RequiredSampleSize(_Model):
+    """About how much data would settle an inconclusive verdict; null where none would.
+
+    `servers` are those of each side, `hours` those of the candidate.
+    """
 
     servers: int | None
     hours: float | None
 
 
 class RangeEffect(_Model):
-    """The effect in a range of decode batch, above `low` up to `high`, and its share of tokens."""
+    """The effect in a range of decode batch, above `low` up to `high`.
+
+    `token_share` is the range's share of the candidate's matched tokens; `observed_ratio` as in a
+    measure.
+    """
 
     low: float
     high: float
     verdict: Verdict
     estimate: Estimate | None
-    share: float
-    seen: float | None = None
+    token_share: float
+    observed_ratio: float | None = None
 
 
-class RegimeEffect(_Model):
+class SubgroupEffect(_Model):
     """The effect on the candidate's windows above or below its median prefill share or context."""
 
     name: str
@@ -67,51 +74,53 @@ class RegimeEffect(_Model):
 
 
 class MeasureResult(_Model):
-    """One measure. `detectable` is the relative effect that would be found in 80 % of cases.
+    """One measure.
 
-    `coverage` is the share of the candidate's work done at loads the baseline also saw. `seen` is
-    the ratio the windows show where no interval can be given: a description, no estimate.
-    `because` and `mend` are sentences where the verdict needs one.
+    `minimum_detectable_effect` is the relative effect that would be detected in 80 % of cases.
+    `coverage` is the share of the candidate's work done at loads the baseline also had.
+    `observed_ratio` is the ratio the windows show where no interval can be given: a description,
+    no estimate. `direction_only` is true where the direction is called and the size is not known.
+    `reason` and `remedy` are sentences where the verdict needs them.
     """
 
     measure: Measure
     verdict: Verdict
     estimate: Estimate | None = None
-    seen: float | None = None
+    observed_ratio: float | None = None
     p_value: float | None = None
-    detectable: float | None = None
+    minimum_detectable_effect: float | None = None
     coverage: float | None = None
-    extrapolated: bool = False
-    because: str = ""
-    mend: str = ""
-    needed: Needed | None = None
+    direction_only: bool = False
+    reason: str = ""
+    remedy: str = ""
+    required_sample_size: RequiredSampleSize | None = None
     ranges: tuple[RangeEffect, ...] = ()
     cells: tuple[RangeEffect, ...] = ()
-    regimes: tuple[RegimeEffect, ...] = ()
+    subgroups: tuple[SubgroupEffect, ...] = ()
 
 
 class CurvePoint(_Model):
-    """One side's mean in a batch cell: batch, ms per token, tokens/s per GPU, share of its time."""
+    """One side's mean in a batch cell; `time_share` is the cell's share of the side's time."""
 
     batch: float
-    milliseconds: float
+    milliseconds_per_token: float
     tokens_per_second: float
     tokens_per_second_per_gpu: float | None
     time_share: float
 
 
 class Side(_Model):
-    """One side: what it is, how much of it was seen, and its curve."""
+    """One side: what it is, how much data it has, and its curve. Tokens are decoded ones."""
 
     releases: tuple[str, ...]
     versions: tuple[str, ...]
     servers: int
     hours: float
-    kv_capacity_tokens: float | None
+    kv_cache_capacity_tokens: float | None
     largest_batch: float | None
     hit_ratio: float | None
-    throughput_per_gpu: float | None
-    token_seconds: float | None
+    tokens_per_second_per_gpu: float | None
+    seconds_per_token: float | None
     curve: tuple[CurvePoint, ...]
 
 
@@ -134,27 +143,34 @@ class Difference(_Model):
 class PhaseRatio(_Model):
     """A load phase of two recordings: the load client's ratio of tokens/s, and the cells' own.
 
-    `cells` is the ratio of tokens per second of request time: the time sequences decoded plus the
-    time requests waited for their first token. A client that keeps so many requests open sees its
-    throughput change by just that.
+    `cells_ratio` is the ratio of tokens per second of request time: the time sequences decoded plus
+    the time requests waited for their first token. A client that keeps so many requests open sees
+    its throughput change by just that.
     """
 
     phase: str
-    client: float
-    cells: float
+    client_ratio: float
+    cells_ratio: float
 
 
 class Claim(_Model):
-    """A promise held against what was found; `holds` is null where the interval cannot tell."""
+    """A claimed ratio checked against the estimate; `holds` is null where the interval is too wide.
 
-    claimed: float
+    `details` has a line for each batch range and subgroup.
+    """
+
+    claimed_ratio: float
     holds: bool | None
     text: str
-    ranges: tuple[str, ...]
+    details: tuple[str, ...]
 
 
 class Comparison(_Model):
-    """One model on one kind of GPU in one layout; `engine` is the candidate's."""
+    """One model on one kind of GPU in one layout; `engine` is the candidate's.
+
+    The naive ratios are those of all work whatever the load. `candidate_start` is the Unix time of
+    the candidate's first window that is used.
+    """
 
     engine: str
     model: str
@@ -163,22 +179,26 @@ class Comparison(_Model):
     design: Kind | None
     headline: str
     verdict: Verdict
-    gates: tuple[Gate, ...]
+    checks: tuple[Check, ...]
     measures: tuple[MeasureResult, ...]
     naive_throughput: float | None
-    naive_latency: float | None
+    naive_inter_token_latency: float | None
     baseline: Side
     candidate: Side
     differences: tuple[Difference, ...]
-    causes: tuple[str, ...]
+    hit_ratio_causes: tuple[str, ...]
     timeline: tuple[TimelinePoint, ...]
-    started: float | None
+    candidate_start: float | None
     phases: tuple[PhaseRatio, ...] = ()
     claim: Claim | None = None
 
 
 class Report(_Model):
-    """Everything one run found."""
+    """The result of one run.
+
+    `baseline` and `candidate` are the sides as label matchers, `alpha` is the significance level,
+    `start` and `end` are the time range in Unix seconds.
+    """
 
     schema_version: int = SCHEMA_VERSION
     inferfleet_version: str
@@ -187,9 +207,9 @@ class Report(_Model):
     baseline: str
     candidate: str
     margin: float
-    error: float
+    alpha: float
     window_seconds: float
-    begin: float | None
+    start: float | None
     end: float | None
     headline: str
     verdict: Verdict

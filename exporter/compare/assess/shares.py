@@ -96,7 +96,7 @@ def of_share(
     if measure in forbidden:
         return refused(measure, forbidden[measure])
     if design.fault:
-        return refused(measure, design.fault, design.mend)
+        return refused(measure, design.fault, design.remedy)
     if not treated.any() or treated.all():
         return refused(measure, "one side has no such work")
     base = float(np.average(y[~treated], weights=whole[~treated]))

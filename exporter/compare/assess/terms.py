@@ -12,7 +12,13 @@ from ..estimate.design import Design
 from ..estimate.effect import Effect
 from ..fleet.windows import Windows
 from .result import MeasureResult
-from .verdict import detectable, estimate_of, needed, p_value, verdict_of
+from .verdict import (
+    estimate_of,
+    minimum_detectable_effect,
+    p_value,
+    required_sample_size,
+    verdict_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +37,21 @@ def judged(measure: Measure, told: Effect, design: Design, terms: Terms) -> Meas
     verdict = verdict_of(told, terms.margin, terms.alpha)
     more = None
     if verdict == "inconclusive":
-        more = needed(told, terms.margin, terms.alpha, min(design.servers), design.hours[1])
+        more = required_sample_size(
+            told, terms.margin, terms.alpha, min(design.servers), design.hours[1]
+        )
     return MeasureResult(
         measure=measure,
         verdict=verdict,
         estimate=estimate_of(told, terms.alpha),
         p_value=p_value(told),
-        detectable=detectable(told, terms.alpha),
-        needed=more,
+        minimum_detectable_effect=minimum_detectable_effect(told, terms.alpha),
+        required_sample_size=more,
     )
 
 
-def refused(measure: Measure, because: str, mend: str = "") -> MeasureResult:
-    return MeasureResult(measure=measure, verdict="not_comparable", because=because, mend=mend)
+def refused(measure: Measure, reason: str, remedy: str = "") -> MeasureResult:
+    return MeasureResult(measure=measure, verdict="not_comparable", reason=reason, remedy=remedy)
 
 
 def of_whole(windows: Windows, whole: Windows, design: Design) -> Design:

@@ -11,7 +11,7 @@ from typing import Final
 from ...vocabulary.verdict import Verdict
 from ..estimate.effect import Effect
 from ..estimate.t_distribution import quantile, two_sided
-from .result import Estimate, Needed
+from .result import Estimate, RequiredSampleSize
 
 POWER: Final = 0.8
 _MOST_TIMES: Final = 30.0
@@ -58,12 +58,14 @@ def p_value(effect: Effect) -> float:
     return two_sided(effect.estimate / effect.stderr, effect.freedom)
 
 
-def detectable(effect: Effect, alpha: float) -> float:
+def minimum_detectable_effect(effect: Effect, alpha: float) -> float:
     """Return the smallest relative effect an interval would exclude 0 for in 80 % of cases."""
     return expm1(_reach(effect.freedom, alpha) * effect.stderr)
 
 
-def needed(effect: Effect, margin: float, alpha: float, servers: int, hours: float) -> Needed:
+def required_sample_size(
+    effect: Effect, margin: float, alpha: float, servers: int, hours: float
+) -> RequiredSampleSize:
     """Return about how many servers a side, or hours of the candidate, would see the margin.
 
     What the floor alone hides no amount of data shows; and hours do not average out servers.
@@ -71,11 +73,11 @@ def needed(effect: Effect, margin: float, alpha: float, servers: int, hours: flo
     target = (log1p(margin) / _reach(effect.freedom, alpha)) ** 2 - effect.floor**2
     missing = effect.stderr**2 - effect.floor**2
     if target <= 0 or missing > _MOST_TIMES * target:
-        return Needed(servers=None, hours=None)
+        return RequiredSampleSize(servers=None, hours=None)
     times = max(missing / target, 1.0)
     if effect.limited_by == "servers":
-        return Needed(servers=ceil(servers * times), hours=None)
-    return Needed(servers=ceil(servers * times), hours=hours * times)
+        return RequiredSampleSize(servers=ceil(servers * times), hours=None)
+    return RequiredSampleSize(servers=ceil(servers * times), hours=hours * times)
 
 
 def _reach(freedom: float, alpha: float) -> float:

@@ -42,7 +42,7 @@ class Design:
     `treated` marks candidate rows, `keep` those that may be used; `node` and `block` number the
     clusters; `ever` tells of each node whether it ran the candidate. `hours` are the hours of data
     of baseline and candidate; `warm_up_seconds` what was dropped as warm-up. `fault` says what the
-    design lacks and `mend` what to do about it, both empty where nothing.
+    design lacks and `remedy` what to do about it, both empty where nothing.
     """
 
     kind: Kind
@@ -58,7 +58,7 @@ class Design:
     start: float
     warm_up_seconds: float
     fault: str = ""
-    mend: str = ""
+    remedy: str = ""
 
     @property
     def concurrent(self) -> bool:
@@ -105,7 +105,7 @@ def design(
         ),
         len(np.unique(node[treated & keep])),
     )
-    fault, mend = _fault(kind, servers, spans)
+    fault, remedy = _fault(kind, servers, spans)
     return Design(
         kind,
         keep,
@@ -120,7 +120,7 @@ def design(
         start,
         _seconds(windows, cold),
         fault,
-        mend,
+        remedy,
     )
 
 

@@ -5,12 +5,10 @@ from html import escape
 from importlib.resources import files
 
 from ...vocabulary.verdict import MEASURES, VERDICTS, Verdict
-from ..assess.headline import batch_range, change, names, percent, reasons, title
+from ..assess.headline import batch_range, change, detectable_effect, names, percent, reasons, title
 from ..assess.result import Comparison, Report
 from . import plots
 from .terminal import side_rows
-
-_GATES = {"passed": "passed", "corrected": "corrected", "noted": "noted", "failed": "failed"}
 
 
 def html(report: Report) -> str:
@@ -32,7 +30,7 @@ def html(report: Report) -> str:
         f"<p>Baseline <code>{escape(report.baseline)}</code>, candidate "
         f"<code>{escape(report.candidate)}</code>; {escape(_span(report))}windows of "
         f"{report.window_seconds:g} s; margin {100 * report.margin:g} %; "
-        f"intervals {100 * (1 - report.error):g} %. inferfleet {report.inferfleet_version}, "
+        f"intervals {100 * (1 - report.alpha):g} %. inferfleet {report.inferfleet_version}, "
         f"{when}, from {escape(report.source)}.</p></footer></body></html>",
     ]
     # a number and its percent sign stay on one line
@@ -40,11 +38,11 @@ def html(report: Report) -> str:
 
 
 def _span(report: Report) -> str:
-    if report.begin is None or report.end is None:
+    if report.start is None or report.end is None:
         return ""
     begin, end = (
         datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M")
-        for time in (report.begin, report.end)
+        for time in (report.start, report.end)
     )
     return f"{begin} to {end} UTC; "
 
@@ -56,10 +54,10 @@ def _comparison(one: Comparison, many: bool, key: str) -> str:
         parts.append(f'<h2 class="{one.verdict}">{escape(one.headline)}</h2>')
     parts += [_measures(one, old, new), _reasons(one), _plots(one, key), _phases(one)]
     if one.claim:
-        lines = "".join(f"<li>{escape(text)}</li>" for text in one.claim.ranges)
+        lines = "".join(f"<li>{escape(text)}</li>" for text in one.claim.details)
         parts.append(f"<h3>The claim</h3><p>{escape(one.claim.text)}</p><ul>{lines}</ul>")
-    if one.causes:
-        lines = "".join(f"<li>{escape(text)}</li>" for text in one.causes)
+    if one.hit_ratio_causes:
+        lines = "".join(f"<li>{escape(text)}</li>" for text in one.hit_ratio_causes)
         parts.append(f"<h3>Prefix-cache hit rate</h3><ul>{lines}</ul>")
     rows = "".join(
         f"<tr><th>{escape(name)}</th><td>{escape(a)}</td><td>{escape(b)}</td></tr>"
@@ -68,7 +66,7 @@ def _comparison(one: Comparison, many: bool, key: str) -> str:
     parts.append(
         '<div class="pair"><div><h3>The two sides, and what differs</h3><table><thead><tr><th></th>'
         f"<th>baseline</th><th>candidate</th></tr></thead><tbody>{rows}</tbody></table></div>"
-        f"<div><h3>What was checked</h3><ul class=gates>{_gates(one)}</ul></div></div></section>"
+        f"<div><h3>What was checked</h3><ul class=checks>{_checks(one)}</ul></div></div></section>"
     )
     return "\n".join(part for part in parts if part)
 
@@ -76,24 +74,24 @@ def _comparison(one: Comparison, many: bool, key: str) -> str:
 def _measures(one: Comparison, old: str, new: str) -> str:
     rows = list[str]()
     for measure in one.measures:
-        seen = f"±{100 * measure.detectable:.1f} %" if measure.detectable else ""
+        detectable = detectable_effect(measure)
         name = MEASURES[measure.measure].title
-        rows.append(_row(name, *change(measure), seen, measure.verdict, "measure"))
+        rows.append(_row(name, *change(measure), detectable, measure.verdict, "measure"))
         for part in measure.ranges:
-            name = f"batch {batch_range(part.low, part.high)}, {part.share:.0%} of tokens"
+            name = f"batch {batch_range(part.low, part.high)}, {part.token_share:.0%} of tokens"
             rows.append(_row(name, *change(part), "", part.verdict, "range"))
-        for regime in measure.regimes:
-            rows.append(_row(regime.name, *change(regime), "", regime.verdict, "range"))
+        for subgroup in measure.subgroups:
+            rows.append(_row(subgroup.name, *change(subgroup), "", subgroup.verdict, "range"))
     return (
         f"<table class=measures><caption>{escape(new)} against {escape(old)}; above 0 is better"
         "</caption><thead><tr><th>measure</th><th>change</th><th>95 % interval</th>"
-        "<th>would be seen</th><th>verdict</th></tr></thead>"
+        "<th>detectable</th><th>verdict</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>"
     )
 
 
-def _row(name: str, found: str, interval: str, seen: str, verdict: Verdict, kind: str) -> str:
-    cells = "".join(f"<td>{escape(text)}</td>" for text in (found, interval, seen))
+def _row(name: str, found: str, interval: str, detectable: str, verdict: Verdict, kind: str) -> str:
+    cells = "".join(f"<td>{escape(text)}</td>" for text in (found, interval, detectable))
     word = f'<td class="{verdict}">{VERDICTS[verdict]}</td>'
     return f'<tr class="{kind}"><th>{escape(name)}</th>{cells}{word}</tr>'
 
@@ -107,7 +105,10 @@ def _plots(one: Comparison, key: str) -> str:
     drawn = (
         ("Effect by decode batch", plots.effect_by_batch(one)),
         ("By hand, and at equal load", plots.naive_beside_matched(one)),
-        ("Rate by decode batch, as seen", plots.rate_by_batch(one) if one.baseline.curve else ""),
+        (
+            "Observed rate by decode batch",
+            plots.rate_by_batch(one) if one.baseline.curve else "",
+        ),
         ("Load of both sides", plots.load_distribution(one) if one.baseline.curve else ""),
         ("Over time; dashed: the candidate's first window", plots.timeline(one)),
     )
@@ -130,8 +131,8 @@ def _phases(one: Comparison) -> str:
     if not one.phases:
         return ""
     rows = "".join(
-        f"<tr><th>{escape(phase.phase)}</th><td>{percent(phase.client)}</td>"
-        f"<td>{percent(phase.cells)}</td></tr>"
+        f"<tr><th>{escape(phase.phase)}</th><td>{percent(phase.client_ratio)}</td>"
+        f"<td>{percent(phase.cells_ratio)}</td></tr>"
         for phase in one.phases
     )
     return (
@@ -140,10 +141,10 @@ def _phases(one: Comparison) -> str:
     )
 
 
-def _gates(one: Comparison) -> str:
+def _checks(one: Comparison) -> str:
     return "".join(
-        f'<li class="{_GATES[gate.outcome]}"><b>{escape(gate.name)}</b> {escape(gate.text)}'
-        + (f"; {escape(gate.mend)}" if gate.mend else "")
+        f'<li class="{check.outcome}"><b>{escape(check.name)}</b> {escape(check.text)}'
+        + (f"; {escape(check.remedy)}" if check.remedy else "")
         + "</li>"
-        for gate in one.gates
+        for check in one.checks
     )

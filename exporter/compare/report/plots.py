@@ -32,7 +32,7 @@ _SIZE: Final = (6.6, 3.1)
 def effect_by_batch(one: Comparison) -> str:
     """Draw the effect in each batch cell with its interval."""
     decode = one.measures[0]
-    cells = [c for c in decode.cells if (c.estimate or c.seen) and c.share >= _RARE]
+    cells = [c for c in decode.cells if (c.estimate or c.observed_ratio) and c.token_share >= _RARE]
     if not cells:
         return ""
 
@@ -48,13 +48,13 @@ def effect_by_batch(one: Comparison) -> str:
 
 def _interval(axes: Axes, x: float, cell: RangeEffect) -> None:
     told = cell.estimate
-    ratio = told.ratio if told else cell.seen or 1.0
+    ratio = told.ratio if told else cell.observed_ratio or 1.0
     color = {"regression": BAD, "improvement": GOOD, "equivalent": GOOD}.get(cell.verdict, UNSURE)
     change = 100 * (ratio - 1)
     if told:
         reach = [[100 * (ratio - told.lower)], [100 * (told.upper - ratio)]]
         axes.errorbar([x], [change], yerr=reach, color=color, capsize=2.5, linewidth=1.4)
-    axes.plot([x], [change], marker="o", color=color, markersize=3 + 9 * cell.share**0.5)
+    axes.plot([x], [change], marker="o", color=color, markersize=3 + 9 * cell.token_share**0.5)
 
 
 def load_distribution(one: Comparison) -> str:
@@ -81,7 +81,7 @@ def load_distribution(one: Comparison) -> str:
 def rate_by_batch(one: Comparison) -> str:
     """Draw tokens per second (for each GPU where known) over the decode batch of both sides.
 
-    As seen: prefill share and context may differ between the sides.
+    As observed: prefill share and context may differ between the sides.
     """
     sides = _sides(one)
     per_gpu = all(p.tokens_per_second_per_gpu for curve, _, _ in sides for p in curve)
@@ -136,8 +136,8 @@ def timeline(one: Comparison) -> str:
                 label=name,
             )
         axes.axhline(0, color=_INK, linewidth=0.8)
-        if one.started is not None:
-            axes.axvline(when(one.started), color=_INK, linewidth=0.8, linestyle="--")  # type: ignore[arg-type]
+        if one.candidate_start is not None:
+            axes.axvline(when(one.candidate_start), color=_INK, linewidth=0.8, linestyle="--")  # type: ignore[arg-type]
         axes.set_ylabel("speed at equal load, %")
         if clock:
             locator = AutoDateLocator()  # type: ignore[no-untyped-call]
@@ -153,12 +153,12 @@ def timeline(one: Comparison) -> str:
 def naive_beside_matched(one: Comparison) -> str:
     """Draw what is compared by hand beside what was found at equal load."""
     decode = one.measures[0]
-    ratio = decode.estimate.ratio if decode.estimate else decode.seen
+    ratio = decode.estimate.ratio if decode.estimate else decode.observed_ratio
     rows: list[tuple[str, float, tuple[float, float] | None, str]] = []
     if one.naive_throughput is not None:
         rows.append(("tokens/s per GPU,\nany load", one.naive_throughput, None, OLD))
-    if one.naive_latency is not None:
-        rows.append(("inter-token speed,\nany load", one.naive_latency, None, OLD))
+    if one.naive_inter_token_latency is not None:
+        rows.append(("inter-token speed,\nany load", one.naive_inter_token_latency, None, OLD))
     if ratio is not None:
         told = decode.estimate
         rows.append(

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ...vocabulary.verdict import MEASURES, VERDICTS
-from ..assess.headline import batch_range, change, names, percent, reasons
+from ..assess.headline import batch_range, change, detectable_effect, names, percent, reasons
 from ..assess.result import Comparison, MeasureResult, RangeEffect, Report
 
 _STYLES = {
@@ -36,15 +36,15 @@ def _comparison(one: Comparison, console: Console, many: bool) -> None:
     table.add_column("measure")
     table.add_column("change", justify="right")
     table.add_column("95 % interval", justify="right")
-    table.add_column("would be seen", justify="right")
+    table.add_column("detectable", justify="right")
     table.add_column("verdict")
     for measure in one.measures:
         table.add_row(*_measure(measure))
         for part in measure.ranges:
             table.add_row(*_range(part))
-        for regime in measure.regimes:
-            word = f"[{_STYLES[regime.verdict]}]{VERDICTS[regime.verdict]}[/]"
-            table.add_row(f"  {regime.name}", *change(regime), "", word)
+        for subgroup in measure.subgroups:
+            word = f"[{_STYLES[subgroup.verdict]}]{VERDICTS[subgroup.verdict]}[/]"
+            table.add_row(f"  {subgroup.name}", *change(subgroup), "", word)
     console.print(table)
     _naive(one, console)
     for text in reasons(one):
@@ -54,26 +54,25 @@ def _comparison(one: Comparison, console: Console, many: bool) -> None:
 
 
 def _measure(one: MeasureResult) -> tuple[str, ...]:
-    seen = f"±{100 * one.detectable:.1f} %" if one.detectable else ""
     return (
         MEASURES[one.measure].title,
         *change(one),
-        seen,
+        detectable_effect(one),
         f"[{_STYLES[one.verdict]}]{VERDICTS[one.verdict]}[/]",
     )
 
 
 def _range(one: RangeEffect) -> tuple[str, ...]:
-    name = f"  batch {batch_range(one.low, one.high)}, {one.share:.0%} of tokens"
+    name = f"  batch {batch_range(one.low, one.high)}, {one.token_share:.0%} of tokens"
     return (name, *change(one), "", f"[{_STYLES[one.verdict]}]{VERDICTS[one.verdict]}[/]")
 
 
 def _naive(one: Comparison, console: Console) -> None:
-    if one.naive_throughput is None or one.naive_latency is None:
+    if one.naive_throughput is None or one.naive_inter_token_latency is None:
         return
     console.print(
         f"not at equal load: tokens/s per GPU {percent(one.naive_throughput)}, mean inter-token "
-        f"speed {percent(one.naive_latency)}: mostly what demand did",
+        f"speed {percent(one.naive_inter_token_latency)}: mostly what demand did",
         style="dim",
         markup=False,
         highlight=False,
@@ -102,8 +101,8 @@ def side_rows(one: Comparison) -> list[tuple[str, str, str]]:
         ("hours of data", f"{a.hours:.3g}", f"{b.hours:.3g}"),
         (
             "KV cache, tokens",
-            number(a.kv_capacity_tokens, "{:,.0f}"),
-            number(b.kv_capacity_tokens, "{:,.0f}"),
+            number(a.kv_cache_capacity_tokens, "{:,.0f}"),
+            number(b.kv_cache_capacity_tokens, "{:,.0f}"),
         ),
         (
             "largest decode batch",
@@ -129,14 +128,14 @@ def _lists(one: Comparison, console: Console) -> None:
         for name in ("phase", "load client's tokens/s", "from the cells"):
             table.add_column(name, justify="left" if name == "phase" else "right")
         for phase in one.phases:
-            table.add_row(phase.phase, percent(phase.client), percent(phase.cells))
+            table.add_row(phase.phase, percent(phase.client_ratio), percent(phase.cells_ratio))
         console.print(table)
     if one.claim:
         line(one.claim.text)
-        for text in one.claim.ranges:
+        for text in one.claim.details:
             line(f"  {text}")
-    for text in one.causes:
+    for text in one.hit_ratio_causes:
         line(f"hit rate: {text}")
-    for gate in one.gates:
-        mend = f"; {gate.mend}" if gate.mend else ""
-        line(f"{_MARKS[gate.outcome]} {gate.name}: {gate.text}{mend}")
+    for check in one.checks:
+        remedy = f"; {check.remedy}" if check.remedy else ""
+        line(f"{_MARKS[check.outcome]} {check.name}: {check.text}{remedy}")

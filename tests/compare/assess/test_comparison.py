@@ -74,10 +74,10 @@ def test_a_short_before_and_after_is_not_comparable() -> None:
     for change in (0.0, -0.10):
         one = judged(simulate(2007, change, "before", before=6, after=7))
         assert one.verdict == "not_comparable"
-        assert "hour of the day" in one.measures[0].because
-        assert "24 h" in one.measures[0].mend
+        assert "hour of the day" in one.measures[0].reason
+        assert "24 h" in one.measures[0].remedy
         assert one.measures[0].estimate is None
-        assert one.measures[0].seen is not None
+        assert one.measures[0].observed_ratio is not None
 
 
 def test_too_few_servers_are_not_comparable() -> None:
@@ -91,15 +91,15 @@ def test_a_time_without_any_window_is_not_comparable() -> None:
     none = fleet.windows.where(np.zeros(len(fleet.windows), dtype=bool))
     one = judged(replace(fleet, windows=none))
     assert one.verdict == "not_comparable"
-    assert one.measures[0].because == "the two sides have no windows in this time"
+    assert one.measures[0].reason == "the two sides have no windows in this time"
 
 
 def test_the_effect_by_batch_range_and_a_claim() -> None:
     fleet = simulate(2009, 0.10, "did")
     one = judged(fleet, replace(QUESTION, detail=True, claim=claim_of("+56%")))
     decode = one.measures[0]
-    assert {part.verdict for part in decode.ranges if part.share > 0.2} == {"improvement"}
-    assert sum(part.share for part in decode.ranges) == pytest.approx(1.0, abs=0.02)
+    assert {part.verdict for part in decode.ranges if part.token_share > 0.2} == {"improvement"}
+    assert sum(part.token_share for part in decode.ranges) == pytest.approx(1.0, abs=0.02)
     assert len(decode.cells) > len(decode.ranges)
     assert one.claim is not None
     assert one.claim.holds is False
@@ -117,8 +117,8 @@ def test_no_overlap_of_load_is_not_comparable_before_and_after() -> None:
     other = {**windows.sums, "prefill_tokens": np.where(ours, 40.0 * tokens, tokens)}
     one = judged(replace(fleet, windows=replace(windows, sums=other)))
     assert one.verdict == "not_comparable"
-    assert "prefill share" in one.measures[0].because
-    assert next(g for g in one.gates if g.name == "overlap").outcome == "failed"
+    assert "prefill share" in one.measures[0].reason
+    assert next(g for g in one.checks if g.name == "overlap").outcome == "failed"
 
 
 def test_another_model_gpu_or_class_is_not_compared() -> None:
@@ -160,9 +160,9 @@ def test_a_meaning_change_takes_its_measure_out_and_leaves_the_others() -> None:
     )
     hits = measure(one, "hit_ratio")
     assert hits.verdict == "not_comparable"
-    assert "0.27.0" in hits.because
+    assert "0.27.0" in hits.reason
     assert one.measures[0].verdict in ("equivalent", "inconclusive")
-    assert any("meaning with 0.27.0" in text for text in one.causes)
+    assert any("meaning with 0.27.0" in text for text in one.hit_ratio_causes)
 
 
 def test_two_engines_are_compared_without_what_they_count_differently() -> None:
@@ -186,7 +186,7 @@ def test_two_engines_are_compared_without_what_they_count_differently() -> None:
     )
     assert one.verdict == "regression"
     assert one.engine == "sglang"
-    assert measure(one, "hit_ratio").because == "the two engines count it differently"
+    assert measure(one, "hit_ratio").reason == "the two engines count it differently"
 
 
 def test_known_causes_of_a_moved_hit_rate() -> None:
@@ -204,7 +204,7 @@ def test_known_causes_of_a_moved_hit_rate() -> None:
     )
     one = judged(replace(with_fewer_hits(fleet), facts=facts))
     assert measure(one, "hit_ratio").verdict == "regression"
-    told = " ".join(one.causes)
+    told = " ".join(one.hit_ratio_causes)
     assert "block size is 16 on the baseline and 784" in told
     assert "holds 50% of the baseline's tokens" in told
     assert {d.name for d in one.differences} >= {"KV cache, tokens"}
@@ -237,7 +237,7 @@ def test_an_unknown_covariate_is_told_and_unknown_energy_is_absent() -> None:
     }
     one = judged(replace(fleet, windows=replace(fleet.windows, sums=sums)))
     assert one.verdict == "regression"
-    assert any("context is not known" in gate.text for gate in one.gates)
+    assert any("context is not known" in check.text for check in one.checks)
     assert "energy" not in {m.measure for m in one.measures}
 
 
@@ -270,10 +270,10 @@ def test_of_many_models_the_one_that_fell_is_found() -> None:
 
 def test_warm_up_windows_are_left_out() -> None:
     one = judged(simulate(2017, 0.0, "did"))
-    gate = next(gate for gate in one.gates if gate.name == "warm-up")
-    assert gate.outcome == "corrected"
-    assert one.started is not None
-    assert one.started >= START + 3600 - 300
+    check = next(check for check in one.checks if check.name == "warm-up")
+    assert check.outcome == "corrected"
+    assert one.candidate_start is not None
+    assert one.candidate_start >= START + 3600 - 300
 
 
 @pytest.mark.parametrize("text", ["much", "-100%", ""])

@@ -28,13 +28,13 @@ def test_one_weak_call_among_many_measures_is_taken_back() -> None:
         "inconclusive",
         "not_comparable",
     ]
-    assert "of 3 measures" in found[1].because
-    assert found[0].because == ""
+    assert "of 3 measures" in found[1].reason
+    assert found[0].reason == ""
 
 
 def test_a_change_too_large_to_overlap_is_called_by_direction_alone() -> None:
     decode = MeasureResult(
-        measure="decode", verdict="not_comparable", coverage=0.2, because="only 20% of the work"
+        measure="decode", verdict="not_comparable", coverage=0.2, reason="only 20% of the work"
     )
     beside = chosen(SIDES)
     assert beside.kind == "side by side"
@@ -43,9 +43,9 @@ def test_a_change_too_large_to_overlap_is_called_by_direction_alone() -> None:
     )
     called = _by_direction(decode, slow, beside)
     assert called.verdict == "regression"
-    assert called.extrapolated
+    assert called.direction_only
     assert called.estimate is None
-    assert "size is not known" in called.because
+    assert "size is not known" in called.reason
     # a small change of latency decides nothing
     assert _by_direction(decode, measured("inter_token_latency", 0.001), beside) == decode
     # and before and after other traffic moves latency just so

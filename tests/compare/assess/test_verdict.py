@@ -6,10 +6,10 @@ import pytest
 
 from exporter.compare.assess.verdict import (
     EXIT,
-    detectable,
     holm,
-    needed,
+    minimum_detectable_effect,
     p_value,
+    required_sample_size,
     verdict_of,
     worst,
 )
@@ -40,15 +40,16 @@ def test_a_call_needs_the_interval_and_the_margin(effect: Effect, verdict: Verdi
 def test_what_would_be_seen_and_what_is_needed() -> None:
     effect = told(-0.02, 0.02)
     # t(0.975, 20) + t(0.8, 20) = 2.086 + 0.860
-    assert detectable(effect, 0.05) == pytest.approx(2.718281828 ** (2.946 * 0.02) - 1, abs=1e-4)
-    more = needed(effect, 0.03, 0.05, servers=4, hours=6.0)
+    smallest = minimum_detectable_effect(effect, 0.05)
+    assert smallest == pytest.approx(2.718281828 ** (2.946 * 0.02) - 1, abs=1e-4)
+    more = required_sample_size(effect, 0.03, 0.05, servers=4, hours=6.0)
     assert more.hours is not None
     assert more.servers is not None
     assert 25 < more.hours < 35
     assert 16 < more.servers < 24
-    assert needed(told(-0.02, 0.02, by="servers"), 0.03, 0.05, 4, 6.0).hours is None
+    assert required_sample_size(told(-0.02, 0.02, by="servers"), 0.03, 0.05, 4, 6.0).hours is None
     # what no data shows is not promised
-    assert needed(told(-0.02, 0.02), 0.005, 0.05, 4, 6.0).servers is None
+    assert required_sample_size(told(-0.02, 0.02), 0.005, 0.05, 4, 6.0).servers is None
     assert p_value(told(0.0, 0.01)) == pytest.approx(1.0)
 
 

@@ -38,7 +38,7 @@ def test_the_cells_agree_with_the_load_client_in_every_phase(old: str, new: str)
         "overload",
     ]
     for phase in phases:
-        assert phase.cells == pytest.approx(phase.client, abs=0.03), phase.phase
+        assert phase.cells_ratio == pytest.approx(phase.client_ratio, abs=0.03), phase.phase
 
 
 def test_one_server_each_is_described_and_not_judged() -> None:
@@ -48,12 +48,12 @@ def test_one_server_each_is_described_and_not_judged() -> None:
     assert "1 server ran the baseline and 1 the candidate" in report.headline
     decode = one.measures[0]
     assert decode.estimate is None
-    assert decode.seen == pytest.approx(1.0, abs=0.05)
+    assert decode.observed_ratio == pytest.approx(1.0, abs=0.05)
     assert {m.verdict for m in one.measures} == {"not_comparable"}
     # the engine's own figure, from its start-up log
-    assert one.baseline.kv_capacity_tokens == 838_640
+    assert one.baseline.kv_cache_capacity_tokens == 838_640
     assert one.naive_throughput is not None
-    assert any("step-tokens-computed-only" in gate.text for gate in one.gates)
+    assert any("step-tokens-computed-only" in check.text for check in one.checks)
     assert "energy" in {m.measure for m in one.measures}
 
 

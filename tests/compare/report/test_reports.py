@@ -55,14 +55,14 @@ def test_the_headline_is_one_sentence_and_first_everywhere(report: Report, page:
     assert f"<h1>{report.headline}</h1>".replace(" %", "\u00a0%") in page
 
 
-def test_every_form_has_every_measure_gate_and_the_claim(report: Report, page: str) -> None:
+def test_every_form_has_every_measure_check_and_the_claim(report: Report, page: str) -> None:
     one = report.comparisons[0]
     for text in (terminal(report), markdown(report), unescape(page).replace("\u00a0", " ")):
         for measure in one.measures:
             assert measure.estimate is not None
             assert f"{100 * (measure.estimate.ratio - 1):+.1f} %" in text
-        for gate in one.gates:
-            assert gate.text.split(":")[0] in text
+        for check in one.checks:
+            assert check.text.split(":")[0] in text
         assert "the claim of +56.0 % does not hold" in text
         assert "500,000" in text
 
@@ -127,7 +127,7 @@ def test_what_is_drawn_is_what_was_found(report: Report, page: str) -> None:
 
 def test_names_from_outside_stay_text(report: Report) -> None:
     evil = '<script>alert("x")</script>|[red]'
-    one = report.comparisons[0].model_copy(update={"causes": (evil,)})
+    one = report.comparisons[0].model_copy(update={"hit_ratio_causes": (evil,)})
     other = report.model_copy(update={"headline": evil, "comparisons": (one,)})
     assert "<script>" not in html(other)
     assert "<script>" not in markdown(other)

@@ -9,7 +9,7 @@ from typing import Final
 from ...engines.catalog import ENGINES, MeaningChange, load
 from ..estimate.design import Design
 from ..fleet.windows import Facts, Server
-from .result import Difference, Gate
+from .result import Check, Difference
 
 HARD: Final = ("model", "gpu_model", "quantization", "kv_cache_dtype", "role")
 _SHOWN: Final = ("runner", "quantization", "kv_cache_dtype", "role", "config")
@@ -49,43 +49,43 @@ def _numbers(facts: Sequence[Facts], name: str) -> tuple[str, ...]:
 
 def identity(
     baseline: Sequence[Server], candidate: Sequence[Server], facts: Mapping[Server, Facts]
-) -> Gate:
+) -> Check:
     """Check that the sides are one model, GPU type, layout, quantisation and role."""
     old, new = [facts[one] for one in baseline], [facts[one] for one in candidate]
     for name in HARD:
         a, b = values(old, name), values(new, name)
         if a and b and set(a).isdisjoint(b):
-            return Gate(
+            return Check(
                 name="identity",
                 outcome="failed",
                 text=f"{name} is {', '.join(a)} on the baseline and {', '.join(b)} on the "
                 "candidate",
-                mend="compare servers that differ in their release alone",
+                remedy="compare servers that differ in their release alone",
             )
     a = tuple(sorted({one.server_class for one in baseline}))
     b = tuple(sorted({one.server_class for one in candidate}))
     if set(a).isdisjoint(b):
-        return Gate(
+        return Check(
             name="identity",
             outcome="failed",
             text=f"the servers are of different classes ({', '.join(a)} and {', '.join(b)}): "
             "parallel layout, speculation, or a fact known on one side only",
-            mend="compare the facts `inferfleet probe` shows of a server of each; declare what "
+            remedy="compare the facts `inferfleet probe` shows of a server of each; declare what "
             "one of them does not tell",
         )
-    return Gate(
+    return Check(
         name="identity",
         outcome="passed",
         text="same model, GPU type, layout, quantisation and role",
     )
 
 
-def settings(found: Sequence[Difference]) -> Gate:
+def settings(found: Sequence[Difference]) -> Check:
     """Note the settings that differ: they may be the cause of an effect."""
     if not found:
-        return Gate(name="settings", outcome="passed", text="no known setting differs")
+        return Check(name="settings", outcome="passed", text="no known setting differs")
     names = ", ".join(one.name for one in found)
-    return Gate(
+    return Check(
         name="settings",
         outcome="noted",
         text=f"also different: {names}; an effect may be theirs and not the release's",
@@ -94,16 +94,16 @@ def settings(found: Sequence[Difference]) -> Gate:
 
 def meanings(
     engines: tuple[Sequence[str], Sequence[str]], versions: tuple[Sequence[str], Sequence[str]]
-) -> tuple[Gate, dict[str, str]]:
+) -> tuple[Check, dict[str, str]]:
     """Check what numbers mean on both sides; return also the measures forbidden, and why."""
     if set(engines[0]) != set(engines[1]):
         why = "the two engines count it differently"
-        gate = Gate(
+        check = Check(
             name="meanings",
             outcome="corrected",
             text=f"two engines: {' and '.join(_ACROSS_ENGINES)} are left out",
         )
-        return gate, dict.fromkeys(_ACROSS_ENGINES, why)
+        return check, dict.fromkeys(_ACROSS_ENGINES, why)
     changes = {one.name: one for one in _changes(engines[0], versions)}
     forbidden: dict[str, str] = {}
     for change in changes.values():
@@ -114,11 +114,11 @@ def meanings(
                 f"{change.changed.rstrip('.')}",
             )
     if not changes:
-        return Gate(name="meanings", outcome="passed", text="no number changed its meaning"), {}
+        return Check(name="meanings", outcome="passed", text="no number changed its meaning"), {}
     told = ", ".join(f"{one.name} ({one.at})" for one in changes.values())
     left = ", ".join(sorted(forbidden)) or "nothing"
     text = f"meaning changes between the versions: {told}; not compared: {left}"
-    return Gate(name="meanings", outcome="corrected", text=text), forbidden
+    return Check(name="meanings", outcome="corrected", text=text), forbidden
 
 
 def _changes(
@@ -131,11 +131,11 @@ def _changes(
                     yield from load(engine).changes_between(old, new)
 
 
-def warm_up(found: Design, kept: float) -> Gate:
+def warm_up(found: Design, kept: float) -> Check:
     """Tell how much was left out as warm-up."""
     if found.warm_up_seconds <= 0:
-        return Gate(name="warm-up", outcome="passed", text="no server had just begun")
-    return Gate(
+        return Check(name="warm-up", outcome="passed", text="no server had just begun")
+    return Check(
         name="warm-up",
         outcome="corrected",
         text=f"{found.warm_up_seconds / 3600:.1f} server-hours within an hour of a start are left "
@@ -143,27 +143,27 @@ def warm_up(found: Design, kept: float) -> Gate:
     )
 
 
-def age(found: tuple[float | None, float | None]) -> Gate:
+def age(found: tuple[float | None, float | None]) -> Check:
     """Note sides whose servers have been up for very different times (seconds, medians)."""
     old, new = found
     if old is None or new is None:
-        return Gate(name="age", outcome="noted", text="when the servers began is not known")
+        return Check(name="age", outcome="noted", text="when the servers began is not known")
     if abs(old - new) > _AGE:
-        return Gate(
+        return Check(
             name="age",
             outcome="noted",
             text=f"baseline servers have been up for {old / 86_400:.1f} days, candidate ones for "
             f"{new / 86_400:.1f}; long-lived servers can be slower by age alone",
-            mend="restart one baseline server and compare again",
+            remedy="restart one baseline server and compare again",
         )
-    return Gate(name="age", outcome="passed", text="servers of similar age")
+    return Check(name="age", outcome="passed", text="servers of similar age")
 
 
-def servers(found: Design) -> Gate:
+def servers(found: Design) -> Check:
     """Check that the design has what it needs."""
     if found.fault:
-        return Gate(name="design", outcome="failed", text=found.fault, mend=found.mend)
-    return Gate(
+        return Check(name="design", outcome="failed", text=found.fault, remedy=found.remedy)
+    return Check(
         name="design",
         outcome="passed",
         text=f"{found.kind}: {found.servers[0]} servers on the baseline, {found.servers[1]} on "
@@ -171,28 +171,28 @@ def servers(found: Design) -> Gate:
     )
 
 
-def gaps(seen: float, expected: float, excluded: Mapping[str, float]) -> Gate:
+def gaps(seen: float, expected: float, excluded: Mapping[str, float]) -> Check:
     """Note missing windows and what the exporter itself left out, in seconds."""
     lost = sum(seconds for reason, seconds in excluded.items() if reason != "warm_up")
     told = ", ".join(
         f"{reason} {seconds / 3600:.1f} h" for reason, seconds in sorted(excluded.items())
     )
     if expected > 0 and seen < _GAPS * expected:
-        return Gate(
+        return Check(
             name="gaps",
             outcome="noted",
             text=f"only {seen / expected:.0%} of the windows between the first and the last have "
             "data",
-            mend="look for outages of the exporter or of Prometheus in that time",
+            remedy="look for outages of the exporter or of Prometheus in that time",
         )
     if lost > _EXCLUDED * max(seen, 1.0):
-        return Gate(
+        return Check(
             name="gaps",
             outcome="noted",
             text=f"the exporter left out much time: {told}",
-            mend="see inferfleet_load_excluded_seconds_total for the servers concerned",
+            remedy="see inferfleet_load_excluded_seconds_total for the servers concerned",
         )
-    return Gate(
+    return Check(
         name="gaps",
         outcome="passed",
         text="no large gaps" + (f"; left out: {told}" if told else ""),
