@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from .boards import cache, exporter, fleet, gpu, server, slo, upgrade
 
-_MADE: Final = {
+_BUILDERS: Final = {
     "fleet": fleet.build,
     "server": server.build,
     "upgrade": upgrade.build,
@@ -20,14 +20,14 @@ _MADE: Final = {
 
 def dashboards() -> dict[str, dict[str, Any]]:
     """Return every dashboard by its name."""
-    return {name: build() for name, build in _MADE.items()}
+    return {name: build() for name, build in _BUILDERS.items()}
 
 
 def texts() -> Mapping[str, str]:
     """Return what each file holds, by its name."""
     return {
-        f"{name}.json": json.dumps(made, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-        for name, made in dashboards().items()
+        f"{name}.json": json.dumps(dashboard, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+        for name, dashboard in dashboards().items()
     }
 
 

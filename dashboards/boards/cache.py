@@ -3,15 +3,23 @@
 from typing import Any
 
 from ..grafana import uids
-from ..grafana.panels import Row, bargauge, dashboard, stat, table, timeseries
-from ..grafana.style import BLUE, GREEN, RED, YELLOW, Column, stepped
-from ..grafana.variables import FLEET
-from ..queries import cache as q
-from ..queries import server as one
-from .shared import EACH_SECOND, FULL, GAUGE, ROW_TO_SERVER, TO_UPGRADE, TOKENS
+from ..grafana.columns import Column
+from ..grafana.panels import Row, bar_gauge, dashboard, stat, table, time_series
+from ..grafana.style import BLUE, GREEN, RED, YELLOW, absolute_thresholds
+from ..grafana.variables import FLEET_VARIABLES
+from ..queries import cache as queries
+from ..queries import server as server_queries
+from .shared import (
+    FULLNESS_THRESHOLDS,
+    GAUGE_CELL,
+    PER_SECOND,
+    ROW_TO_SERVER,
+    TO_UPGRADE,
+    TOKENS_PER_SECOND,
+)
 
 
-def _saved() -> Row:
+def _savings() -> Row:
     return Row(
         "What the caches save",
         [
@@ -19,60 +27,60 @@ def _saved() -> Row:
                 "Hit rate now",
                 "Tokens found over tokens looked up, by model. Compare with last week at the same "
                 "hour: it is a property of the traffic first.",
-                q.HIT_RATIO_NOW,
+                queries.HIT_RATIO_NOW,
                 unit="percentunit",
-                text="value_and_name",
-                graph=True,
+                text_mode="value_and_name",
+                sparkline=True,
                 decimals=0,
                 size=(6, 8),
             ),
-            timeseries(
+            time_series(
                 "Hit rate by release",
                 "A step at an upgrade with the same traffic: a cold cache (it recovers), another "
                 "block size, or a changed way of counting (Upgrade lists those).",
-                q.HIT_RATIO,
+                queries.HIT_RATIO,
                 unit="percentunit",
-                high=1,
+                maximum=1,
                 size=(10, 8),
                 links=[TO_UPGRADE],
             ),
-            timeseries(
+            time_series(
                 "Prompt tokens no GPU computed",
                 "Share of prompt tokens read from any cache; what the caches truly save.",
-                q.SAVED,
+                queries.CACHED_SHARE,
                 unit="percentunit",
-                high=1,
+                maximum=1,
                 size=(8, 8),
             ),
-            timeseries(
+            time_series(
                 "Prompt tokens, cached and computed",
                 "Computed tokens are the work left; a rise with level traffic is a cache lost.",
-                q.CACHED,
-                q.COMPUTED,
-                unit=TOKENS,
+                queries.CACHED,
+                queries.COMPUTED,
+                unit=TOKENS_PER_SECOND,
                 stacked=True,
             ),
-            timeseries(
+            time_series(
                 "Looked up and found, by cache",
                 "local: in GPU memory. external: offloaded or shared with other servers.",
-                q.LOOKED_UP,
-                q.FOUND,
-                unit=TOKENS,
+                queries.QUERIED_TOKENS,
+                queries.HIT_TOKENS,
+                unit=TOKENS_PER_SECOND,
             ),
-            timeseries(
+            time_series(
                 "Hit rate by cache",
                 "An external cache with few hits costs more than it saves. Multimodal counts "
                 "items, not tokens.",
-                q.BY_CACHE,
-                q.MULTIMODAL,
+                queries.BY_CACHE,
+                queries.MULTIMODAL,
                 unit="percentunit",
-                high=1,
+                maximum=1,
             ),
-            timeseries(
+            time_series(
                 "KV offloaded",
                 "Bytes per second by direction, all servers. Stores without loads: nothing comes "
                 "back.",
-                q.OFFLOADED,
+                queries.OFFLOADED,
                 unit="Bps",
             ),
         ],
@@ -83,39 +91,39 @@ def _memory() -> Row:
     return Row(
         "KV memory",
         [
-            timeseries(
+            time_series(
                 "KV cache used",
                 "Fullest engine and mean. Fullest far above mean: requests are badly spread.",
-                q.USAGE_MAX,
-                q.USAGE_MEAN,
+                queries.USAGE_MAX,
+                queries.USAGE_MEAN,
                 unit="percentunit",
-                high=1,
-                steps=((GREEN, None), (RED, 0.95)),
+                maximum=1,
+                thresholds=((GREEN, None), (RED, 0.95)),
                 size=(8, 8),
             ),
-            bargauge(
+            bar_gauge(
                 "Fullest servers",
                 "The ten fullest. Near 100 % with preemptions beside it: fewer sequences, shorter "
                 "contexts or more servers.",
-                q.FULLEST,
+                queries.FULLEST,
                 unit="percentunit",
-                high=1,
-                steps=FULL,
+                maximum=1,
+                thresholds=FULLNESS_THRESHOLDS,
                 decimals=0,
             ),
-            timeseries(
+            time_series(
                 "Preempted per second",
                 "Requests thrown out for lack of KV memory and computed again. Above 0 for long is "
                 "wasted work.",
-                q.PREEMPTIONS,
-                unit=EACH_SECOND,
+                queries.PREEMPTIONS,
+                unit=PER_SECOND,
                 size=(8, 8),
             ),
-            timeseries(
+            time_series(
                 "KV capacity",
                 "Tokens that fit, by release. A step at an upgrade changes how many sequences run "
                 "and what the cache keeps.",
-                q.CAPACITY,
+                queries.CAPACITY,
                 unit="short",
                 links=[TO_UPGRADE],
             ),
@@ -126,47 +134,51 @@ def _memory() -> Row:
                 Column("Server", label="target", settings={"links": [ROW_TO_SERVER]}),
                 Column(
                     "Hit rate",
-                    q.ROW_HITS,
+                    queries.ROW_HITS,
                     settings={
                         "unit": "percentunit",
                         "decimals": 0,
                         "min": 0,
                         "max": 1,
-                        "custom__cellOptions": GAUGE,
-                        "thresholds": stepped(((BLUE, None),)),
+                        "custom__cellOptions": GAUGE_CELL,
+                        "thresholds": absolute_thresholds(((BLUE, None),)),
                     },
                 ),
-                Column("Cached", q.ROW_CACHED, settings={"unit": "percentunit", "decimals": 0}),
+                Column(
+                    "Cached", queries.ROW_CACHED, settings={"unit": "percentunit", "decimals": 0}
+                ),
                 Column(
                     "KV used",
-                    q.ROW_USAGE,
+                    queries.ROW_USAGE,
                     settings={
                         "unit": "percentunit",
                         "decimals": 0,
                         "custom__cellOptions": {"type": "color-text"},
-                        "thresholds": stepped(FULL),
+                        "thresholds": absolute_thresholds(FULLNESS_THRESHOLDS),
                     },
                 ),
-                Column("KV tokens", q.ROW_CAPACITY, settings={"unit": "short"}),
+                Column("KV tokens", queries.ROW_CAPACITY, settings={"unit": "short"}),
                 Column(
                     "Preempted",
-                    q.ROW_PREEMPTIONS,
+                    queries.ROW_PREEMPTIONS,
                     settings={
                         "decimals": 2,
                         "custom__cellOptions": {"type": "color-text"},
-                        "thresholds": stepped(((GREEN, None), (YELLOW, 0.05), (RED, 0.5))),
+                        "thresholds": absolute_thresholds(
+                            ((GREEN, None), (YELLOW, 0.05), (RED, 0.5))
+                        ),
                     },
                 ),
                 Column("Exporter", label="instance"),
                 size=(12, 8),
-                worst=("Hit rate", False),
+                sort_by=("Hit rate", False),
             ),
-            timeseries(
+            time_series(
                 "Prompt tokens per request, and computed of them",
                 "The gap is what caches saved on each request. Level prompts with more computed: "
                 "cache lost.",
-                one.PROMPT_LENGTH,
-                one.COMPUTED_LENGTH,
+                server_queries.PROMPT_LENGTH,
+                server_queries.COMPUTED_LENGTH,
                 unit="none",
                 decimals=0,
                 size=(24, 7),
@@ -181,6 +193,6 @@ def build() -> dict[str, Any]:
         uids.CACHE,
         "Cache",
         "Prefix caches and KV memory: what they save, how full they are, what is thrown out.",
-        FLEET,
-        [_saved(), _memory()],
+        FLEET_VARIABLES,
+        [_savings(), _memory()],
     )

@@ -3,15 +3,22 @@
 from typing import Any
 
 from ..grafana import uids
-from ..grafana.panels import Row, dashboard, stat, timeseries
+from ..grafana.panels import Row, dashboard, stat, time_series
 from ..grafana.style import GREEN, RED, YELLOW
-from ..grafana.variables import FLEET
-from ..queries import fleet as q
+from ..grafana.variables import FLEET_VARIABLES
+from ..queries import fleet as queries
 from .fleet_tables import servers, upgrades
-from .shared import GOOD_IF_HIGH, NONE_WANTED, TO_SERVER, TO_UPGRADE, TOKENS, bound_colors
+from .shared import (
+    ATTAINMENT_THRESHOLDS,
+    ERROR_THRESHOLDS,
+    TO_SERVER,
+    TO_UPGRADE,
+    TOKENS_PER_SECOND,
+    bound_colors,
+)
 
 
-def _wrong() -> Row:
+def _problems() -> Row:
     return Row(
         "Is anything wrong?",
         [
@@ -19,93 +26,93 @@ def _wrong() -> Row:
                 "Servers down",
                 "Servers whose page the exporter cannot read. Above 0: sort the table below, open "
                 "the server, and look at the Exporter dashboard for the reason.",
-                q.DOWN,
-                steps=NONE_WANTED,
-                filled=True,
+                queries.DOWN,
+                thresholds=ERROR_THRESHOLDS,
+                background=True,
             ),
             stat(
                 "Stalled",
                 "Servers with work, no progress and a healthy answer. They hold their requests for "
                 "ever: take them out of rotation and restart them.",
-                q.STALLED,
-                steps=NONE_WANTED,
-                filled=True,
+                queries.STALLED,
+                thresholds=ERROR_THRESHOLDS,
+                background=True,
             ),
             stat(
                 "Regressions",
                 "Measures of a release found worse at equal load. Above 0: open Upgrade. 'Nothing "
                 "to judge' means that no two releases have run comparably.",
-                q.REGRESSIONS,
-                steps=NONE_WANTED,
-                filled=True,
-                nothing="nothing to judge",
+                queries.REGRESSIONS,
+                thresholds=ERROR_THRESHOLDS,
+                background=True,
+                no_value="nothing to judge",
             ),
             stat(
                 "Releases running",
                 "Releases in the fleet now. More than one is a rollout under way, or one that was "
                 "never finished: see Servers by release below.",
-                q.RELEASES,
-                steps=((GREEN, None), (YELLOW, 2)),
-                filled=True,
+                queries.RELEASES,
+                thresholds=((GREEN, None), (YELLOW, 2)),
+                background=True,
             ),
             stat(
                 "First tokens in time",
                 "Share of first tokens within the objective, by model. Below it: SLO says how fast "
                 "the budget burns, Latency below says since when.",
-                q.ATTAINMENT,
+                queries.ATTAINMENT,
                 unit="percentunit",
                 size=(6, 4),
-                steps=GOOD_IF_HIGH,
-                text="value_and_name",
-                graph=True,
+                thresholds=ATTAINMENT_THRESHOLDS,
+                text_mode="value_and_name",
+                sparkline=True,
                 decimals=1,
             ),
             stat(
                 "Generated tokens per second and GPU",
                 "What one GPU delivers, by model. It follows demand: judge a release by Upgrade, "
                 "which compares at equal load, not by this.",
-                q.TOKENS_PER_GPU_BY_MODEL,
+                queries.TOKENS_PER_GPU_BY_MODEL,
                 unit="none",
                 size=(6, 4),
-                text="value_and_name",
-                graph=True,
+                text_mode="value_and_name",
+                sparkline=True,
                 decimals=0,
             ),
         ],
     )
 
 
-def _delivers() -> Row:
+def _output() -> Row:
     return Row(
         "What it delivers",
         [
-            timeseries(
+            time_series(
                 "Generated tokens per second and GPU",
                 "By model, release and GPU type. A release below its neighbour may only have less "
                 "to do: click it to compare at equal load.",
-                q.TOKENS_PER_GPU,
-                unit=TOKENS,
+                queries.TOKENS_PER_GPU,
+                unit=TOKENS_PER_SECOND,
                 links=[TO_UPGRADE],
             ),
-            timeseries(
+            time_series(
                 "Tokens per second",
                 "All servers together. Prompt tokens include those read from a cache.",
-                q.GENERATED,
-                q.PROMPT,
-                unit=TOKENS,
+                queries.GENERATED,
+                queries.PROMPT,
+                unit=TOKENS_PER_SECOND,
             ),
-            timeseries(
+            time_series(
                 "Requests finished per second",
                 "Demand as it was served. A fall with waiting requests below is a capacity "
                 "problem; a fall without them is less traffic.",
-                q.REQUESTS,
+                queries.REQUESTS,
                 unit="reqps",
                 size=(8, 7),
             ),
-            timeseries(
+            time_series(
                 "GPUs in use",
                 "GPUs under the servers that answer. A step down is servers lost or scaled away.",
-                q.GPUS,
+                queries.GPUS,
                 unit="none",
                 decimals=0,
                 size=(8, 7),
@@ -113,25 +120,25 @@ def _delivers() -> Row:
             stat(
                 "Generated in the time shown",
                 "Tokens of all servers, by model: the size of the service, for bills and plans.",
-                q.GENERATED_IN_RANGE,
+                queries.GENERATED_IN_RANGE,
                 unit="short",
-                text="value_and_name",
+                text_mode="value_and_name",
                 size=(8, 7),
             ),
-            timeseries(
+            time_series(
                 "Work by role",
                 "Prompt tokens computed and tokens generated, by the servers' role. With prefill "
                 "and decode apart, one that climbs alone has too few servers.",
-                q.COMPUTED_BY_ROLE,
-                q.GENERATED_BY_ROLE,
-                unit=TOKENS,
+                queries.COMPUTED_BY_ROLE,
+                queries.GENERATED_BY_ROLE,
+                unit=TOKENS_PER_SECOND,
                 size=(8, 7),
             ),
-            timeseries(
+            time_series(
                 "Joules per generated token",
                 "Energy of the GPUs over tokens generated, where a GPU makes at least 10 a second. "
                 "It rises when batches are small: compare releases on Upgrade.",
-                q.JOULES,
+                queries.JOULES,
                 unit="joule",
                 size=(8, 7),
             ),
@@ -139,102 +146,102 @@ def _delivers() -> Row:
     )
 
 
-def _full() -> Row:
+def _utilization() -> Row:
     return Row(
         "How full it is",
         [
-            timeseries(
+            time_series(
                 "Batch occupancy",
                 "Requests running over those that may run. Near 1 with a queue: add servers or "
                 "raise max_num_seqs. Low with high latency: look for another bound.",
-                q.OCCUPANCY,
+                queries.OCCUPANCY,
                 unit="percentunit",
-                high=1,
+                maximum=1,
                 links=[TO_UPGRADE],
             ),
-            timeseries(
+            time_series(
                 "What bounds the servers",
                 "Servers by what keeps them from doing more. demand is healthy. sequences: raise "
                 "max_num_seqs. token_budget: raise max_num_batched_tokens. kv_cache: shorter "
                 "contexts, more memory or more servers.",
-                q.BOUND,
+                queries.BOUND,
                 unit="none",
                 decimals=0,
                 stacked=True,
                 overrides=bound_colors(),
             ),
-            timeseries(
+            time_series(
                 "Requests running and waiting",
                 "A queue that grows while running stays level is saturation.",
-                q.RUNNING,
-                q.WAITING,
+                queries.RUNNING,
+                queries.WAITING,
                 unit="none",
                 decimals=0,
             ),
-            timeseries(
+            time_series(
                 "Prefix-cache hit rate",
                 "Tokens found over tokens looked up, by release. A step at an upgrade with the "
                 "same traffic is worth a look on Cache and Upgrade.",
-                q.HIT_RATIO,
+                queries.HIT_RATIO,
                 unit="percentunit",
-                high=1,
+                maximum=1,
                 links=[TO_UPGRADE],
             ),
         ],
     )
 
 
-def _quality() -> Row:
+def _latency_and_errors() -> Row:
     return Row(
         "What users feel",
         [
-            timeseries(
+            time_series(
                 "Time to first token, mean",
                 "By release. A mean does not depend on the engine's buckets, so releases compare. "
                 "Rising with the queue: capacity. Rising without it: longer prompts or fewer hits.",
-                q.FIRST_TOKEN,
+                queries.FIRST_TOKEN,
                 unit="s",
                 links=[TO_UPGRADE],
             ),
-            timeseries(
+            time_series(
                 "Time between tokens, mean",
                 "By release. It rises with the batch: compare at equal load before blaming a "
                 "release.",
-                q.BETWEEN_TOKENS,
+                queries.BETWEEN_TOKENS,
                 unit="s",
                 links=[TO_UPGRADE],
             ),
-            timeseries(
+            time_series(
                 "Slowest servers, first token",
                 "The ten slowest. One alone is a bad server: open it. All alike is capacity.",
-                q.SLOWEST_FIRST_TOKEN,
+                queries.SLOWEST_FIRST_TOKEN,
                 unit="s",
                 size=(12, 7),
                 links=[TO_SERVER],
             ),
-            timeseries(
+            time_series(
                 "Slowest servers, between tokens",
                 "The ten slowest. One alone for long is a slow GPU or a bad spawn: restart it.",
-                q.SLOWEST_BETWEEN_TOKENS,
+                queries.SLOWEST_BETWEEN_TOKENS,
                 unit="s",
                 size=(12, 7),
                 links=[TO_SERVER],
             ),
-            timeseries(
+            time_series(
                 "Failed and aborted requests",
                 "Shares of requests finished. Errors are the engine's fault; aborts are clients "
                 "that gave up, often for latency.",
-                q.ERRORS,
-                q.ABORTS,
+                queries.ERRORS,
+                queries.ABORTS,
                 unit="percentunit",
                 size=(12, 7),
-                steps=((GREEN, None), (RED, 0.01)),
+                thresholds=((GREEN, None), (RED, 0.01)),
             ),
-            timeseries(
+            time_series(
                 "Power drawn by GPUs",
                 "All GPUs the exporter reads, by type. A level draw with fewer tokens is idle "
                 "money.",
-                q.POWER,
+                queries.POWER,
                 unit="watt",
                 size=(6, 7),
                 stacked=True,
@@ -242,9 +249,9 @@ def _quality() -> Row:
             stat(
                 "Servers watched",
                 "Fewer than you run: discovery does not find them.",
-                q.SERVERS,
+                queries.SERVERS,
                 size=(6, 7),
-                graph=True,
+                sparkline=True,
             ),
         ],
     )
@@ -256,6 +263,6 @@ def build() -> dict[str, Any]:
         uids.FLEET,
         "Fleet",
         "All servers: what is wrong, what the GPUs deliver, how full they are, what was upgraded.",
-        FLEET,
-        [_wrong(), servers(), upgrades(), _delivers(), _full(), _quality()],
+        FLEET_VARIABLES,
+        [_problems(), servers(), upgrades(), _output(), _utilization(), _latency_and_errors()],
     )

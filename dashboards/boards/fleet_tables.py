@@ -2,31 +2,32 @@
 
 from typing import Final
 
-from ..grafana.panels import Row, table, timeseries
-from ..grafana.style import GREEN, ORANGE, RED, YELLOW, Column, stepped
-from ..queries import fleet as q
+from ..grafana.columns import Column
+from ..grafana.panels import Row, table, time_series
+from ..grafana.style import GREEN, ORANGE, RED, YELLOW, absolute_thresholds
+from ..queries import fleet as queries
 from .shared import (
-    BACKGROUND,
-    EACH_SECOND,
-    FULL,
-    GAUGE,
-    RATIO_CELL,
+    BACKGROUND_CELL,
+    FULLNESS_THRESHOLDS,
+    GAUGE_CELL,
+    PER_SECOND,
+    RATIO_THRESHOLDS,
     ROW_TO_GPU,
     ROW_TO_SERVER,
     ROW_TO_UPGRADE,
     TO_UPGRADE,
-    TOKENS,
+    TOKENS_PER_SECOND,
     UP,
     verdict_cells,
 )
 
-TROUBLE: Final = ((GREEN, None), (YELLOW, 0.2), (ORANGE, 0.5), (RED, 2))
+TROUBLE_THRESHOLDS: Final = ((GREEN, None), (YELLOW, 0.2), (ORANGE, 0.5), (RED, 2))
 SHARE: Final = {"unit": "percentunit", "decimals": 1}
 
 
 def servers() -> Row:
     """Return the row of servers and models."""
-    bar = {"custom__cellOptions": GAUGE, "unit": "percentunit", "min": 0, "max": 1}
+    bar = {"custom__cellOptions": GAUGE_CELL, "unit": "percentunit", "min": 0, "max": 1}
     return Row(
         "Servers, worst first",
         [
@@ -38,17 +39,17 @@ def servers() -> Row:
                 Column("Server", label="target", settings={"links": [ROW_TO_SERVER, ROW_TO_GPU]}),
                 Column(
                     "Trouble",
-                    q.ROW_TROUBLE,
+                    queries.ROW_TROUBLE,
                     settings={
                         "decimals": 2,
-                        "custom__cellOptions": BACKGROUND,
-                        "thresholds": stepped(TROUBLE),
+                        "custom__cellOptions": BACKGROUND_CELL,
+                        "thresholds": absolute_thresholds(TROUBLE_THRESHOLDS),
                         "custom__width": 90,
                     },
                 ),
                 Column(
                     "Up",
-                    q.ROW_UP,
+                    queries.ROW_UP,
                     settings={
                         "mappings": [UP],
                         "custom__cellOptions": {"type": "color-text"},
@@ -56,43 +57,58 @@ def servers() -> Row:
                     },
                 ),
                 Column("Model", label="model"),
-                Column("Release", q.ROW_WHO, label="release", settings={"links": [ROW_TO_UPGRADE]}),
+                Column(
+                    "Release",
+                    queries.ROW_INFO,
+                    label="release",
+                    settings={"links": [ROW_TO_UPGRADE]},
+                ),
                 Column("GPU type", label="gpu_model"),
-                Column("tok/s/GPU", q.ROW_TOKENS, settings={"decimals": 0}),
-                Column("Occupancy", q.ROW_OCCUPANCY, settings=bar),
+                Column("tok/s/GPU", queries.ROW_TOKENS, settings={"decimals": 0}),
+                Column("Occupancy", queries.ROW_OCCUPANCY, settings=bar),
                 Column(
                     "KV used",
-                    q.ROW_KV,
-                    settings={**bar, "thresholds": stepped(FULL)},
+                    queries.ROW_KV,
+                    settings={**bar, "thresholds": absolute_thresholds(FULLNESS_THRESHOLDS)},
                 ),
-                Column("Waiting", q.ROW_WAITING, settings={"decimals": 0}),
-                Column("Hit rate", q.ROW_HITS, settings={"unit": "percentunit", "decimals": 0}),
-                Column("First token", q.ROW_FIRST_TOKEN, settings={"unit": "s", "decimals": 2}),
-                Column("Up for", q.ROW_AGE, settings={"unit": "s", "decimals": 1}),
+                Column("Waiting", queries.ROW_WAITING, settings={"decimals": 0}),
+                Column(
+                    "Hit rate", queries.ROW_HITS, settings={"unit": "percentunit", "decimals": 0}
+                ),
+                Column(
+                    "First token", queries.ROW_FIRST_TOKEN, settings={"unit": "s", "decimals": 2}
+                ),
+                Column("Up for", queries.ROW_AGE, settings={"unit": "s", "decimals": 1}),
                 Column("Exporter", label="instance"),
                 size=(24, 10),
-                worst=("Trouble", True),
+                sort_by=("Trouble", True),
             ),
             table(
                 "Models",
                 "One row a model, all its servers together. A model with few tokens in time and a "
                 "full cache or a queue needs servers.",
                 Column("Model", label="model"),
-                Column("Servers", q.MODEL_SERVERS),
-                Column("GPUs", q.MODEL_GPUS),
-                Column("Requests", q.MODEL_REQUESTS, settings={"unit": "reqps", "decimals": 1}),
-                Column("Generated", q.MODEL_TOKENS, settings={"unit": TOKENS}),
-                Column("tok/s per GPU", q.MODEL_TOKENS_PER_GPU, settings={"decimals": 0}),
-                Column("First token", q.MODEL_FIRST_TOKEN, settings={"unit": "s", "decimals": 2}),
-                Column("In time", q.MODEL_ATTAINMENT, settings=SHARE),
-                Column("5xx", q.MODEL_ERRORS, settings=SHARE),
-                Column("Fullest KV", q.MODEL_KV, settings=SHARE),
+                Column("Servers", queries.MODEL_SERVERS),
+                Column("GPUs", queries.MODEL_GPUS),
                 Column(
-                    "Preempted", q.MODEL_PREEMPTIONS, settings={"unit": EACH_SECOND, "decimals": 2}
+                    "Requests", queries.MODEL_REQUESTS, settings={"unit": "reqps", "decimals": 1}
                 ),
-                Column("Waiting", q.MODEL_WAITING, settings={"decimals": 0}),
+                Column("Generated", queries.MODEL_TOKENS, settings={"unit": TOKENS_PER_SECOND}),
+                Column("tok/s per GPU", queries.MODEL_TOKENS_PER_GPU, settings={"decimals": 0}),
+                Column(
+                    "First token", queries.MODEL_FIRST_TOKEN, settings={"unit": "s", "decimals": 2}
+                ),
+                Column("In time", queries.MODEL_ATTAINMENT, settings=SHARE),
+                Column("5xx", queries.MODEL_ERRORS, settings=SHARE),
+                Column("Fullest KV", queries.MODEL_KV, settings=SHARE),
+                Column(
+                    "Preempted",
+                    queries.MODEL_PREEMPTIONS,
+                    settings={"unit": PER_SECOND, "decimals": 2},
+                ),
+                Column("Waiting", queries.MODEL_WAITING, settings={"decimals": 0}),
                 size=(24, 6),
-                worst=("In time", False),
+                sort_by=("In time", False),
             ),
         ],
     )
@@ -103,18 +119,18 @@ def upgrades() -> Row:
     ratio_look = {
         "unit": "percentunit",
         "decimals": 1,
-        "custom__cellOptions": BACKGROUND,
-        "thresholds": stepped(RATIO_CELL),
+        "custom__cellOptions": BACKGROUND_CELL,
+        "thresholds": absolute_thresholds(RATIO_THRESHOLDS),
     }
     interval = {"unit": "percentunit", "decimals": 1}
     return Row(
         "Upgrades",
         [
-            timeseries(
+            time_series(
                 "Servers by release",
                 "The rollout over time. Purple marks are upgrades. A mix that stays is a rollout "
                 "someone forgot.",
-                q.ROLLOUT,
+                queries.ROLLOUT,
                 unit="none",
                 decimals=0,
                 stacked=True,
@@ -131,12 +147,12 @@ def upgrades() -> Row:
                 Column("Class", label="class"),
                 Column("Against", label="baseline"),
                 Column("Measure", label="measure"),
-                Column("Ratio", q.VERDICT_RATIO, settings=ratio_look),
-                Column("95 % from", q.VERDICT_LOWER, settings=interval),
-                Column("95 % to", q.VERDICT_UPPER, settings=interval),
+                Column("Ratio", queries.VERDICT_RATIO, settings=ratio_look),
+                Column("95 % from", queries.VERDICT_LOWER, settings=interval),
+                Column("95 % to", queries.VERDICT_UPPER, settings=interval),
                 Column(
                     "Verdict",
-                    q.VERDICT,
+                    queries.VERDICT,
                     label="verdict",
                     settings={
                         "custom__width": 130,
@@ -145,7 +161,7 @@ def upgrades() -> Row:
                     },
                 ),
                 size=(16, 9),
-                worst=("Ratio", False),
+                sort_by=("Ratio", False),
             ),
         ],
     )

@@ -3,14 +3,22 @@
 from typing import Any, Final
 
 from ..grafana import uids
-from ..grafana.panels import Row, dashboard, stat, states, table, timeseries
-from ..grafana.style import GREEN, ORANGE, RED, YELLOW, Column, link, stepped, values
-from ..grafana.variables import FLEET
-from ..queries import gpu as q
-from .shared import NONE_WANTED, TO_SERVER
+from ..grafana.columns import Column
+from ..grafana.panels import Row, dashboard, stat, state_timeline, table, time_series
+from ..grafana.style import (
+    GREEN,
+    ORANGE,
+    RED,
+    YELLOW,
+    absolute_thresholds,
+    link,
+    value_mapping,
+)
+from ..grafana.variables import FLEET_VARIABLES
+from ..queries import gpu as queries
+from .shared import ERROR_THRESHOLDS, THIRD, TO_SERVER
 
-THIRD: Final = (8, 8)
-HOT: Final = ((GREEN, None), (YELLOW, 80), (RED, 88))
+TEMPERATURE_THRESHOLDS: Final = ((GREEN, None), (YELLOW, 80), (RED, 88))
 
 
 def _now() -> Row:
@@ -21,58 +29,58 @@ def _now() -> Row:
                 "GPUs",
                 "GPUs the exporter reads. Fewer than you have: look at Sources down, and at its "
                 "config.",
-                q.GPUS,
+                queries.GPUS,
                 size=(3, 4),
             ),
             stat(
                 "Without a server",
                 "GPUs no watched server uses: idle money, or a server the exporter does not know.",
-                q.UNUSED,
-                steps=((GREEN, None), (YELLOW, 1)),
+                queries.UNUSED,
+                thresholds=((GREEN, None), (YELLOW, 1)),
                 size=(3, 4),
             ),
             stat(
                 "Drawn",
                 "Power of all of them; against the limits below it tells what is left.",
-                q.DRAWN,
+                queries.TOTAL_POWER,
                 unit="watt",
-                graph=True,
+                sparkline=True,
                 size=(4, 4),
             ),
             stat(
                 "Held down",
                 "GPUs whose clocks are held down now by power or heat. Above 0: see Clocks held "
                 "down for the reason.",
-                q.THROTTLED_NOW,
-                steps=((GREEN, None), (YELLOW, 1)),
-                filled=True,
+                queries.THROTTLED_NOW,
+                thresholds=((GREEN, None), (YELLOW, 1)),
+                background=True,
                 size=(4, 4),
             ),
             stat(
                 "Hottest",
                 "Highest temperature of any sensor. Above 85 °C look at the rack's cooling.",
-                q.HOTTEST,
+                queries.HOTTEST,
                 unit="celsius",
-                steps=HOT,
-                graph=True,
+                thresholds=TEMPERATURE_THRESHOLDS,
+                sparkline=True,
                 size=(3, 4),
             ),
             stat(
                 "XID errors",
                 "Faults the driver reported in the time shown. Above 0: drain the server and look "
                 "the code up.",
-                q.FAULTS,
-                steps=NONE_WANTED,
-                filled=True,
+                queries.FAULTS,
+                thresholds=ERROR_THRESHOLDS,
+                background=True,
                 decimals=0,
                 size=(4, 4),
             ),
             stat(
                 "Sources down",
                 "Sources of telemetry that do not answer; their GPUs are missing here.",
-                q.SOURCES_DOWN,
-                steps=NONE_WANTED,
-                filled=True,
+                queries.SOURCES_DOWN,
+                thresholds=ERROR_THRESHOLDS,
+                background=True,
                 size=(3, 4),
             ),
         ],
@@ -81,42 +89,42 @@ def _now() -> Row:
 
 def _energy() -> Row:
     return Row(
-        f"Energy (the {q.MOST} highest; choose a server for its own)",
+        f"Energy (the {queries.MOST_SERIES} highest; choose a server for its own)",
         [
-            timeseries(
+            time_series(
                 "Joules per generated token",
                 "By release, at whatever load it had; Upgrade compares at equal load.",
-                q.JOULES,
+                queries.JOULES,
                 unit="joule",
                 size=THIRD,
             ),
-            timeseries(
+            time_series(
                 "Joules per token computed",
                 "By server, prompt and generated tokens together: fair where prompts are long.",
-                q.JOULES_PROCESSED,
+                queries.JOULES_PROCESSED,
                 unit="joule",
                 size=THIRD,
                 links=[TO_SERVER],
             ),
-            timeseries(
+            time_series(
                 "Power of an idle server",
                 "What it draws with no request there. High for long: scale it away.",
-                q.IDLE_POWER,
+                queries.IDLE_POWER,
                 unit="watt",
                 size=THIRD,
                 links=[TO_SERVER],
             ),
-            timeseries(
+            time_series(
                 "Power against its limit",
                 "At 100 % the GPU is held down: raise the limit or accept slower tokens.",
-                q.POWER_SHARE,
+                queries.POWER_SHARE,
                 unit="percentunit",
                 links=[TO_SERVER],
             ),
-            timeseries(
+            time_series(
                 "Power",
                 "Each GPU. One apart from its peers has other work, or is held down.",
-                q.POWER,
+                queries.POWER,
                 unit="watt",
                 links=[TO_SERVER],
             ),
@@ -124,59 +132,59 @@ def _energy() -> Row:
     )
 
 
-def _work() -> Row:
+def _activity() -> Row:
     return Row(
-        f"How hard they work (the {q.MOST} highest; choose a server for its own)",
+        f"How hard they work (the {queries.MOST_SERIES} highest; choose a server for its own)",
         [
-            timeseries(
+            time_series(
                 "Memory interface active",
                 "Decode is bound by it: near its ceiling, decode cannot go faster.",
-                q.DRAM,
+                queries.DRAM,
                 unit="percentunit",
-                high=1,
+                maximum=1,
                 size=THIRD,
                 links=[TO_SERVER],
             ),
-            timeseries(
+            time_series(
                 "Tensor pipes active",
                 "Prefill is bound by them. Low on both charts with requests running is the host, "
                 "not the GPU.",
-                q.TENSOR,
+                queries.TENSOR,
                 unit="percentunit",
-                high=1,
+                maximum=1,
                 size=THIRD,
                 links=[TO_SERVER],
             ),
-            timeseries(
+            time_series(
                 "SM active, and any kernel",
                 "Any kernel running is near 100 % under any load: no measure of work.",
-                q.SM,
-                q.UTILIZATION,
+                queries.SM,
+                queries.UTILIZATION,
                 unit="percentunit",
-                high=1,
+                maximum=1,
                 size=THIRD,
             ),
-            timeseries(
+            time_series(
                 "Memory used",
                 "Set by gpu_memory_utilization, not by load; a step is another process on the GPU.",
-                q.MEMORY,
+                queries.MEMORY,
                 unit="percentunit",
-                high=1,
+                maximum=1,
                 size=THIRD,
             ),
-            timeseries(
+            time_series(
                 "SM clock over its maximum",
                 "A fall under load with the same work is power or heat.",
-                q.CLOCK,
+                queries.CLOCK,
                 unit="percentunit",
-                high=1,
+                maximum=1,
                 size=THIRD,
             ),
-            timeseries(
+            time_series(
                 "PCIe and NVLink",
                 "Sums over all GPUs. NVLink carries tensor parallelism.",
-                q.PCIE,
-                q.NVLINK,
+                queries.PCIE,
+                queries.NVLINK,
                 unit="Bps",
                 size=THIRD,
             ),
@@ -188,36 +196,36 @@ def _health() -> Row:
     return Row(
         "Health",
         [
-            timeseries(
+            time_series(
                 "Temperature",
                 "Above 85 °C clocks fall soon: look at the rack's cooling.",
-                q.TEMPERATURE,
+                queries.TEMPERATURE,
                 unit="celsius",
-                steps=((GREEN, None), (RED, 88)),
+                thresholds=((GREEN, None), (RED, 88)),
                 size=(6, 8),
             ),
-            states(
+            state_timeline(
                 "Clocks held down",
                 "By reason. sw_power_cap is the power limit and usual under full load; hw_thermal "
                 "and hw_power_brake are faults of the machine room.",
-                q.THROTTLED,
-                names={0: ("none", GREEN), 1: ("some GPU", ORANGE)},
+                queries.THROTTLED,
+                states={0: ("none", GREEN), 1: ("some GPU", ORANGE)},
                 size=(6, 8),
             ),
-            timeseries(
+            time_series(
                 "Time held down",
                 "Share of the GPUs' time, by reason. It grows while tokens slow: power or heat is "
                 "the limit.",
-                q.THROTTLED_SHARE,
+                queries.THROTTLED_SHARE,
                 unit="percentunit",
                 size=(6, 8),
             ),
-            timeseries(
+            time_series(
                 "XID and memory errors",
                 "Uncorrected memory errors kill the process on the GPU; corrected ones that come "
                 "often announce them.",
-                q.XID,
-                q.ECC,
+                queries.XID,
+                queries.ECC,
                 unit="none",
                 bars=True,
                 size=(6, 8),
@@ -231,7 +239,7 @@ def _health() -> Row:
                 Column("Type", label="gpu_model"),
                 Column(
                     "Server",
-                    q.ROW_SERVER,
+                    queries.ROW_SERVER,
                     label="target",
                     settings={
                         "links": [
@@ -239,22 +247,26 @@ def _health() -> Row:
                         ]
                     },
                 ),
-                Column("Power", q.ROW_POWER, settings={"unit": "watt", "decimals": 0}),
-                Column("Limit", q.ROW_LIMIT, settings={"unit": "watt", "decimals": 0}),
+                Column("Power", queries.ROW_POWER, settings={"unit": "watt", "decimals": 0}),
+                Column("Limit", queries.ROW_LIMIT, settings={"unit": "watt", "decimals": 0}),
                 Column(
                     "Hottest",
-                    q.ROW_TEMPERATURE,
+                    queries.ROW_TEMPERATURE,
                     settings={
                         "unit": "celsius",
                         "custom__cellOptions": {"type": "color-text"},
-                        "thresholds": stepped(HOT),
+                        "thresholds": absolute_thresholds(TEMPERATURE_THRESHOLDS),
                     },
                 ),
-                Column("Tensor", q.ROW_TENSOR, settings={"unit": "percentunit", "decimals": 0}),
-                Column("Memory bus", q.ROW_DRAM, settings={"unit": "percentunit", "decimals": 0}),
+                Column(
+                    "Tensor", queries.ROW_TENSOR, settings={"unit": "percentunit", "decimals": 0}
+                ),
+                Column(
+                    "Memory bus", queries.ROW_DRAM, settings={"unit": "percentunit", "decimals": 0}
+                ),
                 Column(
                     "Memory",
-                    q.ROW_MEMORY,
+                    queries.ROW_MEMORY,
                     settings={
                         "unit": "percentunit",
                         "decimals": 0,
@@ -262,10 +274,10 @@ def _health() -> Row:
                 ),
                 Column(
                     "Rows",
-                    q.ROW_REMAP,
+                    queries.ROW_REMAP,
                     settings={
                         "mappings": [
-                            values(
+                            value_mapping(
                                 {
                                     0: ("good", GREEN),
                                     1: ("reset needed", YELLOW),
@@ -279,10 +291,10 @@ def _health() -> Row:
                 ),
                 Column(
                     "Recovery",
-                    q.ROW_ACTION,
+                    queries.ROW_ACTION,
                     settings={
                         "mappings": [
-                            values(
+                            value_mapping(
                                 {
                                     0: ("none", GREEN),
                                     1: ("reset GPU", RED),
@@ -295,10 +307,10 @@ def _health() -> Row:
                         "custom__cellOptions": {"type": "color-text"},
                     },
                 ),
-                Column("Driver", q.ROW_WHO, label="driver"),
+                Column("Driver", queries.ROW_INFO, label="driver"),
                 Column("UUID", label="uuid"),
                 size=(24, 9),
-                worst=("Hottest", True),
+                sort_by=("Hottest", True),
             ),
         ],
     )
@@ -310,6 +322,6 @@ def build() -> dict[str, Any]:
         uids.GPU,
         "GPU and energy",
         "GPUs under the servers: energy, work, clocks, heat and faults, joined by UUID.",
-        FLEET,
-        [_now(), _energy(), _work(), _health()],
+        FLEET_VARIABLES,
+        [_now(), _energy(), _activity(), _health()],
     )

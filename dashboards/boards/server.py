@@ -1,17 +1,24 @@
 """The Server dashboard: one server, from its requests down to its cache and its GPUs."""
 
-from typing import Any, Final
+from typing import Any
 
 from ..grafana import uids
-from ..grafana.panels import Row, dashboard, heatmap, stat, states, timeseries
-from ..grafana.style import GREEN, ORANGE, RED, YELLOW, fixed, link, values
-from ..grafana.variables import SERVER
-from ..queries import server as q
+from ..grafana.panels import Row, dashboard, heatmap, stat, state_timeline, time_series
+from ..grafana.style import GREEN, ORANGE, RED, YELLOW, color_override, link, value_mapping
+from ..grafana.variables import SERVER_VARIABLES
+from ..queries import server as queries
 from .server_features import features
 from .server_latency import latency
-from .shared import BOUNDS, EACH_SECOND, FULL, TO_UPGRADE, TOKENS, UP, bound_colors
-
-THIRD: Final = (8, 8)
+from .shared import (
+    BOUNDS,
+    FULLNESS_THRESHOLDS,
+    PER_SECOND,
+    THIRD,
+    TO_UPGRADE,
+    TOKENS_PER_SECOND,
+    UP,
+    bound_colors,
+)
 
 
 def _now() -> Row:
@@ -22,53 +29,53 @@ def _now() -> Row:
                 "Up",
                 "Whether the exporter reads the server's page. Down: the Exporter dashboard tells "
                 "the reason.",
-                q.UP,
+                queries.UP,
                 mappings=[UP],
-                filled=True,
-                steps=((RED, None), (GREEN, 1)),
+                background=True,
+                thresholds=((RED, None), (GREEN, 1)),
                 size=(2, 4),
             ),
             stat(
                 "Release",
                 "What runs there now. Click to compare it with the release before.",
-                q.RELEASE,
-                text="name",
+                queries.RELEASE,
+                text_mode="name",
                 size=(4, 4),
                 links=[TO_UPGRADE],
             ),
             stat(
                 "Stalled",
                 "Work, no progress, healthy answer. Yes: take it out of rotation and restart it.",
-                q.STALLED,
-                mappings=[values({0: ("no", GREEN), 1: ("yes", RED)})],
-                filled=True,
-                steps=((GREEN, None), (RED, 1)),
+                queries.STALLED,
+                mappings=[value_mapping({0: ("no", GREEN), 1: ("yes", RED)})],
+                background=True,
+                thresholds=((GREEN, None), (RED, 1)),
                 size=(2, 4),
             ),
             stat(
                 "Bound by",
                 "What keeps it from doing more. demand is healthy; any other is a limit to raise "
                 "or a reason to add servers.",
-                q.BOUND_NOW,
-                text="name",
+                queries.BOUND_NOW,
+                text_mode="name",
                 size=(3, 4),
                 overrides=bound_colors(),
-                nothing="unknown",
+                no_value="unknown",
             ),
             stat(
                 "tok/s per GPU",
                 "Tokens generated per second and GPU over the exporter's window.",
-                q.TOKENS_PER_GPU,
-                unit=TOKENS,
-                graph=True,
+                queries.TOKENS_PER_GPU,
+                unit=TOKENS_PER_SECOND,
+                sparkline=True,
             ),
             stat(
                 "Batch",
                 "Requests running over those that may run. Near 100 % with a queue is saturation.",
-                q.OCCUPANCY,
+                queries.OCCUPANCY,
                 unit="percentunit",
-                steps=FULL,
-                graph=True,
+                thresholds=FULLNESS_THRESHOLDS,
+                sparkline=True,
                 decimals=0,
                 size=(2, 4),
             ),
@@ -76,10 +83,10 @@ def _now() -> Row:
                 "KV used",
                 "The fullest engine's KV cache. Near 100 % it preempts: fewer sequences, shorter "
                 "contexts or more memory.",
-                q.KV_NOW,
+                queries.KV_NOW,
                 unit="percentunit",
-                steps=FULL,
-                graph=True,
+                thresholds=FULLNESS_THRESHOLDS,
+                sparkline=True,
                 decimals=0,
                 size=(2, 4),
             ),
@@ -87,16 +94,16 @@ def _now() -> Row:
                 "Waiting",
                 "Requests not yet in the batch. A queue that stays: see Bound by for the limit to "
                 "raise.",
-                q.WAITING_NOW,
-                steps=((GREEN, None), (YELLOW, 1), (RED, 50)),
-                graph=True,
+                queries.WAITING_NOW,
+                thresholds=((GREEN, None), (YELLOW, 1), (RED, 50)),
+                sparkline=True,
                 size=(2, 4),
             ),
             stat(
                 "Up for",
                 "Age of the server process. Young servers are slow: caches are cold and kernels "
                 "not yet compiled.",
-                q.AGE,
+                queries.AGE,
                 unit="s",
                 size=(2, 4),
             ),
@@ -104,8 +111,8 @@ def _now() -> Row:
                 "GPUs",
                 "GPUs under the server, and where the figure comes from. Every figure per GPU is "
                 "divided by it: wrong here is wrong everywhere.",
-                q.GPUS,
-                text="value_and_name",
+                queries.GPUS,
+                text_mode="value_and_name",
                 size=(2, 4),
             ),
         ],
@@ -116,51 +123,51 @@ def _throughput() -> Row:
     return Row(
         "Throughput",
         [
-            timeseries(
+            time_series(
                 "Tokens per second",
                 "Computed prompt tokens cost the GPU work; cached ones do not.",
-                q.GENERATED,
-                q.PROMPT,
-                q.COMPUTED,
-                q.CACHED,
-                unit=TOKENS,
+                queries.GENERATED,
+                queries.PROMPT,
+                queries.COMPUTED,
+                queries.CACHED,
+                unit=TOKENS_PER_SECOND,
                 legend="list",
             ),
-            timeseries(
+            time_series(
                 "Tokens per second and GPU",
                 "The exporter's own figures over its window, for comparing servers of other sizes.",
-                q.TOKENS_PER_GPU,
-                q.PROMPT_PER_GPU,
-                q.COMPUTED_PER_GPU,
-                unit=TOKENS,
+                queries.TOKENS_PER_GPU,
+                queries.PROMPT_PER_GPU,
+                queries.COMPUTED_PER_GPU,
+                unit=TOKENS_PER_SECOND,
             ),
-            timeseries(
+            time_series(
                 "Requests finished, by reason",
                 "stop and length are good ends. abort: clients gave up. error: the engine failed; "
                 "read its log.",
-                q.FINISHED,
+                queries.FINISHED,
                 unit="reqps",
                 stacked=True,
                 legend="list",
-                overrides=[fixed("error", RED), fixed("abort", ORANGE)],
+                overrides=[color_override("error", RED), color_override("abort", ORANGE)],
                 size=THIRD,
             ),
-            timeseries(
+            time_series(
                 "Engine steps per second",
                 "Few steps with many tokens each is a full batch. No steps with work waiting is a "
                 "stall.",
-                q.STEPS,
-                unit=EACH_SECOND,
+                queries.STEPS,
+                unit=PER_SECOND,
                 size=THIRD,
             ),
-            timeseries(
+            time_series(
                 "Tokens per step against the limit",
                 "Near the limit, prefill fills the steps and tokens come slower: raise "
                 "max_num_batched_tokens or compute fewer prompts.",
-                q.STEP_TOKENS,
-                q.STEP_LIMIT,
+                queries.STEP_TOKENS,
+                queries.STEP_LIMIT,
                 unit="none",
-                overrides=[fixed("limit", RED, dashed=True)],
+                overrides=[color_override("limit", RED, dashed=True)],
                 size=THIRD,
             ),
         ],
@@ -171,51 +178,51 @@ def _batch() -> Row:
     return Row(
         "Batch and queue",
         [
-            timeseries(
+            time_series(
                 "Running, and the most that may",
                 "Engines apart. At the limit with a queue: raise max_num_seqs, unless the KV cache "
                 "is full.",
-                q.RUNNING,
-                q.SEATS,
-                q.DECODE_BATCH,
+                queries.RUNNING,
+                queries.SEATS,
+                queries.DECODE_BATCH,
                 unit="none",
-                overrides=[fixed("limit of one engine", RED, dashed=True)],
+                overrides=[color_override("limit of one engine", RED, dashed=True)],
                 size=THIRD,
             ),
-            timeseries(
+            time_series(
                 "Waiting, by reason",
                 "capacity: no room in the batch. deferred: held back on purpose, for a KV transfer "
                 "or an adapter.",
-                q.WAITING,
+                queries.WAITING,
                 unit="none",
                 size=THIRD,
             ),
-            timeseries(
+            time_series(
                 "Occupancy and token budget",
                 "Shares of the two limits of a step: sequences and tokens. The one near 100 % is "
                 "what to raise.",
-                q.OCCUPANCY,
-                q.BUDGET,
-                q.IDLE,
+                queries.OCCUPANCY,
+                queries.BUDGET,
+                queries.IDLE,
                 unit="percentunit",
-                high=1,
+                maximum=1,
                 size=THIRD,
             ),
-            states(
+            state_timeline(
                 "Bound by",
                 "What kept the server from doing more, over time.",
-                q.BOUND,
-                names={i: bound for i, bound in enumerate(BOUNDS.items(), 1)},
+                queries.BOUND,
+                states={i: bound for i, bound in enumerate(BOUNDS.items(), 1)},
                 size=(12, 5),
             ),
-            timeseries(
+            time_series(
                 "Preempted per second",
                 "Requests thrown out of the batch and computed again. Above 0 for long: too many "
                 "sequences for the KV cache.",
-                q.PREEMPTIONS,
-                unit=EACH_SECOND,
-                steps=((GREEN, None), (RED, 0.05)),
-                soft=0.1,
+                queries.PREEMPTIONS,
+                unit=PER_SECOND,
+                thresholds=((GREEN, None), (RED, 0.05)),
+                soft_maximum=0.1,
                 size=(12, 5),
                 legend="list",
             ),
@@ -227,44 +234,44 @@ def _cache() -> Row:
     return Row(
         "Cache and lengths",
         [
-            timeseries(
+            time_series(
                 "KV cache used",
                 "Engines apart: data-parallel engines that differ are badly balanced.",
-                q.KV_USAGE,
+                queries.KV_USAGE,
                 unit="percentunit",
-                high=1,
-                steps=((GREEN, None), (RED, 0.95)),
+                maximum=1,
+                thresholds=((GREEN, None), (RED, 0.95)),
                 size=THIRD,
             ),
-            timeseries(
+            time_series(
                 "KV tokens",
                 "Resident tokens against what fits. Level at the capacity: shorter contexts or "
                 "more servers.",
-                q.KV_RESIDENT,
-                q.KV_CAPACITY,
+                queries.KV_RESIDENT,
+                queries.KV_CAPACITY,
                 unit="short",
-                overrides=[fixed("capacity", RED, dashed=True)],
+                overrides=[color_override("capacity", RED, dashed=True)],
                 size=THIRD,
             ),
-            timeseries(
+            time_series(
                 "Hit rate, by cache",
                 "Found over looked up, and the share of prompt tokens no GPU had to compute: the "
                 "second is not biased by lookups repeated under pressure.",
-                q.HIT_RATIO,
-                q.CACHED_RATIO,
+                queries.HIT_RATIO,
+                queries.CACHED_RATIO,
                 unit="percentunit",
-                high=1,
+                maximum=1,
                 size=THIRD,
             ),
-            timeseries(
+            time_series(
                 "Mean lengths of a request",
                 "Longer prompts or answers explain slower requests: it is the traffic, not the "
                 "server.",
-                q.PROMPT_LENGTH,
-                q.COMPUTED_LENGTH,
-                q.COMPLETION_LENGTH,
-                q.PROMPT_P95,
-                q.COMPLETION_P95,
+                queries.PROMPT_LENGTH,
+                queries.COMPUTED_LENGTH,
+                queries.COMPLETION_LENGTH,
+                queries.PROMPT_P95,
+                queries.COMPLETION_P95,
                 unit="none",
                 legend="list",
                 decimals=0,
@@ -274,13 +281,13 @@ def _cache() -> Row:
                 "Prompt lengths",
                 "Tokens of each prompt. A new band explains slower first tokens: the traffic "
                 "changed.",
-                q.PROMPT_BUCKETS,
+                queries.PROMPT_BUCKETS,
                 "none",
             ),
             heatmap(
                 "Answer lengths",
                 "Tokens of each answer. A new band explains slower requests: the traffic changed.",
-                q.COMPLETION_BUCKETS,
+                queries.COMPLETION_BUCKETS,
                 "none",
             ),
         ],
@@ -291,17 +298,17 @@ def _gpus() -> Row:
     return Row(
         "GPUs under it",
         [
-            timeseries(
+            time_series(
                 "Power",
                 "Each GPU the server uses. Click one for its clocks, memory and faults.",
-                q.GPU_POWER,
+                queries.GPU_POWER,
                 unit="watt",
                 links=[link("GPU and energy", uids.GPU, target="${target}")],
             ),
-            timeseries(
+            time_series(
                 "Joules per generated token",
                 "Energy of its GPUs over the tokens it generated; small batches cost more.",
-                q.JOULES,
+                queries.JOULES,
                 unit="joule",
             ),
         ],
@@ -314,7 +321,7 @@ def build() -> dict[str, Any]:
         uids.SERVER,
         "Server",
         "One server: requests, latency, batch, cache, features and GPUs.",
-        SERVER,
+        SERVER_VARIABLES,
         [_now(), _throughput(), latency(), _batch(), _cache(), _gpus(), *features()],
-        span="now-3h",
+        time_from="now-3h",
     )

@@ -13,14 +13,17 @@ from ..grafana.style import (
     ORANGE,
     RED,
     YELLOW,
-    Steps,
-    fixed,
+    Thresholds,
+    color_override,
+    field_override,
     link,
-    looks,
-    values,
+    value_mapping,
 )
 
 Json = dict[str, Any]
+
+THIRD: Final = (8, 8)
+"""The size of a panel of which three stand side by side."""
 
 TO_SERVER: Final = link("This server", uids.SERVER, target="${__field.labels.target}")
 TO_UPGRADE: Final = link("Compare this release", uids.UPGRADE, release="${__field.labels.release}")
@@ -38,19 +41,19 @@ ROW_TO_UPGRADE: Final = link(
     model="${__data.fields.Model}",
 )
 
-GOOD_IF_HIGH: Final[Steps] = ((RED, None), (YELLOW, 0.99), (GREEN, 0.999))
-FULL: Final[Steps] = ((GREEN, None), (YELLOW, 0.8), (RED, 0.95))
-NONE_WANTED: Final[Steps] = ((GREEN, None), (RED, 1))
-EACH_SECOND: Final = "suffix: /s"
-TOKENS: Final = "si:tok/s"
-RATIO_CELL: Final[Steps] = (
+ATTAINMENT_THRESHOLDS: Final[Thresholds] = ((RED, None), (YELLOW, 0.99), (GREEN, 0.999))
+FULLNESS_THRESHOLDS: Final[Thresholds] = ((GREEN, None), (YELLOW, 0.8), (RED, 0.95))
+ERROR_THRESHOLDS: Final[Thresholds] = ((GREEN, None), (RED, 1))
+PER_SECOND: Final = "suffix: /s"
+TOKENS_PER_SECOND: Final = "si:tok/s"
+RATIO_THRESHOLDS: Final[Thresholds] = (
     ("transparent", None),
     (RED, 0.001),
     (YELLOW, 0.95),
     (GREEN, 0.98),
 )
 
-UP: Final = values({1: ("up", GREEN), 0: ("down", RED)})
+UP: Final = value_mapping({1: ("up", GREEN), 0: ("down", RED)})
 BOUNDS: Final = {
     "demand": GREEN,
     "sequences": YELLOW,
@@ -68,13 +71,13 @@ VERDICT_COLORS: Final[Mapping[Verdict, str]] = {
 
 def bound_colors() -> list[Json]:
     """Return overrides that give each bound its colour."""
-    return [fixed(name, color) for name, color in BOUNDS.items()]
+    return [color_override(name, color) for name, color in BOUNDS.items()]
 
 
 def verdict_colors() -> list[Json]:
     """Return overrides that give each verdict its colour, whatever the measure before it."""
     return [
-        looks(f"/{name}$/", regex=True, color={"mode": "fixed", "fixedColor": color})
+        field_override(f"/{name}$/", regex=True, color={"mode": "fixed", "fixedColor": color})
         for name, color in VERDICT_COLORS.items()
     ]
 
@@ -101,5 +104,5 @@ def reason_cells() -> Json:
     }
 
 
-BACKGROUND: Final[Json] = {"type": "color-background", "mode": "basic"}
-GAUGE: Final[Json] = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
+BACKGROUND_CELL: Final[Json] = {"type": "color-background", "mode": "basic"}
+GAUGE_CELL: Final[Json] = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}

@@ -5,49 +5,66 @@ from typing import Any, Final
 from exporter.engines.catalog import ENGINES, load
 
 from ..grafana import uids
-from ..grafana.panels import Row, dashboard, stat, states, table, text, timeseries
-from ..grafana.style import BLUE, GREEN, GREY, ORANGE, YELLOW, Column, fixed, looks, stepped
-from ..grafana.variables import UPGRADE
-from ..queries import upgrade as q
+from ..grafana.columns import Column
+from ..grafana.panels import Row, dashboard, stat, state_timeline, table, text, time_series
+from ..grafana.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    YELLOW,
+    absolute_thresholds,
+    color_override,
+    field_override,
+)
+from ..grafana.variables import UPGRADE_VARIABLES
+from ..queries import upgrade as queries
 from ..queries.base import Query
-from .shared import BACKGROUND, RATIO_CELL, TOKENS, reason_cells, verdict_cells, verdict_colors
+from .shared import (
+    BACKGROUND_CELL,
+    RATIO_THRESHOLDS,
+    TOKENS_PER_SECOND,
+    reason_cells,
+    verdict_cells,
+    verdict_colors,
+)
 
 PERCENT: Final = {"unit": "percentunit", "decimals": 1}
-RATIO_LOOK: Final = {
+RATIO_COLUMN: Final = {
     **PERCENT,
-    "custom__cellOptions": BACKGROUND,
-    "thresholds": stepped(RATIO_CELL),
+    "custom__cellOptions": BACKGROUND_CELL,
+    "thresholds": absolute_thresholds(RATIO_THRESHOLDS),
 }
-VERDICT_LOOK: Final = {
+VERDICT_COLUMN: Final = {
     "mappings": [verdict_cells()],
     "custom__cellOptions": {"type": "color-text"},
 }
 _BAND: Final = [
-    looks(
+    field_override(
         "95 % to",
         custom__fillBelowTo="95 % from",
         custom__lineWidth=0,
         custom__fillOpacity=18,
         color={"mode": "fixed", "fixedColor": BLUE},
     ),
-    looks("95 % from", custom__lineWidth=0, color={"mode": "fixed", "fixedColor": BLUE}),
-    fixed("at equal load", BLUE),
-    fixed("promised", YELLOW, dashed=True),
-    fixed("naive.*", GREY, regex=True, dashed=True),
-    fixed("judge", GREEN, dashed=True),
+    field_override("95 % from", custom__lineWidth=0, color={"mode": "fixed", "fixedColor": BLUE}),
+    color_override("at equal load", BLUE),
+    color_override("promised", YELLOW, dashed=True),
+    color_override("naive.*", GREY, regex=True, dashed=True),
+    color_override("judge", GREEN, dashed=True),
 ]
 
 
-def _ratio(title: str, description: str, *queries: Query, size: tuple[int, int]) -> Any:
+def _ratio(title: str, description: str, *lines: Query, size: tuple[int, int]) -> Any:
     """Return a panel of candidate over baseline in time, as figures around 100 %."""
-    return timeseries(
+    return time_series(
         title,
         description,
-        *queries,
+        *lines,
         unit="percentunit",
-        low=None,
-        soft=1.2,
-        soft_low=0.8,
+        minimum=None,
+        soft_maximum=1.2,
+        soft_minimum=0.8,
         decimals=0,
         legend="list",
         overrides=_BAND,
@@ -64,23 +81,23 @@ def _verdict() -> Row:
                 "One for each measure, at equal load. regression: stop the rollout. equivalent: go "
                 "on. inconclusive: wait for more servers or hours. not_comparable: the gates below "
                 "say why.",
-                q.VERDICTS,
-                text="name",
-                filled=True,
+                queries.VERDICTS,
+                text_mode="name",
+                background=True,
                 size=(24, 4),
                 overrides=verdict_colors(),
-                nothing="these two releases have not run comparably yet",
+                no_value="these two releases have not run comparably yet",
             ),
             stat(
                 "Verdicts of inferfleet judge",
                 "The same question put to the full method on a schedule; where the two differ, "
                 "believe this one.",
-                q.JUDGED,
-                text="name",
-                filled=True,
+                queries.JUDGE_VERDICTS,
+                text_mode="name",
+                background=True,
                 size=(24, 3),
                 overrides=verdict_colors(),
-                nothing="inferfleet judge does not run",
+                no_value="inferfleet judge does not run",
             ),
             table(
                 "Measures",
@@ -88,18 +105,20 @@ def _verdict() -> Row:
                 "Coverage is the share of the candidate's work in load cells that both visited; "
                 "with little of it, the verdict speaks for little.",
                 Column("Measure", label="measure"),
-                Column("Ratio", q.RATIO, settings=RATIO_LOOK),
-                Column("95 % from", q.LOWER, settings=PERCENT),
-                Column("95 % to", q.UPPER, settings=PERCENT),
-                Column("Verdict", q.VERDICT, label="verdict", settings=VERDICT_LOOK),
-                Column("Error of the log", q.STDERR, settings={"decimals": 3}),
-                Column("Overlap", q.OVERLAP, settings={"unit": "s"}),
-                Column("Coverage", q.COVERAGE, settings={"unit": "percentunit", "decimals": 0}),
-                Column("Servers, new", q.SERVERS_NEW),
-                Column("Servers, old", q.SERVERS_OLD),
-                Column("Cells left out", q.LEFT_OUT),
+                Column("Ratio", queries.RATIO, settings=RATIO_COLUMN),
+                Column("95 % from", queries.LOWER, settings=PERCENT),
+                Column("95 % to", queries.UPPER, settings=PERCENT),
+                Column("Verdict", queries.VERDICT, label="verdict", settings=VERDICT_COLUMN),
+                Column("Error of the log", queries.STDERR, settings={"decimals": 3}),
+                Column("Overlap", queries.OVERLAP, settings={"unit": "s"}),
+                Column(
+                    "Coverage", queries.COVERAGE, settings={"unit": "percentunit", "decimals": 0}
+                ),
+                Column("Servers, new", queries.SERVERS_NEW),
+                Column("Servers, old", queries.SERVERS_OLD),
+                Column("Cells left out", queries.LEFT_OUT),
                 size=(24, 8),
-                worst=("Ratio", False),
+                sort_by=("Ratio", False),
             ),
         ],
     )
@@ -115,58 +134,58 @@ def _effects() -> Row:
                 "Decode capacity",
                 "Tokens the GPUs can decode at equal load. The naive ratio is tokens per second "
                 "now over then: below saturation it measures demand, so it may say the opposite.",
-                *q.measure("decode"),
-                q.naive("throughput"),
-                q.judged("decode"),
-                q.CLAIM,
+                *queries.measure("decode"),
+                queries.naive("throughput"),
+                queries.judge_ratio("decode"),
+                queries.CLAIM,
                 size=third,
             ),
             _ratio(
                 "Prefill capacity",
                 "Prompt tokens computed per second of prefill at equal load. Decode may fall while "
                 "this rises: judge them apart.",
-                *q.measure("prefill"),
-                q.judged("prefill"),
-                q.CLAIM,
+                *queries.measure("prefill"),
+                queries.judge_ratio("prefill"),
+                queries.CLAIM,
                 size=third,
             ),
             _ratio(
                 "Time to first token",
                 "Baseline's time over the candidate's at equal load, without a queue.",
-                *q.measure("time_to_first_token"),
-                q.CLAIM,
+                *queries.measure("time_to_first_token"),
+                queries.CLAIM,
                 size=third,
             ),
             _ratio(
                 "Time between tokens",
                 "Baseline's time over the candidate's. The judge's line is at equal demand; the "
                 "naive ratio mixes in what traffic did meanwhile.",
-                q.naive("inter_token_latency"),
-                q.judged("inter_token_latency"),
-                q.CLAIM,
+                queries.naive("inter_token_latency"),
+                queries.judge_ratio("inter_token_latency"),
+                queries.CLAIM,
                 size=quarter,
             ),
             _ratio(
                 "Prefix-cache hit rate",
                 "Candidate's over baseline's. A step with the same traffic: see the registered "
                 "meaning changes below before blaming the cache.",
-                *q.measure("hit_ratio"),
-                q.judged("hit_ratio"),
+                *queries.measure("hit_ratio"),
+                queries.judge_ratio("hit_ratio"),
                 size=quarter,
             ),
             _ratio(
                 "Speculative acceptance",
                 "Candidate's over baseline's; it needs speculative decoding.",
-                *q.measure("speculation"),
-                q.judged("speculation"),
+                *queries.measure("speculation"),
+                queries.judge_ratio("speculation"),
                 size=quarter,
             ),
             _ratio(
                 "Energy",
                 "Baseline's joules per token over the candidate's at equal load; it needs GPU "
                 "telemetry.",
-                *q.measure("energy"),
-                q.judged("energy"),
+                *queries.measure("energy"),
+                queries.judge_ratio("energy"),
                 size=quarter,
             ),
         ],
@@ -174,8 +193,8 @@ def _effects() -> Row:
 
 
 def _cells() -> Row:
-    time = {"unit": "s", "decimals": 1}
-    many = {"decimals": 2}
+    seconds = {"unit": "s", "decimals": 1}
+    two_decimals = {"decimals": 2}
     return Row(
         "Load cell by load cell",
         [
@@ -186,21 +205,23 @@ def _cells() -> Row:
                 "or they differ there in prefill: prompt tokens computed for each decoded one. "
                 "Prefill itself is compared over all batches together.",
                 Column("Batch up to", label="batch", numeric=True, settings={"unit": "none"}),
-                Column("Decode ratio", q.cell_ratio("decode"), settings=RATIO_LOOK),
-                Column("Weight", q.cell_weight("decode"), settings=PERCENT),
+                Column("Decode ratio", queries.cell_ratio("decode"), settings=RATIO_COLUMN),
+                Column("Weight", queries.cell_weight("decode"), settings=PERCENT),
                 Column(
                     "First-token ratio",
-                    q.cell_ratio("time_to_first_token"),
-                    settings=RATIO_LOOK,
+                    queries.cell_ratio("time_to_first_token"),
+                    settings=RATIO_COLUMN,
                 ),
-                Column("Token takes, old", q.cell_time("baseline"), settings=time),
-                Column("Token takes, new", q.cell_time("release"), settings=time),
-                Column("Time there, old", q.cell_seconds("baseline"), settings=time),
-                Column("Time there, new", q.cell_seconds("release"), settings=time),
-                Column("Prefill each, old", q.cell_prefill("baseline"), settings=many),
-                Column("Prefill each, new", q.cell_prefill("release"), settings=many),
+                Column("Token takes, old", queries.cell_time("baseline"), settings=seconds),
+                Column("Token takes, new", queries.cell_time("release"), settings=seconds),
+                Column("Time there, old", queries.cell_seconds("baseline"), settings=seconds),
+                Column("Time there, new", queries.cell_seconds("release"), settings=seconds),
+                Column(
+                    "Prefill each, old", queries.cell_prefill("baseline"), settings=two_decimals
+                ),
+                Column("Prefill each, new", queries.cell_prefill("release"), settings=two_decimals),
                 size=(24, 13),
-                worst=("Batch up to", False),
+                sort_by=("Batch up to", False),
             ),
         ],
     )
@@ -215,59 +236,59 @@ def _shift() -> Row:
                 "Releases that did other work cannot be compared by plain averages. Large "
                 "differences here are why the naive ratio errs.",
                 Column("Release", label="release"),
-                Column("Mean batch", q.LOAD_BATCH, settings={"decimals": 1}),
-                Column("Prefill per token", q.LOAD_PREFILL, settings={"decimals": 2}),
-                Column("Context, tokens", q.LOAD_CONTEXT, settings={"decimals": 0}),
-                Column("Time with a queue", q.LOAD_SATURATED, settings=PERCENT),
-                Column("Decoded tok/s per GPU", q.LOAD_TOKENS, settings={"decimals": 0}),
-                Column("Drafts accepted", q.LOAD_ACCEPTED, settings=PERCENT),
-                Column("Joules per token", q.LOAD_JOULES, settings={"decimals": 2}),
+                Column("Mean batch", queries.LOAD_BATCH, settings={"decimals": 1}),
+                Column("Prefill per token", queries.LOAD_PREFILL, settings={"decimals": 2}),
+                Column("Context, tokens", queries.LOAD_CONTEXT, settings={"decimals": 0}),
+                Column("Time with a queue", queries.LOAD_SATURATED, settings=PERCENT),
+                Column("Decoded tok/s per GPU", queries.LOAD_TOKENS, settings={"decimals": 0}),
+                Column("Drafts accepted", queries.LOAD_ACCEPTED, settings=PERCENT),
+                Column("Joules per token", queries.LOAD_JOULES, settings={"decimals": 2}),
                 size=(24, 5),
             ),
-            timeseries(
+            time_series(
                 "Batch occupancy",
                 "Requests running over those that may run, by release.",
-                q.OCCUPANCY,
+                queries.OCCUPANCY,
                 unit="percentunit",
-                high=1,
+                maximum=1,
                 size=(8, 8),
             ),
-            timeseries(
+            time_series(
                 "Prefix-cache hit rate",
                 "By release. It changes prefill work, hence every latency.",
-                q.HIT_RATIO,
+                queries.HIT_RATIO,
                 unit="percentunit",
-                high=1,
+                maximum=1,
                 size=(8, 8),
             ),
-            timeseries(
+            time_series(
                 "Generated tokens per second and GPU",
                 "The naive picture: it follows demand. Judge by the ratios above, not by this.",
-                q.TOKENS_PER_GPU,
-                unit=TOKENS,
+                queries.TOKENS_PER_GPU,
+                unit=TOKENS_PER_SECOND,
                 size=(8, 8),
             ),
-            timeseries(
+            time_series(
                 "Time to first token, mean",
                 "At whatever load each release had: a step here may be traffic. The ratios above "
                 "are not.",
-                q.FIRST_TOKEN,
+                queries.FIRST_TOKEN,
                 unit="s",
                 size=(8, 8),
             ),
-            timeseries(
+            time_series(
                 "Time between tokens, mean",
                 "At whatever load each release had: a step here may be traffic. The ratios above "
                 "are not.",
-                q.BETWEEN_TOKENS,
+                queries.BETWEEN_TOKENS,
                 unit="s",
                 size=(8, 8),
             ),
-            timeseries(
+            time_series(
                 "Joules per generated token",
                 "At whatever load each release had: a step here may be traffic. The ratios above "
                 "are not.",
-                q.JOULES,
+                queries.JOULES,
                 unit="joule",
                 size=(8, 8),
             ),
@@ -285,7 +306,10 @@ def _gates() -> Row:
                 "nothing does.",
                 Column("Measure", label="measure", settings={"custom__width": 110}),
                 Column(
-                    "Reason", q.REASONS, label="reason", settings={"mappings": [reason_cells()]}
+                    "Reason",
+                    queries.REASONS,
+                    label="reason",
+                    settings={"mappings": [reason_cells()]},
                 ),
                 size=(24, 5),
             ),
@@ -294,7 +318,7 @@ def _gates() -> Row:
                 "One row for each configuration running. Another class cannot be compared at all; "
                 "another config is a possible cause of what you see above.",
                 Column("Release", label="release"),
-                Column("Servers", q.CONFIGURATIONS),
+                Column("Servers", queries.CONFIGURATIONS),
                 *(
                     Column(title, label=label)
                     for title, label in (
@@ -314,23 +338,23 @@ def _gates() -> Row:
                 "Limits and size",
                 "What each release's servers may do at most. A changed limit is a changed server.",
                 Column("Release", label="release"),
-                Column("Sequences", q.limit("max_running_requests")),
-                Column("Step tokens", q.limit("max_batched_tokens")),
-                Column("GPUs", q.limit("gpus")),
+                Column("Sequences", queries.limit("max_running_requests")),
+                Column("Step tokens", queries.limit("max_batched_tokens")),
+                Column("GPUs", queries.limit("gpus")),
                 size=(8, 7),
             ),
-            timeseries(
+            time_series(
                 "Youngest server",
                 "Work of the first minutes after a start is left out of every comparison.",
-                q.AGE,
+                queries.AGE,
                 unit="s",
                 size=(12, 7),
             ),
-            timeseries(
+            time_series(
                 "Time left out of the comparison",
                 "By reason. warm_up ends by itself; gap: the exporter misses samples; preempting: "
                 "the servers are overloaded.",
-                q.EXCLUDED,
+                queries.EXCLUDED,
                 unit="s",
                 size=(12, 7),
             ),
@@ -347,7 +371,7 @@ def _meanings() -> str:
         "|---|---|---|---|",
     ]
     for engine in ENGINES:
-        for change in sorted(load(engine).meanings, key=lambda one: one.at, reverse=True):
+        for change in sorted(load(engine).meanings, key=lambda change: change.at, reverse=True):
             forbids = ", ".join(change.forbids) or "no measure"
             lines.append(f"| {engine} | {change.at} | {change.changed} | {forbids} |")
     return "\n".join(lines)
@@ -357,21 +381,21 @@ def _rollout() -> Row:
     return Row(
         "Rollout",
         [
-            timeseries(
+            time_series(
                 "Servers by release",
                 "A rollout that stands still halfway is worth asking about.",
-                q.ROLLOUT,
+                queries.ROLLOUT,
                 unit="none",
                 decimals=0,
                 stacked=True,
                 size=(8, 9),
             ),
-            states(
+            state_timeline(
                 "Server by server",
                 "Which of the two releases each server ran, and when it changed.",
-                q.RELEASE_OF_SERVER,
-                names={1: ("baseline", ORANGE), 2: ("candidate", BLUE)},
-                nothing=f"more than {q.MOST_ROWS} servers: choose some under Server",
+                queries.RELEASE_OF_SERVER,
+                states={1: ("baseline", ORANGE), 2: ("candidate", BLUE)},
+                no_value=f"more than {queries.MOST_ROWS} servers: choose some under Server",
                 size=(16, 9),
             ),
         ],
@@ -384,7 +408,7 @@ def build() -> dict[str, Any]:
         uids.UPGRADE,
         "Upgrade",
         "A candidate release against a baseline at equal load: effect, interval, verdict, reasons.",
-        UPGRADE,
+        UPGRADE_VARIABLES,
         [_verdict(), _effects(), _cells(), _shift(), _gates(), _rollout()],
-        span="now-24h",
+        time_from="now-24h",
     )

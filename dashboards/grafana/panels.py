@@ -1,7 +1,7 @@
 """Panels and dashboards as Grafana 10.4 to 13 reads them; the only file that knows grafanalib.
 
 grafanalib 0.7.1 writes schema version 12 and old shapes of some panels. What it lacks is added
-here, and `finished` leaves only what Grafana's current schema knows.
+here, and `to_current_schema` leaves only what Grafana's current schema knows.
 """
 
 import json
@@ -13,42 +13,25 @@ from grafanalib import core
 from grafanalib._gen import DashboardEncoder
 
 from ..queries.base import Query
-from .schema import finished
-from .settings import SOURCE, TAG, release_changes, siblings, template
-from .style import BLUE, GREEN, GREY, Column, Steps, looks, steps_of, values
+from .columns import Column, column_overrides, column_queries, transformations
+from .grid import COLUMNS, positions
+from .schema import to_current_schema
+from .settings import DATASOURCE_REFERENCE, TAG, dashboard_links, release_annotation, variable_json
+from .style import BLUE, GREEN, GREY, Thresholds, absolute_thresholds, value_mapping
+from .targets import instant_targets, targets
 from .variables import Variable
 
 Json = dict[str, Any]
 Panel = core.Panel
 
 SCHEMA_VERSION: Final = 42
-_COLUMNS: Final = 24
 _LAST_MEAN_MAX: Final = ["lastNotNull", "mean", "max"]
-
-
-def _targets(queries: Sequence[Query], **extra: object) -> list[Json]:
-    return [
-        {
-            "datasource": SOURCE,
-            "editorMode": "code",
-            "expr": query.expr,
-            "legendFormat": query.legend or "__auto",
-            "range": True,
-            "refId": _letters(i),
-            **extra,
-        }
-        for i, query in enumerate(queries)
-    ]
-
-
-def _letters(i: int) -> str:
-    return chr(ord("A") + i) if i < 26 else _letters(i // 26 - 1) + _letters(i % 26)
 
 
 def _panel(
     kind: type[core.Panel],
     title: str,
-    what: str,
+    description: str,
     size: tuple[int, int],
     targets: list[Json],
     defaults: Json,
@@ -59,8 +42,8 @@ def _panel(
     w, h = size
     return kind(
         title=title,
-        description=what,
-        dataSource=SOURCE,
+        description=description,
+        dataSource=DATASOURCE_REFERENCE,
         gridPos=core.GridPos(h, w, 0, 0),
         targets=targets,
         maxDataPoints=None,
@@ -72,28 +55,28 @@ def _panel(
     )
 
 
-def timeseries(
+def time_series(
     title: str,
-    what: str,
+    description: str,
     *queries: Query,
     unit: str,
     size: tuple[int, int] = (12, 8),
     stacked: bool = False,
     bars: bool = False,
-    low: float | None = 0,
-    high: float | None = None,
-    soft: float | None = None,
-    soft_low: float | None = None,
+    minimum: float | None = 0,
+    maximum: float | None = None,
+    soft_maximum: float | None = None,
+    soft_minimum: float | None = None,
     decimals: int | None = None,
-    steps: Steps = (),
+    thresholds: Thresholds = (),
     overrides: Sequence[Json] = (),
     legend: str = "table",
     links: Sequence[Json] = (),
 ) -> core.Panel:
-    """Return lines over time; `steps` are thresholds drawn as lines.
+    """Return lines over time; `thresholds` are dashed lines.
 
-    `low` and `high` are the axis' ends, the soft ones give way to values beyond them. A `legend`
-    that is a list shows the last value only.
+    `minimum` and `maximum` are the axis' ends, the soft ones give way to values beyond them. A
+    `legend` that is a list shows the last value only.
     """
     custom = {
         "drawStyle": "bars" if bars else "line",
@@ -101,19 +84,19 @@ def timeseries(
         "lineWidth": 0 if bars else 1,
         "showPoints": "never",
         "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
-        "thresholdsStyle": {"mode": "dashed" if steps else "off"},
-        "axisSoftMax": soft,
-        "axisSoftMin": soft_low,
+        "thresholdsStyle": {"mode": "dashed" if thresholds else "off"},
+        "axisSoftMax": soft_maximum,
+        "axisSoftMin": soft_minimum,
     }
     defaults: Json = {
         "color": {"mode": "palette-classic"},
         "custom": custom,
         "unit": unit,
-        "min": low,
-        "max": high,
+        "min": minimum,
+        "max": maximum,
         "decimals": decimals,
         "links": list(links),
-        "thresholds": {"mode": "absolute", "steps": steps_of(steps or ((GREEN, None),))},
+        "thresholds": absolute_thresholds(thresholds or ((GREEN, None),)),
     }
     options = {
         "legend": {
@@ -125,70 +108,70 @@ def timeseries(
         "tooltip": {"mode": "multi", "sort": "desc"},
     }
     return _panel(
-        core.TimeSeries, title, what, size, _targets(queries), defaults, options, overrides
+        core.TimeSeries, title, description, size, targets(queries), defaults, options, overrides
     )
 
 
 def stat(
     title: str,
-    what: str,
+    description: str,
     *queries: Query,
     unit: str = "none",
     size: tuple[int, int] = (3, 4),
-    steps: Steps = ((BLUE, None),),
-    text: str = "value",
-    graph: bool = False,
-    filled: bool = False,
+    thresholds: Thresholds = ((BLUE, None),),
+    text_mode: str = "value",
+    sparkline: bool = False,
+    background: bool = False,
     decimals: int | None = None,
-    nothing: str = "no data",
+    no_value: str = "no data",
     mappings: Sequence[Json] = (),
     overrides: Sequence[Json] = (),
     links: Sequence[Json] = (),
 ) -> core.Panel:
-    """Return the newest value, large; `text` shows the series' name instead or beside it."""
+    """Return the newest value, large; `text_mode` shows the series' name instead or beside it."""
     defaults: Json = {
         "color": {"mode": "thresholds"},
         "unit": unit,
         "decimals": decimals,
         "mappings": list(mappings),
-        "noValue": nothing,
+        "noValue": no_value,
         "links": list(links),
-        "thresholds": {"mode": "absolute", "steps": steps_of(steps)},
+        "thresholds": absolute_thresholds(thresholds),
     }
     options = {
-        "colorMode": "background" if filled else "value",
-        "graphMode": "area" if graph else "none",
+        "colorMode": "background" if background else "value",
+        "graphMode": "area" if sparkline else "none",
         "justifyMode": "auto",
         "orientation": "auto",
         "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
-        "textMode": text,
+        "textMode": text_mode,
         "wideLayout": True,
     }
-    asked = _targets(queries) if graph else _targets(queries, instant=True, range=False)
-    return _panel(core.Stat, title, what, size, asked, defaults, options, overrides)
+    data = targets(queries) if sparkline else instant_targets(queries)
+    return _panel(core.Stat, title, description, size, data, defaults, options, overrides)
 
 
-def bargauge(
+def bar_gauge(
     title: str,
-    what: str,
+    description: str,
     *queries: Query,
     unit: str,
     size: tuple[int, int] = (8, 8),
-    steps: Steps = ((BLUE, None),),
-    low: float | None = 0,
-    high: float | None = None,
+    thresholds: Thresholds = ((BLUE, None),),
+    minimum: float | None = 0,
+    maximum: float | None = None,
     decimals: int | None = None,
-    nothing: str = "no data",
+    no_value: str = "no data",
 ) -> core.Panel:
     """Return a bar for each series' newest value."""
     defaults: Json = {
         "color": {"mode": "thresholds"},
         "unit": unit,
-        "min": low,
-        "max": high,
+        "min": minimum,
+        "max": maximum,
         "decimals": decimals,
-        "noValue": nothing,
-        "thresholds": {"mode": "absolute", "steps": steps_of(steps)},
+        "noValue": no_value,
+        "thresholds": absolute_thresholds(thresholds),
     }
     options = {
         "displayMode": "basic",
@@ -205,16 +188,16 @@ def bargauge(
     return _panel(
         core.BarGauge,
         title,
-        what,
+        description,
         size,
-        _targets(queries, instant=True, range=False),
+        instant_targets(queries),
         defaults,
         options,
     )
 
 
 def heatmap(
-    title: str, what: str, query: Query, unit: str, size: tuple[int, int] = (8, 8)
+    title: str, description: str, query: Query, unit: str, size: tuple[int, int] = (8, 8)
 ) -> core.Panel:
     """Return a histogram over time, in the engine's own buckets."""
     options = {
@@ -237,25 +220,31 @@ def heatmap(
     }
     defaults = {"custom": {"scaleDistribution": {"type": "linear"}}}
     return _panel(
-        core.Heatmap, title, what, size, _targets([query], format="heatmap"), defaults, options
+        core.Heatmap,
+        title,
+        description,
+        size,
+        targets([query], format="heatmap"),
+        defaults,
+        options,
     )
 
 
-def states(
+def state_timeline(
     title: str,
-    what: str,
+    description: str,
     *queries: Query,
-    names: Mapping[float, tuple[str, str]],
+    states: Mapping[float, tuple[str, str]],
     size: tuple[int, int] = (12, 8),
-    nothing: str = "no data",
+    no_value: str = "no data",
 ) -> core.Panel:
-    """Return a band for each series; `names` gives each value's text and colour."""
+    """Return a band for each series; `states` gives each value's text and colour."""
     defaults = {
         "color": {"mode": "thresholds"},
         "custom": {"fillOpacity": 80, "lineWidth": 0},
-        "noValue": nothing,
-        "mappings": [values(names)],
-        "thresholds": {"mode": "absolute", "steps": steps_of(((GREY, None),))},
+        "noValue": no_value,
+        "mappings": [value_mapping(states)],
+        "thresholds": absolute_thresholds(((GREY, None),)),
     }
     options = {
         "alignValue": "left",
@@ -265,36 +254,26 @@ def states(
         "showValue": "auto",
         "tooltip": {"mode": "single", "sort": "none"},
     }
-    return _panel(core.StateTimeline, title, what, size, _targets(queries), defaults, options)
+    return _panel(core.StateTimeline, title, description, size, targets(queries), defaults, options)
 
 
 def table(
     title: str,
-    what: str,
+    description: str,
     *columns: Column,
     size: tuple[int, int] = (24, 10),
-    worst: tuple[str, bool] | None = None,
+    sort_by: tuple[str, bool] | None = None,
 ) -> core.Panel:
     """Return a table: the columns' queries are merged on the labels they share.
 
-    `worst` names the column that orders the rows, and whether the largest comes first.
+    `sort_by` names the column that orders the rows, and whether the largest comes first.
     """
-    asked = [column for column in columns if column.query]
-    rename, order, overrides = dict[str, str](), dict[str, int](), list[Json]()
-    for place, column in enumerate(columns):
-        name = column.label
-        if column.query and not name:
-            name = "Value" if len(asked) == 1 else f"Value #{_letters(asked.index(column))}"
-        rename[name], order[name] = column.title, place
-        if column.settings:
-            overrides.append(looks(column.title, **column.settings))
-    queries = [column.query for column in asked if column.query]
     panel = _panel(
         core.Table,
         title,
-        what,
+        description,
         size,
-        _targets(queries, format="table", instant=True, range=False),
+        instant_targets(column_queries(columns), format="table"),
         {
             "custom": {
                 "align": "auto",
@@ -303,37 +282,17 @@ def table(
                 "filterable": True,
                 "minWidth": 70,
             },
-            "thresholds": {"mode": "absolute", "steps": steps_of(((GREY, None),))},
+            "thresholds": absolute_thresholds(((GREY, None),)),
             "unit": None,
         },
         {
             "cellHeight": "sm",
             "showHeader": True,
         },
-        overrides,
+        column_overrides(columns),
     )
-    panel.transformations = [
-        {"id": "merge", "options": {}},
-        {
-            "id": "filterFieldsByName",
-            "options": {"include": {"names": list(rename)}},
-        },
-        {"id": "organize", "options": {"indexByName": order, "renameByName": rename}},
-        *_converted([column.title for column in columns if column.numeric]),
-        *_sorted(worst),
-    ]
+    panel.transformations = transformations(columns, sort_by)
     return panel
-
-
-def _converted(titles: Sequence[str]) -> list[Json]:
-    """Return what turns labels that are numbers into numbers, so that they sort as such."""
-    asked = [{"targetField": title, "destinationType": "number"} for title in titles]
-    return [{"id": "convertFieldType", "options": {"conversions": asked}}] if asked else []
-
-
-def _sorted(worst: tuple[str, bool] | None) -> list[Json]:
-    asked = [{"field": worst[0], "desc": worst[1]}] if worst else []
-    return [{"id": "sortBy", "options": {"sort": asked}}] if asked else []
 
 
 def text(title: str, content: str, size: tuple[int, int] = (24, 6)) -> core.Panel:
@@ -348,40 +307,40 @@ def text(title: str, content: str, size: tuple[int, int] = (24, 6)) -> core.Pane
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A titled row of panels, placed left to right; `folded` ones are opened by hand."""
+    """A titled row of panels, placed left to right; `collapsed` ones are opened by hand."""
 
     title: str
     panels: Sequence[core.Panel]
-    folded: bool = False
+    collapsed: bool = False
 
 
 def dashboard(
     uid: str,
     title: str,
-    what: str,
+    description: str,
     variables: Sequence[Variable],
     rows: Sequence[Row],
-    span: str = "now-6h",
+    time_from: str = "now-6h",
 ) -> Json:
     """Return a whole dashboard as JSON data."""
     panels, y = list[core.Panel](), 0
     for row in rows:
-        placed = _placed(row.panels, y + 1)
-        end = max(panel.gridPos.y + panel.gridPos.h for panel in placed)
+        row_panels = _positioned(row.panels, y + 1)
+        end = max(panel.gridPos.y + panel.gridPos.h for panel in row_panels)
         panels.append(
             core.RowPanel(
                 title=row.title,
-                gridPos=core.GridPos(1, _COLUMNS, 0, y),
-                collapsed=row.folded,
-                panels=placed if row.folded else [],
+                gridPos=core.GridPos(1, COLUMNS, 0, y),
+                collapsed=row.collapsed,
+                panels=row_panels if row.collapsed else [],
             )
         )
-        panels += [] if row.folded else placed
-        y = y + 1 if row.folded else end
-    made = core.Dashboard(
+        panels += [] if row.collapsed else row_panels
+        y = y + 1 if row.collapsed else end
+    board = core.Dashboard(
         title=f"inferfleet / {title}",
         uid=uid,
-        description=what,
+        description=description,
         tags=[TAG],
         editable=False,
         schemaVersion=SCHEMA_VERSION,
@@ -389,23 +348,17 @@ def dashboard(
         graphTooltip=core.GRAPH_TOOLTIP_MODE_SHARED_CROSSHAIR,
         refresh="1m",
         timezone="browser",
-        time=core.Time(span, "now"),
-        templating=core.Templating([template(one) for one in variables]),
-        annotations=core.Annotations([release_changes()]),
-        links=[siblings()],
+        time=core.Time(time_from, "now"),
+        templating=core.Templating([variable_json(variable) for variable in variables]),
+        annotations=core.Annotations([release_annotation()]),
+        links=[dashboard_links()],
         panels=panels,
     )
-    return finished(json.loads(json.dumps(made.to_json_data(), cls=DashboardEncoder)))
+    return to_current_schema(json.loads(json.dumps(board.to_json_data(), cls=DashboardEncoder)))
 
 
-def _placed(panels: Sequence[core.Panel], top: int) -> list[core.Panel]:
-    x, y, below = 0, top, top
-    placed = []
-    for panel in panels:
-        w, h = panel.gridPos.w, panel.gridPos.h
-        if x + w > _COLUMNS:
-            x, y = 0, below
-        panel.gridPos = core.GridPos(h, w, x, y)
-        x, below = x + w, max(below, y + h)
-        placed.append(panel)
-    return placed
+def _positioned(panels: Sequence[core.Panel], top: int) -> list[core.Panel]:
+    sizes = [(panel.gridPos.w, panel.gridPos.h) for panel in panels]
+    for panel, (x, y) in zip(panels, positions(sizes, top), strict=True):
+        panel.gridPos = core.GridPos(panel.gridPos.h, panel.gridPos.w, x, y)
+    return list(panels)

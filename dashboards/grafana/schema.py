@@ -39,27 +39,27 @@ _DASHBOARD_KEYS: Final = (
 )
 
 
-def finished(made: Json) -> Json:
+def to_current_schema(dashboard: Json) -> Json:
     """Return a dashboard with ids, without nulls and without what the schema does not know."""
-    panels = made["panels"]
-    everyone = [one for panel in panels for one in (panel, *(panel.get("panels") or ()))]
-    for number, panel in enumerate(everyone, 1):
+    panels = dashboard["panels"]
+    all_panels = [each for panel in panels for each in (panel, *(panel.get("panels") or ()))]
+    for number, panel in enumerate(all_panels, 1):
         panel["id"] = number
-        known = _ROW_KEYS if panel["type"] == "row" else _PANEL_KEYS
-        for key in [key for key in panel if key not in known]:
+        allowed = _ROW_KEYS if panel["type"] == "row" else _PANEL_KEYS
+        for key in [key for key in panel if key not in allowed]:
             del panel[key]
         for key in _OLD_OPTIONS & (panel.get("options") or {}).keys():
             del panel["options"][key]
-    clean: Json = _without_nulls({key: made[key] for key in _DASHBOARD_KEYS})
-    return clean
+    current: Json = _without_nulls({key: dashboard[key] for key in _DASHBOARD_KEYS})
+    return current
 
 
 def _without_nulls(value: Any) -> Any:
     """Return JSON data without null members; a threshold's null is its lowest step and stays."""
     if isinstance(value, dict):
         return {
-            key: _without_nulls(one)
-            for key, one in value.items()
-            if one is not None or set(value) == {"color", "value"}
+            key: _without_nulls(member)
+            for key, member in value.items()
+            if member is not None or set(value) == {"color", "value"}
         }
-    return [_without_nulls(one) for one in value] if isinstance(value, list) else value
+    return [_without_nulls(member) for member in value] if isinstance(value, list) else value

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from ..queries.base import EXPORTER
+from ..queries.base import EXPORTER_MATCHERS
 
 _INFO: Final = "inferfleet_server_info"
 
@@ -16,66 +16,66 @@ class Variable:
     label: str
     query: str
     kind: Literal["datasource", "query", "textbox"] = "query"
-    many: bool = True
-    everything: str = ".*"
-    first: str = ""
+    multi: bool = True
+    all_value: str = ".*"
+    default: str = ""
 
 
-def _of_servers(name: str, label: str, matchers: str, many: bool = True) -> Variable:
-    return Variable(name, label, f"label_values({_INFO}{{{matchers}}}, {name})", many=many)
+def _server_label(name: str, label: str, matchers: str, multi: bool = True) -> Variable:
+    return Variable(name, label, f"label_values({_INFO}{{{matchers}}}, {name})", multi=multi)
 
 
 DATASOURCE: Final = Variable("datasource", "Data source", "prometheus", kind="datasource")
-JOB: Final = Variable("job", "Job", "label_values(inferfleet_build_info, job)", everything=".+")
+JOB: Final = Variable("job", "Job", "label_values(inferfleet_build_info, job)", all_value=".+")
 INSTANCE: Final = Variable(
     "instance",
     "Instance",
     'label_values(inferfleet_build_info{job=~"$job"}, instance)',
-    everything=".+",
+    all_value=".+",
 )
-MODEL: Final = _of_servers("model", "Model", EXPORTER)
-RELEASE: Final = _of_servers("release", "Release", f'{EXPORTER},model=~"$model"')
+MODEL: Final = _server_label("model", "Model", EXPORTER_MATCHERS)
+RELEASE: Final = _server_label("release", "Release", f'{EXPORTER_MATCHERS},model=~"$model"')
 TARGET: Final = Variable(
     "target",
     "Server",
-    f"label_values(inferfleet_target_up{{{EXPORTER}}}, target)",
+    f"label_values(inferfleet_target_up{{{EXPORTER_MATCHERS}}}, target)",
 )
-ONE_TARGET: Final = Variable(TARGET.name, TARGET.label, TARGET.query, many=False)
+SINGLE_TARGET: Final = Variable(TARGET.name, TARGET.label, TARGET.query, multi=False)
 
-FLEET: Final = (DATASOURCE, JOB, INSTANCE, MODEL, RELEASE, TARGET)
-SERVER: Final = (DATASOURCE, JOB, INSTANCE, MODEL, RELEASE, ONE_TARGET)
+FLEET_VARIABLES: Final = (DATASOURCE, JOB, INSTANCE, MODEL, RELEASE, TARGET)
+SERVER_VARIABLES: Final = (DATASOURCE, JOB, INSTANCE, MODEL, RELEASE, SINGLE_TARGET)
 
 _VERDICT: Final = "release:inferfleet_matched_load:ratio"
-_ALIKE: Final = 'model="$model",gpu_model="$gpu_model",class="$class"'
-UPGRADE: Final = (
+_CLASS_MATCHERS: Final = 'model="$model",gpu_model="$gpu_model",class="$class"'
+UPGRADE_VARIABLES: Final = (
     DATASOURCE,
     JOB,
     INSTANCE,
-    _of_servers("model", "Model", EXPORTER, many=False),
-    _of_servers("gpu_model", "GPU type", f'{EXPORTER},model="$model"', many=False),
+    _server_label("model", "Model", EXPORTER_MATCHERS, multi=False),
+    _server_label("gpu_model", "GPU type", f'{EXPORTER_MATCHERS},model="$model"', multi=False),
     Variable(
         "class",
         "Class",
         f'label_values({_VERDICT}{{model="$model",gpu_model="$gpu_model"}}, class)',
-        many=False,
+        multi=False,
     ),
     Variable(
         "baseline",
         "Baseline release",
-        f"label_values({_VERDICT}{{{_ALIKE}}}, baseline)",
-        many=False,
+        f"label_values({_VERDICT}{{{_CLASS_MATCHERS}}}, baseline)",
+        multi=False,
     ),
     Variable(
         "release",
         "Candidate release",
-        f'label_values({_VERDICT}{{{_ALIKE},baseline="$baseline"}}, release)',
-        many=False,
+        f'label_values({_VERDICT}{{{_CLASS_MATCHERS},baseline="$baseline"}}, release)',
+        multi=False,
     ),
     TARGET,
-    Variable("claim", "Promised change, %", "0", kind="textbox", first="0"),
+    Variable("claim", "Promised change, %", "0", kind="textbox", default="0"),
 )
-SLO: Final = (
-    *FLEET,
-    Variable("objective", "Latency objective, %", "99", kind="textbox", first="99"),
-    Variable("error_objective", "Error objective, %", "99.9", kind="textbox", first="99.9"),
+SLO_VARIABLES: Final = (
+    *FLEET_VARIABLES,
+    Variable("objective", "Latency objective, %", "99", kind="textbox", default="99"),
+    Variable("error_objective", "Error objective, %", "99.9", kind="textbox", default="99.9"),
 )

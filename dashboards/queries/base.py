@@ -7,12 +7,12 @@ target the same name. Two exporters watching one server are told apart by `insta
 from dataclasses import dataclass
 from typing import Final
 
-EXPORTER: Final = 'job=~"$job",instance=~"$instance"'
+EXPORTER_MATCHERS: Final = 'job=~"$job",instance=~"$instance"'
 # escaped, and so between backticks: an IPv6 address is no pattern
-SERVER: Final = f"{EXPORTER},target=~`${{target:regex}}`"
-RECORDED: Final = 'model=~"$model",release=~"$release"'
-WHO: Final = "job, instance, target"
-INFO: Final = f"inferfleet_server_info{{{SERVER},{RECORDED}}}"
+SERVER_MATCHERS: Final = f"{EXPORTER_MATCHERS},target=~`${{target:regex}}`"
+RELEASE_MATCHERS: Final = 'model=~"$model",release=~"$release"'
+SERVER_LABELS: Final = "job, instance, target"
+SERVER_INFO: Final = f"inferfleet_server_info{{{SERVER_MATCHERS},{RELEASE_MATCHERS}}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,60 +23,62 @@ class Query:
     legend: str = ""
 
 
-def series(name: str, *matchers: str, of: str = SERVER) -> str:
+def selector(name: str, *matchers: str, base: str = SERVER_MATCHERS) -> str:
     """Return a selector of one of the exporter's series, by its name without the prefix."""
-    return f"inferfleet_{name}{{{','.join([of, *matchers])}}}"
+    return f"inferfleet_{name}{{{','.join([base, *matchers])}}}"
 
 
-def rate(name: str, *matchers: str, of: str = SERVER) -> str:
+def rate(name: str, *matchers: str, base: str = SERVER_MATCHERS) -> str:
     """Return a counter's increase per second."""
-    return f"rate({series(name, *matchers, of=of)}[$__rate_interval])"
+    return f"rate({selector(name, *matchers, base=base)}[$__rate_interval])"
 
 
-def total(expr: str, by: str = "") -> str:
+def sum_by(expr: str, by: str = "") -> str:
     """Return a sum, by some labels or over all."""
     return f"sum by ({by}) ({expr})" if by else f"sum({expr})"
 
 
-def largest(expr: str, by: str = "") -> str:
+def max_by(expr: str, by: str = "") -> str:
     """Return the largest, by some labels or over all."""
     return f"max by ({by}) ({expr})" if by else f"max({expr})"
 
 
-def ratio(part: str, whole: str) -> str:
-    """Return a quotient that is absent, not NaN, where its whole is 0."""
-    return f"{part} / ({whole} > 0)"
+def ratio(numerator: str, denominator: str) -> str:
+    """Return a quotient that is absent, not NaN, where its denominator is 0."""
+    return f"{numerator} / ({denominator} > 0)"
 
 
-def joined(expr: str, labels: str = "model, release") -> str:
-    """Return an expression of servers with labels of who they are; variables choose among them."""
-    return f"{expr} * on ({WHO}) group_left ({labels}) {INFO}"
+def with_server_info(expr: str, labels: str = "model, release") -> str:
+    """Return an expression of the servers selected, with labels of their identity."""
+    return f"{expr} * on ({SERVER_LABELS}) group_left ({labels}) {SERVER_INFO}"
 
 
-def summed(expr: str, by: str) -> str:
-    """Return a sum over the servers chosen, by labels of who they are.
+def sum_over_servers(expr: str, by: str) -> str:
+    """Return a sum over the servers chosen, by labels of their identity.
 
     Each server's series are summed before the join, which costs the more the more it joins.
     """
-    return total(f"{total(expr, WHO)} * on ({WHO}) group_left ({by}) {INFO}", by)
+    return sum_by(
+        f"{sum_by(expr, SERVER_LABELS)} * on ({SERVER_LABELS}) group_left ({by}) {SERVER_INFO}", by
+    )
 
 
-def chosen(expr: str) -> str:
+def of_selected_servers(expr: str) -> str:
     """Return an expression of the servers that the variables choose, its labels unchanged."""
-    return f"({expr}) and on ({WHO}) {INFO}"
+    return f"({expr}) and on ({SERVER_LABELS}) {SERVER_INFO}"
 
 
 def mean(histogram: str, by: str = "") -> str:
     """Return a histogram's mean; unlike a quantile it does not depend on the buckets."""
     return ratio(
-        total(rate(f"{histogram}_sum"), by),
-        total(rate(f"{histogram}_count"), by),
+        sum_by(rate(f"{histogram}_sum"), by),
+        sum_by(rate(f"{histogram}_count"), by),
     )
 
 
 def quantile(q: float, histogram: str) -> str:
     """Return a quantile over all the servers chosen."""
-    return f"histogram_quantile({q:g}, {total(rate(f'{histogram}_bucket'), 'le')})"
+    return f"histogram_quantile({q:g}, {sum_by(rate(f'{histogram}_bucket'), 'le')})"
 
 
 def quantiles(histogram: str) -> tuple[Query, ...]:
@@ -87,7 +89,7 @@ def quantiles(histogram: str) -> tuple[Query, ...]:
     )
 
 
-def joules(matchers: str) -> str:
+def joules_per_token(matchers: str) -> str:
     """Return recorded joules per token of releases whose GPUs work; idle ones make it any size."""
     working = f"release:inferfleet_generation_tokens_per_gpu:rate5m{{{matchers}}} > 10"
     return f"release:inferfleet_joules_per_token:ratio_rate5m{{{matchers}}} and {working}"
@@ -95,7 +97,7 @@ def joules(matchers: str) -> str:
 
 def buckets(histogram: str) -> Query:
     """Return a histogram's observations by bucket, for a heatmap."""
-    name = series(f"{histogram}_bucket")
+    name = selector(f"{histogram}_bucket")
     return Query(f"sum by (le) (increase({name}[$__rate_interval]))", "{{le}}")
 
 
@@ -104,13 +106,13 @@ def lowest_bound(histogram: str) -> str:
 
     Every bucket is given the same count, so all of it lies in the first one.
     """
-    return f"histogram_quantile(1, sum by (le) (0 * {series(f'{histogram}_bucket')} + 1))"
+    return f"histogram_quantile(1, sum by (le) (0 * {selector(f'{histogram}_bucket')} + 1))"
 
 
 def highest_bound(histogram: str) -> str:
     """Return the largest finite bound of a histogram: all its mass is put above it."""
-    below = series(f"{histogram}_bucket", 'le!="+Inf"')
-    above = series(f"{histogram}_bucket", 'le="+Inf"')
+    below = selector(f"{histogram}_bucket", 'le!="+Inf"')
+    above = selector(f"{histogram}_bucket", 'le="+Inf"')
     return f"histogram_quantile(1, sum by (le) (0 * {below} or 0 * {above} + 1))"
 
 

@@ -2,10 +2,22 @@
 
 from typing import Final
 
-from .base import RECORDED, WHO, Query, chosen, joined, largest, rate, ratio, series, summed, total
+from .base import (
+    RELEASE_MATCHERS,
+    SERVER_LABELS,
+    Query,
+    max_by,
+    of_selected_servers,
+    rate,
+    ratio,
+    selector,
+    sum_by,
+    sum_over_servers,
+    with_server_info,
+)
 
 HIT_RATIO: Final = Query(
-    f'release:inferfleet_prefix_cache_hit:ratio_rate5m{{cache="local",{RECORDED}}}',
+    f'release:inferfleet_prefix_cache_hit:ratio_rate5m{{cache="local",{RELEASE_MATCHERS}}}',
     "{{model}} {{release}} {{gpu_model}}",
 )
 HIT_RATIO_NOW: Final = Query(
@@ -14,39 +26,46 @@ HIT_RATIO_NOW: Final = Query(
 _QUERIED: Final = "prefix_cache_queried_tokens_total"
 _HIT: Final = "prefix_cache_hit_tokens_total"
 BY_CACHE: Final = Query(
-    ratio(total(chosen(rate(_HIT)), "cache"), total(chosen(rate(_QUERIED)), "cache")), "{{cache}}"
+    ratio(
+        sum_by(of_selected_servers(rate(_HIT)), "cache"),
+        sum_by(of_selected_servers(rate(_QUERIED)), "cache"),
+    ),
+    "{{cache}}",
 )
 MULTIMODAL: Final = Query(
     ratio(
-        total(chosen(rate("multimodal_cache_hit_items_total"))),
-        total(chosen(rate("multimodal_cache_queried_items_total"))),
+        sum_by(of_selected_servers(rate("multimodal_cache_hit_items_total"))),
+        sum_by(of_selected_servers(rate("multimodal_cache_queried_items_total"))),
     ),
     "multimodal items",
 )
-_CACHED: Final = summed(rate("prompt_tokens_cached_total"), "model")
-_COMPUTED: Final = summed(rate("prompt_tokens_computed_total"), "model")
-SAVED: Final = Query(ratio(_CACHED, f"({_CACHED} + {_COMPUTED})"), "{{model}}")
+_CACHED: Final = sum_over_servers(rate("prompt_tokens_cached_total"), "model")
+_COMPUTED: Final = sum_over_servers(rate("prompt_tokens_computed_total"), "model")
+CACHED_SHARE: Final = Query(ratio(_CACHED, f"({_CACHED} + {_COMPUTED})"), "{{model}}")
 CACHED: Final = Query(_CACHED, "{{model}} from a cache")
 COMPUTED: Final = Query(_COMPUTED, "{{model}} computed")
-LOOKED_UP: Final = Query(total(chosen(rate(_QUERIED)), "cache"), "looked up, {{cache}}")
-FOUND: Final = Query(total(chosen(rate(_HIT)), "cache"), "found, {{cache}}")
+QUERIED_TOKENS: Final = Query(
+    sum_by(of_selected_servers(rate(_QUERIED)), "cache"), "looked up, {{cache}}"
+)
+HIT_TOKENS: Final = Query(sum_by(of_selected_servers(rate(_HIT)), "cache"), "found, {{cache}}")
 
-_USAGE: Final = series("kv_cache_usage_ratio")
-USAGE_MAX: Final = Query(f"max by (model) ({joined(_USAGE)})", "{{model}} fullest")
-USAGE_MEAN: Final = Query(f"avg by (model) ({joined(_USAGE)})", "{{model}} mean")
-FULLEST: Final = Query(f"topk(10, max by (target) ({chosen(_USAGE)}))", "{{target}}")
+_USAGE: Final = selector("kv_cache_usage_ratio")
+USAGE_MAX: Final = Query(f"max by (model) ({with_server_info(_USAGE)})", "{{model}} fullest")
+USAGE_MEAN: Final = Query(f"avg by (model) ({with_server_info(_USAGE)})", "{{model}} mean")
+FULLEST: Final = Query(f"topk(10, max by (target) ({of_selected_servers(_USAGE)}))", "{{target}}")
 CAPACITY: Final = Query(
-    summed(series("kv_cache_capacity_tokens"), "model, release"), "{{model}} {{release}}"
+    sum_over_servers(selector("kv_cache_capacity_tokens"), "model, release"),
+    "{{model}} {{release}}",
 )
 PREEMPTIONS: Final = Query(
-    summed(rate("preemptions_total"), "model, release"), "{{model}} {{release}}"
+    sum_over_servers(rate("preemptions_total"), "model, release"), "{{model}} {{release}}"
 )
 OFFLOADED: Final = Query(
-    total(chosen(rate("kv_offload_bytes_total")), "direction"), "{{direction}}"
+    sum_by(of_selected_servers(rate("kv_offload_bytes_total")), "direction"), "{{direction}}"
 )
 
-ROW_HITS: Final = Query(largest(series("prefix_cache_hit_ratio", 'cache="local"'), WHO))
-ROW_CACHED: Final = Query(f"max by ({WHO}) ({series('prompt_cached_ratio')})")
-ROW_USAGE: Final = Query(f"max by ({WHO}) ({_USAGE})")
-ROW_CAPACITY: Final = Query(f"sum by ({WHO}) ({series('kv_cache_capacity_tokens')})")
-ROW_PREEMPTIONS: Final = Query(f"sum by ({WHO}) ({rate('preemptions_total')})")
+ROW_HITS: Final = Query(max_by(selector("prefix_cache_hit_ratio", 'cache="local"'), SERVER_LABELS))
+ROW_CACHED: Final = Query(f"max by ({SERVER_LABELS}) ({selector('prompt_cached_ratio')})")
+ROW_USAGE: Final = Query(f"max by ({SERVER_LABELS}) ({_USAGE})")
+ROW_CAPACITY: Final = Query(f"sum by ({SERVER_LABELS}) ({selector('kv_cache_capacity_tokens')})")
+ROW_PREEMPTIONS: Final = Query(f"sum by ({SERVER_LABELS}) ({rate('preemptions_total')})")

@@ -2,48 +2,52 @@
 
 from typing import Final
 
-from .base import EXPORTER, WHO, Query, rate, series, total
+from .base import EXPORTER_MATCHERS, SERVER_LABELS, Query, rate, selector, sum_by
 
 
 def _own(name: str) -> str:
-    return series(name, of=EXPORTER)
+    return selector(name, base=EXPORTER_MATCHERS)
 
 
 VERSION: Final = Query(_own("build_info"), "{{version}}")
 TARGETS: Final = Query(_own("targets"), "{{instance}}")
 PROBLEMS: Final = Query(f"sum({_own('discovery_problems')})", "problems")
 RELOADED: Final = Query(f"min({_own('config_last_reload_successful')})", "last reload")
-UNKNOWN_NOW: Final = Query(f"max({series('page_unknown_names')})", "unknown names")
-OLDEST: Final = Query(f"max({series('scrape_age_seconds')})", "oldest page")
-CONFLICTS: Final = Query(f"sum({series('identity_conflicts')})", "conflicts")
+UNKNOWN_NOW: Final = Query(f"max({selector('page_unknown_names')})", "unknown names")
+OLDEST: Final = Query(f"max({selector('scrape_age_seconds')})", "oldest page")
+CONFLICTS: Final = Query(f"sum({selector('identity_conflicts')})", "conflicts")
 
-AGE: Final = Query(f"topk(10, {series('scrape_age_seconds')})", "{{target}}")
-DURATION: Final = Query(f"topk(10, {series('scrape_duration_seconds')})", "{{target}}")
-FAILURES: Final = Query(total(rate("scrape_failures_total"), "reason"), "{{reason}}")
-SKIPPED: Final = Query(total(rate("scrapes_skipped_total")), "skipped")
-SCRAPES: Final = Query(total(rate("scrapes_total")), "tried")
+AGE: Final = Query(f"topk(10, {selector('scrape_age_seconds')})", "{{target}}")
+DURATION: Final = Query(f"topk(10, {selector('scrape_duration_seconds')})", "{{target}}")
+FAILURES: Final = Query(sum_by(rate("scrape_failures_total"), "reason"), "{{reason}}")
+SKIPPED: Final = Query(sum_by(rate("scrapes_skipped_total")), "skipped")
+SCRAPES: Final = Query(sum_by(rate("scrapes_total")), "tried")
 EXCLUDED: Final = Query(f"sum by (reason) ({rate('load_excluded_seconds_total')})", "{{reason}}")
 COUNTED: Final = Query(f"sum({rate('load_seconds_total')})", "counted")
-CELLS: Final = Query(f"topk(10, count by (target) ({series('load_seconds_total')}))", "{{target}}")
-UNKNOWN: Final = Query(f"topk(10, {series('page_unknown_names')} > 0)", "{{target}}")
-FAMILIES: Final = Query(f"bottomk(10, {series('page_families')})", "{{target}}")
-SAMPLES: Final = Query(f"topk(10, {series('page_samples')})", "{{target}}")
+CELLS: Final = Query(
+    f"topk(10, count by (target) ({selector('load_seconds_total')}))", "{{target}}"
+)
+UNKNOWN: Final = Query(f"topk(10, {selector('page_unknown_names')} > 0)", "{{target}}")
+FAMILIES: Final = Query(f"bottomk(10, {selector('page_families')})", "{{target}}")
+SAMPLES: Final = Query(f"topk(10, {selector('page_samples')})", "{{target}}")
 RESTARTS: Final = Query(
-    f"sum by (target) (increase({series('server_restarts_total')}[$__rate_interval])) > 0",
+    f"sum by (target) (increase({selector('server_restarts_total')}[$__rate_interval])) > 0",
     "{{target}}",
 )
 GPU_AGE: Final = Query(_own("gpu_reading_age_seconds"), "{{source}}")
 GPU_UP: Final = Query(_own("gpu_source_up"), "{{source}}")
 
-ROW_UP: Final = Query(f"max by ({WHO}) ({series('target_up')})")
-ROW_AGE: Final = Query(f"max by ({WHO}) ({series('scrape_age_seconds')})")
-ROW_DURATION: Final = Query(f"max by ({WHO}) ({series('scrape_duration_seconds')})")
-ROW_FAILED: Final = Query(f"sum by ({WHO}) (increase({series('scrape_failures_total')}[$__range]))")
-ROW_UNKNOWN: Final = Query(f"max by ({WHO}) ({series('page_unknown_names')})")
-ROW_FAMILIES: Final = Query(f"max by ({WHO}) ({series('page_families')})")
-ROW_SAMPLES: Final = Query(f"max by ({WHO}) ({series('page_samples')})")
-ROW_BYTES: Final = Query(f"max by ({WHO}) ({series('page_bytes')})")
-ROW_CONFLICTS: Final = Query(f"max by ({WHO}) ({series('identity_conflicts')})")
+ROW_UP: Final = Query(f"max by ({SERVER_LABELS}) ({selector('target_up')})")
+ROW_AGE: Final = Query(f"max by ({SERVER_LABELS}) ({selector('scrape_age_seconds')})")
+ROW_DURATION: Final = Query(f"max by ({SERVER_LABELS}) ({selector('scrape_duration_seconds')})")
+ROW_FAILED: Final = Query(
+    f"sum by ({SERVER_LABELS}) (increase({selector('scrape_failures_total')}[$__range]))"
+)
+ROW_UNKNOWN: Final = Query(f"max by ({SERVER_LABELS}) ({selector('page_unknown_names')})")
+ROW_FAMILIES: Final = Query(f"max by ({SERVER_LABELS}) ({selector('page_families')})")
+ROW_SAMPLES: Final = Query(f"max by ({SERVER_LABELS}) ({selector('page_samples')})")
+ROW_BYTES: Final = Query(f"max by ({SERVER_LABELS}) ({selector('page_bytes')})")
+ROW_CONFLICTS: Final = Query(f"max by ({SERVER_LABELS}) ({selector('identity_conflicts')})")
 ROW_RESTARTS: Final = Query(
-    f"sum by ({WHO}) (increase({series('server_restarts_total')}[$__range]))"
+    f"sum by ({SERVER_LABELS}) (increase({selector('server_restarts_total')}[$__range]))"
 )

@@ -3,8 +3,8 @@
 from typing import Final
 
 from .base import (
-    EXPORTER,
-    INFO,
+    EXPORTER_MATCHERS,
+    SERVER_INFO,
     Query,
     buckets,
     mean,
@@ -13,42 +13,42 @@ from .base import (
     rate,
     ratio,
     resolution,
-    series,
-    total,
+    selector,
+    sum_by,
 )
 
 BOUNDS: Final = ("demand", "sequences", "token_budget", "kv_cache")
 
-UP: Final = Query(series("target_up"), "up")
-RELEASE: Final = Query(INFO, "{{engine}} {{release}}")
-STALLED: Final = Query(f"max({series('engine_stalled')})", "stalled")
-BOUND_NOW: Final = Query(f"{series('bound')} == 1", "{{by}}")
-TOKENS_PER_GPU: Final = Query(series("generation_tokens_per_second_per_gpu"), "generated")
-PROMPT_PER_GPU: Final = Query(series("prompt_tokens_per_second_per_gpu"), "prompt")
+UP: Final = Query(selector("target_up"), "up")
+RELEASE: Final = Query(SERVER_INFO, "{{engine}} {{release}}")
+STALLED: Final = Query(f"max({selector('engine_stalled')})", "stalled")
+BOUND_NOW: Final = Query(f"{selector('bound')} == 1", "{{by}}")
+TOKENS_PER_GPU: Final = Query(selector("generation_tokens_per_second_per_gpu"), "generated")
+PROMPT_PER_GPU: Final = Query(selector("prompt_tokens_per_second_per_gpu"), "prompt")
 COMPUTED_PER_GPU: Final = Query(
-    series("prompt_tokens_computed_per_second_per_gpu"), "prompt computed"
+    selector("prompt_tokens_computed_per_second_per_gpu"), "prompt computed"
 )
-OCCUPANCY: Final = Query(series("batch_occupancy_ratio"), "batch")
-BUDGET: Final = Query(series("token_budget_ratio"), "token budget")
-KV_NOW: Final = Query(f"max({series('kv_cache_usage_ratio')})", "fullest engine")
-WAITING_NOW: Final = Query(total(series("requests_waiting")), "waiting")
-AGE: Final = Query(f"time() - max({series('server_start_time_seconds')})", "up for")
-GPUS: Final = Query(series("gpus"), "{{source}}")
-JOULES: Final = Query(series("joules_per_token"), "per generated token")
+OCCUPANCY: Final = Query(selector("batch_occupancy_ratio"), "batch")
+BUDGET: Final = Query(selector("token_budget_ratio"), "token budget")
+KV_NOW: Final = Query(f"max({selector('kv_cache_usage_ratio')})", "fullest engine")
+WAITING_NOW: Final = Query(sum_by(selector("requests_waiting")), "waiting")
+AGE: Final = Query(f"time() - max({selector('server_start_time_seconds')})", "up for")
+GPUS: Final = Query(selector("gpus"), "{{source}}")
+JOULES: Final = Query(selector("joules_per_token"), "per generated token")
 
-GENERATED: Final = Query(total(rate("generation_tokens_total")), "generated")
-PROMPT: Final = Query(total(rate("prompt_tokens_total")), "prompt")
-COMPUTED: Final = Query(total(rate("prompt_tokens_computed_total")), "prompt computed")
-CACHED: Final = Query(total(rate("prompt_tokens_cached_total")), "prompt from a cache")
-FINISHED: Final = Query(total(rate("requests_finished_total"), "reason"), "{{reason}}")
-STEPS: Final = Query(total(rate("steps_total")), "steps")
+GENERATED: Final = Query(sum_by(rate("generation_tokens_total")), "generated")
+PROMPT: Final = Query(sum_by(rate("prompt_tokens_total")), "prompt")
+COMPUTED: Final = Query(sum_by(rate("prompt_tokens_computed_total")), "prompt computed")
+CACHED: Final = Query(sum_by(rate("prompt_tokens_cached_total")), "prompt from a cache")
+FINISHED: Final = Query(sum_by(rate("requests_finished_total"), "reason"), "{{reason}}")
+STEPS: Final = Query(sum_by(rate("steps_total")), "steps")
 STEP_TOKENS: Final = Query(
-    ratio(total(rate("step_tokens_total")), total(rate("steps_total"))), "tokens per step"
+    ratio(sum_by(rate("step_tokens_total")), sum_by(rate("steps_total"))), "tokens per step"
 )
-STEP_LIMIT: Final = Query(series("max_batched_tokens"), "limit")
+STEP_LIMIT: Final = Query(selector("max_batched_tokens"), "limit")
 IDLE: Final = Query(f"1 - avg({rate('steps_total')} > bool 0)", "engines idle")
 TOKENS_OF_REQUEST: Final = Query(
-    ratio(total(rate("generation_tokens_total")), total(rate("requests_finished_total"))),
+    ratio(sum_by(rate("generation_tokens_total")), sum_by(rate("requests_finished_total"))),
     "generated per request",
 )
 
@@ -76,22 +76,22 @@ RESOLUTION: Final = tuple(
 )
 
 RUNNING: Final = Query(
-    total(series("requests_running"), "engine_index"), "running {{engine_index}}"
+    sum_by(selector("requests_running"), "engine_index"), "running {{engine_index}}"
 )
-WAITING: Final = Query(total(series("requests_waiting"), "reason"), "waiting {{reason}}")
-SEATS: Final = Query(series("max_running_requests"), "limit of one engine")
-DECODE_BATCH: Final = Query(series("decode_batch_size"), "decoding, by Little's law")
-_BOUND: Final = (total(series("bound", f'by="{by}"')) for by in BOUNDS)
-BOUND: Final = Query(" + ".join(f"{i} * {one}" for i, one in enumerate(_BOUND, 1)), "bound by")
-PREEMPTIONS: Final = Query(total(rate("preemptions_total")), "preempted")
+WAITING: Final = Query(sum_by(selector("requests_waiting"), "reason"), "waiting {{reason}}")
+SEATS: Final = Query(selector("max_running_requests"), "limit of one engine")
+DECODE_BATCH: Final = Query(selector("decode_batch_size"), "decoding, by Little's law")
+_BOUND: Final = (sum_by(selector("bound", f'by="{by}"')) for by in BOUNDS)
+BOUND: Final = Query(" + ".join(f"{i} * {bound}" for i, bound in enumerate(_BOUND, 1)), "bound by")
+PREEMPTIONS: Final = Query(sum_by(rate("preemptions_total")), "preempted")
 
-KV_USAGE: Final = Query(series("kv_cache_usage_ratio"), "engine {{engine_index}}")
-KV_CAPACITY: Final = Query(total(series("kv_cache_capacity_tokens")), "capacity")
+KV_USAGE: Final = Query(selector("kv_cache_usage_ratio"), "engine {{engine_index}}")
+KV_CAPACITY: Final = Query(sum_by(selector("kv_cache_capacity_tokens")), "capacity")
 KV_RESIDENT: Final = Query(
-    f"sum({series('kv_cache_usage_ratio')} * {series('kv_cache_capacity_tokens')})", "in use"
+    f"sum({selector('kv_cache_usage_ratio')} * {selector('kv_cache_capacity_tokens')})", "in use"
 )
-HIT_RATIO: Final = Query(series("prefix_cache_hit_ratio"), "{{cache}}")
-CACHED_RATIO: Final = Query(series("prompt_cached_ratio"), "prompt tokens from a cache")
+HIT_RATIO: Final = Query(selector("prefix_cache_hit_ratio"), "{{cache}}")
+CACHED_RATIO: Final = Query(selector("prompt_cached_ratio"), "prompt tokens from a cache")
 PROMPT_LENGTH: Final = Query(mean("request_prompt_tokens"), "prompt")
 COMPUTED_LENGTH: Final = Query(mean("request_prompt_tokens_computed"), "computed of it")
 COMPLETION_LENGTH: Final = Query(mean("request_completion_tokens"), "generated")
@@ -100,14 +100,14 @@ COMPLETION_P95: Final = Query(quantile(0.95, "request_completion_tokens"), "gene
 PROMPT_BUCKETS: Final = buckets("request_prompt_tokens")
 COMPLETION_BUCKETS: Final = buckets("request_completion_tokens")
 
-_DRAFTED: Final = total(rate("spec_decode_draft_tokens_total"))
-_ACCEPTED: Final = total(rate("spec_decode_accepted_tokens_total"))
-_DRAFTS: Final = total(rate("spec_decode_drafts_total"))
+_DRAFTED: Final = sum_by(rate("spec_decode_draft_tokens_total"))
+_ACCEPTED: Final = sum_by(rate("spec_decode_accepted_tokens_total"))
+_DRAFTS: Final = sum_by(rate("spec_decode_drafts_total"))
 ACCEPT_RATIO: Final = Query(
-    f"{ratio(_ACCEPTED, _DRAFTED)} or {series('spec_decode_accept_ratio')}", "accepted"
+    f"{ratio(_ACCEPTED, _DRAFTED)} or {selector('spec_decode_accept_ratio')}", "accepted"
 )
 ACCEPT_LENGTH: Final = Query(
-    f"1 + {ratio(_ACCEPTED, _DRAFTS)} or {series('spec_decode_accept_length')}", "tokens per step"
+    f"1 + {ratio(_ACCEPTED, _DRAFTS)} or {selector('spec_decode_accept_length')}", "tokens per step"
 )
 BY_POSITION: Final = Query(
     f"sum by (position) ({rate('spec_decode_accepted_tokens_per_position_total')})"
@@ -118,56 +118,56 @@ DRAFTED: Final = Query(_DRAFTED, "drafted")
 ACCEPTED: Final = Query(_ACCEPTED, "accepted")
 REJECTED: Final = Query(f"{_DRAFTED} - {_ACCEPTED}", "rejected")
 FROM_DRAFTS: Final = Query(
-    ratio(_ACCEPTED, total(rate("generation_tokens_total"))), "output from drafts"
+    ratio(_ACCEPTED, sum_by(rate("generation_tokens_total"))), "output from drafts"
 )
 DRAFTS: Final = Query(_DRAFTS, "drafts")
 
 TRANSFER_MEAN: Final = Query(mean("kv_transfer_seconds", "connector"), "{{connector}} mean")
 TRANSFER_P95: Final = Query(
-    f"histogram_quantile(0.95, {total(rate('kv_transfer_seconds_bucket'), 'le, connector')})",
+    f"histogram_quantile(0.95, {sum_by(rate('kv_transfer_seconds_bucket'), 'le, connector')})",
     "{{connector}} p95",
 )
 TRANSFER_RATE: Final = Query(
-    total(rate("kv_transfer_bytes_sum"), "connector"), "{{connector}} moved"
+    sum_by(rate("kv_transfer_bytes_sum"), "connector"), "{{connector}} moved"
 )
 TRANSFER_SPEED: Final = Query(
     ratio(
-        total(rate("kv_transfer_bytes_sum"), "connector"),
-        total(rate("kv_transfer_seconds_sum"), "connector"),
+        sum_by(rate("kv_transfer_bytes_sum"), "connector"),
+        sum_by(rate("kv_transfer_seconds_sum"), "connector"),
     ),
     "{{connector}} while moving",
 )
 TRANSFER_FAILURES: Final = Query(
-    total(rate("kv_transfer_failures_total"), "connector"), "{{connector}} failed"
+    sum_by(rate("kv_transfer_failures_total"), "connector"), "{{connector}} failed"
 )
 TRANSFER_EXPIRED: Final = Query(
-    total(rate("kv_transfer_expired_total"), "connector"), "{{connector}} expired"
+    sum_by(rate("kv_transfer_expired_total"), "connector"), "{{connector}} expired"
 )
-OFFLOADED: Final = Query(total(rate("kv_offload_bytes_total"), "direction"), "{{direction}}")
+OFFLOADED: Final = Query(sum_by(rate("kv_offload_bytes_total"), "direction"), "{{direction}}")
 OFFLOAD_SPEED: Final = Query(
     ratio(
-        total(rate("kv_offload_bytes_total"), "direction"),
-        total(rate("kv_offload_seconds_total"), "direction"),
+        sum_by(rate("kv_offload_bytes_total"), "direction"),
+        sum_by(rate("kv_offload_seconds_total"), "direction"),
     ),
     "{{direction}} while moving",
 )
 
-LORA_RUNNING: Final = Query(total(series("lora_running_adapters")), "running")
-LORA_WAITING: Final = Query(total(series("lora_waiting_adapters")), "waiting")
-LORA_MAX: Final = Query(f"max({series('lora_max_adapters')})", "fit in a batch")
+LORA_RUNNING: Final = Query(sum_by(selector("lora_running_adapters")), "running")
+LORA_WAITING: Final = Query(sum_by(selector("lora_waiting_adapters")), "waiting")
+LORA_MAX: Final = Query(f"max({selector('lora_max_adapters')})", "fit in a batch")
 
-RESPONSES: Final = Query(total(rate("http_responses_total"), "status"), "{{status}}")
-REJECTIONS: Final = Query(total(rate("requests_rejected_total"), "reason"), "rejected {{reason}}")
-ABORTED: Final = Query(total(rate("requests_aborted_total")), "aborted by the client")
-CORRUPTED: Final = Query(total(rate("corrupted_requests_total")), "NaN in the logits")
-SLEEPING: Final = Query(series("sleeping"), "engine {{engine_index}}")
+RESPONSES: Final = Query(sum_by(rate("http_responses_total"), "status"), "{{status}}")
+REJECTIONS: Final = Query(sum_by(rate("requests_rejected_total"), "reason"), "rejected {{reason}}")
+ABORTED: Final = Query(sum_by(rate("requests_aborted_total")), "aborted by the client")
+CORRUPTED: Final = Query(sum_by(rate("corrupted_requests_total")), "NaN in the logits")
+SLEEPING: Final = Query(selector("sleeping"), "engine {{engine_index}}")
 RESTARTS: Final = Query(
-    f"increase({series('server_restarts_total')}[$__rate_interval])", "restarts"
+    f"increase({selector('server_restarts_total')}[$__rate_interval])", "restarts"
 )
 
-_USED: Final = f"max by (job, instance, uuid, target) ({series('server_gpu_info')})"
+_GPUS_IN_USE: Final = f"max by (job, instance, uuid, target) ({selector('server_gpu_info')})"
 GPU_POWER: Final = Query(
-    f"{_USED} * on (job, instance, uuid) group_right (target) "
-    f"{series('gpu_power_watts', of=EXPORTER)}",
+    f"{_GPUS_IN_USE} * on (job, instance, uuid) group_right (target) "
+    f"{selector('gpu_power_watts', base=EXPORTER_MATCHERS)}",
     "{{uuid}}",
 )

@@ -6,7 +6,7 @@ good is set in the rules' values.
 
 from typing import Final
 
-from .base import RECORDED, Query, rate, ratio, summed
+from .base import RELEASE_MATCHERS, Query, rate, ratio, sum_over_servers
 
 WINDOWS: Final = ("1h", "3d")
 _MODEL: Final = 'model=~"$model"'
@@ -16,13 +16,13 @@ def _bad(objective: str, window: str) -> str:
     return f"model:inferfleet_{objective}_slo_bad:ratio_rate{window}{{{_MODEL}}}"
 
 
-def _over_range(name: str) -> str:
+def _sum_over_range(name: str) -> str:
     return f"sum_over_time({name}:rate5m{{{_MODEL}}}[$__range])"
 
 
 def _bad_in_range(objective: str) -> str:
     events = f"model:inferfleet_{objective}_slo"
-    return ratio(_over_range(f"{events}_bad_events"), _over_range(f"{events}_events"))
+    return ratio(_sum_over_range(f"{events}_bad_events"), _sum_over_range(f"{events}_events"))
 
 
 def attained(objective: str) -> Query:
@@ -47,10 +47,10 @@ def burn(objective: str, promise: str, window: str) -> Query:
 
 def by_release(record: str) -> Query:
     """Return a recorded share by release."""
-    return Query(f"release:inferfleet_{record}{{{RECORDED}}}", "{{model}} {{release}}")
+    return Query(f"release:inferfleet_{record}{{{RELEASE_MATCHERS}}}", "{{model}} {{release}}")
 
 
-def worst(record: str) -> Query:
+def lowest_servers(record: str) -> Query:
     """Return the ten servers with the smallest recorded share."""
     return Query(
         f"bottomk(10, target:inferfleet_{record}{{target=~`${{target:regex}}`}})", "{{target}}"
@@ -58,18 +58,20 @@ def worst(record: str) -> Query:
 
 
 ERRORS_OF_RELEASE: Final = by_release("http_errors:ratio_rate5m")
-REFUSED: Final = Query(summed(rate("requests_rejected_total"), "model"), "{{model}} rejected")
+REFUSED: Final = Query(
+    sum_over_servers(rate("requests_rejected_total"), "model"), "{{model}} rejected"
+)
 FAILED: Final = Query(
     ratio(
-        summed(rate("requests_finished_total", 'reason="error"'), "model"),
-        summed(rate("requests_finished_total"), "model"),
+        sum_over_servers(rate("requests_finished_total", 'reason="error"'), "model"),
+        sum_over_servers(rate("requests_finished_total"), "model"),
     ),
     "{{model}} failed by the engine",
 )
 ABORTED: Final = Query(
     ratio(
-        summed(rate("requests_finished_total", 'reason="abort"'), "model"),
-        summed(rate("requests_finished_total"), "model"),
+        sum_over_servers(rate("requests_finished_total", 'reason="abort"'), "model"),
+        sum_over_servers(rate("requests_finished_total"), "model"),
     ),
     "{{model}} given up by clients",
 )

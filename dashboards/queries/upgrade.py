@@ -7,28 +7,28 @@ from typing import Final, Literal
 
 from exporter.vocabulary.verdict import Measure
 
-from .base import SERVER, WHO, Query, joules, ratio, total
+from .base import SERVER_LABELS, SERVER_MATCHERS, Query, joules_per_token, ratio, sum_by
 
 _CLASS: Final = 'model="$model",gpu_model="$gpu_model",class="$class"'
-PAIR: Final = f'{_CLASS},release="$release",baseline="$baseline"'
-EITHER: Final = f"{_CLASS},release=~`${{baseline:regex}}|${{release:regex}}`"
-_INFO: Final = f"inferfleet_server_info{{{SERVER},{EITHER}}}"
+PAIR_MATCHERS: Final = f'{_CLASS},release="$release",baseline="$baseline"'
+BOTH_RELEASES: Final = f"{_CLASS},release=~`${{baseline:regex}}|${{release:regex}}`"
+_INFO: Final = f"inferfleet_server_info{{{SERVER_MATCHERS},{BOTH_RELEASES}}}"
 # the baseline may be gone by now: what ran in the time shown counts
 _SERVERS: Final = f"last_over_time({_INFO}[$__range])"
 
 
 def _matched(name: str, *matchers: str, by: str = "measure") -> str:
-    inside = ",".join([PAIR, *matchers])
-    return f"max by ({by}) (release:inferfleet_matched_load:{name}{{{inside}}})"
+    matcher_list = ",".join([PAIR_MATCHERS, *matchers])
+    return f"max by ({by}) (release:inferfleet_matched_load:{name}{{{matcher_list}}})"
 
 
 def _load(quantity: str, *matchers: str) -> str:
-    inside = ",".join([SERVER, EITHER, 'batch!~"idle|0"', *matchers])
-    return f"increase(inferfleet_load_{quantity}_total{{{inside}}}[$__range])"
+    matcher_list = ",".join([SERVER_MATCHERS, BOTH_RELEASES, 'batch!~"idle|0"', *matchers])
+    return f"increase(inferfleet_load_{quantity}_total{{{matcher_list}}}[$__range])"
 
 
-def _of_load(part: str, whole: str, by: str, *matchers: str) -> str:
-    return ratio(total(_load(part, *matchers), by), total(_load(whole, *matchers), by))
+def _load_ratio(numerator: str, denominator: str, by: str, *matchers: str) -> str:
+    return ratio(sum_by(_load(numerator, *matchers), by), sum_by(_load(denominator, *matchers), by))
 
 
 VERDICTS: Final = Query(
@@ -45,8 +45,8 @@ SERVERS_NEW: Final = Query(_matched("servers", 'side="candidate"'))
 SERVERS_OLD: Final = Query(_matched("servers", 'side="baseline"'))
 REASONS: Final = Query(_matched("reason", by="measure, reason"))
 LEFT_OUT: Final = Query(_matched("cells_left_out"))
-JUDGED: Final = Query(
-    "max by (measure, verdict) (inferfleet_upgrade_verdict{" + PAIR + "} == 1)",
+JUDGE_VERDICTS: Final = Query(
+    "max by (measure, verdict) (inferfleet_upgrade_verdict{" + PAIR_MATCHERS + "} == 1)",
     "{{measure}}: {{verdict}}",
 )
 CLAIM: Final = Query("vector(1 + $claim / 100) and vector($claim) != 0", "promised")
@@ -54,24 +54,24 @@ CLAIM: Final = Query("vector(1 + $claim / 100) and vector($claim) != 0", "promis
 
 def measure(name: Measure) -> tuple[Query, Query, Query]:
     """Return a measure's ratio over time, and the bounds of its interval."""
-    chosen = f'measure="{name}"'
+    of_measure = f'measure="{name}"'
     return (
-        Query(_matched("ratio", chosen), "at equal load"),
-        Query(_matched("lower", chosen), "95 % from"),
-        Query(_matched("upper", chosen), "95 % to"),
+        Query(_matched("ratio", of_measure), "at equal load"),
+        Query(_matched("lower", of_measure), "95 % from"),
+        Query(_matched("upper", of_measure), "95 % to"),
     )
 
 
-def judged(name: Measure) -> Query:
-    """Return what the scheduled comparison found for a measure."""
-    inside = f'{PAIR},measure="{name}",bound="estimate"'
-    return Query(f"max(inferfleet_upgrade_effect_ratio{{{inside}}})", "judge")
+def judge_ratio(name: Measure) -> Query:
+    """Return the scheduled comparison's ratio of a measure."""
+    matcher_list = f'{PAIR_MATCHERS},measure="{name}",bound="estimate"'
+    return Query(f"max(inferfleet_upgrade_effect_ratio{{{matcher_list}}})", "judge")
 
 
 def naive(name: Literal["throughput", "inter_token_latency"]) -> Query:
     """Return the ratio people compute by hand."""
     return Query(
-        f'max(release:inferfleet_naive:ratio{{{PAIR},measure="{name}"}})', "naive: " + name
+        f'max(release:inferfleet_naive:ratio{{{PAIR_MATCHERS},measure="{name}"}})', "naive: " + name
     )
 
 
@@ -80,12 +80,12 @@ _CELL: Final = 'max by (batch) (release_batch:inferfleet_matched_load:{}{{{},mea
 
 def cell_ratio(name: Measure) -> Query:
     """Return a measure's ratio in each load cell."""
-    return Query(_CELL.format("ratio", PAIR, name), "{{batch}}")
+    return Query(_CELL.format("ratio", PAIR_MATCHERS, name), "{{batch}}")
 
 
 def cell_weight(name: Measure) -> Query:
     """Return how much each load cell counts for a measure."""
-    return Query(_CELL.format("weight", PAIR, name), "{{batch}}")
+    return Query(_CELL.format("weight", PAIR_MATCHERS, name), "{{batch}}")
 
 
 def _side(side: str) -> str:
@@ -95,7 +95,7 @@ def _side(side: str) -> str:
 def cell_time(side: str) -> Query:
     """Return the time of a decoded token in each cell, of one release."""
     return Query(
-        _of_load("decode_sequence_seconds", "decode_tokens", "batch", _side(side)),
+        _load_ratio("decode_sequence_seconds", "decode_tokens", "batch", _side(side)),
     )
 
 
@@ -106,38 +106,44 @@ def cell_seconds(side: str) -> Query:
 
 def cell_prefill(side: str) -> Query:
     """Return the prompt tokens computed for each decoded token in each cell."""
-    return Query(_of_load("prefill_tokens", "decode_tokens", "batch", _side(side)))
+    return Query(_load_ratio("prefill_tokens", "decode_tokens", "batch", _side(side)))
 
 
-LOAD_BATCH: Final = Query(_of_load("decode_sequence_seconds", "seconds", "release"))
-LOAD_PREFILL: Final = Query(_of_load("prefill_tokens", "decode_tokens", "release"))
-LOAD_CONTEXT: Final = Query(_of_load("context_token_seconds", "decode_sequence_seconds", "release"))
-LOAD_SATURATED: Final = Query(_of_load("saturated_seconds", "seconds", "release"))
-LOAD_TOKENS: Final = Query(_of_load("decode_tokens", "gpu_seconds", "release"))
-LOAD_ACCEPTED: Final = Query(_of_load("spec_accepted_tokens", "spec_draft_tokens", "release"))
-LOAD_JOULES: Final = Query(_of_load("joules", "decode_tokens", "release"))
+LOAD_BATCH: Final = Query(_load_ratio("decode_sequence_seconds", "seconds", "release"))
+LOAD_PREFILL: Final = Query(_load_ratio("prefill_tokens", "decode_tokens", "release"))
+LOAD_CONTEXT: Final = Query(
+    _load_ratio("context_token_seconds", "decode_sequence_seconds", "release")
+)
+LOAD_SATURATED: Final = Query(_load_ratio("saturated_seconds", "seconds", "release"))
+LOAD_TOKENS: Final = Query(_load_ratio("decode_tokens", "gpu_seconds", "release"))
+LOAD_ACCEPTED: Final = Query(_load_ratio("spec_accepted_tokens", "spec_draft_tokens", "release"))
+LOAD_JOULES: Final = Query(_load_ratio("joules", "decode_tokens", "release"))
 
 
 def _level(name: str, *matchers: str) -> Query:
-    inside = ",".join([EITHER, *matchers])
-    return Query(f"max by (release) (release:inferfleet_{name}{{{inside}}})", "{{release}}")
+    matcher_list = ",".join([BOTH_RELEASES, *matchers])
+    return Query(f"max by (release) (release:inferfleet_{name}{{{matcher_list}}})", "{{release}}")
 
 
 FIRST_TOKEN: Final = _level("time_to_first_token_seconds:mean5m")
 BETWEEN_TOKENS: Final = _level("inter_token_latency_seconds:mean5m")
 HIT_RATIO: Final = _level("prefix_cache_hit:ratio_rate5m", 'cache="local"')
-JOULES: Final = Query(f"max by (release) ({joules(EITHER)})", "{{release}}")
+JOULES: Final = Query(f"max by (release) ({joules_per_token(BOTH_RELEASES)})", "{{release}}")
 TOKENS_PER_GPU: Final = _level("generation_tokens_per_gpu:rate5m")
 OCCUPANCY: Final = _level("batch_occupancy:ratio")
 
 ROLLOUT: Final = Query(f"count by (release) ({_INFO})", "{{release}}")
-_ON: Final = 'max by (target) (inferfleet_server_info{{{},{},release="${}"}})'
 MOST_ROWS: Final = 60
-_OF_SERVER: Final = (
-    f"2 * {_ON.format(SERVER, _CLASS, 'release')} or {_ON.format(SERVER, _CLASS, 'baseline')}"
-)
+
+
+def _servers_of(side: str) -> str:
+    info = f'inferfleet_server_info{{{SERVER_MATCHERS},{_CLASS},release="${side}"}}'
+    return f"max by (target) ({info})"
+
+
+_RELEASE_OF_SERVER: Final = f"2 * {_servers_of('release')} or {_servers_of('baseline')}"
 RELEASE_OF_SERVER: Final = Query(
-    f"({_OF_SERVER}) and on () (count({_INFO}) <= {MOST_ROWS})", "{{target}}"
+    f"({_RELEASE_OF_SERVER}) and on () (count({_INFO}) <= {MOST_ROWS})", "{{target}}"
 )
 CONFIGURATIONS: Final = Query(
     "count by (engine, version, release, runner, quantization, kv_cache_dtype, role, class, config)"
@@ -148,18 +154,18 @@ CONFIGURATIONS: Final = Query(
 def limit(name: str) -> Query:
     """Return a limit of the servers by release."""
     return Query(
-        f"max by (release) (max_over_time((inferfleet_{name}{{{SERVER}}}"
-        f" * on ({WHO}) group_left (release) {_INFO})[$__range:5m]))"
+        f"max by (release) (max_over_time((inferfleet_{name}{{{SERVER_MATCHERS}}}"
+        f" * on ({SERVER_LABELS}) group_left (release) {_INFO})[$__range:5m]))"
     )
 
 
 AGE: Final = Query(
-    f"time() - max by (release) (inferfleet_server_start_time_seconds{{{SERVER}}}"
-    f" * on ({WHO}) group_left (release) {_INFO})",
+    f"time() - max by (release) (inferfleet_server_start_time_seconds{{{SERVER_MATCHERS}}}"
+    f" * on ({SERVER_LABELS}) group_left (release) {_INFO})",
     "{{release}}",
 )
 EXCLUDED: Final = Query(
-    f"sum by (reason) (increase(inferfleet_load_excluded_seconds_total{{{SERVER}}}"
+    f"sum by (reason) (increase(inferfleet_load_excluded_seconds_total{{{SERVER_MATCHERS}}}"
     f"[$__rate_interval]))",
     "{{reason}}",
 )

@@ -9,7 +9,7 @@ from alerts import build as rules
 from alerts.values import load
 from dashboards.build import texts
 from dashboards.grafana import uids
-from dashboards.grafana.schema import finished
+from dashboards.grafana.schema import to_current_schema
 from exporter.cli import app
 
 
@@ -51,7 +51,7 @@ def test_what_the_schema_does_not_know_goes_and_thresholds_stay() -> None:
         "uid title description tags editable schemaVersion graphTooltip refresh timezone time "
         "templating annotations links"
     )
-    made = finished({**dict.fromkeys(keys.split(), "kept"), "rows": [], "panels": [row]})
+    made = to_current_schema({**dict.fromkeys(keys.split(), "kept"), "rows": [], "panels": [row]})
     assert "rows" not in made
     assert json.loads(json.dumps(made["panels"])) == [
         {
