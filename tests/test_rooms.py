@@ -34,6 +34,7 @@ ROOMS = (
     "exporter.compare.report",
     "exporter.compare.run",
     "exporter.compare.judge",
+    "exporter.compare.schedule",
     "exporter.compare.command",
     "alerts",
     "dashboards.queries",

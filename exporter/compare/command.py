@@ -65,8 +65,9 @@ def judge(
     extra.check("numpy")
     from threading import Event
 
-    from .judge import Judge, serve
+    from .judge import Judge
     from .run import Options
+    from .schedule import serve
 
     options = Options(**{**flags, "margin": _share(flags["margin"], "--margin")})
     judging = Judge(options, state)

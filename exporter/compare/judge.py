@@ -6,13 +6,12 @@ file. A failed run is told by the age of the last good one, never by a changed v
 
 import logging
 import os
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import time as _now
 from typing import Final
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
@@ -138,29 +137,6 @@ class Judge(Collector):
             os.replace(beside, self._path)
         except OSError as error:
             _log.warning("--state: %s cannot be written: %s", self._path, error.strerror or error)
-
-
-def serve(judge: Judge, listen: str, every: float, stop: threading.Event) -> None:
-    """Publish on an address and judge every so many seconds until told to stop."""
-    host, _, port = listen.rpartition(":")
-    if not port.isdigit():
-        raise CompareError(f"--listen: {listen!r} is no address; write 127.0.0.1:10191")
-    registry = CollectorRegistry()
-    registry.register(judge)
-    try:
-        server, thread = start_http_server(int(port), host.strip("[]") or "0.0.0.0", registry)
-    except OSError as error:
-        raise CompareError(f"--listen: {listen} cannot be used: {error.strerror}") from error
-    _log.info("verdicts on http://%s:%d/metrics", host, server.server_port)
-    try:
-        while True:
-            judge.run()
-            if stop.wait(every):
-                break
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _asked(fleet: Fleet, question: Question) -> tuple[Upgrade, ...]:

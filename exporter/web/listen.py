@@ -27,18 +27,18 @@ class Listen:
         return f"{host}:{self.port}"
 
 
-def parse_listen(text: str) -> Listen:
-    """Return the address a `web.listen` text names, or raise `ConfigError`."""
+def parse_listen(text: str, option: str = "web.listen") -> Listen:
+    """Return the address that a text names, or raise `ConfigError` naming the option."""
     match = _ADDRESS.fullmatch(text)
     if match is None or int(match["port"]) > 65535:
         raise ConfigError(
-            f"web.listen: {text!r} is no address to listen on; "
+            f"{option}: {text!r} is no address to listen on; "
             "write it like :10190, 127.0.0.1:10190 or [::1]:10190"
         )
     return Listen(match["six"] or match["host"], int(match["port"]))
 
 
-def open_socket(listen: Listen) -> socket.socket:
+def open_socket(listen: Listen, option: str = "web.listen") -> socket.socket:
     """Return a listening socket, or raise `ConfigError` saying why there can be none."""
     try:
         if not listen.host and socket.has_dualstack_ipv6():
@@ -58,6 +58,6 @@ def open_socket(listen: Listen) -> socket.socket:
     except (OSError, UnicodeError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
         raise ConfigError(
-            f"web.listen: cannot listen on {listen}: {reason}; "
+            f"{option}: cannot listen on {listen}: {reason}; "
             "free the port or choose another address"
         ) from error

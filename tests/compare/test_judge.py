@@ -1,7 +1,5 @@
 """The judge: fixed looks, verdicts as metrics, and what outlives Prometheus and itself."""
 
-import threading
-import urllib.request
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +8,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.compare.assess.comparison import Question
 from exporter.compare.assess.upgrades import LOOKS, at_look, upgrades
-from exporter.compare.judge import Judge, serve
+from exporter.compare.judge import Judge
 from exporter.compare.run import Options
-from exporter.errors import CompareError
 from tests.compare.fake_api import FakeApi
 from tests.compare.simulator import NEW, OLD, START, simulate
-from tests.prometheus import free_port
 
 FLEET = simulate(5, -0.10, "did", nodes=4, before=8, after=5)
 END = START + 5 * 3600.0
@@ -95,34 +91,3 @@ def test_a_lost_prometheus_and_a_restart_leave_the_verdicts(tmp_path: Path) -> N
     assert samples(again.page(), "inferfleet_judge_last_success_timestamp_seconds") == {",,": END}
     state.write_text("{}garbage")
     assert samples(judge("http://127.0.0.1:1", state).page(), "inferfleet_upgrade_verdict") == {}
-
-
-def test_it_serves_until_told_to_stop() -> None:
-    stop, pages = threading.Event(), list[str]()
-    with FakeApi(FLEET) as fake:
-        judging = judge(fake.url)
-        ran, real = threading.Event(), judging.run
-
-        def run() -> bool:
-            done = real()
-            ran.set()
-            return done
-
-        judging.run = run  # type: ignore[method-assign]
-        port = free_port()
-        thread = threading.Thread(
-            target=serve, args=(judging, f"127.0.0.1:{port}", 3600.0, stop), daemon=True
-        )
-        thread.start()
-        assert ran.wait(30)
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-            pages.append(answer.read().decode())
-        stop.set()
-        thread.join(10)
-    assert samples(pages[0], "inferfleet_upgrade_verdict")["decode,,regression"] == 1
-    assert not thread.is_alive()
-
-
-def test_an_address_that_is_none() -> None:
-    with pytest.raises(CompareError, match="--listen: 'nowhere' is no address"):
-        serve(judge("http://127.0.0.1:1"), "nowhere", 1.0, threading.Event())
