@@ -10,9 +10,9 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from exporter import yaml_text
 from exporter.errors import ConfigError
 from exporter.validation import validation_message
+from exporter.yaml_text import parse_yaml
 
 from .model import Severity
 from .recording.settings import Settings
@@ -163,7 +163,7 @@ def load(path: Path | None = None) -> Values:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        data = yaml_text.read(path.read_text(encoding="utf-8"))
+        data = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:

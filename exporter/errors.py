@@ -1,10 +1,10 @@
-"""The one exception tree. Each message is a sentence naming the input, the place and the mend.
+"""The one exception tree. Each message is a sentence naming the input, the place and the remedy.
 
 InferfleetError
 ├── ConfigError          a configuration file or flag cannot be used
-├── CredentialsError     a file of credentials cannot be read or sent; its content is not told
+├── CredentialsError     a file of credentials cannot be read or sent; its content is never shown
 ├── FetchError           a server did not answer as asked; carries a bounded `reason`
-├── ApiError             the Kubernetes API did not answer as asked; carries the HTTP status
+├── KubernetesApiError   the Kubernetes API did not answer as asked; carries the HTTP status
 ├── PageError            a metrics page was refused; carries the line number
 │   ├── NoEngineError    the page is valid but no known engine speaks on it
 │   └── GpuPageError     the page is valid but no known GPU exporter speaks on it
@@ -28,7 +28,7 @@ class ConfigError(InferfleetError):
 
 
 class CredentialsError(InferfleetError):
-    """A file of credentials cannot be read or sent; the message never tells its content."""
+    """A file of credentials cannot be read or sent; the message never shows its content."""
 
 
 class FetchError(InferfleetError):
@@ -39,17 +39,17 @@ class FetchError(InferfleetError):
         self.reason: FetchReason = reason
 
 
-class ApiError(InferfleetError):
+class KubernetesApiError(InferfleetError):
     """The Kubernetes API did not answer as asked.
 
-    `status` is the HTTP status, 0 where there was no answer; `after` how many seconds the server
-    asks to be left alone, 0 where it does not.
+    `status` is the HTTP status, 0 where there was no answer; `retry_after` the seconds the server
+    asks to wait, 0 where it asks for none.
     """
 
-    def __init__(self, status: int, message: str, after: float = 0.0) -> None:
+    def __init__(self, status: int, message: str, retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.status = status
-        self.after = after
+        self.retry_after = retry_after
 
 
 class PageError(InferfleetError):

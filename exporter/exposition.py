@@ -66,7 +66,7 @@ class Layout:
     names: frozenset[str]
 
     def type_of(self, name: str) -> str:
-        """Return the TYPE of the family a sample name belongs to, `untyped` where none is told."""
+        """Return the TYPE of the family a sample name belongs to, `untyped` where there is none."""
         if name in self.types:
             return self.types[name]
         for suffix in _SUFFIXES:
@@ -157,23 +157,23 @@ class Reader:
             if samples > self._limits.samples:
                 raise PageError(i + 1, f"more than {self._limits.samples} samples on the page")
             head, space, tail = line.rpartition(" ")
-            one = known.get(head) or fresh.get(head)
-            value = _number(tail) if one else None
-            if one is None or value is None:
-                one, value, plain = _sample(line, i + 1, openmetrics, self._limits.label_length)
+            entry = known.get(head) or fresh.get(head)
+            value = _number(tail) if entry else None
+            if entry is None or value is None:
+                entry, value, plain = _sample(line, i + 1, openmetrics, self._limits.label_length)
                 head = line[: len(line) - plain] if plain else ""
             else:
                 head += space
-            wanted = self._wanted(one.name)
+            wanted = self._wanted(entry.name)
             if head:
                 heads[i] = intern(head)
                 # of a series that is only checked nothing but the name is needed again
-                fresh[intern(head.rstrip())] = one if wanted else Series(one.name, {})
-            names.add(one.name)
+                fresh[intern(head.rstrip())] = entry if wanted else Series(entry.name, {})
+            names.add(entry.name)
             if wanted:
                 slots[i] = len(values)
                 numbers.append(i + 1)
-                series.append(one)
+                series.append(entry)
                 values.append(value)
         layout = Layout(tuple(series), tuple(numbers), types, frozenset(names))
         self._known, self._lines, self._heads, self._slots = fresh, lines, heads, slots
@@ -192,7 +192,7 @@ def _end_of_page(lines: list[str]) -> int:
 
 
 def _comment(line: str, number: int, types: dict[str, str]) -> None:
-    """Note a TYPE line; HELP, UNIT and free comments say nothing we use."""
+    """Note a TYPE line; HELP, UNIT and free comments are not used."""
     words = line.split(None, 3)
     if len(words) < 2 or words[0] != "#":
         return

@@ -17,7 +17,7 @@ from .errors import ConfigError, CredentialsError, FetchError
 # plain text only: SGLang would answer OpenMetrics with escaped, untyped names
 _ACCEPT: Final = "text/plain;version=0.0.4, */*;q=0.1"
 _CHUNK: Final = 1 << 18
-_MENDS: Final = {
+_REMEDIES: Final = {
     **dict.fromkeys((401, 403), ": give credentials in the http section"),
     **dict.fromkeys((301, 302, 307, 308), ": give the address it sends to"),
     404: ": correct the address or its path",
@@ -30,7 +30,7 @@ _HEADERS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """A server's answer: body after decompression, and its content type."""
 
     body: bytes
@@ -42,8 +42,8 @@ class Answer:
         return self.content_type.startswith("application/openmetrics-text")
 
 
-class Client:
-    """Asks servers over kept connections; safe to use from many threads.
+class HttpClient:
+    """Sends GET requests over pooled connections; safe to use from many threads.
 
     Compression is not asked for: it would be paid for by the engine's own event loop.
     """
@@ -62,16 +62,16 @@ class Client:
         self._pools = urllib3.PoolManager(maxsize=connections, retries=False, ssl_context=self._tls)
         self._routes: dict[str, tuple[urllib3.HTTPConnectionPool, str]] = {}
 
-    def another(self) -> "Client":
+    def clone(self) -> "HttpClient":
         """Return a client with connections of its own."""
-        return Client(self._http, self._connections, self._max_bytes, self._tls)
+        return HttpClient(self._http, self._connections, self._max_bytes, self._tls)
 
     def close(self) -> None:
         """Close the connections; one in use ends with its answer."""
         self._routes.clear()
         self._pools.clear()
 
-    def get(self, url: str, timeout: float) -> Answer:
+    def get(self, url: str, timeout: float) -> HttpResponse:
         """Return the body of a 200 answer, or raise `FetchError` with a bounded reason.
 
         `timeout` in seconds bounds the whole answer. A connection the server closed while it was
@@ -84,46 +84,48 @@ class Client:
             except ProtocolError:
                 return self._get(url, deadline)
         except NewConnectionError as error:
-            raise FetchError("connect", f"{url} cannot be reached: {cause(error)}") from error
+            raise FetchError("connect", f"{url} cannot be reached: {root_cause(error)}") from error
         except TimeoutError as error:
             raise FetchError("timeout", f"{url} did not answer within {timeout:g} s") from error
         except ProtocolError as error:
-            raise FetchError("protocol", f"{url} broke off its answer: {cause(error)}") from error
+            raise FetchError(
+                "protocol", f"{url} broke off its answer: {root_cause(error)}"
+            ) from error
         except HTTPError as error:
-            raise FetchError("connect", f"{url} cannot be reached: {cause(error)}") from error
+            raise FetchError("connect", f"{url} cannot be reached: {root_cause(error)}") from error
 
-    def _get(self, url: str, deadline: float) -> Answer:
-        left = deadline - monotonic()
-        if left <= 0:
+    def _get(self, url: str, deadline: float) -> HttpResponse:
+        remaining = deadline - monotonic()
+        if remaining <= 0:
             raise TimeoutError
         pool, path = self._route(url)
         try:
-            signed = authorization(self._http)
+            authorization = authorization_header(self._http)
         except CredentialsError as error:
             raise FetchError("connect", str(error)) from error
-        headers = {**_HEADERS, "Authorization": signed} if signed else _HEADERS
+        headers = {**_HEADERS, "Authorization": authorization} if authorization else _HEADERS
         response = pool.urlopen(
             "GET",
             path,
             headers=headers,
             preload_content=False,
             redirect=False,
-            timeout=urllib3.Timeout(total=left),
+            timeout=urllib3.Timeout(total=remaining),
         )
-        whole = False
+        complete = False
         try:
             if response.status != 200:
                 response.read(_CHUNK)
-                mend = _MENDS.get(response.status, "")
-                raise FetchError("http_status", f"{url} answered {response.status}{mend}")
+                remedy = _REMEDIES.get(response.status, "")
+                raise FetchError("http_status", f"{url} answered {response.status}{remedy}")
             body = self._body(response, url, deadline)
-            whole = True
+            complete = True
         finally:
-            if whole:
+            if complete:
                 response.release_conn()
             else:
                 response.close()
-        return Answer(body, response.headers.get("Content-Type", ""))
+        return HttpResponse(body, response.headers.get("Content-Type", ""))
 
     def _route(self, url: str) -> tuple[urllib3.HTTPConnectionPool, str]:
         """Return the connection pool and the path of a url, worked out once."""
@@ -145,7 +147,7 @@ class Client:
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def authorization(http: HttpSettings) -> str | None:
+def authorization_header(http: HttpSettings) -> str | None:
     """Return the Authorization header for a section, None where it has no credentials.
 
     Files are read each time, since secrets are rotated. Raises `CredentialsError`: what a library
@@ -177,27 +179,29 @@ def _secret(path: Path) -> str:
     return secret
 
 
-def tls_context(http: HttpSettings, authority: Path | None = None) -> ssl.SSLContext:
-    """Return TLS as the section asks for it; `authority` is believed where it names no file.
+def tls_context(http: HttpSettings, default_ca: Path | None = None) -> ssl.SSLContext:
+    """Return TLS as the section asks for it; `default_ca` is trusted where it names no file.
 
     Raises `ConfigError` naming the file that cannot be used.
     """
-    read = http.ca_file or authority
+    file = http.ca_file or default_ca
     try:
-        context = ssl.create_default_context(cafile=read)
+        context = ssl.create_default_context(cafile=file)
         if http.insecure_skip_verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if http.cert_file:
-            read = http.cert_file
+            file = http.cert_file
             context.load_cert_chain(http.cert_file, http.key_file)
     except OSError as error:
-        key = f" with {http.key_file}" if read is http.cert_file and http.key_file else ""
-        raise ConfigError(f"http: {read}{key} cannot be used for TLS: {cause(error)}") from error
+        key = f" with {http.key_file}" if file is http.cert_file and http.key_file else ""
+        raise ConfigError(
+            f"http: {file}{key} cannot be used for TLS: {root_cause(error)}"
+        ) from error
     return context
 
 
-def cause(error: BaseException) -> str:
+def root_cause(error: BaseException) -> str:
     """Return the innermost reason of a nested network error in plain words."""
     reason: BaseException = error
     while True:
@@ -208,5 +212,5 @@ def cause(error: BaseException) -> str:
     if isinstance(reason, OSError) and reason.strerror:
         return reason.strerror.lower()
     # a server that speaks no HTTP may have said anything
-    told = "".join(one if one.isprintable() else " " for one in str(reason)[:200])
-    return " ".join(told.split()) or type(reason).__name__
+    text = "".join(char if char.isprintable() else " " for char in str(reason)[:200])
+    return " ".join(text.split()) or type(reason).__name__

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from .config import Config, GpuSettings, Target
 from .errors import InferfleetError
-from .fetch import Client
+from .fetch import HttpClient
 from .gpu.telemetry import Telemetry
 from .publish import fleet as report
 from .sampling.server import Server
@@ -38,9 +38,9 @@ def probe(url: str, seconds: float, progress: Callable[[float], None]) -> report
         targets=[target],
         interval=_INTERVAL,
         window=max(seconds, _INTERVAL) * 2,
-        gpu=GpuSettings(nvml=target.beside, interval=_INTERVAL),
+        gpu=GpuSettings(nvml=target.is_local, interval=_INTERVAL),
     )
-    client = Client(config.http, 2, config.limits.page)
+    client = HttpClient(config.http, 2, config.limits.page)
     telemetry = Telemetry(config)
     telemetry.start()
     try:

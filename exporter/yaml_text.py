@@ -1,4 +1,4 @@
-"""YAML as people write it into files: a key that stands twice is a fault, not the last one's."""
+"""YAML as people write it into files; a key that stands twice is refused."""
 
 from typing import Any
 
@@ -8,20 +8,20 @@ import yaml
 class _Loader(yaml.SafeLoader):
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node: yaml.MappingNode = super().compose_mapping_node(anchor)
-        seen = set[str]()
+        keys = set[str]()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
+                if key.value in keys:
                     raise yaml.MarkedYAMLError(
                         problem=f"the key {key.value!r} stands twice: remove one",
                         problem_mark=key.start_mark,
                     )
-                seen.add(key.value)
+                keys.add(key.value)
         return node
 
 
-def read(text: str) -> object:
-    """Return what the text says; raise `ValueError` with the line and the fault."""
+def parse_yaml(text: str) -> object:
+    """Return the document as Python objects; raise `ValueError` with the line and the fault."""
     try:
         return yaml.load(text, _Loader)
     except yaml.MarkedYAMLError as error:

@@ -27,7 +27,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.config import Config, LoadCellSettings, Target
 from exporter.engines import detect
 from exporter.exposition import Reader
-from exporter.fetch import Client
+from exporter.fetch import HttpClient
 from exporter.replay.recording import Recording, bundled, load
 from exporter.sampling.server import Server
 
@@ -91,7 +91,7 @@ def scrape(seconds: float) -> None:
             window=_window(interval),
             load=LoadCellSettings(warm_up=0.0),
         )
-        server = Server(config.targets[0], Client(config.http, 1, 1 << 24), config)
+        server = Server(config.targets[0], HttpClient(config.http, 1, 1 << 24), config)
         server.sample()
         server.identify()
         alone = _paced(server, 100, interval)

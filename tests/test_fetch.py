@@ -9,15 +9,15 @@ import pytest
 
 from exporter.config import BasicAuth, HttpSettings
 from exporter.errors import ConfigError, FetchError
-from exporter.fetch import Client
+from exporter.fetch import HttpClient
 from tests.fakes import FakeServer
 
 
-def client(http: HttpSettings | None = None, max_bytes: int = 1 << 20) -> Client:
-    return Client(http or HttpSettings(), 2, max_bytes)
+def client(http: HttpSettings | None = None, max_bytes: int = 1 << 20) -> HttpClient:
+    return HttpClient(http or HttpSettings(), 2, max_bytes)
 
 
-def reason(url: str, one: Client | None = None, timeout: float = 5) -> tuple[str, str]:
+def reason(url: str, one: HttpClient | None = None, timeout: float = 5) -> tuple[str, str]:
     with pytest.raises(FetchError) as caught:
         (one or client()).get(url, timeout)
     return caught.value.reason, str(caught.value)

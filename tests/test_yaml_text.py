@@ -4,17 +4,17 @@ import re
 
 import pytest
 
-from exporter import yaml_text
+from exporter.yaml_text import parse_yaml
 
 
 def test_anchors_and_merges_are_read() -> None:
     text = "a: &a {x: 1, y: 1}\nb: &b {<<: *a, y: 2}\nc: {<<: *b, y: 3}\n"
-    assert yaml_text.read(text) == {
+    assert parse_yaml(text) == {
         "a": {"x": 1, "y": 1},
         "b": {"x": 1, "y": 2},
         "c": {"x": 1, "y": 3},
     }
-    assert yaml_text.read("") is None
+    assert parse_yaml("") is None
 
 
 @pytest.mark.parametrize(
@@ -28,5 +28,5 @@ def test_anchors_and_merges_are_read() -> None:
 )
 def test_a_fault_has_its_line(text: str, fault: str) -> None:
     with pytest.raises(ValueError, match=re.escape(fault)) as caught:
-        yaml_text.read(text)
+        parse_yaml(text)
     assert "\n" not in str(caught.value)

@@ -10,10 +10,11 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from .. import __version__, yaml_text
+from .. import __version__
 from ..config import HttpSettings
 from ..errors import CompareError
 from ..validation import validation_message
+from ..yaml_text import parse_yaml
 from .assess import claim
 from .assess.comparison import Question, compare
 from .assess.headline import overall
@@ -144,7 +145,7 @@ def _http(path: Path | None) -> HttpSettings:
     if path is None:
         return HttpSettings()
     try:
-        data = yaml_text.read(path.read_text(encoding="utf-8"))
+        data = parse_yaml(path.read_text(encoding="utf-8"))
         return HttpSettings.model_validate({} if data is None else data)
     except OSError as error:
         raise CompareError(

@@ -18,7 +18,7 @@ class FileSdSettings(StrictModel):
 
 
 class DnsSdSettings(StrictModel):
-    """Servers found in DNS; A and AAAA records need `port`, SRV records bring their own."""
+    """Servers in DNS; A and AAAA records need `port`, SRV records bring their own."""
 
     names: Annotated[list[str], Field(min_length=1)]
     type: Literal["A", "AAAA", "SRV"] = "SRV"
@@ -27,7 +27,7 @@ class DnsSdSettings(StrictModel):
     refresh: Duration = 30.0
 
     @model_validator(mode="after")
-    def _port(self) -> Self:
+    def _check_port(self) -> Self:
         if self.type != "SRV" and self.port is None:
             raise ValueError(f"{self.type} records carry no port: add `port`")
         return self
@@ -37,7 +37,7 @@ class KubernetesSdSettings(StrictModel):
     """Pods of a Kubernetes cluster; of the one the exporter runs in where no `api_server` is given.
 
     `labels` reads declared fields from pod labels (or annotations); `refresh` is how often all pods
-    are listed anew, beside the watch that tells changes at once.
+    are listed anew, beside the watch, which reports changes at once.
     """
 
     namespaces: list[str] = Field(default_factory=list)
@@ -53,12 +53,12 @@ class KubernetesSdSettings(StrictModel):
 
     @field_validator("api_server")
     @classmethod
-    def _address(cls, api_server: str) -> str:
+    def _normalize_url(cls, api_server: str) -> str:
         return Target(url=api_server).url if api_server else api_server
 
     @field_validator("labels")
     @classmethod
-    def _fields(cls, labels: dict[str, str]) -> dict[str, str]:
+    def _check_fields(cls, labels: dict[str, str]) -> dict[str, str]:
         for key in labels:
             if key not in Declaration.model_fields:
                 fields = ", ".join(Declaration.model_fields)
@@ -66,7 +66,7 @@ class KubernetesSdSettings(StrictModel):
         return labels
 
     @model_validator(mode="after")
-    def _some(self) -> Self:
+    def _check_selection(self) -> Self:
         if not self.selector and not self.annotated:
             raise ValueError("every pod would be watched: give a selector, or annotated: true")
         if self.http.basic_auth:
@@ -75,7 +75,7 @@ class KubernetesSdSettings(StrictModel):
 
 
 class DiscoverySettings(StrictModel):
-    """Where servers are found beside the listed targets."""
+    """Where servers are looked up beside the listed targets."""
 
     file_sd: list[FileSdSettings] = Field(default_factory=list)
     dns_sd: list[DnsSdSettings] = Field(default_factory=list)
@@ -89,7 +89,7 @@ class ShardSettings(StrictModel):
     total: Annotated[int, Field(ge=1)] = 1
 
     @model_validator(mode="after")
-    def _one_of_them(self) -> Self:
+    def _check_index(self) -> Self:
         if self.index >= self.total:
             raise ValueError(f"there is no shard {self.index} of {self.total}; the first is 0")
         return self

@@ -18,14 +18,14 @@ class GpuPageSettings(StrictModel):
 
     @field_validator("url")
     @classmethod
-    def _page_url(cls, url: str) -> str:
+    def _normalize_url(cls, url: str) -> str:
         base = Target(url=url).url
-        named = url.rstrip("/").endswith("/metrics") or not urlsplit(base).path
-        return f"{base}/metrics" if named else base
+        at_metrics = url.rstrip("/").endswith("/metrics") or not urlsplit(base).path
+        return f"{base}/metrics" if at_metrics else base
 
     @model_validator(mode="before")
     @classmethod
-    def _from_text(cls, value: Any) -> Any:
+    def _expand_url(cls, value: Any) -> Any:
         return {"url": value} if isinstance(value, str) else value
 
     @property
@@ -45,9 +45,9 @@ class GpuSettings(StrictModel):
     http: HttpSettings = HttpSettings()
 
     @model_validator(mode="after")
-    def _once(self) -> Self:
+    def _check_duplicates(self) -> Self:
         labels = [page.label for page in self.pages]
-        twice = sorted({label for label in labels if labels.count(label) > 1})
-        if twice:
-            raise ValueError(f"the page of {twice[0]!r} is listed twice: remove one")
+        duplicates = sorted({label for label in labels if labels.count(label) > 1})
+        if duplicates:
+            raise ValueError(f"the page of {duplicates[0]!r} is listed twice: remove one")
         return self

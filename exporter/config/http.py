@@ -16,7 +16,7 @@ class BasicAuth(StrictModel):
 
 
 class HttpSettings(StrictModel):
-    """How servers are asked: credentials and TLS. Secrets come from files, never from this one."""
+    """How requests are sent: credentials and TLS. Secrets come from files of their own."""
 
     bearer_token_file: Path | None = None
     basic_auth: BasicAuth | None = None
@@ -26,7 +26,7 @@ class HttpSettings(StrictModel):
     insecure_skip_verify: bool = False
 
     @model_validator(mode="after")
-    def _one_credential(self) -> Self:
+    def _check_credentials(self) -> Self:
         if self.bearer_token_file and self.basic_auth:
             raise ValueError("give bearer_token_file or basic_auth, not both")
         if self.key_file and not self.cert_file:

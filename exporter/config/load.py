@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from .. import yaml_text
 from ..errors import ConfigError
 from ..validation import validation_message
+from ..yaml_text import parse_yaml
 from .root import Config
 
 
@@ -19,7 +19,7 @@ def load_config(path: Path) -> Config:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError(f"{path} cannot be read: {reason}") from error
     try:
-        data = yaml_text.read(text)
+        data = parse_yaml(text)
     except ValueError as error:
         raise ConfigError(f"{path} is no valid YAML: {error}") from error
     if data is None:

@@ -61,11 +61,11 @@ class Config(StrictModel):
     web: WebSettings = WebSettings()
 
     @model_validator(mode="after")
-    def _fits(self) -> Self:
+    def _check_consistency(self) -> Self:
         if self.window < self.interval:
             raise ValueError("window must be at least as long as interval")
         labels = [target.label for target in self.targets]
-        twice = sorted({label for label in labels if labels.count(label) > 1})
-        if twice:
-            raise ValueError(f"two targets are called {twice[0]!r}: give one of them a name")
+        duplicates = sorted({label for label in labels if labels.count(label) > 1})
+        if duplicates:
+            raise ValueError(f"two targets are called {duplicates[0]!r}: give one of them a name")
         return self

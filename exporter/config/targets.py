@@ -10,15 +10,15 @@ from ..validation import StrictModel
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
-def _listed(value: object) -> object:
-    """Return a list written as one text with commas, as labels hold it, as a list."""
+def _split_at_commas(value: object) -> object:
+    """Return a list that is written as one text with commas, as labels hold it."""
     if value is None:
         return ()
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
 class Declaration(StrictModel):
-    """What the operator states about a server; the last source of identity to be believed.
+    """What the operator states about a server; of all sources of identity the last.
 
     `release` alone is not a fact but a choice: it replaces the version as the thing compared.
     """
@@ -39,11 +39,11 @@ class Declaration(StrictModel):
     runner: str | None = None
     prefix_caching: bool | None = None
     pod: str | None = None
-    gpu_uuids: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    gpu_uuids: Annotated[tuple[str, ...], BeforeValidator(_split_at_commas)] = ()
 
     @field_validator("pod")
     @classmethod
-    def _namespaced(cls, pod: str | None) -> str | None:
+    def _check_pod(cls, pod: str | None) -> str | None:
         if pod is not None and not all([*pod.split("/"), pod.count("/") == 1]):
             raise ValueError(f"{pod!r} is no pod; write it like namespace/name")
         return pod
@@ -59,7 +59,7 @@ class Target(StrictModel):
 
     @field_validator("url")
     @classmethod
-    def _base_url(cls, url: str) -> str:
+    def _normalize_url(cls, url: str) -> str:
         if "//" not in url:
             url = f"http://{url}"
         parts = urlsplit(url)
@@ -75,7 +75,7 @@ class Target(StrictModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_text(cls, value: Any) -> Any:
+    def _expand_url(cls, value: Any) -> Any:
         return {"url": value} if isinstance(value, str) else value
 
     @property
@@ -84,6 +84,6 @@ class Target(StrictModel):
         return self.name or self.url.split("//", 1)[1]
 
     @property
-    def beside(self) -> bool:
+    def is_local(self) -> bool:
         """Whether the server is on this machine, or in the exporter's own pod."""
         return urlsplit(self.url).hostname in _LOOPBACK

@@ -1,8 +1,8 @@
-"""Where the servers are: listed targets, files, DNS names and pods, merged into one set.
+"""The servers to watch: listed targets, files, DNS names and pods, merged into one set.
 
 Of several exporters that share a configuration each keeps its shard of the set. Sources know
 servers by place (a file, a DNS name, a namespace), so that a fault in one place costs the others
-nothing. Nothing here asks a server anything.
+nothing. Nothing here sends a server any request.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +19,7 @@ from .kubernetes import KubernetesSource
 
 
 class _Source(Protocol):
-    """A way to find servers. `read` renews both properties and may block; it raises nothing."""
+    """A kind of discovery. `refresh` renews both properties and may block; it raises nothing."""
 
     @property
     def targets(self) -> Mapping[str, tuple[Target, ...]]: ...
@@ -27,39 +27,45 @@ class _Source(Protocol):
     @property
     def problems(self) -> tuple[str, ...]: ...
 
-    def read(self) -> None: ...
+    def refresh(self) -> None: ...
 
 
 @dataclass(slots=True)
-class _Timed:
+class _ScheduledSource:
     source: _Source
-    every: float
+    interval: float
     due: float = -inf
 
 
 class Discoverer:
-    """The set of servers to watch, as the configuration's sources tell it now.
+    """The set of servers to watch, as the configuration's sources report it now.
 
     Only `refresh` does I/O; `targets` and `problems` never wait for it. All may be called from any
-    thread. Before the first `refresh` only the listed targets are known. What `before` follows
-    already is followed on, so that a reload loses no pods. Raises `ConfigError` where a file_sd
-    pattern cannot be used or there is no Kubernetes API to ask.
+    thread. Before the first `refresh` only the listed targets are known. Watches of `previous`
+    for the same sections go on, so that a reload loses no pods. Raises `ConfigError` where a
+    file_sd pattern cannot be used or there is no Kubernetes API to connect to.
     """
 
-    def __init__(self, config: Config, before: "Discoverer | None" = None) -> None:
-        found = config.discovery
+    def __init__(self, config: Config, previous: "Discoverer | None" = None) -> None:
+        discovery = config.discovery
         self._shard = config.shard
-        self._static = tuple(target for target in config.targets if belongs(target, config.shard))
+        self._static = tuple(target for target in config.targets if in_shard(target, config.shard))
         self._watches: list[KubernetesSource] = _watches(
-            found.kubernetes, before._watches if before else ()
+            discovery.kubernetes, previous._watches if previous else ()
         )
-        self._timed = [
-            *(_Timed(FileSource(section.files), section.refresh) for section in found.file_sd),
-            *(_Timed(DnsSource(section), section.refresh) for section in found.dns_sd),
-            # what it has followed in the background is taken with every tick
-            *(_Timed(source, 0.0) for source in self._watches),
+        self._sources = [
+            *(
+                _ScheduledSource(FileSource(section.files), section.refresh)
+                for section in discovery.file_sd
+            ),
+            *(
+                _ScheduledSource(DnsSource(section), section.refresh)
+                for section in discovery.dns_sd
+            ),
+            # a watch runs in the background: its state is read at every refresh
+            *(_ScheduledSource(source, 0.0) for source in self._watches),
         ]
-        self._one_at_a_time = Lock()
+        self._refresh_lock = Lock()
         self._targets = self._static
         self._problems: tuple[str, ...] = ()
 
@@ -75,40 +81,40 @@ class Discoverer:
         """Read the sources that are due and return whether the set of servers changed.
 
         `now` is a monotonic clock's time in seconds. A DNS name may take two seconds; what was
-        read before it is already to be seen.
+        read before it is published already.
         """
-        with self._one_at_a_time:
-            before = self._targets
-            for timed in self._timed:
-                if now >= timed.due:
-                    timed.due = now + timed.every
-                    timed.source.read()
+        with self._refresh_lock:
+            known = self._targets
+            for scheduled in self._sources:
+                if now >= scheduled.due:
+                    scheduled.due = now + scheduled.interval
+                    scheduled.source.refresh()
                     self._publish()
-            return self._targets != before
+            return self._targets != known
 
-    def close(self, after: "Discoverer | None" = None) -> None:
-        """Stop following pods, but for those that the one after this goes on with."""
+    def close(self, successor: "Discoverer | None" = None) -> None:
+        """Stop watching pods, except those that `successor` goes on with."""
         for source in self._watches:
-            if after is None or source not in after._watches:
+            if successor is None or source not in successor._watches:
                 source.close()
 
     def _publish(self) -> None:
-        targets, doubles = _merge(self._found())
-        faults = [fault for timed in self._timed for fault in timed.source.problems]
-        self._targets, self._problems = targets, (*faults, *doubles)
+        targets, duplicates = _merge(self._by_place())
+        faults = [fault for scheduled in self._sources for fault in scheduled.source.problems]
+        self._targets, self._problems = targets, (*faults, *duplicates)
 
-    def _found(self) -> Iterator[tuple[str, Target]]:
-        """Yield every known server after the place it was found at, first things first."""
+    def _by_place(self) -> Iterator[tuple[str, Target]]:
+        """Yield every known server with the place that names it, in order of precedence."""
         for target in self._static:
             yield "targets", target
-        for timed in self._timed:
-            for place, targets in timed.source.targets.items():
+        for scheduled in self._sources:
+            for place, targets in scheduled.source.targets.items():
                 for target in targets:
-                    if belongs(target, self._shard):
+                    if in_shard(target, self._shard):
                         yield place, target
 
 
-def belongs(target: Target, shard: ShardSettings) -> bool:
+def in_shard(target: Target, shard: ShardSettings) -> bool:
     """Whether a server is one of a shard's, by its label, so that its series stay in one place."""
     if shard.total == 1:
         return True
@@ -117,26 +123,26 @@ def belongs(target: Target, shard: ShardSettings) -> bool:
 
 
 def _watches(
-    sections: Iterable[KubernetesSdSettings], held: Iterable[KubernetesSource]
+    sections: Iterable[KubernetesSdSettings], running: Iterable[KubernetesSource]
 ) -> list[KubernetesSource]:
-    """Return a source for each section: the held one where it is for the same section."""
-    held = list(held)
+    """Return a source for each section: the running one where it is for the same section."""
+    running = list(running)
     return [
-        next((source for source in held if source.section == section), None)
+        next((source for source in running if source.section == section), None)
         or KubernetesSource(section)
         for section in sections
     ]
 
 
-def _merge(found: Iterable[tuple[str, Target]]) -> tuple[tuple[Target, ...], list[str]]:
+def _merge(candidates: Iterable[tuple[str, Target]]) -> tuple[tuple[Target, ...], list[str]]:
     """Return one server per label, the first of each, and a sentence for every other."""
     first = dict[str, tuple[str, Target]]()
-    doubles = []
-    for place, target in found:
-        known, kept = first.setdefault(target.label, (place, target))
-        if kept is not target:
-            doubles.append(
-                f"{place}: a target called {target.label!r} is already known from {known}, so "
-                f"{target.url} is left out; give it another name or list it once"
+    duplicates = []
+    for place, target in candidates:
+        first_place, first_target = first.setdefault(target.label, (place, target))
+        if first_target is not target:
+            duplicates.append(
+                f"{place}: a target called {target.label!r} is already known from {first_place}, "
+                f"so {target.url} is left out; give it another name or list it once"
             )
-    return tuple(target for _, target in first.values()), doubles
+    return tuple(target for _, target in first.values()), duplicates

@@ -1,7 +1,7 @@
 """Servers from DNS: SRV records bring host and port, A and AAAA records need the configured port.
 
 A name that does not exist, or has no such records, means no servers. A name server that fails or
-keeps silent tells nothing, so the last good answer stays in force.
+does not answer leaves the last good answer in force.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from ..config import DnsSdSettings, Target
 from ..validation import validation_message
 
-# Imported where it is used: without DNS discovery nobody should pay for it in memory.
+# Imported where it is used: without DNS discovery it should cost no memory.
 if TYPE_CHECKING:
     from dns.resolver import Resolver
 
@@ -23,7 +23,7 @@ _LIFETIME_SECONDS: Final = 2.0
 
 
 def system_resolver(filename: str = "/etc/resolv.conf") -> Resolver:
-    """Return a resolver set up as the system's, which gives up a name after two seconds."""
+    """Return a resolver set up as the system's, which gives up on a name after two seconds."""
     from dns.resolver import Resolver
 
     resolver = Resolver(filename)
@@ -55,7 +55,7 @@ class DnsSource:
         """What is wrong with the names now."""
         return self._problems
 
-    def read(self) -> None:
+    def refresh(self) -> None:
         """Look every name up again; blocks for up to two seconds a name."""
         from dns.exception import DNSException
         from dns.resolver import NXDOMAIN, NoAnswer
@@ -72,11 +72,11 @@ class DnsSource:
                     f"DNS has no {kind} records of {name}; correct dns_sd.names or type"
                 )
             except (DNSException, ValidationError) as error:
-                kept = targets[name] = self._targets.get(name, ())
-                after = (
-                    "its last answer stays in force" if kept else "it gives no servers until then"
+                last = targets[name] = self._targets.get(name, ())
+                consequence = (
+                    "its last answer stays in force" if last else "it gives no servers until then"
                 )
-                problems.append(f"{name} cannot be looked up: {_reason(error)}; {after}")
+                problems.append(f"{name} cannot be looked up: {_reason(error)}; {consequence}")
         self._targets, self._problems = targets, tuple(problems)
 
     def _look_up(self, name: str) -> tuple[Target, ...]:
@@ -104,6 +104,6 @@ def _reason(error: Exception) -> str:
     from dns.exception import Timeout
 
     if isinstance(error, Timeout):
-        # The error's own words tell the time to the millisecond, a new sentence at every reading.
+        # The error's own text holds milliseconds, which would be a new sentence at every refresh.
         return "no name server answered in time"
     return validation_message(error) if isinstance(error, ValidationError) else str(error)

@@ -14,7 +14,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import filter as matching
+from fnmatch import filter as fnmatch_filter
 from pathlib import Path
 from stat import S_ISREG
 from typing import Annotated, Any, Final, Literal
@@ -49,7 +49,7 @@ _Address = Annotated[Target, BeforeValidator(_address)]
 
 
 class _Labels(Declaration):
-    """What a group's labels say to this exporter."""
+    """The labels of a group that this exporter understands."""
 
     model_config = ConfigDict(extra="ignore", alias_generator=(_PREFIX + "{}").format)
 
@@ -59,7 +59,7 @@ class _Labels(Declaration):
 
     @model_validator(mode="before")
     @classmethod
-    def _given(cls, labels: Any) -> Any:
+    def _known_labels(cls, labels: Any) -> Any:
         if not labels:
             return {}
         if not isinstance(labels, dict):
@@ -79,8 +79,8 @@ class _Group(StrictModel):
     targets: Annotated[list[_Address], BeforeValidator(lambda value: value or [])] = Field([])
     labels: _Labels = _Labels.model_validate({})
 
-    def resolved(self) -> list[Target]:
-        """Return the servers with what the labels say of them."""
+    def to_targets(self) -> list[Target]:
+        """Return the group's servers, each with what the labels declare."""
         labels = self.labels
         declared = Declaration(
             **{field: getattr(labels, field) for field in Declaration.model_fields}
@@ -99,7 +99,7 @@ class _Group(StrictModel):
 _GROUPS: Final = TypeAdapter(list[_Group])
 
 
-def parse(data: bytes, path: str) -> tuple[Target, ...]:
+def parse_file_sd(data: bytes, path: str) -> tuple[Target, ...]:
     """Return the servers a file's content names; `ConfigError` names the file and the place."""
     if not data.strip():
         raise ConfigError(f"{path} is empty; write [] where there are no servers")
@@ -117,45 +117,45 @@ def parse(data: bytes, path: str) -> tuple[Target, ...]:
         groups = _GROUPS.validate_python(content)
     except ValidationError as error:
         raise ConfigError(f"{path}: {validation_message(error)}") from error
-    return tuple(target for group in groups for target in group.resolved())
+    return tuple(target for group in groups for target in group.to_targets())
 
 
-class _File:
+class _TargetFile:
     """One file: its last good servers, and what is wrong with it now."""
 
     def __init__(self, path: str) -> None:
         self.targets: tuple[Target, ...] = ()
         self.fault = ""
         self._path = path
-        self._seen: tuple[int, int, int] | None = None
+        self._last_stat: tuple[int, int, int] | None = None
 
-    def read(self) -> None:
+    def refresh(self) -> None:
         """Read the file if it changed; raise `FileNotFoundError` where it is gone."""
         try:
             info = os.stat(self._path)
-            seen = info.st_mtime_ns, info.st_size, info.st_ino
-            if seen == self._seen:
+            stat = info.st_mtime_ns, info.st_size, info.st_ino
+            if stat == self._last_stat:
                 return
-            # A pipe would be waited on for ever.
+            # Reading a pipe would block for ever.
             if not S_ISREG(info.st_mode):
                 raise ConfigError(f"{self._path} is no regular file; give the name of one")
-            self.targets = parse(Path(self._path).read_bytes(), self._path)
+            self.targets = parse_file_sd(Path(self._path).read_bytes(), self._path)
         except FileNotFoundError:
             raise
         except OSError as error:
-            self.fault = f"{self._path} cannot be read: {error.strerror}; {self._kept}"
-            # A change of permissions leaves no trace in what is compared.
-            self._seen = None
+            self.fault = f"{self._path} cannot be read: {error.strerror}; {self._consequence}"
+            # A change of permissions moves nothing that is compared.
+            self._last_stat = None
             return
         except ConfigError as error:
-            self.fault = f"{error}; {self._kept}"
+            self.fault = f"{error}; {self._consequence}"
         else:
             self.fault = ""
-        self._seen = seen
+        self._last_stat = stat
 
     @property
-    def _kept(self) -> str:
-        """What becomes of the servers after a fault."""
+    def _consequence(self) -> str:
+        """What a fault means for the servers."""
         if self.targets:
             return "its last good content stays in force"
         return "it gives no servers until then"
@@ -170,9 +170,9 @@ class FileSource:
 
     def __init__(self, patterns: Sequence[str]) -> None:
         for pattern in patterns:
-            _check(pattern)
+            _check_pattern(pattern)
         self._patterns = tuple(patterns)
-        self._files: dict[str, _File] = {}
+        self._files: dict[str, _TargetFile] = {}
         self._problems: tuple[str, ...] = ()
 
     @property
@@ -185,14 +185,14 @@ class FileSource:
         """What is wrong with patterns and files now."""
         return self._problems
 
-    def read(self) -> None:
+    def refresh(self) -> None:
         """List the files again and read those whose time of change, size or inode moved."""
         problems = list[str]()
-        files = dict[str, _File]()
-        for path in self._list(problems):
-            file = self._files.get(path) or _File(path)
+        files = dict[str, _TargetFile]()
+        for path in self._list_paths(problems):
+            file = self._files.get(path) or _TargetFile(path)
             try:
-                file.read()
+                file.refresh()
             except FileNotFoundError:
                 if path in self._patterns:
                     problems.append(f"{path} is not there; create it or correct file_sd.files")
@@ -202,21 +202,21 @@ class FileSource:
                 problems.append(file.fault)
         self._files, self._problems = files, tuple(problems)
 
-    def _list(self, problems: list[str]) -> Iterable[str]:
+    def _list_paths(self, problems: list[str]) -> Iterable[str]:
         """Return the paths the patterns name now, each once; add what cannot be listed."""
         paths = list[str]()
         for pattern in self._patterns:
             try:
-                paths += _matches(pattern)
+                paths += _paths(pattern)
             except FileNotFoundError:
                 problems.append(f"{pattern}: there is no such folder; correct file_sd.files")
             except OSError as error:
                 problems.append(f"{pattern} cannot be listed: {error.strerror}; known files stay")
-                paths += matching(self._files, pattern)
+                paths += fnmatch_filter(self._files, pattern)
         return dict.fromkeys(paths)
 
 
-def _check(pattern: str) -> None:
+def _check_pattern(pattern: str) -> None:
     if _GLOB.search(os.path.dirname(pattern)):
         raise ConfigError(
             f"discovery.file_sd.files: {pattern!r} has a wildcard in a folder's name; "
@@ -226,10 +226,10 @@ def _check(pattern: str) -> None:
         raise ConfigError(f"discovery.file_sd.files: {pattern!r} must end in {', '.join(_ENDINGS)}")
 
 
-def _matches(pattern: str) -> list[str]:
+def _paths(pattern: str) -> list[str]:
     """Return the paths a pattern names now; one without wildcards names itself, there or not."""
-    folder, name = os.path.split(pattern)
-    if not _GLOB.search(name):
+    folder, glob = os.path.split(pattern)
+    if not _GLOB.search(glob):
         return [pattern]
-    names = (found for found in os.listdir(folder or ".") if not found.startswith("."))
-    return [os.path.join(folder, found) for found in sorted(matching(names, name))]
+    visible = (name for name in os.listdir(folder or ".") if not name.startswith("."))
+    return [os.path.join(folder, match) for match in sorted(fnmatch_filter(visible, glob))]

@@ -20,19 +20,19 @@ from urllib3.exceptions import HTTPError, ProtocolError
 
 from .. import __version__
 from ..config import KubernetesSdSettings
-from ..errors import ApiError, ConfigError, CredentialsError
-from ..fetch import authorization, cause, tls_context
+from ..errors import ConfigError, CredentialsError, KubernetesApiError
+from ..fetch import authorization_header, root_cause, tls_context
 
 ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-"""Where Kubernetes puts a pod's own token, and the authority that vouches for the API server."""
+"""Where Kubernetes puts a pod's own token, and the certificate authority of the API server."""
 
-PAGE: Final = 200
-"""Pods asked for at once: what one page holds is all that is ever decoded together."""
+PAGE_SIZE: Final = 200
+"""Pods of one page: no more than that is ever decoded together."""
 
 _TIMEOUT: Final = urllib3.Timeout(connect=5.0, read=30.0)
-_GRACE: Final = 15.0
+_GRACE_SECONDS: Final = 15.0
 _CHUNK: Final = 1 << 16
-_LONGEST: Final = 8 << 20
+_MAX_EVENT_BYTES: Final = 8 << 20
 _KEEPALIVE: Final = [
     *urllib3.connection.HTTPConnection.default_socket_options,
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -42,17 +42,17 @@ _KEEPALIVE: Final = [
         if hasattr(socket, option)
     ),
 ]
-"""A watch may be silent for minutes: only these tell that the other side is gone."""
+"""A watch may be silent for minutes: only these show that the other side is gone."""
 
-_MENDS: Final = {
+_REMEDIES: Final = {
     401: ": it does not know the token; correct kubernetes.http.bearer_token_file",
     403: ": the account may not do that; let it get, list and watch pods",
     404: ": there is no such thing; correct kubernetes.api_server or namespaces",
 }
 
 
-class Api:
-    """One API server. Every request raises `ApiError`, an address that cannot be `ConfigError`."""
+class KubernetesApi:
+    """One API server. Requests raise `KubernetesApiError`, an unusable address `ConfigError`."""
 
     def __init__(self, section: KubernetesSdSettings, account: Path = ACCOUNT) -> None:
         http = section.http
@@ -70,25 +70,27 @@ class Api:
         self._lock = Lock()
         self._closed = False
 
-    def pages(self, path: str, selector: str) -> Iterator[tuple[list[dict[str, Any]], str]]:
+    def list_pods(self, path: str, selector: str) -> Iterator[tuple[list[dict[str, Any]], str]]:
         """Yield a list's pages: its items, and the version of the whole list to watch from."""
-        asked = {"limit": str(PAGE), **_selected(selector)}
+        parameters = {"limit": str(PAGE_SIZE), **_label_selector(selector)}
         while True:
-            with closing(self._get(path, asked, _TIMEOUT)) as response:
+            with closing(self._get(path, parameters, _TIMEOUT)) as response:
                 try:
                     answer = json.loads(response.read())
                     meta, items = answer["metadata"], answer.get("items") or []
-                    version, following = meta["resourceVersion"], meta.get("continue")
+                    version, continue_token = meta["resourceVersion"], meta.get("continue")
                 except HTTPError as error:
-                    raise ApiError(0, f"{self._url} broke off its list") from error
+                    raise KubernetesApiError(0, f"{self._url} broke off its list") from error
                 except (ValueError, KeyError, TypeError, AttributeError) as error:
-                    raise ApiError(0, f"{self._url}{path} sent no list of pods") from error
+                    raise KubernetesApiError(
+                        0, f"{self._url}{path} sent no list of pods"
+                    ) from error
             yield items, version
-            if not following:
+            if not continue_token:
                 return
-            asked["continue"] = following
+            parameters["continue"] = continue_token
 
-    def events(
+    def watch(
         self, path: str, selector: str, version: str, seconds: int
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Open a watch and return what happens after a version, as kind and object.
@@ -96,15 +98,15 @@ class Api:
         It ends after some seconds, where the server ends it, or with `close`. One that breaks off
         raises where it is iterated.
         """
-        asked = {
+        parameters = {
             "watch": "true",
             "allowWatchBookmarks": "true",
             "resourceVersion": version,
             "timeoutSeconds": str(seconds),
-            **_selected(selector),
+            **_label_selector(selector),
         }
-        timeout = urllib3.Timeout(connect=5.0, read=seconds + _GRACE)
-        return self._events(path, self._get(path, asked, timeout))
+        timeout = urllib3.Timeout(connect=5.0, read=seconds + _GRACE_SECONDS)
+        return self._events(path, self._get(path, parameters, timeout))
 
     def _events(
         self, path: str, response: urllib3.BaseHTTPResponse
@@ -118,7 +120,7 @@ class Api:
                 for line in _lines(response):
                     yield self._event(path, line)
             except (HTTPError, OSError) as error:
-                raise ApiError(0, f"{self._url} broke off the watch") from error
+                raise KubernetesApiError(0, f"{self._url} broke off the watch") from error
             finally:
                 with self._lock:
                     self._watches.discard(response)
@@ -126,17 +128,19 @@ class Api:
     def _event(self, path: str, line: bytes) -> tuple[str, dict[str, Any]]:
         try:
             event = json.loads(line)
-            kind, found = event["type"], event["object"]
+            kind, pod = event["type"], event["object"]
             if kind == "ERROR":
-                raise self._refusal(path, int(found.get("code") or 0), found)
-            if not isinstance(found["metadata"]["resourceVersion"], str):
+                raise self._api_error(path, int(pod.get("code") or 0), pod)
+            if not isinstance(pod["metadata"]["resourceVersion"], str):
                 raise ValueError("a version is text")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ApiError(0, f"{self._url}{path} sent something that is no event") from error
-        return kind, found
+            raise KubernetesApiError(
+                0, f"{self._url}{path} sent something that is no event"
+            ) from error
+        return kind, pod
 
     def close(self) -> None:
-        """End every watch, now and from now on; whoever waits on one goes on at once."""
+        """End every watch, now and from now on; a thread that waits on one goes on at once."""
         with self._lock:
             self._closed = True
             for response in self._watches:
@@ -145,50 +149,56 @@ class Api:
                     response.shutdown()
 
     def _get(
-        self, path: str, asked: Mapping[str, str], timeout: urllib3.Timeout
+        self, path: str, parameters: Mapping[str, str], timeout: urllib3.Timeout
     ) -> urllib3.BaseHTTPResponse:
         try:
             response = self._pools.request(
                 "GET",
-                f"{self._url}{path}?{urlencode(asked)}",
+                f"{self._url}{path}?{urlencode(parameters)}",
                 headers=self._headers(),
                 preload_content=False,
                 redirect=False,
                 timeout=timeout,
             )
         except HTTPError as error:
-            raise ApiError(0, f"{self._url} cannot be reached: {cause(error)}") from error
+            raise KubernetesApiError(
+                0, f"{self._url} cannot be reached: {root_cause(error)}"
+            ) from error
         if response.status == 200:
             return response
         with closing(response):
             try:
-                told = json.loads(response.read(_CHUNK))
+                status = json.loads(response.read(_CHUNK))
             except (HTTPError, ValueError):
-                told = None
-            after = response.headers.get("Retry-After", "")
-            raise self._refusal(path, response.status, told, after)
+                status = None
+            retry_after = response.headers.get("Retry-After", "")
+            raise self._api_error(path, response.status, status, retry_after)
 
     def _headers(self) -> dict[str, str]:
         """Return the request's headers; the token is read anew, since Kubernetes renews it."""
         headers = {"Accept": "application/json", "User-Agent": f"inferfleet/{__version__}"}
         try:
-            signed = authorization(self._http)
+            authorization = authorization_header(self._http)
         except CredentialsError as error:
-            raise ApiError(0, str(error)) from error
-        return {**headers, "Authorization": signed} if signed else headers
+            raise KubernetesApiError(0, str(error)) from error
+        return {**headers, "Authorization": authorization} if authorization else headers
 
-    def _refusal(self, path: str, status: int, told: object, after: str = "") -> ApiError:
-        """Return the error for a status the API server answered with, `told` its own words."""
-        reason = told.get("message") if isinstance(told, dict) else None
-        mend = _MENDS.get(status, "")
-        words = f"{self._url}{path} answered {status}{mend}"
-        if reason and not mend:
-            words += f": {' '.join(str(reason).split())[:200]}"
-        return ApiError(status, words, float(after) if after.isdigit() else 0.0)
+    def _api_error(
+        self, path: str, code: int, status: object, retry_after: str = ""
+    ) -> KubernetesApiError:
+        """Return the error for an HTTP status code; `status` is the API's Status object, if any."""
+        reason = status.get("message") if isinstance(status, dict) else None
+        remedy = _REMEDIES.get(code, "")
+        message = f"{self._url}{path} answered {code}{remedy}"
+        if reason and not remedy:
+            message += f": {' '.join(str(reason).split())[:200]}"
+        return KubernetesApiError(
+            code, message, float(retry_after) if retry_after.isdigit() else 0.0
+        )
 
 
 def _in_cluster() -> str:
-    """Return the API server's address as every pod is told it."""
+    """Return the API server's address as Kubernetes gives it to every pod."""
     host, port = (os.environ.get(f"KUBERNETES_SERVICE_{name}") for name in ("HOST", "PORT"))
     if not host or not port:
         raise ConfigError(
@@ -198,15 +208,15 @@ def _in_cluster() -> str:
     return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 
-def _selected(selector: str) -> dict[str, str]:
+def _label_selector(selector: str) -> dict[str, str]:
     return {"labelSelector": selector} if selector else {}
 
 
 def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    """Yield whole lines as they come; what is left behind the last is no event yet."""
-    held = b""
+    """Yield whole lines as they come; what follows the last line break is no event yet."""
+    pending = b""
     while chunk := response.read1(_CHUNK, decode_content=True):
-        *whole, held = (held + chunk).split(b"\n")
-        yield from filter(None, whole)
-        if len(held) > _LONGEST:
+        *lines, pending = (pending + chunk).split(b"\n")
+        yield from filter(None, lines)
+        if len(pending) > _MAX_EVENT_BYTES:
             raise ProtocolError("an event is longer than any object may be")

@@ -1,7 +1,7 @@
-"""What a Kubernetes pod's specification says of the server in it, as discovery hands it on.
+"""What a Kubernetes pod's specification says about the server in it, as discovery passes it on.
 
-Raw words only: what they mean for an engine is for `engines/sources/pod.py` to say. Command line
-and environment may hold secrets, so they are kept out of every text form.
+Uninterpreted: `engines/sources/pod.py` knows what it means for an engine. Command line and
+environment may hold secrets, so they are kept out of every text form.
 """
 
 from collections.abc import Mapping
@@ -27,6 +27,6 @@ class Workload:
 
 
 class PodTarget(Target):
-    """A server in a pod: its address, and what the pod's specification says of it."""
+    """A server in a pod: its address, and what the pod's specification says about it."""
 
     workload: Workload

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ..errors import GpuError
 from ..exposition import ParserLimits
-from ..fetch import Client
+from ..fetch import HttpClient
 from .pages import GpuPages
 from .reading import GpuReading
 
@@ -12,7 +12,7 @@ from .reading import GpuReading
 class PageSource:
     """Fetches a metrics page and reads the GPUs on it."""
 
-    def __init__(self, client: Client, url: str, timeout: float, limits: ParserLimits) -> None:
+    def __init__(self, client: HttpClient, url: str, timeout: float, limits: ParserLimits) -> None:
         self._client, self._url, self._timeout = client, url, timeout
         self._pages = GpuPages(limits)
 

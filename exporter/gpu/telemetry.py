@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Final
 
 from ..config import Config
-from ..fetch import Client
+from ..fetch import HttpClient
 from .attribution import Claim, Link, View
 from .energy import Drawn, EnergyCounters
 from .merge import merged
@@ -153,7 +153,7 @@ def _watches(config: Config) -> list[Watch]:
     if gpu.nvml:
         found.append(Watch(NVML, Nvml().read, gpu.interval, gpu.timeout, _NVML_RETRY))
     if gpu.pages:
-        client = Client(gpu.http, len(gpu.pages), config.limits.page)
+        client = HttpClient(gpu.http, len(gpu.pages), config.limits.page)
         for page in gpu.pages:
             read: Callable[[float], Sequence[GpuReading]] = PageSource(
                 client, page.url, gpu.timeout, config.limits.parser_limits()

@@ -18,7 +18,7 @@ from zlib import crc32
 
 from ..config import Config, Target
 from ..discovery import Discoverer
-from ..fetch import Client
+from ..fetch import HttpClient
 from ..gpu.telemetry import Telemetry
 from .server import Server
 
@@ -45,7 +45,7 @@ class Poller:
 
     def _take(self, config: Config, before: Discoverer | None = None) -> None:
         # whatever may be refused comes before what begins to run
-        client = Client(config.http, config.workers, config.limits.page)
+        client = HttpClient(config.http, config.workers, config.limits.page)
         telemetry = self._telemetry(config)
         discoverer = Discoverer(config, before)
         discoverer.refresh(monotonic())
@@ -113,7 +113,7 @@ class Poller:
             for target in targets:
                 held = old.get(target.label)
                 if held is None or not keep or held.target != target:
-                    held = Server(target, self._client.another(), self.config, self.telemetry)
+                    held = Server(target, self._client.clone(), self.config, self.telemetry)
                     heapq.heappush(self._queue, (now + self._phase(target), self._turn(), held))
                 new[target.label] = held
             self._servers = new

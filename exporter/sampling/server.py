@@ -21,7 +21,7 @@ from ..engines.plan import Labels, Plan, Snapshot
 from ..engines.sources import procfs
 from ..errors import FetchError, NoEngineError, PageError
 from ..exposition import Layout, Page, Reader
-from ..fetch import Answer, Client
+from ..fetch import HttpClient, HttpResponse
 from ..gpu.attribution import Link
 from ..gpu.telemetry import Telemetry
 from .server_gpus import Gpus
@@ -94,7 +94,7 @@ class Server:
     def __init__(
         self,
         target: Target,
-        client: Client,
+        client: HttpClient,
         config: Config,
         telemetry: Telemetry | None = None,
     ) -> None:
@@ -258,7 +258,7 @@ class Server:
             return
         address = urlsplit(self.target.url)
         port = address.port or (443 if address.scheme == "https" else 80)
-        process = procfs.find(port) if self.target.beside else None
+        process = procfs.find(port) if self.target.is_local else None
         identity = identify(
             current.engine,
             lambda path: self._client.get(self.target.url + path, self._config.timeout).body,
@@ -301,7 +301,7 @@ def limits_of(identity: Identity | None) -> Limits:
     )
 
 
-def _text(answer: Answer) -> str:
+def _text(answer: HttpResponse) -> str:
     try:
         return answer.body.decode("utf-8")
     except UnicodeDecodeError as error:

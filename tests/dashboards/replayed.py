@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from exporter.config import Config, Declaration, Target
 from exporter.errors import FetchError
-from exporter.fetch import Answer, Client
+from exporter.fetch import HttpClient, HttpResponse
 from exporter.gpu.telemetry import Telemetry
 from exporter.publish.page import Publisher
 from exporter.replay.playlist import Player, Playlist
@@ -54,27 +54,27 @@ class Clock:
         return EPOCH + self.now
 
 
-class Wire(Client):
+class Wire(HttpClient):
     """Answers as the servers would at the clock's time."""
 
     def __init__(self, clock: Clock, players: dict[str, Player], outage: float) -> None:
         super().__init__(Config().http, 1, 1 << 24)
         self._clock, self._players, self._outage = clock, players, outage
 
-    def get(self, url: str, timeout: float) -> Answer:
+    def get(self, url: str, timeout: float) -> HttpResponse:
         """Return a recorded answer, or raise `FetchError` while the server is down."""
         host, _, path = url.removeprefix("http://").partition("/")
         if host == features.HOST:
-            return Answer(features.answer(f"/{path}", self._clock.now), "text/plain")
+            return HttpResponse(features.answer(f"/{path}", self._clock.now), "text/plain")
         scene = self._players[host].at(self._clock.now)
         if scene is None or (host == "dense-c" and self._clock.now >= self._outage):
             raise FetchError("connect", f"{url} cannot be reached")
         if path == "metrics":
-            return Answer(scene.metrics(EPOCH), scene.content_type)
+            return HttpResponse(scene.metrics(EPOCH), scene.content_type)
         found = scene.track.recording.answers.get(f"/{path}")
         if found is None or found.status != 200:
             raise FetchError("http_status", f"{url} answered 404")
-        return Answer(found.body.encode(), found.content_type)
+        return HttpResponse(found.body.encode(), found.content_type)
 
 
 def pages(shape: Shape) -> Iterator[tuple[float, str]]:

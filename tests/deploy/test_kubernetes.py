@@ -9,7 +9,7 @@ from kubernetes_validate import ValidationError
 
 from deploy import build
 from exporter.config import KubernetesSdSettings, parse_config
-from exporter.discovery.pods import servers
+from exporter.discovery.pods import pod_targets
 from exporter.discovery.workload import PodTarget
 from exporter.engines.sources.pod import line
 
@@ -142,7 +142,7 @@ def test_configuration_in_the_manifests_is_good(name: str) -> None:
 def test_discovery_reads_the_example_servers(name: str, gpus: int | None) -> None:
     template = next(one for resource in rendered(name) for one in templates(resource))
     pod = _running(template, size="2" if name == "multi-node" else "1")
-    (found,) = servers(pod, KubernetesSdSettings(selector="app=llama"))
+    (found,) = pod_targets(pod, KubernetesSdSettings(selector="app=llama"))
     assert isinstance(found, PodTarget)
     assert found.url == "http://10.0.0.1:8000"
     assert found.workload.gpus == gpus

@@ -112,7 +112,7 @@ def test_slow_dns_does_not_hold_back_the_files(
     dns_sd: list[dict[str, object]] = [{"names": ["pods.example"]}]
     discoverer = Discoverer(_config([], file_sd=[{"files": [path]}], dns_sd=dns_sd))
     seen = list[list[str]]()
-    monkeypatch.setattr(DnsSource, "read", lambda _: seen.append(_labels(discoverer)))
+    monkeypatch.setattr(DnsSource, "refresh", lambda _: seen.append(_labels(discoverer)))
     discoverer.refresh(0.0)
     assert seen == [["f:1"]]
 

@@ -33,7 +33,7 @@ def test_srv_records_bring_host_and_port(name_server: NameServer) -> None:
         "7 9 8000 a.example.",
     ]
     source = _source(name_server)
-    source.read()
+    source.refresh()
     hosts = ["http://a.example:8000", "http://b.example:8000", "http://b.example:8001"]
     assert _urls(source) == {SRV: hosts}
     assert source.problems == ()
@@ -42,7 +42,7 @@ def test_srv_records_bring_host_and_port(name_server: NameServer) -> None:
 def test_srv_record_of_a_service_not_offered_is_no_server(name_server: NameServer) -> None:
     name_server.records[SRV, "SRV"] = ["0 0 0 ."]
     source = _source(name_server)
-    source.read()
+    source.refresh()
     assert _urls(source) == {SRV: []}
 
 
@@ -58,7 +58,7 @@ def test_addresses_take_the_configured_port_and_scheme(
 ) -> None:
     name_server.records["pods.example", kind] = addresses
     source = _source(name_server, names=["pods.example"], type=kind, port=8000, scheme="https")
-    source.read()
+    source.refresh()
     assert _urls(source) == {"pods.example": urls}
 
 
@@ -71,7 +71,7 @@ def test_relative_name_goes_through_the_search_list(name_server: NameServer) -> 
         return made
 
     source = DnsSource(DnsSdSettings(names=["pods"], type="A", port=80), resolver)
-    source.read()
+    source.refresh()
     assert _urls(source) == {"pods": ["http://10.0.0.1:80"]}
 
 
@@ -81,19 +81,19 @@ def test_failing_name_server_leaves_the_last_answer_in_force(
 ) -> None:
     name_server.records[SRV, "SRV"] = ["0 5 8000 a.example."]
     source = _source(name_server)
-    source.read()
+    source.refresh()
 
     getattr(name_server, fault).add(SRV)
-    source.read()
+    source.refresh()
     assert _urls(source) == {SRV: ["http://a.example:8000"]}
     (problem,) = source.problems
     assert problem.startswith(f"{SRV} cannot be looked up: ")
     assert problem.endswith("; its last answer stays in force")
-    source.read()
+    source.refresh()
     assert list(source.problems) == [problem]
 
     getattr(name_server, fault).clear()
-    source.read()
+    source.refresh()
     assert not source.problems
 
 
@@ -101,7 +101,7 @@ def test_failing_name_costs_the_others_nothing(name_server: NameServer) -> None:
     name_server.records[SRV, "SRV"] = ["0 5 8000 a.example."]
     name_server.broken.add("gone.example")
     source = _source(name_server, names=["gone.example", SRV])
-    source.read()
+    source.refresh()
     assert _urls(source) == {"gone.example": [], SRV: ["http://a.example:8000"]}
     assert len(source.problems) == 1
 
@@ -109,7 +109,7 @@ def test_failing_name_costs_the_others_nothing(name_server: NameServer) -> None:
 def test_name_never_answered_gives_no_servers(name_server: NameServer) -> None:
     name_server.broken.add(SRV)
     source = _source(name_server)
-    source.read()
+    source.refresh()
     assert _urls(source) == {SRV: []}
     assert source.problems[0].endswith("SERVFAIL; it gives no servers until then")
 
@@ -117,9 +117,9 @@ def test_name_never_answered_gives_no_servers(name_server: NameServer) -> None:
 def test_name_that_is_gone_takes_its_servers_along(name_server: NameServer) -> None:
     name_server.records[SRV, "SRV"] = ["0 5 8000 a.example."]
     source = _source(name_server)
-    source.read()
+    source.refresh()
     name_server.records.clear()
-    source.read()
+    source.refresh()
     assert _urls(source) == {SRV: []}
     assert source.problems == (f"DNS has no SRV records of {SRV}; correct dns_sd.names or type",)
 
@@ -127,7 +127,7 @@ def test_name_that_is_gone_takes_its_servers_along(name_server: NameServer) -> N
 def test_name_without_such_records_gives_no_servers(name_server: NameServer) -> None:
     name_server.records[SRV, "A"] = ["10.0.0.1"]
     source = _source(name_server)
-    source.read()
+    source.refresh()
     assert _urls(source) == {SRV: []}
     assert source.problems == (f"DNS has no SRV records of {SRV}; correct dns_sd.names or type",)
 
@@ -135,14 +135,14 @@ def test_name_without_such_records_gives_no_servers(name_server: NameServer) -> 
 def test_answer_that_names_no_usable_address_is_a_fault(name_server: NameServer) -> None:
     name_server.records[SRV, "SRV"] = ["0 5 8000 a.example.", "0 5 0 b.example."]
     source = _source(name_server)
-    source.read()
+    source.refresh()
     assert _urls(source) == {SRV: []}
     assert "url: 'http://b.example:0' is no server address" in source.problems[0]
 
 
 def test_name_that_is_none_is_a_fault(name_server: NameServer) -> None:
     source = _source(name_server, names=["a..example"])
-    source.read()
+    source.refresh()
     assert source.problems[0].startswith("a..example cannot be looked up: ")
     assert name_server.asked == []
 
@@ -158,7 +158,7 @@ def test_system_resolver_gives_up_within_two_seconds(tmp_path: Path) -> None:
 def test_missing_system_configuration_is_a_fault(tmp_path: Path) -> None:
     missing = str(tmp_path / "none")
     source = DnsSource(DnsSdSettings(names=["a.example"]), lambda: system_resolver(missing))
-    source.read()
+    source.refresh()
     assert source.problems[0].startswith("a.example cannot be looked up: ")
 
 

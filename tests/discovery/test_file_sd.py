@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.config import Declaration, Target
-from exporter.discovery.file_sd import FileSource, parse
+from exporter.discovery.file_sd import FileSource, parse_file_sd
 from exporter.errors import ConfigError
 
 GOOD = '[{"targets": ["a:8000"]}]'
@@ -24,7 +24,7 @@ def _put(path: Path, text: str) -> Path:
 
 
 def _read(source: FileSource) -> list[str]:
-    source.read()
+    source.refresh()
     return [target.url for targets in source.targets.values() for target in targets]
 
 
@@ -43,8 +43,8 @@ def test_json_and_yaml_say_the_same() -> None:
         Target(url="http://[::1]:8001", declare=release),
         Target(url="http://b"),
     )
-    assert parse(json.dumps(groups).encode(), "x.json") == expected
-    assert parse(text.encode(), "x.yml") == expected
+    assert parse_file_sd(json.dumps(groups).encode(), "x.json") == expected
+    assert parse_file_sd(text.encode(), "x.yml") == expected
 
 
 def test_labels_declare_what_a_server_is() -> None:
@@ -62,7 +62,7 @@ def test_labels_declare_what_a_server_is() -> None:
     }
     data = json.dumps([{"targets": ["a:8000"], "labels": labels}]).encode()
     declared = Declaration(gpus=8, gpu_model="NVIDIA H200", role="decode", prefix_caching=True)
-    (target,) = parse(data, "x.json")
+    (target,) = parse_file_sd(data, "x.json")
     assert target == Target(
         url="https://a:8000", name="rack-7", metrics_path="/v1/metrics", declare=declared
     )
@@ -72,19 +72,19 @@ def test_labels_declare_what_a_server_is() -> None:
 def test_every_declared_field_has_its_label(field: str) -> None:
     value = {"role": "both", "pod": "llm/vllm-0"}.get(field, "1")
     data = [{"targets": ["a:1"], "labels": {f"inferfleet_{field}": value}}]
-    (target,) = parse(json.dumps(data).encode(), "x.json")
+    (target,) = parse_file_sd(json.dumps(data).encode(), "x.json")
     assert getattr(target.declare, field) not in (None, ())
 
 
 def test_a_label_lists_gpus_with_commas() -> None:
     data = [{"targets": ["a:1"], "labels": {"inferfleet_gpu_uuids": "GPU-1, GPU-2"}}]
-    (target,) = parse(json.dumps(data).encode(), "x.json")
+    (target,) = parse_file_sd(json.dumps(data).encode(), "x.json")
     assert target.declare.gpu_uuids == ("GPU-1", "GPU-2")
 
 
 def test_group_may_be_bare() -> None:
-    assert parse(b"- targets:\n  labels:\n- {}\n", "x.yaml") == ()
-    assert parse(b"[]", "x.json") == ()
+    assert parse_file_sd(b"- targets:\n  labels:\n- {}\n", "x.yaml") == ()
+    assert parse_file_sd(b"[]", "x.json") == ()
 
 
 @pytest.mark.parametrize(
@@ -112,19 +112,19 @@ def test_group_may_be_bare() -> None:
 )
 def test_bad_file_is_refused_with_its_place(name: str, text: str, fault: str) -> None:
     with pytest.raises(ConfigError, match=fault):
-        parse(text.encode(), name)
+        parse_file_sd(text.encode(), name)
 
 
 def test_text_in_another_encoding_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"x\.yml is no valid YAML: 'utf-8' codec"):
-        parse("- targets: [é]".encode("latin-1"), "x.yml")
+        parse_file_sd("- targets: [é]".encode("latin-1"), "x.yml")
 
 
 @settings(deadline=None)
 @given(st.binary(), st.sampled_from(["x.json", "x.yaml"]))
 def test_any_bytes_are_read_or_refused(data: bytes, name: str) -> None:
     with suppress(ConfigError):
-        assert isinstance(parse(data, name), tuple)
+        assert isinstance(parse_file_sd(data, name), tuple)
 
 
 def test_wildcards_match_in_the_last_element(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_files_come_change_and_go(tmp_path: Path) -> None:
 def test_unchanged_file_is_not_read_again(tmp_path: Path) -> None:
     path = _put(tmp_path / "a.json", GOOD)
     source = FileSource([str(path)])
-    source.read()
+    source.refresh()
     seen = path.stat()
     path.write_text(GOOD.replace("a:", "b:"))
     os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
@@ -176,7 +176,7 @@ def test_unchanged_file_is_not_read_again(tmp_path: Path) -> None:
 def test_half_written_file_keeps_its_last_good_content(tmp_path: Path) -> None:
     path = _put(tmp_path / "a.json", GOOD)
     source = FileSource([str(path)])
-    source.read()
+    source.refresh()
     _put(path, GOOD[:-3])
     for _ in range(2):
         assert _read(source) == ["http://a:8000"]
@@ -199,7 +199,7 @@ def test_file_that_cannot_be_read_keeps_its_last_good_content(
 ) -> None:
     path = _put(tmp_path / "a.json", GOOD)
     source = FileSource([str(path)])
-    source.read()
+    source.refresh()
     _put(path, GOOD.replace("a:", "b:"))
 
     def refuse(_: Path) -> bytes:
@@ -221,7 +221,7 @@ def test_folder_that_cannot_be_listed_keeps_its_files(
     _put(tmp_path / "a.json", GOOD)
     pattern = str(tmp_path / "*.json")
     source = FileSource([pattern])
-    source.read()
+    source.refresh()
 
     def refuse(_: str) -> list[str]:
         raise PermissionError(13, "Permission denied")

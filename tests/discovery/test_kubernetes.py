@@ -8,7 +8,7 @@ import pytest
 
 from exporter.config import KubernetesSdSettings, parse_config
 from exporter.discovery import Discoverer
-from exporter.discovery.kube_api import PAGE
+from exporter.discovery.kube_api import PAGE_SIZE
 from exporter.discovery.kubernetes import KubernetesSource
 from exporter.errors import ConfigError
 from tests.waiting import until
@@ -36,14 +36,14 @@ class Followed:
             account,
             self.pauses,
         )
-        self.source.read()
+        self.source.refresh()
 
     def names(self) -> list[str]:
-        self.source.read()
+        self.source.refresh()
         return [target.label for found in self.source.targets.values() for target in found]
 
     def problems(self) -> tuple[str, ...]:
-        self.source.read()
+        self.source.refresh()
         return self.source.problems
 
 
@@ -214,7 +214,7 @@ def test_two_thousand_pods_come_by_pages(kube: FakeKube) -> None:
     kube.put(*(pod(f"p{i:04}", f"10.1.{i // 250}.{i % 250 + 1}") for i in range(1998)))
     followed = Followed(kube)
     assert len(followed.names()) == 2000
-    assert kube.lists == 2000 // PAGE
+    assert kube.lists == 2000 // PAGE_SIZE
     assert kube.opened.acquire(timeout=20)
     kube.put(pod("zzz", "10.2.0.1"))
     until(lambda: len(followed.names()) == 2001)

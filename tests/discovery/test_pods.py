@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from exporter.config import Declaration, KubernetesSdSettings
-from exporter.discovery.pods import servers, tag
+from exporter.discovery.pods import image_tag, pod_targets
 from exporter.discovery.workload import PodTarget, Workload
 
 from .fake_kube import SERVE, pod
@@ -14,7 +14,7 @@ PROXY = {"name": "proxy", "image": "proxy:1", "ports": [{"containerPort": 9}]}
 
 
 def found(described: dict[str, Any], **section: Any) -> tuple[Any, ...]:
-    return servers(
+    return pod_targets(
         described, KubernetesSdSettings.model_validate({"selector": "app=vllm", **section})
     )
 
@@ -44,9 +44,9 @@ def test_annotations_say_what_a_server_is() -> None:
 
 
 def test_several_ports_are_several_servers_that_share_the_gpus_unsaid() -> None:
-    servers = found(noted(port="8000, 8001"))
-    assert [one.label for one in servers] == ["inference/a:8000", "inference/a:8001"]
-    assert [one.workload.gpus for one in servers] == [None, None]
+    pod_targets = found(noted(port="8000, 8001"))
+    assert [one.label for one in pod_targets] == ["inference/a:8000", "inference/a:8001"]
+    assert [one.workload.gpus for one in pod_targets] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_release_may_come_from_the_image_a_label_or_an_annotation() -> None:
     ],
 )
 def test_tag_of_an_image(image: str, expected: str | None) -> None:
-    assert tag(image) == expected
+    assert image_tag(image) == expected
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from exporter.config import Config, Target
 from exporter.derive.figures import Figures, Share
-from exporter.fetch import Client
+from exporter.fetch import HttpClient
 from exporter.publish import fleet as report
 from exporter.sampling.server import Reading, Server
 from exporter.sampling.view import ServerView
@@ -30,7 +30,9 @@ FIGURES = Figures(
 
 def shown(name: str, figures: Figures | None, live: bool = True) -> ServerView:
     config = Config()
-    server = Server(Target(url=f"http://{name}:1", name=name), Client(config.http, 1, 1), config)
+    server = Server(
+        Target(url=f"http://{name}:1", name=name), HttpClient(config.http, 1, 1), config
+    )
     page = snapshot('vllm:num_requests_running{engine="0",model_name="m"} 3\n')
     return ServerView(server, Reading(time=1.0, snapshot=page, figures=figures), live, 2.0)
 

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.config import Config, Declaration, Target
 from exporter.derive.meter import REASONS, Load
 from exporter.engines.plan import Labels
-from exporter.fetch import Client
+from exporter.fetch import HttpClient
 from exporter.publish.page import Publisher
 from exporter.replay.recording import Recording
 from exporter.replay.server import ReplayServer
@@ -37,7 +37,7 @@ def watched(recording: Recording, name: str, at: tuple[float, ...] = (60.0, 65.0
     clock = Clock()
     with ReplayServer([recording], clock=clock, loop=False) as replay:
         target = Target(url=replay.urls[0], name=name, declare=Declaration(gpus=1))
-        server = Server(target, Client(Config().http, 2, 1 << 24), Config(window=1000))
+        server = Server(target, HttpClient(Config().http, 2, 1 << 24), Config(window=1000))
         for seconds in at:
             clock.now = seconds
             server.sample()
@@ -166,7 +166,7 @@ def test_cells_show_what_was_counted_under_the_release_that_did_it() -> None:
 
 def test_a_server_never_reached_has_no_age() -> None:
     target = Target(url="http://127.0.0.1:1", name="a")
-    server = Server(target, Client(Config().http, 2, 1 << 20), Config())
+    server = Server(target, HttpClient(Config().http, 2, 1 << 20), Config())
     server.sample()
     page_text = text(ServerView(server, server.reading, False, 5.0))
     assert "scrape_age_seconds{" not in page_text
@@ -177,7 +177,7 @@ def test_label_values_are_escaped() -> None:
     name = 'a"b\\c\nd'
     with FakeServer(metrics=(200, page(1))) as fake:
         server = Server(
-            Target(url=fake.url, name=name), Client(Config().http, 2, 1 << 20), Config()
+            Target(url=fake.url, name=name), HttpClient(Config().http, 2, 1 << 20), Config()
         )
         server.sample()
     shown = ServerView(server, server.reading, True, server.reading.time or 0.0)

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from exporter.config import Config, Declaration, Target
-from exporter.fetch import Client
+from exporter.fetch import HttpClient
 from exporter.sampling.server import Server
 from tests.fakes import FakeServer, page
 
@@ -16,7 +16,7 @@ VERSION = (200, b'{"version": "0.26.0"}')
 def watch(fake: FakeServer, **changes: object) -> Server:
     target = Target(url=fake.url, name="s", declare=Declaration(gpus=2, max_num_seqs=8))
     config = Config(targets=[target]).model_copy(update=changes)
-    return Server(target, Client(config.http, 2, config.limits.page), config)
+    return Server(target, HttpClient(config.http, 2, config.limits.page), config)
 
 
 def test_a_page_becomes_a_reading_and_identity_gives_it_gpus() -> None:

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.config import Config, Declaration, GpuPageSettings, GpuSettings, Target
-from exporter.fetch import Client
+from exporter.fetch import HttpClient
 from exporter.gpu.nvml import Nvml
 from exporter.gpu.telemetry import SourceState, Telemetry
 from exporter.gpu.watch import State, Watch
@@ -48,7 +48,7 @@ class Stage:
         page = GpuPageSettings(url=f"{url}/gpu/metrics")
         config = Config(window=1000, gpu=GpuSettings(nvml=False, pages=[page], pages_interval=0.5))
         self.telemetry = Telemetry(config)
-        self.server = Server(target, Client(config.http, 2, 1 << 24), config, self.telemetry)
+        self.server = Server(target, HttpClient(config.http, 2, 1 << 24), config, self.telemetry)
         self._clock = clock
 
     def read(self, seconds: float) -> None:
@@ -131,7 +131,7 @@ def test_dcgms_pod_ties_a_gpu_to_the_server_that_declares_it(
         target = Target(url=fake.url, name="s", declare=Declaration(pod=pod))
         config = Config(targets=[target], gpu=gpus)
         telemetry = Telemetry(config)
-        server = Server(target, Client(config.http, 1, 1 << 20), config, telemetry)
+        server = Server(target, HttpClient(config.http, 1, 1 << 20), config, telemetry)
         telemetry.tick(0.0)
         (watch,) = telemetry._watches
         until(lambda: watch._began is None)
@@ -185,7 +185,7 @@ def test_a_servers_worker_ties_its_gpu_to_it(tmp_path: Path) -> None:
             watch = Watch("nvml", Nvml(fake).read, 2.0, 5.0, 60.0)
             telemetry = Telemetry(Config(), [watch])
             target = Target(url=f"127.0.0.1:{port}", name="s")
-            server = Server(target, Client(Config().http, 2, 1 << 20), Config(), telemetry)
+            server = Server(target, HttpClient(Config().http, 2, 1 << 20), Config(), telemetry)
             telemetry.tick(0.0)
             until(lambda: watch._began is None)
             telemetry.tick(0.0)

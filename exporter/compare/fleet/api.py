@@ -18,7 +18,7 @@ import urllib3
 from ... import __version__
 from ...config import HttpSettings
 from ...errors import CompareError, CredentialsError
-from ...fetch import authorization, cause
+from ...fetch import authorization_header, root_cause
 from .windows import Floats
 
 # Prometheus refuses more than 11,000 points of one series in one answer
@@ -138,11 +138,11 @@ class Api:
                     body = _body(response)
                     status = response.status_code
             except requests.exceptions.SSLError as error:
-                raise QueryError(f"{self.url}: TLS failed: {cause(error)}") from error
+                raise QueryError(f"{self.url}: TLS failed: {root_cause(error)}") from error
             except requests.exceptions.ReadTimeout:
                 raise TooMuch(f"{url} did not answer within {self._timeout:g} s") from None
             except (requests.exceptions.RequestException, OSError) as error:
-                fault = f"{self.url} cannot be reached: {cause(error)}"
+                fault = f"{self.url} cannot be reached: {root_cause(error)}"
                 continue
             if status in (401, 403):
                 raise QueryError(
@@ -169,7 +169,7 @@ class Api:
         Given as `auth`, so that no netrc file of the user's replaces them.
         """
         try:
-            signed = authorization(self._http)
+            signed = authorization_header(self._http)
         except CredentialsError as error:
             raise QueryError(str(error)) from error
         if signed:
