@@ -8,7 +8,8 @@ from exporter.compare.assess.comparison import Question
 from exporter.compare.fleet.matchers import read
 from exporter.compare.report.html import html
 from exporter.compare.run import report_of
-from tests.compare.simulator import NEW, OLD, SCENARIOS, START, simulate
+from tests.sim.comparison import NEW, OLD, START, simulate
+from tests.sim.scenario import SCENARIOS
 
 BEFORE, AFTER = 24.0, 13.0
 
@@ -16,7 +17,7 @@ BEFORE, AFTER = 24.0, 13.0
 def main() -> None:
     """Write the report to the path given."""
     fleet = simulate(
-        4, -0.05, "did", SCENARIOS["growth"], before=BEFORE, after=AFTER, model="llama-3-70b"
+        4, -0.05, "did", SCENARIOS["demand +25 %"], before=BEFORE, after=AFTER, model="llama-3-70b"
     )
     question = Question(
         read(f'version="{OLD}"', "--baseline"),

@@ -20,7 +20,8 @@ from alerts.recording.meanings import below, less
 from alerts.recording.settings import Settings
 from exporter.vocabulary.verdict import VERDICTS
 from tests.sim.cells import WINDOW, windows
-from tests.sim.fleet import Scenario, Upgrade, simulate
+from tests.sim.fleet import simulate
+from tests.sim.scenario import Scenario, Upgrade
 from tests.sim.series import SCRAPE, series
 from tests.sim.twin import Judged, judge
 

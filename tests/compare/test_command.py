@@ -13,7 +13,7 @@ from exporter.compare import extra
 from exporter.compare.fleet.windows import Fleet
 from exporter.errors import CompareError
 from tests.compare.fake_api import FakeApi
-from tests.compare.simulator import NEW, OLD, START, simulate
+from tests.sim.comparison import NEW, OLD, START, simulate
 
 SLOWER = simulate(21, -0.10, nodes=4, before=8, after=5)
 FASTER = simulate(21, 0.30, nodes=4, before=8, after=5)

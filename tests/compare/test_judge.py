@@ -11,7 +11,7 @@ from exporter.compare.assess.upgrades import LOOKS, at_look, upgrades
 from exporter.compare.judge import Judge
 from exporter.compare.run import Options
 from tests.compare.fake_api import FakeApi
-from tests.compare.simulator import NEW, OLD, START, simulate
+from tests.sim.comparison import NEW, OLD, START, simulate
 
 FLEET = simulate(5, -0.10, "did", nodes=4, before=8, after=5)
 END = START + 5 * 3600.0

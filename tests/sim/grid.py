@@ -9,28 +9,13 @@ import numpy as np
 from alerts.recording.settings import UNITS, Settings
 from exporter.vocabulary.verdict import Measure
 
-from .cells import Windows, windows
-from .fleet import Array, Fleet, Scenario, Upgrade, simulate
+from .cells import CellWindows, windows
+from .engine import Shape
+from .fleet import SimulatedFleet, simulate
+from .noise import Array
+from .scenario import SCENARIOS, Part, Scenario, Upgrade
 from .twin import judge
 
-SCENARIOS: Final = {
-    "none": Scenario(),
-    "demand +25 %": Scenario(demand=0.25),
-    "demand -25 %": Scenario(demand=-0.25),
-    "longer prompts": Scenario(mix=1.0),
-    "outputs +50 %": Scenario(output=0.5),
-    "fewer cache hits": Scenario(prefix=0.4),
-    "steep day": Scenario(diurnal=0.7, start_hour=6.0),
-    "low traffic": Scenario(rate=0.7),
-    "noisy neighbours": Scenario(neighbours=0.25),
-    "hosts changed": Scenario(rehosted=True),
-    "bimodal spawns": Scenario(bimodal=0.2),
-    "one bad node": Scenario(bad_node=0.3),
-    "hidden cost": Scenario(mix=1.0, hidden=0.05),
-    "other GPUs added": Scenario(),
-    "rolled back": Scenario(rollback=10800.0),
-    "all at once": Scenario(mix=1.0, demand=0.25, neighbours=0.25),
-}
 DESIGNS: Final = {"8 of 8": 1.0, "4 of 8": 0.5}
 NAIVE_MARGIN: Final = 0.05
 
@@ -42,8 +27,8 @@ class Case:
     design: str
     scenario: str
     effect: float = 0.0
-    part: str = "all"
-    engine: str = "dense"
+    part: Part = "all"
+    engine: Shape = "dense"
     hours_before: float = 24.0
     hours_after: float = 7.0
 
@@ -58,7 +43,7 @@ class Outcome:
     inter_token_latency: str
 
 
-def aa_cases(engine: str = "dense") -> Iterator[Case]:
+def aa_cases(engine: Shape = "dense") -> Iterator[Case]:
     """Yield one version against itself, under every confounder and design."""
     for design in DESIGNS:
         for scenario in SCENARIOS:
@@ -104,7 +89,7 @@ def run(case: Case, seed: int, settings: Settings, measure: Measure = "decode") 
     )
 
 
-def _true(given: Windows, measure: Measure) -> float:
+def _true(given: CellWindows, measure: Measure) -> float:
     """Return the true effect as the rules define it: of a server's median window, their mean."""
     judged = np.where((given.release == 1) & ~given.young, 1.0, np.nan)
     took = given.gained[UNITS[measure][0]].sum(1) * judged
@@ -113,7 +98,7 @@ def _true(given: Windows, measure: Measure) -> float:
     return float(np.nanmedian(ratio[upgraded], axis=1).mean()) if upgraded.any() else 0.0
 
 
-def _naive(fleets: list[Fleet], case: Case) -> tuple[str, str]:
+def _naive(fleets: list[SimulatedFleet], case: Case) -> tuple[str, str]:
     """Old against new: beside each other, or with the same hours of the day before."""
     new, old = list[tuple[Array, Array]](), list[tuple[Array, Array]]()
     for i, fleet in enumerate(fleets):
@@ -127,7 +112,7 @@ def _naive(fleets: list[Fleet], case: Case) -> tuple[str, str]:
             aged = (fleet.release == 0) & late
         for kept, found in ((fresh, new), (aged, old)):
             if i == 0 or found is new:
-                found.append((fleet.decoded[kept], (fleet.batch * 15.0)[kept]))
+                found.append((fleet.decode_tokens[kept], (fleet.batch * 15.0)[kept]))
     if not sum(len(v) for v, _ in new) or not sum(len(v) for v, _ in old):
         return "equivalent", "equivalent"
     rate = [np.concatenate([v for v, _ in side]).mean() for side in (new, old)]

@@ -7,8 +7,10 @@ import pytest
 
 from exporter.derive.interval import Interval
 from exporter.derive.load_cell import End, batch_label, batch_of, work
-from tests.sim.cells import EACH, QUANTITIES, UPPER, cell_of, per_slice, windows
-from tests.sim.fleet import SLICE, Scenario, Upgrade, simulate
+from tests.sim.cells import QUANTITIES, SLICES_PER_WINDOW, UPPER, cell_of, per_slice, windows
+from tests.sim.fleet import simulate
+from tests.sim.noise import SLICE
+from tests.sim.scenario import Part, Scenario, Upgrade
 
 COUNTED = {
     "decode_sequence_seconds": "decode_sequence_seconds",
@@ -28,9 +30,9 @@ def test_cells_are_those_of_the_exporter() -> None:
     gained = windows(fleet).gained
     for server in range(2):
         sums: dict[tuple[str, int, str], float] = defaultdict(float)
-        for i in range(fleet.batch.shape[1] // EACH * EACH):
+        for i in range(fleet.batch.shape[1] // SLICES_PER_WINDOW * SLICES_PER_WINDOW):
             context = float(fleet.context[server, i] * fleet.batch[server, i])
-            end = End(None, float(fleet.queued[server, i]), context)
+            end = End(None, float(fleet.saturated[server, i]), context)
             increase = {raw: float(amounts[name][server, i]) for name, raw in COUNTED.items()}
             interval = Interval(SLICE, increase, None, None, None)
             done = work(interval, "vllm", (end, end), 1, float(fleet.joules[server, i]))
@@ -38,7 +40,7 @@ def test_cells_are_those_of_the_exporter() -> None:
             cell = batch_of(done)
             assert cell == f"{UPPER[cells[server, i]]:g}"
             for quantity in QUANTITIES:
-                sums[cell, i // EACH, quantity] += done[quantity]
+                sums[cell, i // SLICES_PER_WINDOW, quantity] += done[quantity]
         for (cell, window, quantity), value in sums.items():
             column = [f"{edge:g}" for edge in UPPER].index(cell)
             assert gained[quantity][server, column, window] == pytest.approx(value)
@@ -49,7 +51,11 @@ def test_edges_are_those_of_the_exporter() -> None:
 
 
 def test_an_effect_touches_what_it_says() -> None:
-    for part, least, most in (("decode", -0.09, -0.02), ("all", -0.101, -0.09)):
+    ranges: tuple[tuple[Part, float, float], ...] = (
+        ("decode", -0.09, -0.02),
+        ("all", -0.101, -0.09),
+    )
+    for part, least, most in ranges:
         upgrade = Upgrade(-0.10, part, hours_before=1, hours_after=3)
         fleet = simulate(np.random.default_rng(3), upgrade, Scenario(), servers=2)
         judged = (fleet.release == 1) & (fleet.age > 3600) & (fleet.age < 7200)

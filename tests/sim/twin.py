@@ -16,8 +16,8 @@ from alerts.recording.settings import UNITS, Settings, seconds_of
 from alerts.recording.shift import LEAST_OWN_WINDOWS, LEAST_TOGETHER, LEAST_WINDOWS
 from exporter.vocabulary.verdict import Measure
 
-from .cells import WINDOW, Windows
-from .fleet import Array
+from .cells import WINDOW, CellWindows
+from .noise import Array
 
 MOMENTS: Final = tuple(["w", *"yzpc", "zz", "zp", "zc", "pp", "pc", "cc", "yz", "yp", "yc"])
 Bools = NDArray[np.bool_]
@@ -57,7 +57,10 @@ class _Seen:
 
 
 def judge(
-    given: Windows, settings: Settings, measures: Iterable[Measure] = tuple(UNITS), every: int = 7
+    given: CellWindows,
+    settings: Settings,
+    measures: Iterable[Measure] = tuple(UNITS),
+    every: int = 7,
 ) -> dict[Measure, Judged]:
     """Return the verdict on release 1 over release 0 at the end; curves each `every` windows."""
     return {
@@ -68,7 +71,7 @@ def judge(
     }
 
 
-def _observe(given: Windows, measure: Measure) -> _Seen:
+def _observe(given: CellWindows, measure: Measure) -> _Seen:
     gained = given.gained
     full = gained["saturated_seconds"] > 0.5 * gained["seconds"]
     q = {
@@ -125,7 +128,9 @@ def _observe(given: Windows, measure: Measure) -> _Seen:
         return _Seen({of: np.where(there, values, np.nan) for of, values in named.items()})
 
 
-def _judge(seen: _Seen, given: Windows, settings: Settings, margin: float, every: int) -> Judged:
+def _judge(
+    seen: _Seen, given: CellWindows, settings: Settings, margin: float, every: int
+) -> Judged:
     count = given.info.shape[1]
     before, after = (round(seconds_of(span) / WINDOW) for span in (settings.before, settings.after))
     live = [(given.info == release).any(0) for release in (0, 1)]
@@ -162,7 +167,7 @@ def _inside(seen: _Seen, curve: _Curve, w: int) -> Bools:
     return inside
 
 
-def _add_moments(seen: _Seen, given: Windows, settings: Settings, w: int) -> None:
+def _add_moments(seen: _Seen, given: CellWindows, settings: Settings, w: int) -> None:
     weights = np.nan_to_num(seen.of["w"][:, :, w])
     found = {}
     values = {of: np.nan_to_num(seen.of[of][:, :, w]) for of in "yzpc"}
@@ -194,7 +199,7 @@ def _add_moments(seen: _Seen, given: Windows, settings: Settings, w: int) -> Non
 
 
 def _fit(
-    seen: _Seen, given: Windows, settings: Settings, release: int, w: int, before: int
+    seen: _Seen, given: CellWindows, settings: Settings, release: int, w: int, before: int
 ) -> None:
     recent = [m[release] for m in seen.moments[max(0, w - before) : w + 1] if release in m]
     if not recent:
@@ -251,7 +256,7 @@ def _fit(
             own[server] = np.median(kept)
 
 
-def _tilt(seen: _Seen, given: Windows, release: int, w: int, before: int) -> float:
+def _tilt(seen: _Seen, given: CellWindows, release: int, w: int, before: int) -> float:
     """Return how the release's mean index moves with its load: what matching by batch leaves."""
     past = seen.past.get(release)
     if past is None:
@@ -270,7 +275,7 @@ def _tilt(seen: _Seen, given: Windows, release: int, w: int, before: int) -> flo
     return float(((x - x.mean()) * (v - v.mean())).mean() / (x.var() + 0.01))
 
 
-def _past(seen: _Seen, given: Windows, w: int) -> None:
+def _past(seen: _Seen, given: CellWindows, w: int) -> None:
     """Set every server against its own release's curve of the time, in one window."""
     for release, curve in seen.curves.items():
         mine = given.release[:, w] == release
@@ -287,7 +292,7 @@ def _past(seen: _Seen, given: Windows, w: int) -> None:
 
 def _set_against(
     seen: _Seen,
-    given: Windows,
+    given: CellWindows,
     settings: Settings,
     index: Array,
     visited: Array,
@@ -320,7 +325,7 @@ def _set_against(
 
 def _conclude(
     seen: _Seen,
-    given: Windows,
+    given: CellWindows,
     settings: Settings,
     margin: float,
     index: Array,

@@ -13,7 +13,7 @@ from exporter.compare.run import Options, api_of
 from exporter.config import HttpSettings
 from exporter.errors import CompareError
 from tests.compare.fake_api import FakeApi, Fault, slow
-from tests.compare.simulator import simulate
+from tests.sim.comparison import simulate
 
 FLEET = simulate(1, before=1, after=2, nodes=2, layout="side")
 

@@ -14,8 +14,8 @@ from exporter.compare.fleet.windows import Fleet
 from exporter.compare.run import Options, question_of, run
 from tests.compare.block import openmetrics
 from tests.compare.fake_api import FakeApi
-from tests.compare.simulator import NEW, OLD, START, simulate
 from tests.prometheus import fill, needs_prometheus, prometheus
+from tests.sim.comparison import NEW, OLD, START, simulate
 
 BEFORE, AFTER = 8.0, 5.0
 SPAN = Span(START - BEFORE * 3600, START + AFTER * 3600)

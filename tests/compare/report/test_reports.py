@@ -17,7 +17,7 @@ from exporter.compare.report.html import html
 from exporter.compare.report.markdown import markdown
 from exporter.compare.report.terminal import show
 from exporter.compare.run import report_of
-from tests.compare.simulator import NEW, OLD, START, simulate
+from tests.sim.comparison import NEW, OLD, START, simulate
 
 QUESTION = Question(
     read(f'version="{OLD}"', "--baseline"),
@@ -28,7 +28,7 @@ QUESTION = Question(
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    fleet = simulate(11, -0.10, "did", nodes=6, before=8, after=6)
+    fleet = simulate(12, -0.10, "did", nodes=6, before=8, after=6)
     return report_of(fleet, QUESTION, START, (START - 8 * 3600, START + 6 * 3600))
 
 

@@ -1,0 +1,53 @@
+"""What a comparison reads of a simulated fleet is what the rules read of it: the same work."""
+
+import numpy as np
+import pytest
+
+from tests.sim.cells import QUANTITIES, UPPER
+from tests.sim.cells import windows as rule_windows
+from tests.sim.comparison import NEW, START, Layout, simulate
+from tests.sim.comparison import windows as comparison_windows
+from tests.sim.fleet import SimulatedFleet
+from tests.sim.fleet import simulate as simulate_fleet
+from tests.sim.scenario import Scenario, Upgrade
+
+
+@pytest.fixture(scope="module")
+def fleet() -> SimulatedFleet:
+    upgrade = Upgrade(share=0.5, hours_before=2, hours_after=2)
+    return simulate_fleet(np.random.default_rng(4), upgrade, Scenario(rollback=2400.0), servers=4)
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_both_readers_count_the_same_work(fleet: SimulatedFleet, quantity: str) -> None:
+    windows = comparison_windows(fleet, "m").windows
+    by_cell = rule_windows(fleet).gained[quantity].sum((0, 2))
+    column = windows.column(quantity)
+    compared = [column[windows.batch == edge].sum() for edge in UPPER]
+    assert compared == pytest.approx(list(by_cell))
+
+
+def test_a_server_has_a_life_for_each_release_with_its_starts(fleet: SimulatedFleet) -> None:
+    compared = comparison_windows(fleet, "m")
+    lives = compared.windows.servers
+    upgraded = {server.target for server in lives if server.release == NEW}
+    assert len(lives) == 4 + len(upgraded)
+    assert len(upgraded) == 2
+    for server, facts in zip(lives, compared.facts, strict=True):
+        first = START if server.release == NEW else START - 1e6
+        back = server.release != NEW and server.target in upgraded
+        assert facts.starts[0] == pytest.approx(first, abs=3600)
+        assert len(facts.starts) == (2 if back else 1)
+
+
+def test_lookups_are_those_of_the_prompts(fleet: SimulatedFleet) -> None:
+    lookups = comparison_windows(fleet, "m").lookups
+    assert lookups is not None
+    assert lookups.queried.sum() == pytest.approx(fleet.queried_tokens.sum())
+    assert lookups.hit.sum() == pytest.approx(fleet.hit_tokens.sum())
+
+
+@pytest.mark.parametrize(("layout", "count"), [("did", 2), ("side", 2), ("before", 4)])
+def test_half_or_all_of_the_nodes_are_upgraded(layout: Layout, count: int) -> None:
+    servers = simulate(1, 0.0, layout, nodes=4, before=1, after=2).windows.servers
+    assert sum(server.release == NEW for server in servers) == count
