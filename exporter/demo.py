@@ -22,7 +22,10 @@ from .config import (
     Target,
     WebSettings,
 )
+from .derive.figure import Figure
+from .derive.figures import BY_NAME
 from .publish import fleet as report
+from .publish.figures import UNKNOWN, text_of
 from .replay.playlist import Playlist
 from .replay.recording import Recording, bundled, load
 from .replay.server import ReplayServer
@@ -113,39 +116,41 @@ def _show(service: Service, console: Console, seconds: float | None) -> None:
 
 
 _COLUMNS: Final = (
-    ("gen tok/s\nper GPU", "generation_tokens_per_second_per_gpu", "{:,.0f}"),
-    ("prompt tok/s\nper GPU", "prompt_tokens_per_second_per_gpu", "{:,.0f}"),
-    ("occupancy", "batch_occupancy_ratio", "{:.0%}"),
-    ("KV used", "kv_cache_usage_ratio", "{:.0%}"),
-    ("waiting", "requests_waiting", "{:.0f}"),
+    "generation_tokens_per_second_per_gpu",
+    "prompt_tokens_per_second_per_gpu",
+    "batch_occupancy_ratio",
+    "kv_cache_usage_ratio",
+    "requests_waiting",
+    "prefix_cache_hit_ratio",
 )
 
 
 def table(fleet: report.Json) -> Table:
     """Return a fleet report as a table for the terminal."""
+    columns = [BY_NAME[name] for name in _COLUMNS]
     shown = Table(title="inferfleet", title_justify="left")
     for name in ("server", "release", "runner", "model"):
         shown.add_column(name, no_wrap=True)
-    for name, _, _ in _COLUMNS:
-        shown.add_column(name, justify="right")
-    shown.add_column("hit rate", justify="right")
-    shown.add_column("bound by")
+    for figure in columns:
+        shown.add_column(figure.title, justify="right")
+    shown.add_column(BY_NAME["bound"].title)
     servers = fleet["servers"]
-    for one in servers if isinstance(servers, list) else ():
-        hits = one.get("prefix_cache_hit_ratio") or {}
-        cells = [_cell(one.get(key), form) for _, key, form in _COLUMNS]
-        state = one.get("bound") or "" if one["up"] else f"down: {one.get('error_reason') or 'new'}"
+    for server in servers if isinstance(servers, list) else ():
+        if server["up"]:
+            state = text_of(BY_NAME["bound"], server.get("bound"))
+        else:
+            state = f"down: {server.get('error_reason') or 'new'}"
         shown.add_row(
-            str(one["target"]),
-            str(one.get("release") or "unknown"),
-            str((one.get("facts") or {}).get("runner", {}).get("value", "unknown")),
-            str(one.get("model") or "unknown"),
-            *cells,
-            _cell(hits.get("local"), "{:.0%}"),
-            str(state),
+            str(server["target"]),
+            str(server.get("release") or UNKNOWN),
+            str((server.get("facts") or {}).get("runner", {}).get("value", UNKNOWN)),
+            str(server.get("model") or UNKNOWN),
+            *(_cell(figure, server.get(figure.name)) for figure in columns),
+            state,
         )
     return shown
 
 
-def _cell(value: object, form: str) -> str:
-    return form.format(value) if isinstance(value, int | float) else "unknown"
+def _cell(figure: Figure, value: object) -> str:
+    """Return a figure's text; of a cache's ratios that of the local one."""
+    return text_of(figure, value.get("local") if isinstance(value, dict) else value)

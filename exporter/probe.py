@@ -9,10 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from .config import Config, GpuSettings, Target
+from .derive.figures import FIGURES
 from .errors import InferfleetError
 from .fetch import HttpClient
 from .gpu.telemetry import Telemetry
 from .publish import fleet as report
+from .publish.figures import texts_of
 from .sampling.server import Server
 from .sampling.view import ServerView
 from .validation import validation_message
@@ -78,60 +80,6 @@ def _look(
     return answer
 
 
-_GENERATED: Final = ("decode_tokens_total", "generation_tokens_total")
-
-# figure, key of the report, how it is written, families it may come from (the first one told)
-_FIGURES: Final = (
-    ("generated tokens/s", "generation_tokens_per_second", "rate", _GENERATED),
-    (
-        "generated tokens/s per GPU",
-        "generation_tokens_per_second_per_gpu",
-        "rate",
-        _GENERATED,
-    ),
-    (
-        "prompt tokens/s per GPU",
-        "prompt_tokens_per_second_per_gpu",
-        "rate",
-        ("prompt_tokens_total",),
-    ),
-    (
-        "computed prompt tokens/s per GPU",
-        "prompt_tokens_computed_per_second_per_gpu",
-        "rate",
-        ("prompt_tokens_computed_total",),
-    ),
-    ("requests running", "requests_running", "count", ("requests_running",)),
-    ("requests waiting", "requests_waiting", "count", ("requests_waiting",)),
-    (
-        "decoding sequences (Little's law)",
-        "decode_batch",
-        "rate",
-        ("inter_token_latency_seconds",),
-    ),
-    ("batch occupancy", "batch_occupancy_ratio", "share", ("requests_running",)),
-    ("tokens per step", "tokens_per_step", "rate", ("steps_total",)),
-    ("token budget used", "token_budget_ratio", "share", ("steps_total",)),
-    ("KV cache used", "kv_cache_usage_ratio", "share", ("kv_cache_usage_ratio",)),
-    ("prompt tokens from cache", "prompt_cached_ratio", "share", ("prompt_tokens_cached_total",)),
-    ("joules per generated token", "joules_per_token", "fine", ("gpu_energy_joules_total",)),
-    (
-        "joules per computed token",
-        "joules_per_processed_token",
-        "fine",
-        ("gpu_energy_joules_total",),
-    ),
-    ("idle power, W", "idle_power_watts", "rate", ("gpu_energy_joules_total",)),
-)
-_LIMITS: Final = {
-    "generation_tokens_per_second_per_gpu": "gpus",
-    "prompt_tokens_per_second_per_gpu": "gpus",
-    "prompt_tokens_computed_per_second_per_gpu": "gpus",
-    "batch_occupancy_ratio": "max_num_seqs",
-    "token_budget_ratio": "max_num_batched_tokens",
-}
-
-
 def show(answer: report.Json, console: Console) -> None:
     """Print a report for people: identity first, then the figures, each with its source."""
     facts, origins = _mapping(answer.get("facts")), _mapping(answer.get("origins"))
@@ -144,23 +92,7 @@ def show(answer: report.Json, console: Console) -> None:
     for name in ("release", "class", "config"):
         who.add_row(name, str(answer.get(name) or "unknown"), "")
     console.print(who)
-    window = answer.get("window_seconds")
-    over = f" over {window:.0f} s" if isinstance(window, float) else ""
-    what = Table(title=f"what it delivers{over}", title_justify="left")
-    what.add_column("figure")
-    what.add_column("value", justify="right")
-    what.add_column("source", overflow="fold")
-    for name, key, kind, families in _FIGURES:
-        source = next((str(origins[f]) for f in families if f in origins), "")
-        limit = _mapping(facts.get(_LIMITS.get(key, "")))
-        if limit and source:
-            source += f" / {limit['value']} ({limit['source']})"
-        what.add_row(name, _written(answer.get(key), kind), source)
-    for cache, ratio in _mapping(answer.get("prefix_cache_hit_ratio")).items():
-        source = str(origins.get("prefix_cache_hit_tokens_total", ""))
-        what.add_row(f"prefix-cache hit rate, {cache}", _written(ratio, "share"), source)
-    what.add_row("bound by", str(answer.get("bound") or "unknown"), "queue, occupancy, KV, budget")
-    console.print(what)
+    console.print(_figure_table(answer, facts, origins))
     gpus = answer.get("gpu_telemetry")
     if isinstance(gpus, list) and gpus:
         console.print(_gpu_table(gpus, answer.get("gpu_link")))
@@ -168,6 +100,21 @@ def show(answer: report.Json, console: Console) -> None:
         lines = answer.get(key)
         for line in lines if isinstance(lines, list) else ():
             console.print(f"! {line}", markup=False)
+
+
+def _figure_table(answer: report.Json, facts: report.Json, origins: report.Json) -> Table:
+    table = Table(title="what it delivers", title_justify="left")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    table.add_column("source", overflow="fold")
+    for figure in FIGURES:
+        source = next((str(origins[name]) for name in figure.families if name in origins), "")
+        limit = _mapping(facts.get(figure.limit))
+        if limit and source:
+            source += f" / {limit['value']} ({limit['source']})"
+        for title, text in texts_of(figure, answer.get(figure.name)):
+            table.add_row(title, text, source)
+    return table
 
 
 # figure, key of a GPU's report, factor, how it is written
@@ -214,13 +161,3 @@ def _held(gpu: dict[str, object]) -> str:
 
 def _mapping(value: object) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
-
-
-def _written(value: object, kind: str) -> str:
-    if not isinstance(value, int | float):
-        return "unknown"
-    if kind == "share":
-        return f"{value:.1%}"
-    if kind == "fine":
-        return f"{value:.3g}"
-    return f"{value:,.0f}" if kind == "count" else f"{value:,.1f}"

@@ -5,6 +5,7 @@ docs/gpu-sources.md from the GPU catalogs, and the dashboards.
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,93 +15,56 @@ from dashboards.build import write as write_dashboards
 from deploy import build as deploy
 from exporter.compare.assess.effects import MEASURES as COMPARED
 from exporter.compare.assess.result import Report
-from exporter.engines import detect, plan
+from exporter.derive.figures import FIGURES
 from exporter.engines.catalog import ENGINES, load
-from exporter.exposition import Reader
 from exporter.gpu.catalog import PAGES, Term
 from exporter.gpu.catalog import load as load_gpu
+from exporter.publish.families import SECTIONS
 from exporter.replay.recording import Recording, bundled
 from exporter.replay.recording import load as load_recording
+from exporter.replay.snapshots import snapshots
 from exporter.vocabulary.engine import FAMILIES
-from exporter.vocabulary.exporter import (
-    DERIVED,
-    EXPORTER,
-    IDENTITY,
-    JUDGE,
-    LOAD,
-    LOAD_EXCLUDED,
-    TARGET,
-    TELEMETRY,
-)
 from exporter.vocabulary.family import PREFIX, Family
 from exporter.vocabulary.gpu import FAMILIES as GPU_FAMILIES
 
 ROOT = Path(__file__).parent.parent
 _NOTE = "<!-- Written by scripts/generate.py: change the source and run `make generate`. -->\n\n"
 
-_SECTIONS = (
-    ("The exporter", "No `target` label.", EXPORTER),
-    ("Each server's reading", "Shown for every target, up or not.", TARGET),
-    (
-        "Who the server is",
-        "Shown while the reading is fresh, once the server was asked.",
-        IDENTITY,
-    ),
-    (
-        "Figures over the last window",
-        "For people and autoscalers without PromQL; the counters below remain the truth.",
-        DERIVED,
-    ),
-    (
-        "Load cells",
-        "Each engine's work by the decode batch it ran under: [what they are for](load-cells.md). "
-        "Beside `target`: `engine_index` and `model` as below. A cell is there once it was "
-        "visited.",
-        (*LOAD, LOAD_EXCLUDED),
-    ),
-    (
-        "Upgrade verdicts",
-        "Published by [`inferfleet judge`](compare.md), not by the exporter; no `target` label. "
-        f"`measure` is one of {', '.join(COMPARED)}.",
-        JUDGE,
-    ),
-    (
-        "The engine's own series",
-        "One vocabulary for every engine and release. Beside `target`: `engine_index` (the "
-        "data-parallel rank) and `model`, where the engine tells them. Histograms keep the "
-        "engine's own buckets. What an engine does not tell is absent, never 0.",
-        FAMILIES,
-    ),
-    (
-        "GPU sources",
-        "No `target` label; see [GPUs](gpu.md).",
-        TELEMETRY,
-    ),
-    (
-        "GPUs",
-        "Whichever source tells them, each by `uuid`; `inferfleet_server_gpu_info` says whose they "
-        "are.",
-        GPU_FAMILIES,
-    ),
-)
-
 
 def metrics() -> str:
     """Return the reference of every published family."""
     parts = ["# Metrics\n\n", _NOTE]
-    for title, text, families in _SECTIONS:
+    for section in SECTIONS:
+        text = section.text.format(measures=", ".join(COMPARED))
         parts.append(
-            f"## {title}\n\n{text}\n\n| name | type | labels | meaning |\n|---|---|---|---|\n"
+            f"## {section.title}\n\n{text}\n\n"
+            "| name | type | labels | meaning |\n|---|---|---|---|\n"
         )
-        parts += [_row(family) for family in families]
+        parts += [_row(family) for family in section.families]
         parts.append("\n")
-    parts.append(_meanings())
+    parts += [_json_figures(), _meanings()]
     return "".join(parts).rstrip() + "\n"
 
 
 def _row(family: Family) -> str:
     labels = ", ".join(f"`{label}`" for label in family.labels)
     return f"| `{PREFIX}{family.name}` | {family.kind} | {labels} | {family.help} |\n"
+
+
+def _json_figures() -> str:
+    parts = [
+        "## Figures in the JSON\n\n`/api/v1/fleet` and `inferfleet probe --json` give each "
+        "server's figures by these keys, null where unknown. Those with a gauge have it under the "
+        "same name with the prefix `inferfleet_`; the others follow from the engine's own "
+        "series.\n\n"
+        "| key | unit | gauge | meaning |\n|---|---|---|---|\n"
+    ]
+    for figure in FIGURES:
+        gauge = "yes" if figure.family else ""
+        parts.append(
+            f"| `{figure.name}` | {figure.unit} | {gauge} | {figure.title}: {figure.meaning} |\n"
+        )
+    return "".join([*parts, "\n"])
 
 
 def _meanings() -> str:
@@ -141,20 +105,16 @@ def support() -> str:
         "|---|" + "---|" * len(columns) + "\n",
     ]
     for family in FAMILIES:
-        cells = [str(found.get(family.name, "")) for found in columns.values()]
+        cells = [str(counts.get(family.name, "")) for counts in columns.values()]
         parts.append(f"| `{family.name}` | " + " | ".join(cells) + " |\n")
     parts.append("\n" + _by_catalog())
     return "".join(parts)
 
 
-def _families(recording: Recording) -> dict[str, int]:
-    text = next(page.text for page in reversed(recording.pages) if page.text)
-    page = Reader(detect.wanted).read(text)
-    found = plan.make(page.layout, detect.detect(page.layout), recording.engine_version)
-    counts: dict[str, int] = {}
-    for sample in found.samples:
-        counts[sample.family] = counts.get(sample.family, 0) + 1
-    return counts
+def _families(recording: Recording) -> Counter[str]:
+    """Return by family the count of samples on a recording's last page that was answered."""
+    *_, last = snapshots(recording)
+    return Counter(sample.family for sample in last.plan.samples)
 
 
 def _by_catalog() -> str:

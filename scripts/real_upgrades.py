@@ -10,9 +10,8 @@ these are figures to look at, not verdicts.
 import math
 
 from exporter.derive.meter import Meter
-from exporter.engines import detect, plan
-from exporter.exposition import Layout, Reader
 from exporter.replay.recording import Recording, bundled, load
+from exporter.replay.snapshots import snapshots
 
 PAIRS = (
     ("vllm-dense-0.20.2-mrv1", "vllm-dense-0.20.2-mrv2"),
@@ -71,17 +70,9 @@ def _phases(old: Recording, new: Recording) -> None:
 
 
 def _counted(recording: Recording) -> dict[str, dict[str, float]]:
-    reader, meter = Reader(detect.wanted), Meter(0.0, 30.0, 256)
-    made: plan.Plan | None = None
-    layout: Layout | None = None
-    for page in recording.pages:
-        if page.text is None:
-            continue
-        read = reader.read(page.text)
-        if made is None or layout is not read.layout:
-            layout = read.layout
-            made = plan.make(read.layout, detect.detect(read.layout), recording.engine_version)
-        meter.add(made.apply(read, page.time), page.time, (("release", "r"),), 1)
+    meter = Meter(0.0, 30.0, 256)
+    for snapshot in snapshots(recording):
+        meter.add(snapshot, snapshot.time, (("release", "r"),), 1)
     cells = {}
     for (_, batch), work in meter.load.cells.items():
         if batch not in ("idle", "0"):

@@ -9,13 +9,11 @@ from exporter.engines.plan import Labels, Snapshot
 WHO: Labels = (("release", "r"),)
 
 
-def counted(
-    pages: Iterable[tuple[float, Snapshot]], gpus: float | None = 1, warm_up: float = 0.0
-) -> Load:
-    """Count pages, each with its Unix time, with nothing left out for youth."""
+def counted(pages: Iterable[Snapshot], gpus: float | None = 1, warm_up: float = 0.0) -> Load:
+    """Count snapshots at their Unix times, with nothing left out for youth."""
     meter = Meter(warm_up, longest=30.0, max_cells=256)
-    for time, snapshot in pages:
-        meter.add(snapshot, time, WHO, gpus)
+    for snapshot in pages:
+        meter.add(snapshot, snapshot.time, WHO, gpus)
     return meter.load
 
 

@@ -1,17 +1,19 @@
 """A recording run through parser, catalog and window, beside what its load client counted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from exporter.derive.figures import Figures, Limits, figures
+from exporter.derive.figure import Figures, number_of
+from exporter.derive.figures import figures
+from exporter.derive.summary import ServerLimits
 from exporter.derive.window import Window
-from exporter.engines import detect, plan
 from exporter.engines.plan import Snapshot
-from exporter.exposition import Reader
 from exporter.replay.recording import Recording
+from exporter.replay.snapshots import snapshots
 
 # the load rests for four seconds between phases, so a window as long sees one phase at a time
 WINDOW = 4.0
+LIMITS = ServerLimits(gpus=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,51 +32,42 @@ class Phase:
     tokens_per_step: float | None
 
 
-def snapshots(recording: Recording) -> Iterator[tuple[float, Snapshot]]:
-    """Yield Unix time and snapshot of each page that was answered."""
-    reader, held = Reader(detect.wanted), None
-    for page in recording.pages:
-        if page.text is None:
-            continue
-        read = reader.read(page.text, "openmetrics" in page.content_type)
-        if held is None or held[0] is not read.layout:
-            vocabulary = detect.detect(read.layout)
-            held = read.layout, plan.make(read.layout, vocabulary, recording.engine_version)
-        yield page.time, held[1].apply(read, page.time)
-
-
-def _sliding(pages: list[tuple[float, Snapshot]]) -> Iterator[tuple[float, float, Figures]]:
+def _sliding(pages: list[Snapshot]) -> Iterator[tuple[float, float, Figures]]:
     """Yield at each page its time, the time since the one before, and the figures of a window.
 
     Integrated over a phase and the rest of `WINDOW` seconds after it, their rates give its work.
     """
-    window, before = Window(WINDOW), pages[0][0]
-    for time, snapshot in pages:
+    window, before = Window(WINDOW), pages[0].time
+    for snapshot in pages:
         window.add(snapshot)
-        now = figures(window, Limits(gpus=1))
-        if now:
-            yield time, time - before, now
-        before = time
+        yield snapshot.time, snapshot.time - before, figures(window, LIMITS)
+        before = snapshot.time
 
 
 def phases(recording: Recording) -> list[Phase]:
     """Return each load phase between the last page before it and the first page after it."""
     pages = list(snapshots(recording))
     sliding = list(_sliding(pages))
-    found = []
+    phases = []
     for phase in recording.phases:
-        first = max(i for i, (time, _) in enumerate(pages) if time <= phase["start"])
-        last = min(i for i, (time, _) in enumerate(pages) if time >= phase["end"])
+        first = max(i for i, page in enumerate(pages) if page.time <= phase["start"])
+        last = min(i for i, page in enumerate(pages) if page.time >= phase["end"])
         whole = Window(1e9)
-        for _, snapshot in pages[first : last + 1]:
-            whole.add(snapshot)
-        rates = [one for one in sliding if pages[first][0] < one[0] <= phase["end"] + WINDOW]
-        generation = sum((now.generation_tokens_rate or 0.0) * dt for _, dt, now in rates)
-        prompt = sum((now.prompt_tokens_rate or 0.0) * dt for _, dt, now in rates)
-        over = figures(whole, Limits(gpus=1))
-        assert over is not None
-        local = over.prefix_cache_hits.get("local")
-        found.append(
+        for page in pages[first : last + 1]:
+            whole.add(page)
+        inside = [
+            (seconds, values)
+            for time, seconds, values in sliding
+            if pages[first].time < time <= phase["end"] + WINDOW
+        ]
+        generation, prompt = (
+            sum((number_of(values.get(name)) or 0.0) * seconds for seconds, values in inside)
+            for name in ("generation_tokens_per_second", "prompt_tokens_per_second_per_gpu")
+        )
+        values = figures(whole, LIMITS)
+        hits = values["prefix_cache_hit_ratio"]
+        assert isinstance(hits, Mapping)
+        phases.append(
             Phase(
                 phase["name"],
                 phase["gen_tokens"],
@@ -83,9 +76,9 @@ def phases(recording: Recording) -> list[Phase]:
                 whole.increase("prompt_tokens") or 0.0,
                 generation,
                 prompt,
-                local.ratio if local else None,
-                over.prompt_cached.ratio if over.prompt_cached else None,
-                over.tokens_per_step.ratio if over.tokens_per_step else None,
+                number_of(hits.get("local")),
+                number_of(values.get("prompt_cached_ratio")),
+                number_of(values.get("tokens_per_step")),
             )
         )
-    return found
+    return phases

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from exporter.cli import app
 from exporter.config import Config, parse_config
-from exporter.vocabulary.exporter import PUBLISHED
+from exporter.publish.families import PUBLISHED
 from exporter.vocabulary.family import PREFIX
 
 ROOT = Path(__file__).parent.parent

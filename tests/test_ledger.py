@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from exporter.replay.recording import Recording
+from exporter.replay.snapshots import snapshots
 from tests.conftest import H200
-from tests.ledger import phases, snapshots
+from tests.ledger import phases
 from tests.pages import values
 
 
@@ -47,7 +48,7 @@ def test_tokens_per_step_do_not_jump_where_the_engines_own_sum_does(
         phase = next(p for p in phases(one) if p.name == "prefix-heavy")
         ours[name] = phase.tokens_per_step or 0.0
         shared = next(p for p in one.phases if p["name"] == "prefix-heavy")
-        pages = [s for time, s in snapshots(one) if shared["start"] <= time <= shared["end"]]
+        pages = [s for s in snapshots(one) if shared["start"] <= s.time <= shared["end"]]
         grown = [
             (pages[-1].total(family) or 0.0) - (pages[0].total(family) or 0.0)
             for family in ("step_tokens_total", "steps_total")
@@ -61,17 +62,17 @@ def test_abandoned_requests_are_not_taken_for_zero_aborts(
     recording: Callable[[str], Recording],
 ) -> None:
     text = [page.text for page in recording("vllm-0.20.2-basic-cpu").pages if page.text][-1]
-    found = [s for _, s in snapshots(recording("vllm-0.20.2-basic-cpu"))][-1]
+    found = list(snapshots(recording("vllm-0.20.2-basic-cpu")))[-1]
     assert 'finished_reason="abort"' in text
     assert found.plan.indices("requests_aborted_total") == []
-    sglang = [s for _, s in snapshots(recording("sglang-0.5.23-basic-cpu"))][-1]
+    sglang = list(snapshots(recording("sglang-0.5.23-basic-cpu")))[-1]
     assert sglang.total("requests_aborted_total") == 62
 
 
 def test_under_memory_pressure_the_lookup_ratio_and_the_cached_share_part(
     recording: Callable[[str], Recording],
 ) -> None:
-    last = [s for _, s in snapshots(recording("vllm-0.20.2-preempt-cpu"))][-1]
+    last = list(snapshots(recording("vllm-0.20.2-preempt-cpu")))[-1]
     hits, queries = (
         last.total(f"prefix_cache_{what}_tokens_total", cache="local")
         for what in ("hit", "queried")
@@ -85,7 +86,7 @@ def test_under_memory_pressure_the_lookup_ratio_and_the_cached_share_part(
 
 def test_data_parallel_engines_of_a_real_server(recording: Callable[[str], Recording]) -> None:
     for name in ("vllm-0.20.2-dp2-cpu", "vllm-0.32.0-dp2-cpu"):
-        last = [s for _, s in snapshots(recording(name))][-1]
+        last = list(snapshots(recording(name)))[-1]
         parts = values(last, "prompt_tokens_total")
         assert set(parts) == {"engine_index=0", "engine_index=1"}
         assert last.total("prompt_tokens_total") == sum(parts.values())

@@ -66,7 +66,9 @@ def serving(names: list[str]) -> Iterator[tuple[Service, list[Config | ConfigErr
 
 
 def identified(service: Service) -> bool:
-    return all(one.reading.identity and one.reading.figures for one in service.shown())
+    return all(
+        one.reading.identity and "window_seconds" in one.reading.figures for one in service.shown()
+    )
 
 
 def test_metrics_and_api_tell_the_same() -> None:

@@ -23,25 +23,10 @@ from dataclasses import dataclass
 from math import frexp
 from typing import Final
 
+from ..vocabulary.exporter import LOAD
 from .interval import Interval
 
-QUANTITIES: Final = (
-    "seconds",
-    "gpu_seconds",
-    "decode_sequence_seconds",
-    "decode_tokens",
-    "prefill_tokens",
-    "context_token_seconds",
-    "saturated_seconds",
-    "first_tokens",
-    "first_token_seconds",
-    "finished_prefill_tokens",
-    "finished_prefill_seconds",
-    "spec_draft_tokens",
-    "spec_accepted_tokens",
-    "joules",
-    "metered_decode_tokens",
-)
+QUANTITIES: Final = tuple(LOAD)
 
 IDLE: Final = "idle"
 PREFILL: Final = "0"

@@ -2,22 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import Final
 
 from ..engines.plan import Labels, Plan, Snapshot
+from ..vocabulary.states import Exclusion
 from .interval import Interval, between, queue
 from .load_cell import IDLE, PREFILL, End, Work, batch_of, work
 from .plan_cache import once
-
-Reason = Literal["restart", "warm_up", "gap", "preempting", "unknown", "cap"]
-REASONS: Final[tuple[Reason, ...]] = (
-    "restart",
-    "warm_up",
-    "gap",
-    "preempting",
-    "unknown",
-    "cap",
-)
 
 # these may be negative for once, and are then owed by the intervals to come
 _DIFFERENCES: Final = ("decode_tokens", "metered_decode_tokens", "prefill_tokens")
@@ -39,7 +30,7 @@ class Load:
 
     who: Labels = ()
     cells: Mapping[Key, Work] = field(default_factory=dict)
-    excluded: Mapping[Reason, float] = field(default_factory=dict)
+    excluded: Mapping[Exclusion, float] = field(default_factory=dict)
 
 
 class Meter:
@@ -86,7 +77,7 @@ class Meter:
         if whole is None:
             self._began, self._owed = snapshot.time, {}
         spans = whole is None or (before and who and before != who)
-        reason: Reason | None = "restart" if spans else self._barred(last, snapshot, unix, who)
+        reason: Exclusion | None = "restart" if spans else self._barred(last, snapshot, unix, who)
         share = 1.0 / len(engines)
         for engine in engines:
             after = self._ends[engine]
@@ -105,7 +96,7 @@ class Meter:
 
     def _barred(
         self, last: Snapshot, snapshot: Snapshot, unix: float, who: Labels | None
-    ) -> Reason | None:
+    ) -> Exclusion | None:
         """Return why an interval of one life is left out for all engines, None where it is not."""
         seconds = snapshot.time - last.time
         if last.plan.version != snapshot.plan.version:
@@ -130,7 +121,7 @@ class Meter:
         ends: tuple[End, End],
         gpus: float | None,
         joules: float | None,
-    ) -> Reason | None:
+    ) -> Exclusion | None:
         """Add an engine's work to its cell; return why not where it is left out."""
         if interval is None:
             return "restart"

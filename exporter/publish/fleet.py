@@ -5,9 +5,12 @@ from time import time
 from typing import Final
 
 from .. import __version__
-from ..derive.figures import Figures, ratio, together
+from ..derive.figure import Figures, FigureValue
+from ..derive.figures import FIGURES
+from ..derive.ratio import Ratio, pooled
 from ..gpu.reading import GpuReading
 from ..sampling.view import ServerView
+from .figures import json_value
 
 Json = dict[str, object]
 
@@ -48,7 +51,7 @@ def server(one: ServerView, gpus: Mapping[str, GpuReading] | None = None) -> Jso
         "history": [[when, rate] for when, rate in list(one.server.history)],
     }
     if one.live:
-        report |= _identity(one) | _scheduler(one) | _figures(reading.figures)
+        report |= _identity(one) | _figures(reading.figures)
         report["stalled"] = bool(reading.stalled)
         if reading.link:
             report["gpu_link"] = reading.link.via
@@ -127,68 +130,41 @@ def _identity(one: ServerView) -> Json:
     }
 
 
-def _scheduler(one: ServerView) -> Json:
-    snapshot = one.reading.snapshot
-    if snapshot is None:
-        return {}
-    return {
-        "requests_running": snapshot.total("requests_running"),
-        "requests_waiting": snapshot.total("requests_waiting"),
-        "kv_cache_usage_ratio": snapshot.largest("kv_cache_usage_ratio"),
-        "kv_cache_capacity_tokens": snapshot.total("kv_cache_capacity_tokens"),
-    }
+def _figures(figures: Figures) -> Json:
+    return {figure.name: json_value(figures.get(figure.name)) for figure in FIGURES}
 
 
-def _figures(found: Figures | None) -> Json:
-    if found is None:
-        return {}
-    return {
-        "window_seconds": found.window_seconds,
-        "generation_tokens_per_second": found.generation_tokens_rate,
-        "generation_tokens_per_second_per_gpu": found.per_gpu(found.generation_tokens_rate),
-        "prompt_tokens_per_second_per_gpu": found.per_gpu(found.prompt_tokens_rate),
-        "prompt_tokens_computed_per_second_per_gpu": found.per_gpu(
-            found.prompt_tokens_computed_rate
-        ),
-        "decode_batch": found.decode_batch,
-        "batch_occupancy_ratio": ratio(found.batch_occupancy),
-        "tokens_per_step": ratio(found.tokens_per_step),
-        "token_budget_ratio": found.token_budget_ratio,
-        "prefix_cache_hit_ratio": {
-            cache: share.ratio for cache, share in found.prefix_cache_hits.items()
-        },
-        "prompt_cached_ratio": ratio(found.prompt_cached),
-        "preemptions_per_second": found.preemptions_rate,
-        "joules_per_token": found.energy.joules_per_token,
-        "joules_per_processed_token": found.energy.joules_per_processed_token,
-        "idle_power_watts": found.energy.idle_watts,
-        "bound": found.bound,
-    }
+# what adds up over servers: sums of rates, ratios pooled
+_TOTALS: Final = (
+    "generation_tokens_per_second",
+    "generation_tokens_per_second_per_gpu",
+    "prompt_tokens_per_second_per_gpu",
+    "batch_occupancy_ratio",
+)
 
 
-def _totals(shown: Sequence[ServerView]) -> Json:
+def _totals(views: Sequence[ServerView]) -> Json:
     """Return fleet totals; rates for each GPU count only servers whose rate and GPUs are known."""
-    live = [one.reading.figures for one in shown if one.live and one.reading.figures]
-    sized = [one for one in live if one.gpus]
-    gpus = sum(one.gpus or 0.0 for one in sized)
-    made = _sum(one.generation_tokens_rate for one in sized)
-    prompted = _sum(one.prompt_tokens_rate for one in sized)
+    live = [view.reading for view in views if view.live]
+    gpus = [reading.identity.number("gpus") for reading in live if reading.identity]
+    hits = [reading.figures.get("prefix_cache_hit_ratio") for reading in live]
     return {
-        "servers": len(shown),
-        "up": sum(one.live for one in shown),
-        "gpus": gpus or None,
-        "generation_tokens_per_second": _sum(one.generation_tokens_rate for one in live),
-        "generation_tokens_per_second_per_gpu": made / gpus if made is not None and gpus else None,
-        "prompt_tokens_per_second_per_gpu": (
-            prompted / gpus if prompted is not None and gpus else None
-        ),
-        "batch_occupancy_ratio": ratio(together(one.batch_occupancy for one in live)),
-        "prefix_cache_hit_ratio": ratio(
-            together(one.prefix_cache_hits.get("local") for one in live)
+        "servers": len(views),
+        "up": len(live),
+        "gpus": _total(gpus) or None,
+        **{name: _total(reading.figures.get(name) for reading in live) for name in _TOTALS},
+        "prefix_cache_hit_ratio": _total(
+            by_cache.get("local") for by_cache in hits if isinstance(by_cache, Mapping)
         ),
     }
 
 
-def _sum(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
+def _total(values: Iterable[FigureValue | None]) -> float | None:
+    """Return the sum of numbers, or the ratio of ratios pooled; None where none is known."""
+    known = list(values)
+    ratios = [value for value in known if isinstance(value, Ratio)]
+    numbers = [value for value in known if isinstance(value, int | float)]
+    if numbers:
+        return sum(numbers)
+    ratio = pooled(ratios)
+    return ratio.value if ratio else None

@@ -10,17 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from .. import __version__
-from ..derive.bound import BOUNDS
-from ..derive.figures import ratio
-from ..derive.load_cell import QUANTITIES, Work
-from ..derive.meter import REASONS as EXCLUDED
+from ..derive.figures import BY_NAME as FIGURES
+from ..derive.figures import FAMILIES as FIGURE_FAMILIES
+from ..derive.load_cell import Work
 from ..derive.meter import Key
 from ..engines.plan import Labels, Plan
-from ..sampling.server import REASONS
 from ..sampling.view import GpuView, ServerView
 from ..vocabulary.engine import FAMILIES
 from ..vocabulary.exporter import (
-    DERIVED,
+    ENGINE_STALLED,
     EXPORTER,
     IDENTITY,
     LOAD,
@@ -29,6 +27,8 @@ from ..vocabulary.exporter import (
     TARGET,
 )
 from ..vocabulary.family import PREFIX, Family
+from ..vocabulary.states import EXCLUSIONS, SCRAPE_FAILURES
+from .figures import samples_of
 from .gpus import gpu_families
 from .text import header, labels_text
 
@@ -70,7 +70,8 @@ class Publisher:
         for families, shown, samples in (
             (TARGET, fleet, _of_target),
             (IDENTITY, live, _of_identity),
-            (DERIVED, live, _of_figures),
+            (FIGURE_FAMILIES, live, _of_figure),
+            ((ENGINE_STALLED,), live, _of_stall),
         ):
             for family in families:
                 _write(parts, family, _gather(family.name, shown, samples))
@@ -97,7 +98,7 @@ class Publisher:
                 cells.append((texts[key], work))
             held[label] = load.who, texts
         self._cells = held
-        for family, quantity in zip(LOAD, QUANTITIES, strict=True):
+        for quantity, family in LOAD.items():
             name = PREFIX + family.name
             lines = [f"{name}{text} {w[quantity]!r}\n" for text, w in cells if quantity in w]
             if lines:
@@ -149,7 +150,7 @@ def _gather(
 def _of_target(family: str, one: ServerView) -> Samples:
     reading, counts = one.reading, one.server.counts
     if family == "scrape_failures_total":
-        for reason in REASONS:
+        for reason in SCRAPE_FAILURES:
             yield (("reason", reason),), float(counts.failures[reason])
         return
     snapshot = reading.snapshot if one.live else None
@@ -205,45 +206,18 @@ def _of_link(one: ServerView) -> Samples:
         yield (("uuid", uuid), ("gpu_model", model), ("source", link.via)), 1.0
 
 
-def _of_figures(family: str, one: ServerView) -> Samples:
-    found = one.reading.figures
-    if family == "engine_stalled":
-        yield from _of_stall(one)
-        return
-    if found is None:
-        return
-    if family == "prefix_cache_hit_ratio":
-        for cache, share in found.prefix_cache_hits.items():
-            yield (("cache", cache),), share.ratio
-        return
-    if family == "bound":
-        for by in BOUNDS if found.bound else ():
-            yield (("by", by),), float(by == found.bound)
-        return
-    values = {
-        "window_seconds": found.window_seconds,
-        "generation_tokens_per_second_per_gpu": found.per_gpu(found.generation_tokens_rate),
-        "prompt_tokens_per_second_per_gpu": found.per_gpu(found.prompt_tokens_rate),
-        "prompt_tokens_computed_per_second_per_gpu": found.per_gpu(
-            found.prompt_tokens_computed_rate
-        ),
-        "decode_batch_size": found.decode_batch,
-        "batch_occupancy_ratio": ratio(found.batch_occupancy),
-        "token_budget_ratio": found.token_budget_ratio,
-        "prompt_cached_ratio": ratio(found.prompt_cached),
-        "joules_per_token": found.energy.joules_per_token,
-        "joules_per_processed_token": found.energy.joules_per_processed_token,
-        "idle_power_watts": found.energy.idle_watts,
-    }
-    yield (), values[family]
+def _of_figure(name: str, one: ServerView) -> Samples:
+    value = one.reading.figures.get(name)
+    if value is not None:
+        yield from samples_of(FIGURES[name], value)
 
 
 def _of_excluded(family: str, one: ServerView) -> Samples:
-    for reason in EXCLUDED:
+    for reason in EXCLUSIONS:
         yield (("reason", reason),), one.reading.load.excluded.get(reason, 0.0)
 
 
-def _of_stall(one: ServerView) -> Samples:
+def _of_stall(_: str, one: ServerView) -> Samples:
     snapshot = one.reading.snapshot
     if snapshot is None:
         return

@@ -9,10 +9,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ..config import Config, Target
-from ..derive.figures import Figures, Limits, figures
+from ..derive.figure import Figures, number_of
+from ..derive.figures import figures
 from ..derive.interval import between
 from ..derive.meter import Load, Meter
 from ..derive.stall import idle_since, stalled
+from ..derive.summary import ServerLimits
 from ..derive.window import Window
 from ..discovery.workload import PodTarget
 from ..engines import detect, plan
@@ -29,17 +31,8 @@ from .server_gpus import Gpus
 log = logging.getLogger(__name__)
 
 STALE_AFTER_MISSES: Final = 2
-REASONS: Final = (
-    "connect",
-    "timeout",
-    "http_status",
-    "too_large",
-    "protocol",
-    "page_refused",
-    "no_engine",
-    "internal",
-)
 _HISTORY: Final = 120
+_CHARTED: Final = "generation_tokens_per_second_per_gpu"
 _HEALTH: Final = {"vllm": "/health", "sglang": "/v1/models"}
 
 
@@ -61,7 +54,7 @@ class Reading:
     page_samples: int = 0
     snapshot: Snapshot | None = None
     identity: Identity | None = None
-    figures: Figures | None = None
+    figures: Figures = field(default_factory=dict)
     load: Load = field(default_factory=Load)
     stalled: frozenset[str] = frozenset()
     link: Link | None = None
@@ -190,7 +183,7 @@ class Server:
             stalled=self._stalled(snapshot),
             link=self._gpus.link,
         )
-        rate = derived.per_gpu(derived.generation_tokens_rate) if derived else None
+        rate = number_of(derived.get(_CHARTED))
         if rate is not None:
             self.history.append((time(), rate))
 
@@ -290,11 +283,11 @@ def _release(identity: Identity | None, current: Plan) -> Labels | None:
     )
 
 
-def limits_of(identity: Identity | None) -> Limits:
+def limits_of(identity: Identity | None) -> ServerLimits:
     """Return a server's limits as its identity tells them."""
     if identity is None:
-        return Limits()
-    return Limits(
+        return ServerLimits()
+    return ServerLimits(
         identity.number("max_num_seqs"),
         identity.number("max_num_batched_tokens"),
         identity.number("gpus"),

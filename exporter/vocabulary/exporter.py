@@ -1,10 +1,19 @@
-"""Every family the exporter publishes beside the canonical ones: name, type, meaning, labels."""
+"""The families the exporter adds to the canonical ones: name, type, meaning, labels.
 
+The figures over the last window are not here: `derive/figures.py` defines each with its gauge.
+"""
+
+from collections.abc import Mapping
 from typing import Final
 
-from .engine import FAMILIES
 from .family import Family
-from .gpu import FAMILIES as GPU
+from .states import EXCLUSIONS, SCRAPE_FAILURES
+from .verdict import VERDICTS
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"
+
 
 EXPORTER: Final = (
     Family(
@@ -36,8 +45,7 @@ TARGET: Final = (
     Family(
         "scrape_failures_total",
         "counter",
-        "Samples that failed: connect, timeout, http_status, too_large, protocol, page_refused, "
-        "no_engine or internal.",
+        f"Samples that failed: {_listed(SCRAPE_FAILURES)}.",
         ("reason",),
     ),
     Family("server_restarts_total", "counter", "Times the server was seen to begin anew."),
@@ -111,111 +119,45 @@ IDENTITY: Final = (
     ),
 )
 
-DERIVED: Final = (
-    Family("window_seconds", "gauge", "Time the figures over the last window cover."),
-    Family(
-        "generation_tokens_per_second_per_gpu",
-        "gauge",
-        "Tokens generated per second and GPU over the last window.",
-    ),
-    Family(
-        "prompt_tokens_per_second_per_gpu",
-        "gauge",
-        "Prompt tokens per second and GPU over the last window, cached ones included.",
-    ),
-    Family(
-        "prompt_tokens_computed_per_second_per_gpu",
-        "gauge",
-        "Prompt tokens computed per second and GPU over the last window.",
-    ),
-    Family(
-        "decode_batch_size",
-        "gauge",
-        "Sequences decoding at a time, by Little's law: the inter-token latency's sum per second.",
-    ),
-    Family(
-        "batch_occupancy_ratio",
-        "gauge",
-        "Requests running, mean of the last window's samples, over the most that may run.",
-    ),
-    Family(
-        "token_budget_ratio",
-        "gauge",
-        "Tokens per engine step over the last window, over the most that a step may hold.",
-    ),
-    Family(
-        "prefix_cache_hit_ratio",
-        "gauge",
-        "Prefix-cache hits over lookups in the last window: tokens; items for multimodal.",
-        ("cache",),
-    ),
-    Family(
-        "prompt_cached_ratio",
-        "gauge",
-        "Share of the last window's prompt tokens that came from a cache; lookups repeated under "
-        "memory pressure do not bias it.",
-    ),
-    Family(
-        "bound",
-        "gauge",
-        "1 for what keeps the server from doing more, 0 for the others; absent where unknown.",
-        ("by",),
-    ),
-    Family(
-        "joules_per_token",
-        "gauge",
-        "Energy of the server's GPUs for each token generated, while there was work; absent where "
-        "a GPU is shared.",
-    ),
-    Family(
-        "joules_per_processed_token",
-        "gauge",
-        "Energy of the server's GPUs for each token computed, prompt and generated, while there "
-        "was work.",
-    ),
-    Family(
-        "idle_power_watts",
-        "gauge",
-        "Power of the server's GPUs while no request was there, nor shortly before and after; "
-        "absent where there was no such time.",
-    ),
-    Family(
-        "engine_stalled",
-        "gauge",
-        "1 while an engine has work, makes no progress and the server says it is healthy.",
-    ),
+ENGINE_STALLED: Final = Family(
+    "engine_stalled",
+    "gauge",
+    "1 while an engine has work, makes no progress and the server says it is healthy.",
 )
 
 _CELL: Final = ("engine", "release", "gpu_model", "class", "batch")
 
 
-def _load(quantity: str, meaning: str) -> Family:
-    return Family(f"load_{quantity}_total", "counter", meaning, _CELL)
+_LOAD_MEANINGS: Final = {
+    "seconds": "Time an engine spent in the cell.",
+    "gpu_seconds": "That time by the engine's GPUs.",
+    "decode_sequence_seconds": "Time sequences spent decoding; over seconds, mean batch.",
+    "decode_tokens": "Tokens generated after each request's first.",
+    "prefill_tokens": "Prompt tokens computed, not read from a cache.",
+    "context_token_seconds": "Tokens resident in the KV cache by time.",
+    "saturated_seconds": "Time with requests waiting for room at both ends of the interval.",
+    "first_tokens": "First tokens; requests whose prompt was computed.",
+    "first_token_seconds": "Time to those first tokens, summed over requests.",
+    "finished_prefill_tokens": "Prompt tokens computed for requests that finished.",
+    "finished_prefill_seconds": "Prefill time of requests that finished.",
+    "spec_draft_tokens": "Draft tokens proposed.",
+    "spec_accepted_tokens": "Draft tokens accepted.",
+    "joules": "Energy the engine's GPUs used, where telemetry tells it.",
+    "metered_decode_tokens": "Decode tokens of the time whose energy is in the joules.",
+}
 
-
-LOAD: Final = (
-    _load("seconds", "Time an engine spent in the cell."),
-    _load("gpu_seconds", "That time by the engine's GPUs."),
-    _load("decode_sequence_seconds", "Time sequences spent decoding; over seconds, mean batch."),
-    _load("decode_tokens", "Tokens generated after each request's first."),
-    _load("prefill_tokens", "Prompt tokens computed, not read from a cache."),
-    _load("context_token_seconds", "Tokens resident in the KV cache by time."),
-    _load("saturated_seconds", "Time with requests waiting for room at both ends of the interval."),
-    _load("first_tokens", "First tokens; requests whose prompt was computed."),
-    _load("first_token_seconds", "Time to those first tokens, summed over requests."),
-    _load("finished_prefill_tokens", "Prompt tokens computed for requests that finished."),
-    _load("finished_prefill_seconds", "Prefill time of requests that finished."),
-    _load("spec_draft_tokens", "Draft tokens proposed."),
-    _load("spec_accepted_tokens", "Draft tokens accepted."),
-    _load("joules", "Energy the engine's GPUs used, where telemetry tells it."),
-    _load("metered_decode_tokens", "Decode tokens of the time whose energy is in the joules."),
-)
+LOAD: Final[Mapping[str, Family]] = {
+    quantity: Family(f"load_{quantity}_total", "counter", meaning, _CELL)
+    for quantity, meaning in _LOAD_MEANINGS.items()
+}
+"""The counters of the load cells, by the quantity that each adds up."""
 
 LOAD_EXCLUDED: Final = Family(
     "load_excluded_seconds_total",
     "counter",
-    "Time in no cell, each engine's counted apart: restart, warm_up, gap (samples missed), "
-    "preempting, unknown (release or batch not known) or cap (too many cells).",
+    "Time in no cell, each engine's counted apart: "
+    + _listed(tuple(f"{word} ({why})" if why else word for word, why in EXCLUSIONS.items()))
+    + ".",
     ("reason",),
 )
 
@@ -231,8 +173,7 @@ JUDGE: Final = (
     Family(
         "upgrade_verdict",
         "gauge",
-        "1 for the verdict on the release, 0 for the others: regression, improvement, equivalent, "
-        "inconclusive, not_comparable.",
+        f"1 for the verdict on the release, 0 for the others: {', '.join(VERDICTS)}.",
         (*_UPGRADE, "verdict"),
     ),
     Family(
@@ -262,17 +203,4 @@ TELEMETRY: Final = (
         "What a GPU is and who tells of it; always 1.",
         ("uuid", "gpu_model", "host", "index", "driver", "mig_profile", "source"),
     ),
-)
-
-PUBLISHED: Final = (
-    *EXPORTER,
-    *TARGET,
-    *IDENTITY,
-    *DERIVED,
-    *LOAD,
-    LOAD_EXCLUDED,
-    *FAMILIES,
-    *TELEMETRY,
-    *GPU,
-    *JUDGE,
 )

@@ -4,12 +4,16 @@ The page loads nothing from anywhere. The fleet rides inside it as JSON, so the 
 no second request; the script then asks for `api/v1/fleet` relative to where the page was found.
 """
 
+import json
 from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import sha256
 from importlib.resources import files
 from typing import Final
 from urllib.parse import quote
+
+from ..derive.figure import FORMATS
+from ..derive.figures import FIGURES
 
 ICON: Final = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
@@ -21,6 +25,7 @@ ICON: Final = (
 
 _SCRIPTS: Final = (
     "status_format.js",
+    "status_figures.js",
     "status_gpus.js",
     "status_columns.js",
     "status_details.js",
@@ -34,7 +39,8 @@ class StatusPage:
     def __init__(self) -> None:
         room = files(__package__)
         style = room.joinpath("status.css").read_text(encoding="utf-8")
-        script = "\n".join(room.joinpath(name).read_text(encoding="utf-8") for name in _SCRIPTS)
+        sources = [room.joinpath(name).read_text(encoding="utf-8") for name in _SCRIPTS]
+        script = "\n".join([_figures(), *sources])
         page = room.joinpath("status.html").read_text(encoding="utf-8")
         page = page.replace("@@ICON@@", quote(ICON)).replace("@@STYLE@@", style)
         head, _, tail = page.replace("@@SCRIPT@@", script).partition("@@FLEET@@")
@@ -53,6 +59,26 @@ class StatusPage:
         No `<` of the JSON reaches the page as such, so no name in it can close the script element.
         """
         return [self._head, fleet.replace(b"<", b"\\u003c"), self._tail]
+
+
+def _figures() -> str:
+    """Return the script's constant FIGURES: the table of figures without what reads them."""
+    rows = [
+        {
+            "name": figure.name,
+            "title": figure.title,
+            "meaning": figure.meaning,
+            "unit": figure.unit,
+            "format": FORMATS[figure.unit],
+            "states": {
+                name: {"title": state.title, "meaning": state.meaning}
+                for name, state in figure.states.items()
+            },
+        }
+        for figure in FIGURES
+    ]
+    text = json.dumps(rows).replace("<", "\\u003c")
+    return f"const FIGURES = {text};\n"
 
 
 def _source(inline: str) -> str:

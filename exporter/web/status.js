@@ -79,7 +79,7 @@ function groupOf(server) {
 function matches(server, state, words) {
   if (view.versions.size > 0 && !view.versions.has(versionOf(server))) return false;
   if (words.length === 0) return true;
-  const bound = (BOUNDS.get(server.bound) || [server.bound])[0];
+  const bound = figureText(FIGURE.get("bound"), server.bound);
   const text = [server.target, server.model, versionOf(server), server.version, server.gpu_model, state.word, bound]
     .filter(known).join(" ").toLowerCase();
   return words.every((word) => text.includes(word));

@@ -2,13 +2,6 @@
 
 const ENGINES = new Map([["vllm", "vLLM"], ["sglang", "SGLang"]]);
 
-const BOUNDS = new Map([
-  ["demand", ["demand", "Nothing holds the engine back: more requests would give more tokens."]],
-  ["sequences", ["sequence limit", "The batch is as large as max_num_seqs allows."]],
-  ["kv_cache", ["KV cache", "No room in the KV cache for a larger batch."]],
-  ["token_budget", ["token budget", "Steps are as large as max_num_batched_tokens allows."]],
-]);
-
 const engineOf = (server) => ENGINES.get(server.engine) || server.engine || null;
 const releaseOf = (server) => server.release || server.version || null;
 
@@ -39,6 +32,14 @@ function chip(text, kind, title) {
   return element("span", { class: `chip ${kind || ""}`, title }, text);
 }
 
+// A column of one figure: head, unit and tooltip are the table's, `read` and `draw` the column's own.
+function figureColumn(id, name, { read = (value) => [value], draw = ([text]) => [shown(text)], note, ...rest }) {
+  const figure = FIGURE.get(name);
+  return { id, head: figure.title, unit: figure.unit.includes("/") ? figure.unit : null, number: true,
+    title: note ? `${figure.meaning}; ${note}` : figure.meaning,
+    read: (server) => read(server[name], server), draw, ...rest };
+}
+
 // `read` gives what the cell depends on; `draw` turns that into nodes, when it changed.
 const COLUMNS = [
   { id: "engine", head: "Engine", title: "Engine, its version, and the release you declared where that differs",
@@ -60,37 +61,32 @@ const COLUMNS = [
       known(model) ? element("span", { class: "kind", title: model }, ` × ${shortModel(model)}`) : null,
       power === null ? null : element("small", { title: "drawn now, of the limits in force" }, power),
       trouble === null ? null : element("small", { class: "warning" }, trouble)] },
-  { id: "generation", head: "Generated", unit: "tok/s/GPU", number: true, main: true,
-    title: "Tokens generated per second and GPU; the line shows the last minutes and begins at zero",
-    read: (s) => [rate(s.generation_tokens_per_second_per_gpu), s.history],
-    draw: ([figure, history]) => [spark(history), element("span", { class: "figure" }, shown(figure))] },
-  { id: "prompt", head: "Prompt", unit: "tok/s/GPU", number: true,
-    title: "Prompt tokens taken in per second and GPU, cached ones included",
-    read: (s) => [rate(s.prompt_tokens_per_second_per_gpu)],
-    draw: ([figure]) => [shown(figure)] },
-  { id: "occupancy", head: "Occupancy", number: true, title: "Share of the sequence limit in use",
-    read: (s) => [s.batch_occupancy_ratio],
-    draw: ([ratio]) => bar(ratio, "batch occupancy") },
-  { id: "kv", head: "KV cache", number: true,
-    title: "Share of the KV cache in use; high is normal under load, preemptions are the harm",
-    read: (s) => [s.kv_cache_usage_ratio],
-    draw: ([ratio]) => bar(ratio, "KV cache in use") },
-  { id: "hits", head: "Prefix hits", number: true,
-    title: "Share of looked-up prompt tokens found in the local prefix cache; ext: in the external one",
-    read: (s) => [percent((s.prefix_cache_hit_ratio || {}).local), percent((s.prefix_cache_hit_ratio || {}).external)],
+  figureColumn("generation", "generation_tokens_per_second_per_gpu", { main: true,
+    note: "the line shows the last minutes and begins at zero",
+    read: (value, s) => [rate(value), s.history],
+    draw: ([text, history]) => [spark(history), element("span", { class: "figure" }, shown(text))] }),
+  figureColumn("prompt", "prompt_tokens_per_second_per_gpu", {
+    read: (value) => [rate(value)] }),
+  figureColumn("occupancy", "batch_occupancy_ratio", {
+    draw: ([ratio]) => bar(ratio, "batch occupancy") }),
+  figureColumn("kv", "kv_cache_usage_ratio", {
+    draw: ([ratio]) => bar(ratio, "KV cache in use") }),
+  figureColumn("hits", "prefix_cache_hit_ratio", {
+    note: "of the local cache; ext: of the external one",
+    read: (value) => [percent((value || {}).local), percent((value || {}).external)],
     draw: ([local, external]) => [shown(local),
-      external === null ? null : element("small", { title: "external prefix cache" }, `ext ${external}`)] },
-  { id: "bound", head: "Bound by", title: "What keeps the server from giving more tokens",
-    read: (s) => [s.bound, s.preemptions_per_second],
+      external === null ? null : element("small", { title: "external prefix cache" }, `ext ${external}`)] }),
+  figureColumn("bound", "bound", { number: false,
+    read: (value, s) => [value, s.preemptions_per_second],
     draw: ([bound, preemptions]) => {
-      const [word, meaning] = BOUNDS.get(bound) || [bound, null];
-      return [known(word) ? chip(word, `bound ${bound === "demand" ? "" : "limit"}`, meaning) : unknown(),
-        preemptions > 0 ? element("small", { class: "warning", title: "requests thrown out of the batch for lack of KV cache" },
+      const { title, meaning } = FIGURE.get("bound").states[bound] || { title: bound, meaning: null };
+      const preempted = FIGURE.get("preemptions_per_second");
+      return [known(title) ? chip(title, `bound ${bound === "demand" ? "" : "limit"}`, meaning) : unknown(),
+        preemptions > 0 ? element("small", { class: "warning", title: `requests ${preempted.meaning}` },
           `${rate(preemptions)} preempted/s`) : null];
-    } },
-  { id: "waiting", head: "Waiting", number: true, title: "Requests not yet in the batch",
-    read: (s) => [whole(s.requests_waiting)],
-    draw: ([figure]) => [shown(figure)] },
+    } }),
+  figureColumn("waiting", "requests_waiting", {
+    read: (value) => [whole(value)] }),
   { id: "age", head: "Read", number: true, title: "How long ago the server was read",
     read: (s, elapsed) => [known(s.age_seconds) ? span(Math.round(s.age_seconds + elapsed) || 1) : null],
     draw: ([age]) => (age === null ? [unknown()] : [age, element("span", { class: "ago" }, " ago")]) },

@@ -1,27 +1,6 @@
-// What opens under a row: each reading with its meaning, each fact with its source.
+// What opens under a row: each figure with its meaning, each fact with its source.
 
-const hit = (server, cache) => percent((server.prefix_cache_hit_ratio || {})[cache]);
 const unit = (text, name) => (text === null ? null : `${text} ${name}`);
-
-const READINGS = [
-  ["Generated", (s) => unit(rate(s.generation_tokens_per_second), "tok/s"), "by the whole server"],
-  ["Prompt", (s) => unit(rate(s.prompt_tokens_per_second_per_gpu), "tok/s per GPU"), "prompt tokens taken in, cached ones included"],
-  ["Prompt computed", (s) => unit(rate(s.prompt_tokens_computed_per_second_per_gpu), "tok/s per GPU"),
-    "prompt tokens the engine worked out itself"],
-  ["Prompt from caches", (s) => percent(s.prompt_cached_ratio), "share of all prompt tokens, every cache counted"],
-  ["Prefix hits, local", (s) => hit(s, "local"), "of tokens looked up in the engine's cache"],
-  ["Prefix hits, external", (s) => hit(s, "external"), "of tokens looked up in an external cache"],
-  ["Running", (s) => whole(s.requests_running), "requests in the batch, prefill and decode"],
-  ["Waiting", (s) => whole(s.requests_waiting), "requests not yet in the batch"],
-  ["Decode batch", (s) => rate(s.decode_batch), "mean sequences decoding at once"],
-  ["Occupancy", (s) => percent(s.batch_occupancy_ratio), "share of the sequence limit in use"],
-  ["Token budget", (s) => percent(s.token_budget_ratio), "share of the tokens a step may hold"],
-  ["KV cache", (s) => percent(s.kv_cache_usage_ratio), "in use; high is normal under load"],
-  ["Energy", (s) => unit(three(s.joules_per_token), "J"), "for each token generated, while there was work"],
-  ["Energy, all tokens", (s) => unit(three(s.joules_per_processed_token), "J"), "for each token computed, prompt and generated"],
-  ["Idle power", (s) => unit(whole(s.idle_power_watts), "W"), "of all its GPUs while no request was there"],
-  ["Preempted", (s) => unit(rate(s.preemptions_per_second), "requests/s"), "thrown out of the batch for lack of KV cache"],
-];
 
 const IDENTITY = [
   ["Class", (s) => s.class, "servers compare only within one class"],
@@ -32,12 +11,14 @@ const IDENTITY = [
   ["Reading took", (s) => span(s.scrape_duration_seconds)],
 ];
 
-function readings(server, rows) {
-  return element("dl", { class: "readings" }, ...rows.map(([name, read, meaning]) => {
-    const remark = typeof meaning === "function" ? meaning(server) : meaning;
-    return element("div", {}, element("dt", {}, name), element("dd", {}, shown(read(server))),
-      known(remark) ? element("dd", { class: "meaning" }, remark) : null);
-  }));
+function identityRows(server) {
+  return IDENTITY.map(([title, read, meaning]) => [title, read(server), typeof meaning === "function" ? meaning(server) : meaning]);
+}
+
+function readings(rows) {
+  return element("dl", { class: "readings" }, ...rows.map(([title, text, meaning]) =>
+    element("div", {}, element("dt", {}, title), element("dd", {}, shown(text)),
+      known(meaning) ? element("dd", { class: "meaning" }, meaning) : null)));
 }
 
 function factValue(value) {
@@ -91,6 +72,6 @@ function details(server) {
       sentences("Sources that disagree", server.conflicts, "conflicts"),
       sentences("Notes", server.notes, "notes"),
       chart(server), gpus(server), facts(server)),
-    element("div", { class: "column" }, block("Readings", readings(server, READINGS)),
-      block("Identity", readings(server, IDENTITY))));
+    element("div", { class: "column" }, block("Figures", readings(figureRows(server))),
+      block("Identity", readings(identityRows(server)))));
 }

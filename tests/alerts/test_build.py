@@ -9,7 +9,7 @@ import yaml
 
 from alerts import build, reference
 from alerts.values import Values, load
-from exporter.vocabulary.exporter import PUBLISHED
+from exporter.publish.families import PUBLISHED
 from exporter.vocabulary.family import PREFIX
 from scripts import generate
 

@@ -13,7 +13,7 @@ import pytest
 from alerts import build, values
 from alerts.model import rule
 from dashboards.build import dashboards
-from exporter.vocabulary.exporter import PUBLISHED
+from exporter.publish.families import PUBLISHED
 from exporter.vocabulary.family import PREFIX
 from tests.dashboards import asked, database, replayed, verdicts
 from tests.dashboards.asked import Asked

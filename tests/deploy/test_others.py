@@ -13,7 +13,7 @@ import yaml
 from alerts import build as rules
 from alerts.values import load as load_values
 from exporter.cli import app
-from exporter.vocabulary.exporter import PUBLISHED
+from exporter.publish.families import PUBLISHED
 from exporter.vocabulary.family import PREFIX
 
 from .kube import ROOT, rendered

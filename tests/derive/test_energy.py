@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from exporter.derive.energy import Energy, energy
-from exporter.derive.figures import Limits, figures
+from exporter.derive.figures import figures
 from exporter.derive.meter import Meter
+from exporter.derive.summary import ServerLimits
 from exporter.derive.window import Window
 from exporter.engines.plan import Snapshot
 from exporter.gpu.energy import Drawn, EnergyCounters
 from exporter.replay.recording import Recording
+from exporter.replay.snapshots import snapshots
 from scripts.energy import phases
 from tests.conftest import H200
-from tests.ledger import snapshots
 from tests.pages import snapshot
 
 STEP = 5.0
@@ -92,16 +93,16 @@ def test_unknown_energy_is_unknown() -> None:
 
 
 def test_the_figures_hold_it() -> None:
-    found = figures(window((100, 100, 8, joules(50))), Limits())
-    assert found is not None
-    assert found.energy.joules_per_token == pytest.approx(0.5)
+    values = figures(window((100, 100, 8, joules(50))), ServerLimits())
+    assert values["joules_per_token"] == pytest.approx(0.5)
 
 
 def metered(recording: Recording) -> Iterator[tuple[Snapshot, Drawn | None]]:
     """Yield each page with what was drawn since the one before, as known at its own time."""
     counters, last = EnergyCounters(1e6), None
     samples = deque(sample for sample in recording.nvml if "t" in sample)
-    for time, page in snapshots(recording):
+    for page in snapshots(recording):
+        time = page.time
         while samples and samples[0]["t"] <= time:
             sample = samples.popleft()
             counters.add(sample["t"], {"gpu": sample["energy_mj"] / 1e3})

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from exporter.derive.meter import Load, Meter
 from exporter.engines.plan import Labels, Snapshot
 from exporter.replay.recording import Recording
+from exporter.replay.snapshots import snapshots
 from tests.cells import WHO, counted, table, total
 from tests.conftest import H200, RECORDINGS
-from tests.ledger import snapshots
 from tests.pages import snapshot
 
 NEXT: Labels = (("release", "next"),)
@@ -226,13 +226,13 @@ def test_cells_hold_what_the_load_client_counted(
     one = recording(name)
     pages = list(snapshots(one))
     for phase in one.phases:
-        first = max(i for i, (time, _) in enumerate(pages) if time <= phase["start"])
-        last = min(i for i, (time, _) in enumerate(pages) if time >= phase["end"])
+        first = max(i for i, page in enumerate(pages) if page.time <= phase["start"])
+        last = min(i for i, page in enumerate(pages) if page.time >= phase["end"])
         found = counted(pages[first : last + 1])
         assert found.excluded == {}
         assert total(found, "first_tokens") == phase["done"], phase["name"]
         assert total(found, "decode_tokens") == phase["gen_tokens"] - phase["done"]
-        span = pages[last][0] - pages[first][0]
+        span = pages[last].time - pages[first].time
         assert total(found, "seconds") == pytest.approx(span)
         assert total(found, "gpu_seconds") == pytest.approx(span)
         computed = total(found, "prefill_tokens") / phase["prompt_tokens"]

@@ -1,34 +1,28 @@
 """The fleet's report: totals by parts, nothing stale, nothing made up."""
 
 import json
-from dataclasses import replace
 
 from exporter.config import Config, Target
-from exporter.derive.figures import Figures, Share
+from exporter.derive.figure import Figures
+from exporter.derive.ratio import Ratio
 from exporter.fetch import HttpClient
 from exporter.publish import fleet as report
 from exporter.sampling.server import Reading, Server
 from exporter.sampling.view import ServerView
 from tests.pages import snapshot
 
-FIGURES = Figures(
-    window_seconds=60,
-    generation_tokens_rate=100,
-    prompt_tokens_rate=400,
-    prompt_tokens_computed_rate=None,
-    gpus=1,
-    decode_batch=None,
-    batch_occupancy=Share(10, 100),
-    tokens_per_step=None,
-    token_budget_ratio=None,
-    prefix_cache_hits={"local": Share(0, 10)},
-    prompt_cached=None,
-    preemptions_rate=None,
-    bound=None,
-)
+FIGURES: Figures = {
+    "window_seconds": 60,
+    "generation_tokens_per_second": 100.0,
+    "generation_tokens_per_second_per_gpu": Ratio(100, 1),
+    "prompt_tokens_per_second_per_gpu": Ratio(400, 1),
+    "requests_running": 3.0,
+    "batch_occupancy_ratio": Ratio(10, 100),
+    "prefix_cache_hit_ratio": {"local": Ratio(0, 10)},
+}
 
 
-def shown(name: str, figures: Figures | None, live: bool = True) -> ServerView:
+def shown(name: str, figures: Figures, live: bool = True) -> ServerView:
     config = Config()
     server = Server(
         Target(url=f"http://{name}:1", name=name), HttpClient(config.http, 1, 1), config
@@ -44,13 +38,12 @@ def totals(*fleet: ServerView) -> dict[str, object]:
 
 
 def test_totals_weigh_servers_by_their_parts() -> None:
-    large = replace(
-        FIGURES,
-        generation_tokens_rate=900,
-        gpus=8,
-        batch_occupancy=Share(290, 300),
-        prefix_cache_hits={"local": Share(81, 90)},
-    )
+    large: Figures = {
+        "generation_tokens_per_second": 900.0,
+        "generation_tokens_per_second_per_gpu": Ratio(900, 8),
+        "batch_occupancy_ratio": Ratio(290, 300),
+        "prefix_cache_hit_ratio": {"local": Ratio(81, 90)},
+    }
     found = totals(shown("a", FIGURES), shown("b", large))
     assert found["generation_tokens_per_second_per_gpu"] == 1000 / 9
     assert found["batch_occupancy_ratio"] == 300 / 400
@@ -58,7 +51,8 @@ def test_totals_weigh_servers_by_their_parts() -> None:
 
 
 def test_servers_of_unknown_size_do_not_count_per_gpu() -> None:
-    found = totals(shown("a", FIGURES), shown("b", replace(FIGURES, gpus=None)))
+    unsized: Figures = {"generation_tokens_per_second": 100.0}
+    found = totals(shown("a", FIGURES), shown("b", unsized))
     assert found["generation_tokens_per_second"] == 200
     assert found["generation_tokens_per_second_per_gpu"] == 100
 
@@ -74,9 +68,9 @@ def test_a_stale_server_shows_no_data_and_counts_in_no_total() -> None:
 
 def test_unknown_is_null_and_the_document_is_json() -> None:
     text = json.dumps(
-        report.fleet([shown("a", None), shown("b", FIGURES)], [], 5, 60), allow_nan=False
+        report.fleet([shown("a", {}), shown("b", FIGURES)], [], 5, 60), allow_nan=False
     )
     first, second = json.loads(text)["servers"]
-    assert first["requests_running"] == 3
-    assert "batch_occupancy_ratio" not in first
+    assert first["batch_occupancy_ratio"] is None
+    assert second["requests_running"] == 3
     assert second["prompt_cached_ratio"] is None

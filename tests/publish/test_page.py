@@ -9,16 +9,17 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.config import Config, Declaration, Target
-from exporter.derive.meter import REASONS, Load
+from exporter.derive.meter import Load
 from exporter.engines.plan import Labels
 from exporter.fetch import HttpClient
+from exporter.publish.families import PUBLISHED
 from exporter.publish.page import Publisher
 from exporter.replay.recording import Recording
 from exporter.replay.server import ReplayServer
 from exporter.sampling.server import Server
 from exporter.sampling.view import ServerView
-from exporter.vocabulary.exporter import PUBLISHED
 from exporter.vocabulary.family import PREFIX
+from exporter.vocabulary.states import EXCLUSIONS
 from tests.conftest import RECORDINGS, cached_load
 from tests.fakes import FakeServer, page
 
@@ -152,7 +153,7 @@ def test_cells_show_what_was_counted_under_the_release_that_did_it() -> None:
             ("decode_tokens", 'engine_index="0",engine="vllm",release="old",batch="16"', 90.0),
             *(
                 ("excluded_seconds", f'reason="{reason}"', 7.0 if reason == "gap" else 0.0)
-                for reason in REASONS
+                for reason in EXCLUSIONS
             ),
         )
     ]

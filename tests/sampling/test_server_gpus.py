@@ -16,11 +16,11 @@ from exporter.gpu.nvml import Nvml
 from exporter.gpu.telemetry import SourceState, Telemetry
 from exporter.gpu.watch import State, Watch
 from exporter.publish import fleet as report
+from exporter.publish.families import PUBLISHED
 from exporter.publish.page import Publisher
 from exporter.replay.server import ReplayServer
 from exporter.sampling.server import Server
 from exporter.sampling.view import GpuView, ServerView
-from exporter.vocabulary.exporter import PUBLISHED
 from exporter.vocabulary.family import PREFIX
 from tests.conftest import RECORDINGS, cached_load
 from tests.fakes import FakeServer, page

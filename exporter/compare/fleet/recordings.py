@@ -12,12 +12,11 @@ import numpy as np
 
 from ...config import Declaration
 from ...derive.meter import Load, Meter
-from ...engines import detect, plan
 from ...engines.identity import Identity, identify
 from ...engines.plan import Labels, Snapshot
 from ...errors import CompareError, FetchError
-from ...exposition import Reader
 from ...replay.recording import Recording, find, load
+from ...replay.snapshots import snapshots
 from .windows import QUANTITIES, Facts, Fleet, Floats, Lookups, Server, Windows, batch_of
 
 WIDTH: Final = 4.0
@@ -112,15 +111,16 @@ Hit = tuple[float, float, float]
 
 def _life(recording: Recording, width: float) -> tuple[Identity, list[Row], list[Hit]]:
     """Return who the recorded server is, its windows of cells and its lookups."""
-    pages = list(_snapshots(recording))
-    identity = _identity(recording, pages[-1][1])
-    meter, begin = Meter(0.0, _LONGEST, _MANY), pages[0][0]
+    pages = list(snapshots(recording))
+    identity = _identity(recording, pages[-1])
+    meter, begin = Meter(0.0, _LONGEST, _MANY), pages[0].time
     energy = _energy(recording)
     who: Labels = (("release", recording.name),)
     rows, hits = list[Row](), list[Hit]()
-    held, window, looked = meter.load, 0, _hits(pages[0][1])
+    held, window, looked = meter.load, 0, _hits(pages[0])
     last = begin
-    for time, snapshot in pages:
+    for snapshot in pages:
+        time = snapshot.time
         if int((last - begin) / width) > window:
             rows += _grown(held, meter.load, window * width)
             held, window = meter.load, int((last - begin) / width)
@@ -133,18 +133,6 @@ def _life(recording: Recording, width: float) -> tuple[Identity, list[Row], list
         looked, last = now, time
     rows += _grown(held, meter.load, window * width)
     return identity, rows, hits
-
-
-def _snapshots(recording: Recording) -> Iterator[tuple[float, Snapshot]]:
-    reader, held = Reader(detect.wanted), None
-    for page in recording.pages:
-        if page.text is None:
-            continue
-        found = reader.read(page.text, "openmetrics" in page.content_type)
-        if held is None or held[0] is not found.layout:
-            vocabulary = detect.detect(found.layout)
-            held = found.layout, plan.make(found.layout, vocabulary, recording.engine_version)
-        yield page.time, held[1].apply(found, page.time)
 
 
 def _identity(recording: Recording, snapshot: Snapshot) -> Identity:
@@ -175,11 +163,11 @@ def _facts(recording: Recording, identity: Identity) -> Facts:
         for fact, name in _FACTS.items()
         if (number := identity.number(fact)) is not None
     }
-    pages = list(_snapshots(recording))
-    capacity = pages[-1][1].largest("kv_cache_capacity_tokens")
+    *_, last = snapshots(recording)
+    capacity = last.largest("kv_cache_capacity_tokens")
     if capacity is not None:
         limits["kv_cache_capacity_tokens"] = capacity
-    size = pages[-1][1].plan.cache_config.get("block_size", "")
+    size = last.plan.cache_config.get("block_size", "")
     if size.isdigit():
         limits["block_size"] = float(size)
     return Facts(labels, limits)

@@ -1,0 +1,137 @@
+"""What one server's window gives, from which its figures are read.
+
+Rates are increases over whole intervals divided by their time, so they integrate to the engine's
+own counters. A quantity whose parts are unknown is None.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..engines.plan import Snapshot
+from ..vocabulary.states import Bound
+from .bound import bound_by
+from .energy import Energy, energy
+from .ratio import Ratio, ratio_of
+from .window import Window
+
+_CACHES = ("local", "external", "multimodal")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """What a server may do at most: sequences and tokens per step of one rank, and its GPUs."""
+
+    max_num_seqs: float | None = None
+    max_num_batched_tokens: float | None = None
+    gpus: float | None = None
+
+
+class WindowSummary:
+    """One server's window beside its limits; `snapshot` is the newest one in it.
+
+    It reads the window when it is asked and keeps what several figures share, so it is good only
+    until the window takes another snapshot.
+    """
+
+    def __init__(self, window: Window, snapshot: Snapshot, limits: ServerLimits) -> None:
+        self.window = window
+        self.snapshot = snapshot
+        self.limits = limits
+
+    def per_gpu(self, rate: float | None) -> Ratio | None:
+        """Return a rate of the server over its GPUs."""
+        return ratio_of(rate, self.limits.gpus)
+
+    @cached_property
+    def generation_rate(self) -> float | None:
+        """Tokens generated per second.
+
+        SGLang adds a request's tokens to its own counter when the request ends, in one jump. It
+        counts decode tokens as they are made, but these leave out each request's first token,
+        which its prefill makes; both together are the tokens in their time.
+        """
+        decoded, first = self.window.rate("decode_tokens"), self.window.rate("first_tokens")
+        if decoded is not None:
+            return decoded + (first or 0.0)
+        return self.window.rate("generation_tokens")
+
+    @property
+    def prompt_computed_rate(self) -> float | None:
+        """Prompt tokens computed per second; before engines counted them, prompt less cache hits.
+
+        The difference is a rate over the window only: as a counter it could fall, since hits are
+        counted when a request is looked up and its prompt when the first token appears.
+        """
+        computed = self.window.rate("prompt_tokens_computed")
+        if computed is not None:
+            return computed
+        prompt, hits = self.window.rate("prompt_tokens"), self.window.rate("hit_local")
+        if prompt is None or hits is None:
+            return None
+        return max(prompt - hits - (self.window.rate("hit_external") or 0.0), 0.0)
+
+    @cached_property
+    def batch_occupancy(self) -> Ratio | None:
+        """Requests running, mean of the window's samples, over the most that may run."""
+        running = [interval.running for interval in self.window if interval.running is not None]
+        return ratio_of(sum(running) / len(running), self._sequences) if running else None
+
+    @cached_property
+    def tokens_per_step(self) -> Ratio | None:
+        """Tokens processed over the engine's steps.
+
+        Computed prompt tokens plus generated ones mean the same in every release; the engine's own
+        sum held whole prompts, cached tokens included, before vLLM 0.23.
+        """
+        computed = self.window.increase("prompt_tokens_computed")
+        generated = self.window.increase("generation_tokens")
+        if computed is not None and generated is not None:
+            tokens: float | None = computed + generated
+        else:
+            tokens = self.window.increase("step_tokens")
+        return ratio_of(tokens, self.window.increase("steps"))
+
+    @cached_property
+    def token_budget(self) -> float | None:
+        """Tokens per step over the most that a step may hold."""
+        largest = self.limits.max_num_batched_tokens
+        return self.tokens_per_step.value / largest if self.tokens_per_step and largest else None
+
+    @property
+    def prefix_cache_hits(self) -> dict[str, Ratio]:
+        """Hits over lookups by cache: of tokens; multimodal counts items."""
+        ratios = {
+            cache: ratio_of(
+                self.window.increase(f"hit_{cache}"), self.window.increase(f"queried_{cache}")
+            )
+            for cache in _CACHES
+        }
+        return {cache: ratio for cache, ratio in ratios.items() if ratio}
+
+    @property
+    def prompt_cached(self) -> Ratio | None:
+        """Prompt tokens no GPU had to compute over all; not biased by repeated lookups."""
+        cached = self.window.increase("prompt_tokens_cached")
+        computed = self.window.increase("prompt_tokens_computed")
+        if cached is None:
+            return None
+        if computed is None:
+            return ratio_of(cached, self.window.increase("prompt_tokens"))
+        return ratio_of(cached, cached + computed)
+
+    @property
+    def bound(self) -> Bound | None:
+        """What keeps the server from doing more."""
+        preemptions = self.window.rate("preemptions")
+        return bound_by(self.window, self._sequences, self.token_budget, preemptions)
+
+    @cached_property
+    def energy(self) -> Energy:
+        """Joules for each token, and watts without work."""
+        return energy(self.window)
+
+    @cached_property
+    def _sequences(self) -> float | None:
+        """Sequences that may run at once; a limit holds for each data-parallel rank."""
+        limit = self.limits.max_num_seqs
+        return None if limit is None else limit * self.snapshot.plan.engines()

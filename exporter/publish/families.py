@@ -1,0 +1,81 @@
+"""Every family that is published, by the sections of its reference."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from ..derive.figures import FAMILIES as FIGURES
+from ..vocabulary.engine import FAMILIES as ENGINE
+from ..vocabulary.exporter import (
+    ENGINE_STALLED,
+    EXPORTER,
+    IDENTITY,
+    JUDGE,
+    LOAD,
+    LOAD_EXCLUDED,
+    TARGET,
+    TELEMETRY,
+)
+from ..vocabulary.family import Family
+from ..vocabulary.gpu import FAMILIES as GPU
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Families that are documented together, with what holds for all of them.
+
+    `{measures}` in a text stands for the measures that a comparison judges.
+    """
+
+    title: str
+    text: str
+    families: tuple[Family, ...]
+
+
+SECTIONS: Final = (
+    Section("The exporter", "No `target` label.", EXPORTER),
+    Section("Each server's reading", "Shown for every target, up or not.", TARGET),
+    Section(
+        "The server's identity",
+        "Shown while the reading is fresh, once the server has answered what it is.",
+        IDENTITY,
+    ),
+    Section(
+        "Figures over the last window",
+        "For people and autoscalers without PromQL; the counters below remain the truth.",
+        (*FIGURES, ENGINE_STALLED),
+    ),
+    Section(
+        "Load cells",
+        "Each engine's work by the decode batch it ran under: [what they are for](load-cells.md). "
+        "Beside `target`: `engine_index` and `model` as below. A cell is there once it was "
+        "visited.",
+        (*LOAD.values(), LOAD_EXCLUDED),
+    ),
+    Section(
+        "Upgrade verdicts",
+        "Published by [`inferfleet judge`](compare.md), not by the exporter; no `target` label. "
+        "`measure` is one of {measures}.",
+        JUDGE,
+    ),
+    Section(
+        "The engine's own series",
+        "One vocabulary for every engine and release. Beside `target`: `engine_index` (the "
+        "data-parallel rank) and `model`, where the engine gives them. Histograms keep the "
+        "engine's own buckets. What an engine does not give is absent, never 0.",
+        ENGINE,
+    ),
+    Section(
+        "GPU sources",
+        "No `target` label; see [GPUs](gpu.md).",
+        TELEMETRY,
+    ),
+    Section(
+        "GPUs",
+        "From whichever source has them, each by `uuid`; `inferfleet_server_gpu_info` ties them "
+        "to servers.",
+        GPU,
+    ),
+)
+
+PUBLISHED: Final = tuple(family for section in SECTIONS for family in section.families)
+"""Every family, canonical ones included."""

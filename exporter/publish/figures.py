@@ -1,0 +1,58 @@
+"""Figures as others read them: samples of a page, values of the JSON, text for people."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from ..derive.figure import FORMATS, Figure, FigureValue
+from ..derive.ratio import Ratio
+from ..engines.plan import Labels
+
+UNKNOWN: Final = "unknown"
+
+
+def samples_of(figure: Figure, value: FigureValue) -> Iterator[tuple[Labels, float]]:
+    """Yield the samples of a figure's gauge: one, one for each label value or for each state."""
+    if isinstance(value, str):
+        for state in figure.states:
+            yield ((figure.label, state),), float(state == value)
+    elif isinstance(value, Mapping):
+        for label, ratio in value.items():
+            yield ((figure.label, label),), ratio.value
+    else:
+        yield (), value.value if isinstance(value, Ratio) else value
+
+
+def json_value(value: FigureValue | None) -> object:
+    """Return a figure's value for the JSON, null where it is unknown."""
+    if isinstance(value, Mapping):
+        return {label: ratio.value for label, ratio in value.items()}
+    return value.value if isinstance(value, Ratio) else value
+
+
+def texts_of(figure: Figure, value: object) -> Iterator[tuple[str, str]]:
+    """Yield title and text of a figure's JSON value, one for each label value."""
+    if isinstance(value, Mapping) and value:
+        for label, number in value.items():
+            yield f"{figure.title}, {label}", text_of(figure, number)
+    else:
+        yield figure.title, text_of(figure, value)
+
+
+def text_of(figure: Figure, value: object) -> str:
+    """Return a number of a figure, or its state, as people read it with its unit."""
+    if isinstance(value, str):
+        state = figure.states.get(value)
+        return state.title if state else value
+    if not isinstance(value, int | float):
+        return UNKNOWN
+    match FORMATS[figure.unit]:
+        case "percent":
+            return f"{value:.1%}" if 0 < value < 0.0995 else f"{value:.0%}"
+        case "significant":
+            text = f"{value:.3g}"
+        case "whole":
+            text = f"{value:,.0f}"
+        case _:
+            places = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+            text = f"{value:,.{places}f}"
+    return f"{text} {figure.unit}"

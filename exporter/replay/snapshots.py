@@ -1,0 +1,26 @@
+"""A recording's pages as canonical snapshots, as the exporter would have taken them."""
+
+from collections.abc import Iterator
+
+from ..engines import detect, plan
+from ..engines.plan import Snapshot
+from ..exposition import Reader
+from .recording import Recording
+
+
+def snapshots(recording: Recording) -> Iterator[Snapshot]:
+    """Yield a snapshot of each page that was answered; its time is Unix time in seconds.
+
+    Raises `PageError` for a page that cannot be read.
+    """
+    reader, layout, current = Reader(detect.wanted), None, None
+    for recorded in recording.pages:
+        if recorded.text is None:
+            continue
+        page = reader.read(recorded.text, "openmetrics" in recorded.content_type)
+        # layouts are the same object from page to page until a series comes or goes
+        if current is None or page.layout is not layout:
+            vocabulary = detect.detect(page.layout)
+            layout = page.layout
+            current = plan.make(layout, vocabulary, recording.engine_version)
+        yield current.apply(page, recorded.time)
