@@ -27,12 +27,12 @@ from .derive.figures import BY_NAME
 from .publish import fleet as report
 from .publish.figures import UNKNOWN, text_of
 from .replay.playlist import Playlist
-from .replay.recording import Recording, bundled, load
+from .replay.recording import Recording, bundled_recordings, load_recording
 from .replay.server import ReplayServer
 from .service import Service
 
 # a server up for longer than the warm-up in which upgrades are not judged
-_AGE: Final = 7200.0
+_UPTIME: Final = 7200.0
 _PLAIN_EVERY: Final = 10.0
 _FIRST: Final = 6.0
 _WIDTH: Final = 140
@@ -41,7 +41,7 @@ _WIDTH: Final = 140
 def run(listen: str, seconds: float | None) -> None:
     """Play and watch until interrupted, or for some seconds; raises `ConfigError` as `serve`."""
     names, playlists = fleet()
-    with ReplayServer(playlists, age=_AGE) as servers:
+    with ReplayServer(playlists, uptime=_UPTIME) as servers:
         targets = [
             Target(url=url, name=name, declare=Declaration(gpu_uuids=(uuid,)))
             for name, url, uuid in zip(names, servers.urls, servers.gpu_uuids, strict=True)
@@ -68,7 +68,7 @@ def run(listen: str, seconds: float | None) -> None:
 
 def fleet() -> tuple[list[str], list[Playlist]]:
     """Return the demo's servers: their names and what each plays."""
-    found = {name: load(path) for name, path in bundled().items()}
+    found = {name: load_recording(path) for name, path in bundled_recordings().items()}
     old, new = found["vllm-dense-0.20.2-mrv1"], found["vllm-dense-0.26.0"]
     moe, moe_v2 = found["vllm-moe-0.20.2-mrv1"], found["vllm-moe-0.20.2-mrv2"]
     busy = _from(new, "medium")

@@ -28,7 +28,7 @@ from exporter.config import Config, LoadCellSettings, Target
 from exporter.engines import detect
 from exporter.exposition import Reader
 from exporter.fetch import HttpClient
-from exporter.replay.recording import Recording, bundled, load
+from exporter.replay.recording import Recording, bundled_recordings, load_recording
 from exporter.sampling.server import Server
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -40,7 +40,7 @@ def main() -> None:
     arguments.add_argument("--fleet", type=int, default=500, help="servers of the large fleet")
     arguments.add_argument("--seconds", type=float, default=60.0, help="time a process is watched")
     given = arguments.parse_args()
-    recordings = [load(path) for path in bundled().values()]
+    recordings = [load_recording(path) for path in bundled_recordings().values()]
     parser(recordings)
     scrape(given.seconds)
     sidecar(given.seconds)
@@ -154,9 +154,9 @@ def fleet(servers: int, seconds: float) -> None:
 
 _REPLAY = """
 import sys, time
-from exporter.replay.recording import bundled, load
+from exporter.replay.recording import bundled_recordings, load_recording
 from exporter.replay.server import ReplayServer
-recording = load(list(bundled().values())[2])
+recording = load_recording(list(bundled_recordings().values())[2])
 with ReplayServer([recording], copies=int(sys.argv[1]), stagger=0.3) as replay:
     print("\\n".join(replay.urls), flush=True)
     time.sleep(600)

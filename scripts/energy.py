@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from exporter.gpu.energy import EnergyCounters
-from exporter.replay.recording import Recording, bundled, load
+from exporter.replay.recording import Recording, bundled_recordings, load_recording
 
 BETWEEN = "between phases"
 
@@ -96,7 +96,7 @@ def _cell(phase: PhaseEnergy) -> str:
 
 def main() -> None:
     """Print the dense and the MoE recordings."""
-    found = [load(path) for path in bundled().values()]
+    found = [load_recording(path) for path in bundled_recordings().values()]
     for kind in ("dense", "moe"):
         Console(width=140).print(table([one for one in found if kind in one.name]))
 

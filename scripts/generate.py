@@ -20,8 +20,7 @@ from exporter.engines.catalog import ENGINES, load
 from exporter.gpu.catalog import PAGES, Term
 from exporter.gpu.catalog import load as load_gpu
 from exporter.publish.families import SECTIONS
-from exporter.replay.recording import Recording, bundled
-from exporter.replay.recording import load as load_recording
+from exporter.replay.recording import Recording, bundled_recordings, load_recording
 from exporter.replay.snapshots import snapshots
 from exporter.vocabulary.engine import FAMILIES
 from exporter.vocabulary.family import PREFIX, Family
@@ -88,7 +87,7 @@ def _meanings() -> str:
 def support() -> str:
     """Return which canonical family each recorded server gives, and from which raw name."""
     paths = {
-        **bundled(),
+        **bundled_recordings(),
         **{p.name: p for p in sorted((ROOT / "tests" / "recordings").glob("*.tar.xz"))},
     }
     columns = {}

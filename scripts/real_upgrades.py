@@ -10,7 +10,7 @@ these are figures to look at, not verdicts.
 import math
 
 from exporter.derive.meter import Meter
-from exporter.replay.recording import Recording, bundled, load
+from exporter.replay.recording import Recording, bundled_recordings, load_recording
 from exporter.replay.snapshots import snapshots
 
 PAIRS = (
@@ -24,7 +24,7 @@ LEAST_TOKENS = 500
 
 def main() -> None:
     """Print a table for each upgrade."""
-    recordings = {name: load(path) for name, path in bundled().items()}
+    recordings = {name: load_recording(path) for name, path in bundled_recordings().items()}
     for old, new in PAIRS:
         print(f"\n{old} to {new}\n")
         _cells(recordings[old], recordings[new])

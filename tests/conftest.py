@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from exporter.replay.recording import Recording, bundled, load
+from exporter.replay.recording import Recording, bundled_recordings, load_recording
 
 # the same examples on every machine, however slow it is
 settings.register_profile(
@@ -16,15 +16,15 @@ settings.register_profile(
 settings.load_profile("steady")
 
 RECORDINGS = {
-    **bundled(),
+    **bundled_recordings(),
     **{
         path.name.removesuffix(".tar.xz"): path
         for path in sorted((Path(__file__).parent / "recordings").glob("*.tar.xz"))
     },
 }
-H200 = sorted(bundled())
+H200 = sorted(bundled_recordings())
 
-cached_load = lru_cache(maxsize=None)(load)
+cached_load = lru_cache(maxsize=None)(load_recording)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

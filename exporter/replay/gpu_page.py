@@ -1,7 +1,7 @@
 """The GPU under a recorded server, as a page of nvidia_gpu_exporter: /gpu/metrics.
 
-Pure arithmetic on the recording's own samples (`nvml.jsonl`). A sample stands from its time to the
-next one; the energy counter begins at 0 and goes on through loops and upgrades, as a GPU's does.
+Pure arithmetic on the recording's own samples (`nvml.jsonl`). A sample is valid until the next
+one; the energy counter begins at 0 and goes on through loops and upgrades, as a GPU's does.
 """
 
 from bisect import bisect_right
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from .recording import Recording
 
-# key of a sample, name on the page, and how many of its units make one of the page's
+# key of a sample, name on the page, and how many of the sample's units make one of the page's
 _VALUES: Final = (
     ("power_mw", "power_draw_watts", 1e3),
     ("mem_used", "memory_used_bytes", 1),
@@ -38,30 +38,35 @@ _REASONS: Final = (
 class GpuTrack:
     """The GPU of a recording that is played for `duration` seconds a loop.
 
-    `gain` is what it draws in one loop, in joules; 0 where the recording has no GPU.
+    `energy_per_loop` is in joules; 0 where the recording has no GPU.
     """
 
     def __init__(self, recording: Recording, duration: float) -> None:
-        self._meta = _meta(recording)
+        self._meta = _metadata(recording)
         self._samples = [sample for sample in recording.nvml if "t" in sample]
         self._times = [float(sample["t"]) for sample in self._samples]
-        self._moments = [page.time for page in recording.pages]
-        self.gain = 0.0
+        self._page_times = [page.time for page in recording.pages]
+        self.energy_per_loop = 0.0
         if self._samples:
-            first, last = (self._energy(self._at(i)) for i in (0, -1))
-            seconds = self._moments[-1] - self._moments[0]
-            # the last page stands on after its scrape, and the GPU draws on meanwhile
-            self.gain = (last - first) * (duration / seconds if seconds else 1.0)
+            first, last = (self._energy(self._sample_at(i)) for i in (0, -1))
+            seconds = self._page_times[-1] - self._page_times[0]
+            # the last page is served on after its scrape, and the GPU goes on drawing power
+            self.energy_per_loop = (last - first) * (duration / seconds if seconds else 1.0)
 
-    def page(self, index: int, loop: int, uuid: str, drawn: float) -> bytes | None:
-        """Return the page that stands with the server's page `index` in a loop.
+    def page(self, index: int, loop: int, uuid: str, energy_offset: float) -> bytes | None:
+        """Return the page that belongs to the server's page `index` in a loop.
 
-        `drawn` joules lie before the first loop.
+        `energy_offset` is the energy counter at the start of the first loop, in joules.
         """
         if not self._samples:
             return None
-        sample = self._at(index)
-        joules = self._energy(sample) - self._energy(self._at(0)) + loop * self.gain + drawn
+        sample = self._sample_at(index)
+        joules = (
+            self._energy(sample)
+            - self._energy(self._sample_at(0))
+            + loop * self.energy_per_loop
+            + energy_offset
+        )
         name, driver = self._meta.get("name", ""), self._meta.get("driver", "")
         values = {page: sample[key] / units for key, page, units in _VALUES if key in sample}
         values |= {page: sample[key] * 1e6 for key, page in _CLOCKS if key in sample}
@@ -82,15 +87,15 @@ class GpuTrack:
             lines.append(f'nvidia_smi_{page}{{uuid="{uuid}"}} {value!r}')
         return ("\n".join(lines) + "\n").encode()
 
-    def _at(self, index: int) -> Mapping[str, Any]:
-        """Return the sample that stood when a page was scraped."""
-        return self._samples[max(bisect_right(self._times, self._moments[index]) - 1, 0)]
+    def _sample_at(self, index: int) -> Mapping[str, Any]:
+        """Return the newest sample at the time a page was scraped."""
+        return self._samples[max(bisect_right(self._times, self._page_times[index]) - 1, 0)]
 
     @staticmethod
     def _energy(sample: Mapping[str, Any]) -> float:
         return float(sample["energy_mj"]) / 1e3
 
 
-def _meta(recording: Recording) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = next((s["meta"] for s in recording.nvml if "meta" in s), {})
-    return found
+def _metadata(recording: Recording) -> Mapping[str, Any]:
+    metadata: Mapping[str, Any] = next((s["meta"] for s in recording.nvml if "meta" in s), {})
+    return metadata

@@ -1,4 +1,4 @@
-"""Recordings played one after another as one server: the way an upgrade looks from outside.
+"""Recordings played one after another as one server: an upgrade as it is seen from outside.
 
 Pure arithmetic on the seconds since the server was switched on. Between two recordings the server
 is down for the gap; the next one comes up with its own counters, answers and process start.
@@ -10,10 +10,10 @@ from itertools import accumulate
 from typing import Literal
 
 from ..errors import ConfigError
-from .playback import Moment, Track
+from .playback import Position, Track
 from .recording import Recording
 
-After = Literal["loop-last", "loop-all", "hold"]
+LoopMode = Literal["loop-last", "loop-all", "hold"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,12 +21,12 @@ class Playlist:
     """One server address and the recordings it plays, each of them `plays` times.
 
     `gap` is how long the server is down between two recordings, in seconds as the clock counts
-    them. `after` says what follows the last one: it loops, the whole list does, or its last page
-    stands for ever.
+    them. `loop_mode` says what follows the last one: it loops, the whole list does, or its last
+    page is served for ever.
     """
 
     recordings: tuple[Recording, ...]
-    after: After = "loop-last"
+    loop_mode: LoopMode = "loop-last"
     plays: int = 1
     gap: float = 3.0
 
@@ -38,77 +38,81 @@ class Playlist:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class PlaybackState:
     """What a server that is up serves; `start` is its process start in seconds of the clock.
 
-    `drawn` is what its GPU had drawn when the track began, in joules.
+    `energy_offset` is the GPU's energy counter when the track began, in joules.
     """
 
     track: Track
-    moment: Moment
+    position: Position
     start: float | None
-    drawn: float = 0.0
+    energy_offset: float = 0.0
 
     @property
     def content_type(self) -> str:
         """The recorded content type of the metrics page."""
-        return self.track.recording.pages[self.moment.index].content_type
+        return self.track.recording.pages[self.position.index].content_type
 
     def gpu_metrics(self, uuid: str) -> bytes | None:
         """Return the GPU's page, None where the recording has no GPU; `uuid` is its name there."""
-        return self.track.gpu.page(self.moment.index, self.moment.loop, uuid, self.drawn)
+        return self.track.gpu.page(
+            self.position.index, self.position.loop, uuid, self.energy_offset
+        )
 
     def metrics(self, epoch: float) -> bytes:
-        """Return the metrics page; `epoch` is the Unix time at which the clock stood at zero."""
+        """Return the metrics page; `epoch` is the Unix time of the clock's zero."""
         start = None if self.start is None else epoch + self.start
-        return self.track.body(self.moment, start) or b""
+        return self.track.body(self.position, start) or b""
 
 
 class Player:
     """Plays a playlist at `speed` recorded seconds a second.
 
-    `age` is how many seconds the first server says it has been up when playing begins; without
-    it, as many as on the recording.
+    `uptime` is how many seconds the first server has been up when playing begins; without it, as
+    many as on the recording.
     """
 
-    def __init__(self, playlist: Playlist, speed: float = 1.0, age: float | None = None) -> None:
+    def __init__(self, playlist: Playlist, speed: float = 1.0, uptime: float | None = None) -> None:
         if not speed > 0:
             raise ConfigError(f"a replay cannot run at speed {speed:g}: give a number above 0")
         self._playlist = playlist
-        self._speed, self._age = speed, age
+        self._speed, self._uptime = speed, uptime
         self._tracks = [Track(recording) for recording in playlist.recordings]
         self._lengths = [playlist.plays * track.duration / speed for track in self._tracks]
         begins = accumulate((length + playlist.gap for length in self._lengths), initial=0.0)
         *self._begins, self._cycle = begins
-        drawn = accumulate((playlist.plays * track.gpu.gain for track in self._tracks), initial=0.0)
-        *self._drawn, self._drawn_by_all = drawn
+        energy = accumulate(
+            (playlist.plays * track.gpu.energy_per_loop for track in self._tracks), initial=0.0
+        )
+        *self._energy_offsets, self._energy_per_cycle = energy
 
-    def at(self, elapsed: float) -> Scene | None:
+    def state_at(self, elapsed: float) -> PlaybackState | None:
         """Return what is served after `elapsed` seconds, or None while the server is down."""
         playlist, base, cycles = self._playlist, 0.0, 0.0
-        if playlist.after == "loop-all":
+        if playlist.loop_mode == "loop-all":
             cycles = elapsed // self._cycle
             base = cycles * self._cycle
-        turn = bisect_right(self._begins, elapsed - base) - 1
-        begin, track = base + self._begins[turn], self._tracks[turn]
-        unending = turn == len(self._tracks) - 1 and playlist.after != "loop-all"
-        if not unending and elapsed - begin >= self._lengths[turn]:
+        index = bisect_right(self._begins, elapsed - base) - 1
+        begin, track = base + self._begins[index], self._tracks[index]
+        endless = index == len(self._tracks) - 1 and playlist.loop_mode != "loop-all"
+        if not endless and elapsed - begin >= self._lengths[index]:
             return None
-        loops = None if unending and playlist.after == "loop-last" else playlist.plays
-        moment = track.at((elapsed - begin) * self._speed, loops)
-        if track.recording.pages[moment.index].text is None:
+        loops = None if endless and playlist.loop_mode == "loop-last" else playlist.plays
+        position = track.position_at((elapsed - begin) * self._speed, loops)
+        if track.recording.pages[position.index].text is None:
             return None
-        drawn = cycles * self._drawn_by_all + self._drawn[turn]
-        return Scene(track, moment, self._start(track, moment, begin), drawn)
+        energy_offset = cycles * self._energy_per_cycle + self._energy_offsets[index]
+        return PlaybackState(track, position, self._start(track, position, begin), energy_offset)
 
-    def _start(self, track: Track, moment: Moment, begin: float) -> float | None:
+    def _start(self, track: Track, position: Position, begin: float) -> float | None:
         """Return when the serving process was started, in seconds of the clock."""
-        born = track.born(moment)
-        if born is None:
+        start = track.process_start(position)
+        if start is None:
             return None
-        if born >= 0:
-            return begin + born / self._speed
+        if start >= 0:
+            return begin + start / self._speed
         if begin == 0:
-            return born if self._age is None else -self._age
+            return start if self._uptime is None else -self._uptime
         # A later server was spawned when its predecessor went down.
         return begin - self._playlist.gap

@@ -37,8 +37,8 @@ class RecordedPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the server said to a GET of something other than its metrics."""
+class RecordedAnswer:
+    """The server's response to a GET of something other than its metrics."""
 
     status: int
     body: str
@@ -57,7 +57,7 @@ class Recording:
     `pages` are the plain scrapes of /metrics in order of time, with a page of no answer where the
     server was stopped; `variants` are scrapes that asked for another path or format. `answers`
     are keyed by path and query. `phases` hold the load client's own measurements and `nvml` the
-    GPU's samples, both empty where there are none; `manifest` is everything that was noted.
+    GPU's samples, both empty where there are none; `manifest` is the whole manifest.json.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Recording:
     gpu: str | None
     pages: tuple[RecordedPage, ...]
     variants: tuple[RecordedPage, ...]
-    answers: Mapping[str, Answer]
+    answers: Mapping[str, RecordedAnswer]
     phases: tuple[Mapping[str, Any], ...]
     nvml: tuple[Mapping[str, Any], ...]
     manifest: Mapping[str, Any]
@@ -81,7 +81,7 @@ class _Scrape(BaseModel):
     content_type: str = _TEXT
 
 
-class _Answer(BaseModel):
+class _ManifestAnswer(BaseModel):
     status: int
     body: str
 
@@ -97,33 +97,33 @@ class _Manifest(BaseModel):
     engine_version: str
     model: str
     gpu: str | None = None
-    http: dict[str, str | _Answer] = {}
+    http: dict[str, str | _ManifestAnswer] = {}
     scrapes: list[_Scrape] = Field(min_length=1)
     events: list[_Event] = []
     phases: list[dict[str, Any]] = []
 
 
-def bundled() -> dict[str, Path]:
+def bundled_recordings() -> dict[str, Path]:
     """Return the recordings that ship with the package, by name."""
     folder = Path(str(files(f"{__package__}.recordings")))
     return {path.name.removesuffix(_SUFFIX): path for path in sorted(folder.glob(f"*{_SUFFIX}"))}
 
 
-def find(name: str) -> Path:
+def find_recording(name: str) -> Path:
     """Return where a recording is, by its path or by the name of one that ships with the package.
 
     Raises `RecordingError` where there is none.
     """
-    ours = bundled()
-    path = ours.get(name, Path(name))
+    bundled = bundled_recordings()
+    path = bundled.get(name, Path(name))
     if not path.exists():
-        raise RecordingError(f"{name} is not there; give a path, or one of {', '.join(ours)}")
+        raise RecordingError(f"{name} is not there; give a path, or one of {', '.join(bundled)}")
     return path
 
 
-def load(path: Path) -> Recording:
+def load_recording(path: Path) -> Recording:
     """Read an archive or an unpacked folder; raise `RecordingError` naming it and its fault."""
-    contents = _read(path)
+    contents = _read_files(path)
     try:
         manifest = json.loads(contents["manifest.json"])
         checked = _Manifest.model_validate(manifest)
@@ -155,12 +155,12 @@ def load(path: Path) -> Recording:
     )
 
 
-def _read(path: Path) -> dict[str, bytes]:
+def _read_files(path: Path) -> dict[str, bytes]:
     """Return the recording's files by name; archives are read in memory, never unpacked."""
     try:
         if path.is_dir():
-            found = (file for file in path.rglob("*") if file.is_file())
-            return {file.relative_to(path).as_posix(): file.read_bytes() for file in found}
+            members = (file for file in path.rglob("*") if file.is_file())
+            return {file.relative_to(path).as_posix(): file.read_bytes() for file in members}
         with tarfile.open(path, "r:xz") as archive:
             return {
                 member.name.removeprefix("./"): file.read()
@@ -195,22 +195,24 @@ def _is_variant(page: RecordedPage) -> bool:
 
 
 def _with_stops(pages: list[RecordedPage], events: list[_Event]) -> list[RecordedPage]:
-    """Add a page of no answer where the server was told to stop before the recording's end."""
+    """Add a page of no answer where the server was stopped before the recording's end."""
     stops = [RecordedPage(event.t, None, tag="stop") for event in events if event.event == "stop"]
     inside = [stop for stop in stops if pages[0].time < stop.time < pages[-1].time]
     return sorted([*pages, *inside], key=lambda page: page.time)
 
 
-def _answers(http: Mapping[str, str | _Answer]) -> dict[str, Answer]:
+def _answers(http: Mapping[str, str | _ManifestAnswer]) -> dict[str, RecordedAnswer]:
     """Return the answers by path; those given before the load win over those after it."""
-    # Recording began only when /health had said 200, whether or not that answer was written down.
-    answers = {"/health": Answer(200, "")}
-    for when in ("post ", "pre ", ""):
-        for key, found in http.items():
-            path = key.removeprefix(when)
+    # Recording began when /health had answered 200, whether or not that answer was kept.
+    answers = {"/health": RecordedAnswer(200, "")}
+    for prefix in ("post ", "pre ", ""):
+        for key, answer in http.items():
+            path = key.removeprefix(prefix)
             if not path.startswith("/"):
                 continue
-            if isinstance(found, str):
-                found = _Answer(status=404 if found.startswith("error:") else 200, body=found)
-            answers[path] = Answer(found.status, found.body)
+            if isinstance(answer, str):
+                status, body = 404 if answer.startswith("error:") else 200, answer
+            else:
+                status, body = answer.status, answer.body
+            answers[path] = RecordedAnswer(status, body)
     return answers

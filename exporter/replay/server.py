@@ -18,7 +18,7 @@ from typing import Final, Self
 
 from ..errors import ConfigError
 from .playlist import Player, Playlist
-from .recording import Recording, find, load
+from .recording import Recording, find_recording, load_recording
 
 _MAX_HEAD_BYTES: Final = 16 * 2**10
 _BACKLOG: Final = 512
@@ -33,7 +33,7 @@ Response = tuple[int, str, bytes]
 
 
 @dataclass(slots=True)
-class _Site:
+class _Endpoint:
     """What one port serves, and the connections open to it."""
 
     player: Player
@@ -41,37 +41,37 @@ class _Site:
     stagger: float
     clock: Callable[[], float]
     number: int
-    began: float = 0.0
+    started: float = 0.0
     epoch: float = 0.0
-    open: set[asyncio.Transport] = field(default_factory=set)
+    connections: set[asyncio.Transport] = field(default_factory=set)
 
     def uuid(self, copy: int) -> str:
-        """Return what the GPU under a copy is called on its page."""
+        """Return the UUID of a copy's GPU as its page writes it."""
         return f"replay-{self.number}" + (f"-{copy}" if self.copies > 1 else "")
 
-    def begin(self) -> None:
-        """Switch the servers on: their recordings play from now."""
-        self.began, self.epoch = self.clock(), time.time()
+    def start_playing(self) -> None:
+        """Start the servers: their recordings play from now."""
+        self.started, self.epoch = self.clock(), time.time()
 
     def respond(self, target: str) -> Response | None:
         """Return status, content type and body for a path and query; None while down."""
-        ahead, copy = 0.0, 0
+        offset, copy = 0.0, 0
         if self.copies > 1:
-            _, lead, number, *rest = [*target.split("/", 3), "", ""][:4]
+            _, prefix, number, *rest = [*target.split("/", 3), "", ""][:4]
             copy = int(number) if number.isdecimal() else self.copies
-            if lead != "s" or copy >= self.copies:
+            if prefix != "s" or copy >= self.copies:
                 return _NOT_FOUND
-            target, ahead = f"/{rest[0]}", copy * self.stagger
-        scene = self.player.at(self.clock() - self.began + ahead)
-        if scene is None:
+            target, offset = f"/{rest[0]}", copy * self.stagger
+        state = self.player.state_at(self.clock() - self.started + offset)
+        if state is None:
             return None
         path = target.partition("?")[0]
         if path == "/metrics":
-            return 200, scene.content_type, scene.metrics(self.epoch - ahead)
+            return 200, state.content_type, state.metrics(self.epoch - offset)
         if path == _GPU_PATH:
-            gpu = scene.gpu_metrics(self.uuid(copy))
+            gpu = state.gpu_metrics(self.uuid(copy))
             return (200, _TEXT, gpu) if gpu else _NOT_FOUND
-        answers = scene.track.recording.answers
+        answers = state.track.recording.answers
         answer = answers.get(target) or answers.get(path)
         if answer is None:
             return _NOT_FOUND
@@ -81,18 +81,18 @@ class _Site:
 class _Connection(asyncio.Protocol):
     """One client; requests carry no body, so a head is a whole request."""
 
-    def __init__(self, site: _Site) -> None:
-        self._site = site
+    def __init__(self, endpoint: _Endpoint) -> None:
+        self._endpoint = endpoint
         self._pending = b""
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._site.open.add(transport)
+        self._endpoint.connections.add(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._site.open.discard(self._transport)
+        self._endpoint.connections.discard(self._transport)
 
     def data_received(self, data: bytes) -> None:
         *heads, self._pending = (self._pending + data).split(b"\r\n\r\n")
@@ -106,7 +106,7 @@ class _Connection(asyncio.Protocol):
         request, *fields = head.split("\r\n")
         method, target, version = [*request.split(" "), "", ""][:3]
         known = method in ("GET", "HEAD")
-        response = self._site.respond(target) if known else _NOT_ALLOWED
+        response = self._endpoint.respond(target) if known else _NOT_ALLOWED
         if response is None:
             self._transport.abort()
             return
@@ -130,9 +130,10 @@ class ReplayServer:
     """Serves each recording or playlist on a port of its own, from `first_port` on (0: any free).
 
     With `copies` above 1 a port carries that many servers, at the paths /s/0, /s/1 and so on, each
-    `stagger` seconds ahead of the one before it. `speed` is recorded seconds a second, `age` the
-    seconds the servers say they have been up at the start (as recorded, if None). `loop` says
-    whether a lone recording begins anew at its end or stands still. `clock` counts seconds.
+    `stagger` seconds ahead of the one before it. `speed` is recorded seconds a second, `uptime`
+    the seconds the servers have been up at the start (as recorded, if None). `loop` says whether
+    a lone recording starts over at its end or goes on serving its last page. `clock` counts
+    seconds.
     """
 
     def __init__(
@@ -142,7 +143,7 @@ class ReplayServer:
         host: str = "127.0.0.1",
         first_port: int = 0,
         speed: float = 1.0,
-        age: float | None = None,
+        uptime: float | None = None,
         loop: bool = True,
         copies: int = 1,
         stagger: float = 0.0,
@@ -150,16 +151,16 @@ class ReplayServer:
     ) -> None:
         # One player for each recording, so that what it renders serves every port that plays it.
         players: dict[Recording | Playlist, Player] = {}
-        for one in servers:
-            if one not in players:
-                if isinstance(one, Recording):
-                    playlist = Playlist((one,), "loop-last" if loop else "hold")
+        for source in servers:
+            if source not in players:
+                if isinstance(source, Recording):
+                    playlist = Playlist((source,), "loop-last" if loop else "hold")
                 else:
-                    playlist = one
-                players[one] = Player(playlist, speed, age)
-        self._sites = [
-            _Site(players[one], copies, stagger, clock, number)
-            for number, one in enumerate(servers)
+                    playlist = source
+                players[source] = Player(playlist, speed, uptime)
+        self._endpoints = [
+            _Endpoint(players[source], copies, stagger, clock, number)
+            for number, source in enumerate(servers)
         ]
         self._host, self._first_port = host, first_port
         self._sockets: list[socket.socket] = []
@@ -173,23 +174,29 @@ class ReplayServer:
         """The base address of every server, in the order they were given; empty when stopped."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         addresses = []
-        for site, bound in zip(self._sites, self._sockets, strict=False):
+        for endpoint, bound in zip(self._endpoints, self._sockets, strict=False):
             base = f"http://{host}:{bound.getsockname()[1]}"
-            paths = [f"/s/{copy}" for copy in range(site.copies)] if site.copies > 1 else [""]
+            paths = (
+                [f"/s/{copy}" for copy in range(endpoint.copies)] if endpoint.copies > 1 else [""]
+            )
             addresses += [base + path for path in paths]
         return addresses
 
     @property
     def gpu_uuids(self) -> list[str]:
-        """The UUID of the GPU under every server, told at its /gpu/metrics where one was recorded.
+        """The UUID of the GPU under every server, shown at its /gpu/metrics where one was recorded.
 
-        nvidia_gpu_exporter leaves out `GPU-` on its page; here it stands.
+        With the `GPU-` that nvidia_gpu_exporter leaves out on its page.
         """
-        return [f"GPU-{site.uuid(copy)}" for site in self._sites for copy in range(site.copies)]
+        return [
+            f"GPU-{endpoint.uuid(copy)}"
+            for endpoint in self._endpoints
+            for copy in range(endpoint.copies)
+        ]
 
     def start(self) -> None:
         """Bind the ports and play; raise `ConfigError` where a port cannot be had."""
-        for number, site in enumerate(self._sites):
+        for number, endpoint in enumerate(self._endpoints):
             port = self._first_port + number if self._first_port else 0
             if not 0 <= port <= _LAST_PORT:
                 self._close()
@@ -202,7 +209,7 @@ class ReplayServer:
                 reason = str(error.strerror or error).partition(" (while")[0]
                 raise ConfigError(f"cannot listen on {self._host} port {port}: {reason}") from error
             self._sockets.append(bound)
-            site.begin()
+            endpoint.start_playing()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve()), name="replay", daemon=True
         )
@@ -232,17 +239,17 @@ class ReplayServer:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        pairs = zip(self._sites, self._sockets, strict=True)
+        pairs = zip(self._endpoints, self._sockets, strict=True)
         servers = [
-            await self._loop.create_server(partial(_Connection, site), sock=bound)
-            for site, bound in pairs
+            await self._loop.create_server(partial(_Connection, endpoint), sock=bound)
+            for endpoint, bound in pairs
         ]
         self._ready.set()
         await self._stop.wait()
         for server in servers:
             server.close()
-        for site in self._sites:
-            for transport in list(site.open):
+        for endpoint in self._endpoints:
+            for transport in list(endpoint.connections):
                 transport.abort()
         # An aborted connection is closed in the loop's next turn.
         await asyncio.sleep(0)
@@ -261,14 +268,14 @@ def replay(
     until: threading.Event | None = None,
 ) -> None:
     """Play recordings until the keyboard interrupts or `until` is set, naming each address."""
-    recordings = [load(find(name)) for name in names]
+    recordings = [load_recording(find_recording(name)) for name in names]
     servers = ReplayServer(
         recordings, host=listen_host, first_port=first_port, speed=speed, loop=loop
     )
     with servers:
         for recording, url in zip(recordings, servers.urls, strict=True):
-            what = f"{recording.engine} {recording.engine_version}, {recording.model}"
-            print(f"{url}  {recording.name} ({what})", flush=True)
+            description = f"{recording.engine} {recording.engine_version}, {recording.model}"
+            print(f"{url}  {recording.name} ({description})", flush=True)
         try:
             (until or threading.Event()).wait()
         except KeyboardInterrupt:

@@ -140,5 +140,5 @@ def _told(recording: Recording, phase: str) -> Mapping[str, Any]:
 
 def _replay(recording: Recording, age: float, port: int = 0) -> ReplayServer:
     return ReplayServer(
-        [recording], first_port=port, speed=_SPEED, age=age, copies=SERVERS, stagger=_STAGGER
+        [recording], first_port=port, speed=_SPEED, uptime=age, copies=SERVERS, stagger=_STAGGER
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 from alerts import build
 from exporter.config import Config, Target, WebSettings
-from exporter.replay.recording import bundled, load
+from exporter.replay.recording import bundled_recordings, load_recording
 from exporter.replay.server import ReplayServer
 from exporter.service import Service
 from tests.waiting import until
@@ -22,7 +22,7 @@ def test_a_killed_server_reaches_alertmanager(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     rules = build.write(mine, tmp_path / "rules", "prometheus")
-    recording = load(bundled()["vllm-dense-0.26.0"])
+    recording = load_recording(bundled_recordings()["vllm-dense-0.26.0"])
     with ReplayServer([recording]) as server:
         target = Target(url=server.urls[0], name="a")
         config = Config(

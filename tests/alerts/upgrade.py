@@ -14,7 +14,7 @@ from typing import Any, Final
 import yaml
 
 from alerts import build
-from exporter.replay.recording import Recording, bundled, load
+from exporter.replay.recording import Recording, bundled_recordings, load_recording
 from tests.waiting import until
 
 from .fleets import SERVERS, Fleet, client_rate, doing, steady
@@ -96,7 +96,7 @@ class Played:
 
 def recorded(old: str, new: str, phase: str, versions: bool = False) -> Case:
     """Return an upgrade as it was recorded; `versions` says that versions alone tell it."""
-    sides = [load(bundled()[f"vllm-{name}"]) for name in (old, new)]
+    sides = [load_recording(bundled_recordings()[f"vllm-{name}"]) for name in (old, new)]
     rates = [client_rate(side, phase) for side in sides]
     before, after = (steady(side, phase) for side in sides)
     releases = (None, None) if versions else (old, new)

@@ -66,12 +66,12 @@ class Wire(HttpClient):
         host, _, path = url.removeprefix("http://").partition("/")
         if host == features.HOST:
             return HttpResponse(features.answer(f"/{path}", self._clock.now), "text/plain")
-        scene = self._players[host].at(self._clock.now)
-        if scene is None or (host == "dense-c" and self._clock.now >= self._outage):
+        state = self._players[host].state_at(self._clock.now)
+        if state is None or (host == "dense-c" and self._clock.now >= self._outage):
             raise FetchError("connect", f"{url} cannot be reached")
         if path == "metrics":
-            return HttpResponse(scene.metrics(EPOCH), scene.content_type)
-        found = scene.track.recording.answers.get(f"/{path}")
+            return HttpResponse(state.metrics(EPOCH), state.content_type)
+        found = state.track.recording.answers.get(f"/{path}")
         if found is None or found.status != 200:
             raise FetchError("http_status", f"{url} answered 404")
         return HttpResponse(found.body.encode(), found.content_type)
@@ -80,7 +80,9 @@ class Wire(HttpClient):
 def pages(shape: Shape) -> Iterator[tuple[float, str]]:
     """Yield Unix time and text of each page the exporter publishes, GPU telemetry included."""
     clock, publisher = Clock(), Publisher()
-    players = {name: Player(one, age=7200.0) for name, one in _playlists(shape).items()}
+    players = {
+        name: Player(playlist, uptime=7200.0) for name, playlist in _playlists(shape).items()
+    }
     wire = Wire(clock, players, shape.outage)
     config = Config(interval=shape.step, timeout=5, window=4 * shape.step)
     with (
@@ -150,7 +152,7 @@ def _renamed(recording: Recording) -> Recording:
 
 def _idle_later(recording: Recording, seconds: float) -> Playlist:
     """Return what works so long, and then stands idle at its last page."""
-    return Playlist((recording,), after="hold", plays=_plays(recording, seconds))
+    return Playlist((recording,), loop_mode="hold", plays=_plays(recording, seconds))
 
 
 def _upgraded(old: Recording, new: Recording, at: float) -> Playlist:

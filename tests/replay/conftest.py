@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from exporter.replay.recording import Answer, RecordedPage, Recording, bundled, load
+from exporter.replay.recording import (
+    RecordedAnswer,
+    RecordedPage,
+    Recording,
+    bundled_recordings,
+    load_recording,
+)
 
 Record = Callable[..., Recording]
 PAGE = """\
@@ -22,19 +28,19 @@ def archives() -> dict[str, Path]:
     """Every real recording: those that ship with the package and those of the tests."""
     folder = Path(__file__).parents[1] / "recordings"
     tests = {path.name.removesuffix(".tar.xz"): path for path in folder.glob("*.tar.xz")}
-    return dict(sorted((bundled() | tests).items()))
+    return dict(sorted((bundled_recordings() | tests).items()))
 
 
 @pytest.fixture(params=archives())
 def real(request: pytest.FixtureRequest) -> Recording:
     """Each real recording in turn."""
-    return load(archives()[request.param])
+    return load_recording(archives()[request.param])
 
 
 @pytest.fixture
 def restarted() -> Recording:
     """The real server that was stopped and started again."""
-    return load(archives()["vllm-0.20.2-dev-restart-cpu"])
+    return load_recording(archives()["vllm-0.20.2-dev-restart-cpu"])
 
 
 @pytest.fixture
@@ -59,7 +65,7 @@ def record() -> Record:
             gpu=None,
             pages=tuple(RecordedPage(1000.0 + 10 * i, text(page)) for i, page in enumerate(pages)),
             variants=(),
-            answers={"/version": Answer(200, f'{{"version":"{version}"}}')},
+            answers={"/version": RecordedAnswer(200, f'{{"version":"{version}"}}')},
             phases=(),
             nvml=(),
             manifest={},

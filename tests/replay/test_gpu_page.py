@@ -8,7 +8,7 @@ import pytest
 from exporter.gpu import pages
 from exporter.gpu.reading import GpuReading
 from exporter.replay.playlist import Playlist
-from exporter.replay.recording import Recording, bundled, load
+from exporter.replay.recording import Recording, bundled_recordings, load_recording
 from exporter.replay.server import ReplayServer
 
 from .conftest import archives
@@ -25,7 +25,7 @@ class Clock:
 
 @pytest.fixture(scope="module")
 def dense() -> Recording:
-    return load(bundled()["vllm-dense-0.26.0"])
+    return load_recording(bundled_recordings()["vllm-dense-0.26.0"])
 
 
 def gpu(url: str) -> GpuReading:
@@ -52,7 +52,7 @@ def test_it_tells_what_was_recorded(dense: Recording) -> None:
 
 def test_energy_goes_on_through_loops_and_upgrades(dense: Recording) -> None:
     clock = Clock()
-    playlist = Playlist((dense, load(bundled()["vllm-dense-0.20.2-mrv1"])))
+    playlist = Playlist((dense, load_recording(bundled_recordings()["vllm-dense-0.20.2-mrv1"])))
     with ReplayServer([dense, playlist], clock=clock) as server:
         for url in server.urls:
             joules = []
@@ -75,7 +75,7 @@ def test_copies_have_gpus_of_their_own(dense: Recording) -> None:
 
 
 def test_a_server_without_gpu_has_no_page() -> None:
-    recording = load(archives()["vllm-0.32.0-basic-cpu"])
+    recording = load_recording(archives()["vllm-0.32.0-basic-cpu"])
     with (
         ReplayServer([recording]) as server,
         pytest.raises(urllib.error.HTTPError, match="404"),

@@ -9,14 +9,14 @@ from .conftest import Record
 
 
 def _version(player: Player, elapsed: float) -> str | None:
-    scene = player.at(elapsed)
-    return None if scene is None else scene.track.recording.engine_version
+    state = player.state_at(elapsed)
+    return None if state is None else state.track.recording.engine_version
 
 
 def _work(player: Player, elapsed: float) -> str:
-    scene = player.at(elapsed)
-    assert scene is not None
-    lines = scene.metrics(0.0).decode().split("\n")
+    state = player.state_at(elapsed)
+    assert state is not None
+    lines = state.metrics(0.0).decode().split("\n")
     return next(line for line in lines if line.startswith("work_total "))
 
 
@@ -70,9 +70,9 @@ def test_speed_runs_the_recording_but_not_the_gap(record: Record) -> None:
 
 def test_each_version_tells_its_own_start(record: Record) -> None:
     player = Player(Playlist((record(1, 2), record(5, 6, version="2.0")), "loop-all"), speed=2.0)
-    starts = {t: scene.start for t in (0, 9, 13, 26) if (scene := player.at(t))}
+    starts = {t: state.start for t in (0, 9, 13, 26) if (state := player.state_at(t))}
     assert starts == {0: -30.0, 9: -30.0, 13: 10.0, 26: 23.0}
-    aged = Player(Playlist((record(1, 2),)), age=7200.0).at(500.0)
+    aged = Player(Playlist((record(1, 2),)), uptime=7200.0).state_at(500.0)
     assert aged is not None
     assert aged.start == -7200.0
     assert b"process_start_time_seconds 2800.00\n" in aged.metrics(10_000.0)

@@ -12,7 +12,7 @@ import pytest
 
 from exporter.errors import RecordingError
 from exporter.exposition import Reader
-from exporter.replay.recording import Answer, Recording, bundled, load
+from exporter.replay.recording import RecordedAnswer, Recording, bundled_recordings, load_recording
 
 from .conftest import archives
 
@@ -43,15 +43,15 @@ def _manifest(folder: Path, **changes: object) -> Path:
 
 
 def test_bundled_names_the_gpu_recordings() -> None:
-    names = bundled()
+    names = bundled_recordings()
     assert {"vllm-dense-0.20.2-mrv1", "vllm-dense-0.26.0", "vllm-moe-0.20.2-mrv2"} <= names.keys()
-    assert all(load(path).gpu == "NVIDIA H200" for path in names.values())
+    assert all(load_recording(path).gpu == "NVIDIA H200" for path in names.values())
 
 
 def test_real_recording_is_complete(real: Recording) -> None:
     assert real.engine in ("vllm", "sglang")
     assert all(a.time < b.time for a, b in pairwise(real.pages))
-    assert real.answers["/health"] == Answer(200, "")
+    assert real.answers["/health"] == RecordedAnswer(200, "")
     assert real.answers["/v1/models"].status == 200
     if real.engine == "vllm":
         assert json.loads(real.answers["/version"].body) == {"version": real.engine_version}
@@ -68,17 +68,17 @@ def test_real_pages_are_readable_and_carry_no_help(real: Recording) -> None:
 
 
 def test_gpu_recordings_carry_phases_and_gpu_samples() -> None:
-    dense = load(bundled()["vllm-dense-0.26.0"])
+    dense = load_recording(bundled_recordings()["vllm-dense-0.26.0"])
     assert [phase["name"] for phase in dense.phases][:3] == ["single", "small", "medium"]
     assert dense.nvml[0]["meta"]["name"] == "NVIDIA H200"
     assert dense.nvml[1]["energy_mj"] > 0
-    cpu = load(archives()["vllm-0.32.0-basic-cpu"])
+    cpu = load_recording(archives()["vllm-0.32.0-basic-cpu"])
     assert (cpu.gpu, cpu.phases, cpu.nvml) == (None, (), ())
     assert cpu.manifest["load"]["load_0"][0]["concurrency"] == 1
 
 
 def test_other_formats_and_paths_are_variants() -> None:
-    moe = load(archives()["vllm-0.20.2-moe-mixtral-cpu"])
+    moe = load_recording(archives()["vllm-0.20.2-moe-mixtral-cpu"])
     assert {page.tag for page in moe.variants} >= {
         "pre-openmetrics-accept",
         "post-gzip-accept",
@@ -93,7 +93,7 @@ def test_a_stop_before_the_end_is_a_page_without_answer(restarted: Recording) ->
 
 
 def test_answers_before_the_load_win_and_keep_their_status() -> None:
-    sglang = load(archives()["sglang-0.5.23-basic-cpu"])
+    sglang = load_recording(archives()["sglang-0.5.23-basic-cpu"])
     assert sglang.answers["/version"].status == 404
     before = sglang.manifest["http"]["pre /v1/loads"]["body"]
     assert sglang.answers["/v1/loads"].body == before
@@ -101,8 +101,8 @@ def test_answers_before_the_load_win_and_keep_their_status() -> None:
 
 def test_answers_may_be_plain_bodies(tmp_path: Path) -> None:
     http = {"/version": '{"version":"1.0"}', "/load": "error: HTTP Error 404: Not Found"}
-    answers = load(_manifest(tmp_path, http=http)).answers
-    assert answers["/version"] == Answer(200, '{"version":"1.0"}')
+    answers = load_recording(_manifest(tmp_path, http=http)).answers
+    assert answers["/version"] == RecordedAnswer(200, '{"version":"1.0"}')
     assert answers["/version"].content_type == "application/json"
     assert answers["/load"].status == 404
     assert answers["/load"].content_type.startswith("text/plain")
@@ -110,7 +110,7 @@ def test_answers_may_be_plain_bodies(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("failed", ["", "# scrape failed: timed out\n"])
 def test_failed_scrapes_are_kept_as_no_answer(tmp_path: Path, failed: str) -> None:
-    pages = load(_unpacked(tmp_path, FILES | {"pages/0001.prom": failed})).pages
+    pages = load_recording(_unpacked(tmp_path, FILES | {"pages/0001.prom": failed})).pages
     assert [page.text for page in pages] == ["work_total 1\n", None]
 
 
@@ -121,7 +121,7 @@ def test_archive_and_folder_are_the_same(tmp_path: Path) -> None:
             member = tarfile.TarInfo(f"./{name}")
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content.encode()))
-    packed, unpacked = load(archive), load(_unpacked(tmp_path / "made", FILES))
+    packed, unpacked = load_recording(archive), load_recording(_unpacked(tmp_path / "made", FILES))
     assert packed.pages == unpacked.pages
     assert packed.manifest == unpacked.manifest
 
@@ -162,22 +162,22 @@ def test_bad_recording_is_refused(
 ) -> None:
     folder = _unpacked(tmp_path, files)
     with pytest.raises(RecordingError, match=message) as refusal:
-        load(folder)
+        load_recording(folder)
     assert str(folder) in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 
 def test_missing_file_and_wrong_format_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match=r"none\.tar\.xz cannot be read: No such file"):
-        load(tmp_path / "none.tar.xz")
+        load_recording(tmp_path / "none.tar.xz")
     junk = tmp_path / "junk.tar.xz"
     junk.write_bytes(b"not an archive")
     with pytest.raises(RecordingError, match=r"junk\.tar\.xz is no \.tar\.xz archive"):
-        load(junk)
+        load_recording(junk)
 
 
 def test_archive_cut_short_is_refused(tmp_path: Path) -> None:
     cut = tmp_path / "cut.tar.xz"
-    cut.write_bytes(bundled()["vllm-dense-0.26.0"].read_bytes()[:20_000])
+    cut.write_bytes(bundled_recordings()["vllm-dense-0.26.0"].read_bytes()[:20_000])
     with pytest.raises(RecordingError, match=r"cut\.tar\.xz is no \.tar\.xz archive"):
-        load(cut)
+        load_recording(cut)

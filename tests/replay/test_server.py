@@ -11,7 +11,7 @@ import requests
 
 from exporter.errors import ConfigError
 from exporter.replay.playlist import Playlist
-from exporter.replay.recording import Recording, bundled, load
+from exporter.replay.recording import Recording, bundled_recordings, load_recording
 from exporter.replay.server import ReplayServer, replay
 
 from .conftest import Record, archives
@@ -38,7 +38,7 @@ def session() -> Iterator[requests.Session]:
 
 @pytest.fixture(scope="module")
 def dense() -> Recording:
-    return load(bundled()["vllm-dense-0.20.2-mrv1"])
+    return load_recording(bundled_recordings()["vllm-dense-0.20.2-mrv1"])
 
 
 def _stripped(page: str) -> list[str]:
@@ -46,7 +46,7 @@ def _stripped(page: str) -> list[str]:
 
 
 def test_serves_the_recorded_page_and_type(session: requests.Session) -> None:
-    recording, clock = load(archives()["vllm-0.32.0-basic-cpu"]), Clock()
+    recording, clock = load_recording(archives()["vllm-0.32.0-basic-cpu"]), Clock()
     with ReplayServer([recording], clock=clock) as server:
         for page in recording.pages[:12:4]:
             clock.now = page.time - recording.pages[0].time + 0.001
@@ -59,7 +59,7 @@ def test_serves_the_recorded_page_and_type(session: requests.Session) -> None:
 
 @pytest.mark.parametrize("name", ["vllm-dense-0.26.0", "sglang-0.5.23-basic-cpu"])
 def test_serves_other_paths_as_recorded(session: requests.Session, name: str) -> None:
-    recording = load(archives()[name])
+    recording = load_recording(archives()[name])
     with ReplayServer([recording]) as server:
         for path, recorded in recording.answers.items():
             answer = session.get(server.urls[0] + path, timeout=DEADLINE)

@@ -15,7 +15,7 @@ from ...derive.meter import Load, Meter
 from ...engines.identity import Identity, identify
 from ...engines.plan import Labels, Snapshot
 from ...errors import CompareError, FetchError
-from ...replay.recording import Recording, find, load
+from ...replay.recording import Recording, find_recording, load_recording
 from ...replay.snapshots import snapshots
 from .windows import QUANTITIES, Facts, Fleet, Floats, Lookups, Server, Windows, batch_of
 
@@ -58,7 +58,7 @@ class Played:
 
 def read(names: tuple[str, str], width: float = WIDTH) -> Played:
     """Return two recordings as a fleet, baseline first; raise `InferfleetError` naming a fault."""
-    found = [load(find(name)) for name in names]
+    found = [load_recording(find_recording(name)) for name in names]
     lives = [_life(one, width) for one in found]
     releases = found[0].name, found[1].name
     if releases[0] == releases[1]:
