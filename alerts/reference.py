@@ -4,7 +4,7 @@ from typing import Final
 
 from .build import alerts, everything, groups, records
 from .model import Alert
-from .values import Values
+from .values import DEFAULTS, Values
 
 _NOTE: Final = "<!-- Written by scripts/generate.py: change the source and run `make generate`. -->"
 _TITLES: Final = {
@@ -26,7 +26,7 @@ comment: write only what differs, such as
 
     selector: job="inferfleet"
     slo:
-      time_to_first_token: {{seconds: 2.5, objective: 0.95}}
+      time_to_first_token: {{threshold: 2500ms, objective: 0.95}}
     alerts:
       InferfleetEnergyRegression: {{enabled: true}}
       InferfleetQueueGrowing: {{enabled: true, for: 20m, limits: {{requests: 100}}}}
@@ -54,7 +54,7 @@ def page(values: Values) -> str:
             for one in group.rules
             if isinstance(one, Alert)
         ]
-    parts.append(_recorded(values))
+    parts += [_judgement(), _recorded(values)]
     return "".join(parts)
 
 
@@ -81,6 +81,16 @@ def _plain(template: str) -> str:
         word = "N" if "$value" in inside else inside.strip().removeprefix("$labels.").upper()
         text = text.replace("{{" + inside + "}}", word)
     return text
+
+
+def _judgement() -> str:
+    """Return the shipped file's part on upgrades, comments and all."""
+    text = DEFAULTS.read_text(encoding="utf-8")
+    part = text[text.index("\nmatched:") + 1 : text.index("\n\n# On by default")]
+    return (
+        "\n## How an upgrade is judged\n\nThe numbers of [the method](regressions.md), as shipped:"
+        f"\n\n```yaml\n{part}\n```\n"
+    )
 
 
 def _recorded(values: Values) -> str:

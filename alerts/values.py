@@ -11,15 +11,18 @@ from typing import Annotated, Any, Final, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from exporter.errors import ConfigError
+from exporter.units import Duration, PrometheusDuration, prometheus_duration
 from exporter.validation import validation_message
 from exporter.yaml_text import parse_yaml
 
 from .model import Severity
 from .recording.settings import Settings
 
+DURATION_LIMITS: Final = ("window", "overlap", "age")
+"""Limits of alerts that are durations; the others are numbers, and patterns of label values."""
+
 DEFAULTS: Final = Path(__file__).with_name("values.yaml")
 
-DURATION: Final = r"([0-9]+(ms|s|m|h|d|w|y))+"
 _TEXT: Final = r"""("([^"\\]|\\.)*"|'([^'\\]|\\.)*')"""
 _MATCHER: Final = rf"\s*[a-zA-Z_][a-zA-Z0-9_]*\s*(=|!=|=~|!~)\s*{_TEXT}\s*"
 
@@ -33,7 +36,6 @@ def _written(pattern: str, fault: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-Duration = Annotated[str, _written(DURATION, "is no duration; write it like 15m")]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Label = Annotated[str, _written(r"[a-zA-Z_][a-zA-Z0-9_]*", "is no label name")]
 Limit = Annotated[float, Field(allow_inf_nan=False)] | str
@@ -62,9 +64,9 @@ class Dashboards(_Model):
 
 
 class Latency(_Model):
-    """A latency objective: the share of events that stay within `seconds`, a bucket edge."""
+    """A latency objective: the share of events within `threshold` seconds, a bucket's edge."""
 
-    seconds: Annotated[float, Field(gt=0)]
+    threshold: Annotated[Duration, Field(gt=0)]
     objective: Share
 
 
@@ -78,8 +80,8 @@ class Burn(_Model):
     """Budget spent `factor` times as fast as allowed, seen over a long and a short window."""
 
     factor: Annotated[float, Field(gt=0)]
-    long: Duration
-    short: Duration
+    long: PrometheusDuration
+    short: PrometheusDuration
 
 
 class Objectives(_Model):
@@ -109,18 +111,17 @@ class AlertValues(_Model):
 
     enabled: bool
     severity: Severity
-    wait: Annotated[Duration, Field(alias="for")]
-    keep: Annotated[Duration | None, Field(alias="keep_firing_for")] = None
+    wait: Annotated[PrometheusDuration, Field(alias="for")]
+    keep: Annotated[PrometheusDuration | None, Field(alias="keep_firing_for")] = None
     limits: dict[str, Limit] = {}
 
     @model_validator(mode="after")
     def _limits_can_be_meant(self) -> Self:
         for name, limit in self.limits.items():
-            if not isinstance(limit, str) and limit < 0:
+            if name in DURATION_LIMITS:
+                prometheus_duration(str(limit))
+            elif not isinstance(limit, str) and limit < 0:
                 raise ValueError(f"the limit {name} must not be below 0, as {limit:g} is")
-        window = self.limits.get("window")
-        if window is not None and not re.fullmatch(DURATION, str(window)):
-            raise ValueError(f"window {window!r} is no duration; write it like 15m")
         return self
 
 
@@ -130,7 +131,7 @@ class Values(_Model):
     selector: Matchers
     dcgm_selector: Matchers
     keep_labels: tuple[Label, ...]
-    interval: Duration
+    interval: PrometheusDuration
     runbook_url: str
     dashboards: Dashboards
     slo: Objectives

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand
@@ -16,6 +16,9 @@ from . import __version__
 from .config import Config, load_config, parse_config
 from .errors import ConfigError, InferfleetError
 from .units import parse_duration
+
+if TYPE_CHECKING:
+    from alerts.recording.settings import Settings
 
 app = typer.Typer(
     name="inferfleet",
@@ -26,7 +29,21 @@ app = typer.Typer(
 )
 
 
-class _Comparison(TyperCommand):
+class _Judgement(TyperCommand):
+    """A command that judges by the rules' own margin unless it is given another.
+
+    The shipped values are read only here, so that no other command waits for them.
+    """
+
+    def get_params(self, ctx: Any) -> Any:
+        params = super().get_params(ctx)
+        for param in params:
+            if param.name == "margin" and not param.default:
+                param.default = f"{100 * _shipped().margin:g}%"
+        return params
+
+
+class _Comparison(_Judgement):
     """Ends a wrong option with 4, as every fault of compare: 2 would be a verdict to `--gate`."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
@@ -218,9 +235,7 @@ def compare(
     step: Annotated[
         str, typer.Option(help="Width of a window; chosen by the size of the fleet by default.")
     ] = "",
-    margin: Annotated[
-        str, typer.Option(help="Smallest relative change that counts, such as 3%.")
-    ] = "3%",
+    margin: Annotated[str, typer.Option(help="Smallest relative change that counts.")] = "",
     claim: Annotated[
         str, typer.Option(help="Promised change to check against the fleet, such as +56%.")
     ] = "",
@@ -262,6 +277,7 @@ def compare(
                 "to": to,
                 "step": _duration(step, "--step") if step else None,
                 "margin": margin,
+                "warm_up": _shipped().warm_up,
                 "claim": claim,
                 "http_config": http_config,
                 "headers": tuple(header or ()),
@@ -275,7 +291,7 @@ def compare(
     raise typer.Exit(code)
 
 
-@app.command()
+@app.command(cls=_Judgement)
 def judge(
     prometheus: Annotated[str, typer.Option(help="Base URL of a Prometheus-compatible API.")],
     baseline: Annotated[
@@ -286,9 +302,7 @@ def judge(
     ] = "",
     model: Annotated[str, typer.Option(help="Only this model: a name or label matchers.")] = "",
     window: Annotated[str, typer.Option(help="Length of the time range, up to its end.")] = "7d",
-    margin: Annotated[
-        str, typer.Option(help="Smallest relative change that counts, such as 3%.")
-    ] = "3%",
+    margin: Annotated[str, typer.Option(help="Smallest relative change that counts.")] = "",
     every: Annotated[str, typer.Option(help="Interval between runs.")] = "15m",
     listen: Annotated[str, typer.Option(help="Address of the metrics page.")] = "127.0.0.1:10191",
     state: Annotated[
@@ -316,6 +330,7 @@ def judge(
         "model": model,
         "window": _duration(window, "--window"),
         "margin": margin,
+        "warm_up": _shipped().warm_up,
         "http_config": http_config,
         "headers": tuple(header or ()),
         "timeout": _duration(timeout, "--timeout"),
@@ -361,6 +376,13 @@ def rules(
             typer.echo(path)
     except InferfleetError as error:
         _fail(error)
+
+
+def _shipped() -> "Settings":
+    """Return how the shipped rules judge an upgrade."""
+    from alerts.values import load
+
+    return load().matched
 
 
 def _duration(text: str, option: str) -> float:

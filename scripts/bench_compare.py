@@ -19,6 +19,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
+from alerts.values import load
 from exporter.compare.assess.comparison import Question, compare
 from exporter.compare.estimate.design import design
 from exporter.compare.fleet.matchers import read
@@ -34,8 +35,13 @@ from tests.sim.comparison import NEW, OLD, Layout, simulate
 from tests.sim.engine import Shape
 from tests.sim.scenario import SCENARIOS
 
+MATCHED = load().matched
 QUESTION = Question(
-    read(f'version="{OLD}"', "--baseline"), read(f'version="{NEW}"', "--candidate"), detail=False
+    read(f'version="{OLD}"', "--baseline"),
+    read(f'version="{NEW}"', "--candidate"),
+    detail=False,
+    margin=MATCHED.margin,
+    warm_up=MATCHED.warm_up,
 )
 # design: hours before and after the upgrade, the first of them warm-up
 HOURS: dict[str, tuple[Layout, float, float]] = {

@@ -23,7 +23,9 @@ import yaml
 from alerts.model import rule
 from alerts.recording.matched import of
 from alerts.recording.settings import Settings
+from alerts.values import load
 from exporter.derive.load_cell import QUANTITIES
+from exporter.units import parse_duration
 
 CELLS = ("6", "8", "12", "16", "24", "32", "48", "64")
 SCRAPE = 15
@@ -106,7 +108,10 @@ def main() -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     # the windows of the shipped rules, evaluated more often so that a short run sees several
-    settings = Settings(interval="1m", curve_interval="1m", warm_up_seconds=0, cell_hours=0.1)
+    shipped = load().matched
+    settings = shipped.model_copy(
+        update={"interval": "1m", "curve_interval": "1m", "warm_up": 0.0, "cell_time": 360.0}
+    )
     with tempfile.TemporaryDirectory() as folder:
         _write(Path(folder), settings, server.server_address[1])
         with socket.create_server(("127.0.0.1", 0)) as bound:
@@ -126,10 +131,10 @@ def main() -> None:
             process.wait()
     server.shutdown()
     for group, seconds in worst.items():
-        shipped = Settings().seconds if group.endswith("load") else 1800
+        interval = shipped.interval if group.endswith("load") else shipped.curve_interval
         print(
             f"{group}: {given.servers} servers, worst evaluation {seconds:.2f} s, "
-            f"{100 * seconds / shipped:.1f} % of its interval of {shipped} s"
+            f"{100 * seconds / parse_duration(interval):.1f} % of its interval of {interval}"
         )
 
 

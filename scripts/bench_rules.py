@@ -19,7 +19,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 import numpy as np  # noqa: E402
 
-from alerts.recording.settings import Settings  # noqa: E402
+from alerts.values import load  # noqa: E402
 from exporter.vocabulary.verdict import Measure  # noqa: E402
 from tests.sim.grid import Case, Outcome, aa_cases, effect_cases, run  # noqa: E402
 
@@ -56,7 +56,7 @@ def main() -> None:
 
 def _one(job: tuple[Case, int, Measure]) -> Outcome:
     case, seed, measure = job
-    return run(case, seed, Settings(), measure)
+    return run(case, seed, load().matched, measure)
 
 
 def _print_aa(design: str, rows: list[tuple[Case, list[Outcome]]], measure: Measure) -> None:

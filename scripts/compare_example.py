@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from alerts.values import load
 from exporter.compare.assess.claim import read as claim
 from exporter.compare.assess.comparison import Question
 from exporter.compare.fleet.matchers import read
@@ -19,10 +20,13 @@ def main() -> None:
     fleet = simulate(
         4, -0.05, "did", SCENARIOS["demand +25 %"], before=BEFORE, after=AFTER, model="llama-3-70b"
     )
+    matched = load().matched
     question = Question(
         read(f'version="{OLD}"', "--baseline"),
         read(f'version="{NEW}"', "--candidate"),
         claim=claim("+56%"),
+        margin=matched.margin,
+        warm_up=matched.warm_up,
     )
     end = START + AFTER * 3600
     report = report_of(fleet, question, end, (START - BEFORE * 3600, end))

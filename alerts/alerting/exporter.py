@@ -44,7 +44,7 @@ def groups(values: Values) -> tuple[Group, ...]:
     name = "InferfleetTargetStale"
     family.add(
         name,
-        f"min by {server} ({values.metric('scrape_age_seconds')}) > {family.limit(name, 'age')}"
+        f"min by {server} ({values.metric('scrape_age_seconds')}) > {family.seconds(name, 'age')}"
         f" and on {server} {up} == 1",
         "{{ $labels.target }}'s figures are {{ $value | humanizeDuration }} old",
         "The newest page of {{ $labels.target }} is {{ $value | humanizeDuration }} old although "

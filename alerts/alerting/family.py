@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from exporter.units import parse_duration
+
 from ..model import Alert, Group
 from ..values import AlertValues, Values
 
@@ -26,6 +28,10 @@ class Family:
         """Return one of an alert's limits, numbers as they are written in PromQL."""
         found = self.of(name).limits[key]
         return f"{found:g}" if isinstance(found, float | int) else found
+
+    def seconds(self, name: str, key: str) -> str:
+        """Return one of an alert's limits that is a duration as a number of seconds in PromQL."""
+        return f"{parse_duration(str(self.of(name).limits[key])):g}"
 
     def add(
         self, name: str, expr: str, summary: str, description: str, dashboard: Dashboard

@@ -127,7 +127,8 @@ def _idle(family: Family) -> None:
     server, window = values.labels("target"), family.limit(name, "window")
     running = f"max_over_time(target:inferfleet_requests_running:mean5m[{window}])"
     # a server that was just started had no time to be used
-    old = f"max by {server} (time() - {values.metric('server_start_time_seconds')}) > 21600"
+    old = f"max by {server} (time() - {values.metric('server_start_time_seconds')})"
+    old += f" > {family.seconds(name, 'window')}"
     family.add(
         name,
         f"target:inferfleet_gpus:max and on {server} ({running} == 0) and on {server} ({old})",

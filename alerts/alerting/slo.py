@@ -20,13 +20,13 @@ def groups(values: Values) -> tuple[Group, ...]:
             "TimeToFirstToken",
             "time_to_first_token",
             ttft.objective,
-            f"of {{{{ $labels.model }}}}'s first tokens take longer than {ttft.seconds:g} s",
+            f"of {{{{ $labels.model }}}}'s first tokens take longer than {ttft.threshold:g} s",
         ),
         (
             "InterTokenLatency",
             "inter_token_latency",
             itl.objective,
-            f"of {{{{ $labels.model }}}}'s tokens take longer than {itl.seconds:g} s",
+            f"of {{{{ $labels.model }}}}'s tokens take longer than {itl.threshold:g} s",
         ),
         (
             "Errors",
@@ -74,7 +74,7 @@ def _edges(family: Family) -> None:
     ):
         name = f"{objective}_seconds"
         count = values.metric(f"{name}_count")
-        bucket = values.metric(f"{name}_bucket", f'le=~"{edge(slo.seconds)}"')
+        bucket = values.metric(f"{name}_bucket", f'le=~"{edge(slo.threshold)}"')
         on = values.labels("target")
         missing = f"group by {on} ({count}) unless on {on} group by {on} ({bucket})"
         parts.append(f'label_replace({missing}, "objective", "{objective}", "", "")')

@@ -121,7 +121,7 @@ def _loss(family: Family, name: str, measure: Measure) -> str:
     servers = family.limit(name, "servers")
     least = [
         f'{rules}:verdict{{{this}, verdict="regression"}} == 1',
-        f"{rules}:overlap_seconds{{{this}}} >= {family.limit(name, 'overlap')}",
+        f"{rules}:overlap_seconds{{{this}}} >= {family.seconds(name, 'overlap')}",
         f'{rules}:servers{{{this}, side="candidate"}} >= {servers}',
         f'{rules}:servers{{{this}, side="baseline"}} >= {servers}',
     ]

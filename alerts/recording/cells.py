@@ -3,8 +3,8 @@
 A server's window in a cell is an observation: `y`, time (or energy) per unit of work; `z`, the
 logarithm of the mean batch; `p` and `c`, what else it follows from (prefill, context); `w`, the
 share of time; `g`, the work. Cells are told apart by `queue`: with requests waiting the batch
-is full whatever the demand, and is compared with full batches only. A server's first hour
-(`warm_up_seconds`) is left out.
+is full whatever the demand, and is compared with full batches only. A server's `warm_up` is
+left out.
 
 Prefill is looked at over all batches together, and its `z` is the logarithm of the prompt tokens
 computed in a second: the batch follows from how long steps take, prefill's part included, so that
@@ -108,9 +108,7 @@ def _seconds(settings: Settings, target: str) -> str:
     time = f"(sum by {target} ({_rate(settings, 'seconds')}) > 0.1)"
     queued = f"(sum by {target} ({_rate(settings, 'saturated_seconds')}) / {time} > 0.5)"
     names = f"on ({', '.join((*settings.keep_labels, 'target'))})"
-    young = (
-        f"time() - {settings.metric('server_start_time_seconds')} < {settings.warm_up_seconds:g}"
-    )
+    young = f"time() - {settings.metric('server_start_time_seconds')} < {settings.warm_up:g}"
     return (
         f'(\n  label_replace({time} and {queued}, "queue", "yes", "", "")\n'
         f'or\n  label_replace({time} unless {queued}, "queue", "no", "", "")\n)\n'

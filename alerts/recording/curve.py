@@ -88,7 +88,7 @@ def fit(settings: Settings) -> list[Record]:
     cell = settings.group("release", "batch", "queue", "measure")
     release = settings.group("release", "measure")
     who = settings.group("release")
-    least = settings.cell_hours * 3600 / settings.seconds
+    least = settings.cell_time / settings.window
 
     def total(of: str) -> str:
         return part(_SUM, of)

@@ -109,7 +109,7 @@ def _parts(values: Values) -> dict[str, str]:
         ("time_to_first_token", values.slo.time_to_first_token),
         ("inter_token_latency", values.slo.inter_token_latency),
     ):
-        bucket = rate(values, f"{name}_seconds_bucket", f'le=~"{edge(slo.seconds)}"')
+        bucket = rate(values, f"{name}_seconds_bucket", f'le=~"{edge(slo.threshold)}"')
         parts[_of(f"{name}_within_slo")] = bucket
     failed = rate(values, "http_responses_total", 'status="5xx"')
     # a server that never failed shows no 5xx at all

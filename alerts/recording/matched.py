@@ -8,6 +8,7 @@ from comparing versions with themselves. docs/regressions.md tells the method fo
 from collections.abc import Mapping
 from typing import Final
 
+from exporter.units import parse_duration
 from exporter.vocabulary.verdict import Measure, Reason, Verdict
 
 from ..model import Group, Record
@@ -15,7 +16,7 @@ from ..values import Values
 from . import baseline, cells, curve, meanings, naive, shift
 from .baseline import BASELINE, CANDIDATE, CHANGED
 from .curve import BASE_CURVE, LOAD
-from .settings import Settings, either, part, pick, seconds_of
+from .settings import Settings, either, part, pick
 from .shift import ACTUAL, EXPECTED, INDEX, PAST, SHIFT, SUPPORT, TILT, VISITED
 
 PREFIX: Final = "release:inferfleet_matched_load:"
@@ -172,7 +173,7 @@ def _basis(settings: Settings) -> list[Record]:
     after = settings.after
     work, time = (pick(cells.SEEN, f'of="{of}"') for of in ("g", "w"))
     kept = f"sum by {key} ({{}} and on {target} {EXPECTED})"
-    seconds = settings.seconds
+    window = f"{settings.window:g}"
 
     def over(name: str) -> str:
         return f"sum_over_time({_SHARE}{name}[{after}])"
@@ -193,7 +194,7 @@ def _basis(settings: Settings) -> list[Record]:
         ),
         Record(
             record=f"{PREFIX}overlap_seconds",
-            expr=f"(({over('time')} or {plain}) * {seconds}) {named}",
+            expr=f"(({over('time')} or {plain}) * {window}) {named}",
         ),
         Record(
             record=f"{PREFIX}cells_left_out",
@@ -223,7 +224,7 @@ def _per_batch(settings: Settings) -> list[Record]:
         Record(record=f"{PER_BATCH}ratio", expr=f"({over('expected')} / {over('actual')}) {named}"),
         Record(
             record=f"{PER_BATCH}weight",
-            expr=f"({weight} * {settings.seconds}) {named} and on {key} {PER_BATCH}ratio",
+            expr=f"({weight} * {settings.window:g}) {named} and on {key} {PER_BATCH}ratio",
         ),
     ]
 
@@ -248,8 +249,8 @@ def _reasons(settings: Settings, key: str) -> list[Record]:
     old = f'label_replace({epoch} and on {release} {BASELINE}, "baseline", "$1", "release", "(.*)")'
     group = settings.group("baseline", "measure")
     plain = 'measure!~"hit_ratio|speculation"'
-    span = seconds_of(settings.after)
-    asked = min(settings.overlap_seconds, span)
+    # a short `after` cannot hold more time than it has
+    least = min(settings.overlap, parse_duration(settings.after))
     beside = pick(f"{PREFIX}servers", 'side="beside"')
     covered = (
         f"({PREFIX}coverage_ratio >= {settings.coverage:g} or ({PREFIX}coverage_ratio "
@@ -260,7 +261,7 @@ def _reasons(settings: Settings, key: str) -> list[Record]:
         "class": _APART,
         "servers": f"{_WHO} unless on {key} ({_DF} >= {LEAST_DF})",
         "coverage": f"{pick(_WHO, plain)} unless on {key} {covered}",
-        "overlap": f"{pick(_WHO, plain)} unless on {key} ({PREFIX}overlap_seconds >= {asked:g})",
+        "overlap": f"{pick(_WHO, plain)} unless on {key} ({PREFIX}overlap_seconds >= {least:g})",
         "meaning": f"{_WHO} and on {key} (({epoch} * on {release} group_left (baseline) "
         f"{CANDIDATE}) != on {group} group_left () sum without (release) ({old}))",
         "no_servers_beside": f"{_WHO} and on {key} ({controls} == 0)",

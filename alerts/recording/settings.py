@@ -5,10 +5,11 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from exporter.units import Duration, PrometheusDuration, parse_duration
 from exporter.vocabulary.verdict import Measure
 
-Duration = Annotated[str, Field(pattern=r"^[0-9]+(s|m|h|d|w)$")]
 Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, lt=1)]
 
 UNITS: Final[Mapping[Measure, tuple[str, str]]] = {
     "decode": ("decode_sequence_seconds", "decode_tokens"),
@@ -24,7 +25,7 @@ and suffix.
 
 
 class Settings(BaseModel):
-    """How releases are compared at equal load.
+    """How releases are compared at equal load: `matched` of values.yaml, its numbers' only home.
 
     `interval` is that of the rules and of the windows they look at, `before` how much of a
     server's own past is its baseline, `after` how much of the candidate is judged, `keep` how
@@ -40,32 +41,32 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    interval: Duration = "4m"
-    curve_interval: Duration = "30m"
-    before: Duration = "1d"
-    after: Duration = "1d"
-    keep: Duration = "14d"
-    warm_up_seconds: Annotated[float, Field(ge=0)] = 3600.0
-    margin: Annotated[float, Field(gt=0, lt=1)] = 0.03
-    margin_prefill: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    floor: Positive = 0.004
-    floor_alone: Positive = 0.004
-    floor_moved: Annotated[float, Field(ge=0)] = 0.007
-    coverage: Annotated[float, Field(gt=0, le=1)] = 0.5
-    coverage_beside: Annotated[float, Field(gt=0, le=1)] = 0.2
-    overlap_seconds: Positive = 7200.0
-    trim: Positive = 0.05
-    cell_hours: Positive = 0.8
-    cell_share: Annotated[float, Field(ge=0)] = 0.5
-    spread: Positive = 4.0
-    pinned: tuple[dict[str, str], ...] = ()
+    interval: PrometheusDuration
+    curve_interval: PrometheusDuration
+    before: PrometheusDuration
+    after: PrometheusDuration
+    keep: PrometheusDuration
+    warm_up: Annotated[Duration, Field(ge=0)]
+    margin: Share
+    margin_prefill: Share
+    floor: Positive
+    floor_alone: Positive
+    floor_moved: Annotated[float, Field(ge=0)]
+    coverage: Annotated[float, Field(gt=0, le=1)]
+    coverage_beside: Annotated[float, Field(gt=0, le=1)]
+    overlap: Annotated[Duration, Field(gt=0)]
+    trim: Positive
+    cell_time: Annotated[Duration, Field(gt=0)]
+    cell_share: Annotated[float, Field(ge=0)]
+    spread: Positive
+    pinned: tuple[dict[str, str], ...]
     selector: str = ""
     keep_labels: tuple[str, ...] = ()
 
     @property
-    def seconds(self) -> int:
-        """The length of a window."""
-        return seconds_of(self.interval)
+    def window(self) -> float:
+        """The length of a window in seconds."""
+        return parse_duration(self.interval)
 
     def group(self, *more: str) -> str:
         """Return a label list: what must be equal to compare, then `more`."""
@@ -87,11 +88,6 @@ class Settings(BaseModel):
     def info(self) -> str:
         """Return a selector of the servers whose release is known."""
         return self.metric("server_info", 'release!=""')
-
-
-def seconds_of(duration: str) -> int:
-    """Return a duration in seconds."""
-    return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}[duration[-1]]
 
 
 def pick(name: str, *matchers: str) -> str:

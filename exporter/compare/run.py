@@ -1,7 +1,7 @@
 """One run of `inferfleet compare`: options in, a report out. Reads the fleet, decides nothing."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
@@ -47,12 +47,14 @@ class Options:
     start: float | None = None
     end: float | None = None
     step: float | None = None
-    margin: float = 0.03
     claim: str = ""
     http_config: Path | None = None
     headers: tuple[str, ...] = ()
     timeout: float = 120.0
     alpha: float = 0.05
+    _: KW_ONLY
+    margin: float
+    warm_up: float
 
 
 def run(options: Options, progress: Progress = _NONE, now: Callable[[], float] = _now) -> Report:
@@ -94,6 +96,7 @@ def question_of(options: Options) -> Question:
         matchers.read(options.baseline, "--baseline") if options.baseline else (),
         matchers.read(options.candidate, "--candidate") if options.candidate else (),
         margin=options.margin,
+        warm_up=options.warm_up,
         alpha=options.alpha,
         claim=claim.read(options.claim) if options.claim else None,
         models=models,

@@ -18,6 +18,7 @@ from alerts.model import rule
 from alerts.recording.matched import of
 from alerts.recording.meanings import below, less
 from alerts.recording.settings import Settings
+from alerts.values import load
 from exporter.vocabulary.verdict import VERDICTS
 from tests.sim.cells import WINDOW, windows
 from tests.sim.fleet import simulate
@@ -29,8 +30,14 @@ PROMTOOL = shutil.which("promtool")
 NEEDED = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
 
 # a fleet small enough for a test: short windows, one curve each evaluation as promtool does it
-SMALL = Settings(
-    before="2h", after="90m", curve_interval="4m", cell_hours=0.3, overlap_seconds=1800
+SMALL = load().matched.model_copy(
+    update={
+        "before": "2h",
+        "after": "90m",
+        "curve_interval": "4m",
+        "cell_time": 1080.0,
+        "overlap": 1800.0,
+    }
 )
 MATCHED = "release:inferfleet_matched_load:"
 WHO = (
@@ -96,7 +103,7 @@ def case(share: float, effect: float, scenario: Scenario, seed: int) -> dict[str
 
 @NEEDED
 def test_the_rules_parse(tmp_path: Path) -> None:
-    found = promtool("check", "rules", written(Settings(), tmp_path))
+    found = promtool("check", "rules", written(load().matched, tmp_path))
     assert found.returncode == 0, found.stdout + found.stderr
 
 

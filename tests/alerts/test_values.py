@@ -85,7 +85,7 @@ def test_the_documented_example_is_good(tmp_path: Path) -> None:
     block = "\n".join(line[4:] for line in page.splitlines() if line.startswith("    "))
     values = load(mine(tmp_path, block))
     assert values.alerts["InferfleetQueueGrowing"].limits["requests"] == 100
-    assert values.slo.time_to_first_token.seconds == 2.5
+    assert values.slo.time_to_first_token.threshold == 2.5
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

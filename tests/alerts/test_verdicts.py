@@ -8,19 +8,21 @@ from typing import Any, Final
 import yaml
 
 from alerts.recording.matched import of
-from alerts.recording.settings import Settings
+from alerts.values import load
 
 from .promtool import needs_promtool
 from .test_matched import MATCHED, promtool, written
 
-SETTINGS: Final = Settings(
-    before="2h",
-    after="1h",
-    keep="4h",
-    warm_up_seconds=0,
-    cell_hours=0.3,
-    overlap_seconds=1800,
-    pinned=({"model": "pinned", "release": "a"},),
+SETTINGS: Final = load().matched.model_copy(
+    update={
+        "before": "2h",
+        "after": "1h",
+        "keep": "4h",
+        "warm_up": 0.0,
+        "cell_time": 1080.0,
+        "overlap": 1800.0,
+        "pinned": ({"model": "pinned", "release": "a"},),
+    }
 )
 UPGRADE: Final = 124
 """Minutes until the upgrade: as many windows as a server's own past needs, and a few."""

@@ -23,7 +23,7 @@ from .processes import Pair, monitoring
 SHARE: Final = 0.9
 # a window holds four scrapes, so that its rates have two samples however late one comes
 _SCRAPE: Final = "250ms"
-_OVERLAP: Final = 40.0
+_OVERLAP: Final = "40s"
 _VALUES: Final = {
     "selector": 'job="inferfleet"',
     "keep_labels": ["fleet"],
@@ -34,10 +34,10 @@ _VALUES: Final = {
         "before": "5m",
         "after": "5m",
         "keep": "10m",
-        "warm_up_seconds": 0,
-        "overlap_seconds": _OVERLAP,
+        "warm_up": 0,
+        "overlap": _OVERLAP,
         # eleven windows of one server
-        "cell_hours": 0.003,
+        "cell_time": "11s",
     },
     "alerts": {
         "InferfleetDecodeRegression": {"for": "1s", "limits": {"overlap": _OVERLAP}},

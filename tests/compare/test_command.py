@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from alerts.values import load
 from exporter.cli import app
 from exporter.compare import extra
 from exporter.compare.fleet.windows import Fleet
@@ -35,7 +36,7 @@ def test_a_gate_goes_by_the_exit_code(fleet: Fleet, code: int, tmp_path: Path) -
         assert found == code
     data = json.loads(output)
     assert data["verdict"] == ("regression" if code else "improvement")
-    assert data["margin"] == 0.03
+    assert data["margin"] == load().matched.margin
     assert report.read_text().startswith("<!doctype html>")
 
 

@@ -15,7 +15,7 @@ from tests.sim.comparison import NEW, OLD, START, simulate
 
 FLEET = simulate(5, -0.10, "did", nodes=4, before=8, after=5)
 END = START + 5 * 3600.0
-QUESTION = Question((), (), detail=False)
+QUESTION = Question((), (), detail=False, margin=0.03, warm_up=3600.0)
 
 
 def samples(page: str, name: str) -> dict[str, float]:
@@ -32,7 +32,7 @@ def samples(page: str, name: str) -> dict[str, float]:
 def judge(
     url: str, state: Path | None = None, now: float = END, sides: tuple[str, str] = ("", "")
 ) -> Judge:
-    told = Options(*sides, prometheus=url, window=13 * 3600.0)
+    told = Options(*sides, prometheus=url, window=13 * 3600.0, margin=0.03, warm_up=3600.0)
     return Judge(told, state, lambda: now)
 
 

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.recording.curve import _RIDGE as RIDGE
-from alerts.recording.settings import UNITS, Settings, seconds_of
+from alerts.recording.settings import UNITS, Settings
 from alerts.recording.shift import LEAST_OWN_WINDOWS, LEAST_TOGETHER, LEAST_WINDOWS
+from exporter.units import parse_duration
 from exporter.vocabulary.verdict import Measure
 
 from .cells import WINDOW, CellWindows
@@ -132,7 +133,9 @@ def _judge(
     seen: _Seen, given: CellWindows, settings: Settings, margin: float, every: int
 ) -> Judged:
     count = given.info.shape[1]
-    before, after = (round(seconds_of(span) / WINDOW) for span in (settings.before, settings.after))
+    before, after = (
+        round(parse_duration(span) / WINDOW) for span in (settings.before, settings.after)
+    )
     live = [(given.info == release).any(0) for release in (0, 1)]
     first = int(np.argmax(live[1])) if live[1].any() else count
     index = np.full(given.info.shape, np.nan)
@@ -205,7 +208,7 @@ def _fit(
     if not recent:
         return
     m = dict(zip(MOMENTS, np.sum(recent, axis=0), strict=True))
-    enough = m["w"] > settings.cell_hours * 3600 / WINDOW
+    enough = m["w"] > settings.cell_time / WINDOW
     if not enough.any():
         return
     weight = np.where(enough, m["w"], np.nan)
@@ -374,7 +377,7 @@ def _conclude(
         return Judged(ln, -np.inf, np.inf, coverage, n, m, "not_comparable")
     half = (1.96 + 2.4 / df + 3.6 / df**2) * stderr
     lower, upper = ln - half, ln + half
-    asked = min(settings.overlap_seconds, seconds_of(settings.after))
+    asked = min(settings.overlap, parse_duration(settings.after))
     least = settings.coverage_beside if m else settings.coverage
     thin = coverage < least or overlap < asked
     verdict = "not_comparable" if thin else verdict_of(ln, lower, upper, margin)

@@ -63,7 +63,7 @@ def causes(
         )
     if design.warm_up_seconds > 0 and new < old:
         told.append(
-            "candidate caches began empty; an hour after each start is left out, longer-lived "
+            "candidate caches began empty; the warm-up after each start is left out, longer-lived "
             "prefixes need longer: compare again after a day"
         )
     if any(one.name == "runner" for one in differences):

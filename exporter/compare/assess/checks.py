@@ -138,8 +138,8 @@ def warm_up(found: Design, kept: float) -> Check:
     return Check(
         name="warm-up",
         outcome="corrected",
-        text=f"{found.warm_up_seconds / 3600:.1f} server-hours within an hour of a start are left "
-        f"out, {kept / 3600:.1f} are kept",
+        text=f"{found.warm_up_seconds / 3600:.1f} server-hours of warm-up are left out, "
+        f"{kept / 3600:.1f} are kept",
     )
 
 

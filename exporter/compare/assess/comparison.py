@@ -4,7 +4,7 @@ Pure: the same fleet gives the same report. No I/O, no clock.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from itertools import groupby
 from typing import Final
 
@@ -41,12 +41,13 @@ class Question:
 
     baseline: tuple[Matcher, ...]
     candidate: tuple[Matcher, ...]
-    margin: float = 0.03
     alpha: float = 0.05
     claim: float | None = None
-    warm_up: float = 3600.0
     models: tuple[Matcher, ...] = ()
     detail: bool = True
+    _: KW_ONLY
+    margin: float
+    warm_up: float
 
 
 def compare(fleet: Fleet, question: Question) -> tuple[Comparison, ...]:

@@ -16,7 +16,6 @@ from ..fleet.windows import Facts, Floats, Ints, Mask, Windows
 
 Kind = Literal["difference in differences", "side by side", "before and after"]
 
-WARM_UP: Final = 3600.0
 _DAY: Final = 24.0
 _CONCURRENT: Final = 7200.0
 _EARLIER: Final = 6 * 3600.0

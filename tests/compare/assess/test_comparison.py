@@ -15,7 +15,11 @@ from tests.sim.comparison import NEW, OLD, START, simulate
 from tests.sim.scenario import SCENARIOS
 
 QUESTION = Question(
-    read(f'version="{OLD}"', "--baseline"), read(f'version="{NEW}"', "--candidate"), detail=False
+    read(f'version="{OLD}"', "--baseline"),
+    read(f'version="{NEW}"', "--candidate"),
+    detail=False,
+    margin=0.03,
+    warm_up=3600.0,
 )
 
 

@@ -105,7 +105,13 @@ def test_credentials_come_from_files_and_headers_go_along(tmp_path: Path) -> Non
     http = tmp_path / "http.yaml"
     http.write_text(f"bearer_token_file: {token}\n")
     with FakeApi(FLEET) as fake:
-        options = Options(prometheus=fake.url, http_config=http, headers=("X-Scope-OrgID: tenant",))
+        options = Options(
+            margin=0.03,
+            warm_up=3600.0,
+            prometheus=fake.url,
+            http_config=http,
+            headers=("X-Scope-OrgID: tenant",),
+        )
         api = api_of(options)
         api.series("inferfleet_server_info", 0, 1)
         assert fake.headers["Authorization"] == "Bearer one"
@@ -136,9 +142,9 @@ def test_a_wrong_http_config_is_told(tmp_path: Path, text: str, fault: str) -> N
     path = tmp_path / "http.yaml"
     path.write_text(text)
     with pytest.raises(CompareError, match=fault):
-        api_of(Options(prometheus="http://a", http_config=path))
+        api_of(Options(margin=0.03, warm_up=3600.0, prometheus="http://a", http_config=path))
     with pytest.raises(CompareError, match="no header"):
-        api_of(Options(prometheus="http://a", headers=("nonsense",)))
+        api_of(Options(margin=0.03, warm_up=3600.0, prometheus="http://a", headers=("nonsense",)))
 
 
 def test_tls_with_the_own_authority(tmp_path: Path) -> None:

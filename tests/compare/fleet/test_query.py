@@ -108,7 +108,15 @@ def test_an_empty_api_compares_nothing() -> None:
     empty = simulate(1, before=1, after=1, nodes=2, layout="side")
     nothing = Fleet(empty.windows.where(np.zeros(len(empty.windows), bool)), empty.facts)
     with FakeApi(nothing) as fake:
-        options = Options(f'version="{OLD}"', f'version="{NEW}"', fake.url, start=0, end=7200)
+        options = Options(
+            f'version="{OLD}"',
+            f'version="{NEW}"',
+            fake.url,
+            start=0,
+            end=7200,
+            margin=0.03,
+            warm_up=3600.0,
+        )
         report = run(options, now=lambda: 0.0)
     assert report.verdict == "not_comparable"
     assert "Nothing to compare" in report.headline
@@ -121,7 +129,13 @@ def test_a_real_prometheus_gives_the_verdict_of_the_fleet_it_holds(
     fill(tmp_path / "data", [openmetrics(fleet, CELLS)])
     with prometheus(tmp_path / "data") as url:
         options = Options(
-            f'version="{OLD}"', f'version="{NEW}"', url, start=SPAN.start, end=SPAN.end
+            f'version="{OLD}"',
+            f'version="{NEW}"',
+            url,
+            start=SPAN.start,
+            end=SPAN.end,
+            margin=0.03,
+            warm_up=3600.0,
         )
         report = run(options, now=lambda: SPAN.end)
     direct = compare(fleet, question_of(options))[0].measures[0]

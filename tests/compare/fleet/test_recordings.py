@@ -21,7 +21,7 @@ MOE, MOE_V2 = "vllm-moe-0.20.2-mrv1", "vllm-moe-0.20.2-mrv2"
 
 
 def compared(*names: str, **more: object) -> Report:
-    return run(Options(recordings=names, **more), now=lambda: 0.0)  # type: ignore[arg-type]
+    return run(Options(recordings=names, margin=0.03, warm_up=3600.0, **more), now=lambda: 0.0)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("old", "new"), [(DENSE, DENSE_V2), (DENSE, DENSE_NEW), (MOE, MOE_V2)])

@@ -23,6 +23,8 @@ QUESTION = Question(
     read(f'version="{OLD}"', "--baseline"),
     read(f'version="{NEW}"', "--candidate"),
     claim=claim_of("+56%"),
+    margin=0.03,
+    warm_up=3600.0,
 )
 
 
