@@ -16,7 +16,8 @@ from deploy import build as deploy
 from exporter.compare.assess.effects import MEASURES as COMPARED
 from exporter.compare.assess.result import Report
 from exporter.derive.figures import FIGURES
-from exporter.engines.catalog import ENGINES, load
+from exporter.engines.catalog import engine_catalog
+from exporter.engines.registry import ENGINES
 from exporter.gpu.catalog import PAGES, Term
 from exporter.gpu.catalog import load as load_gpu
 from exporter.publish.families import SECTIONS
@@ -74,7 +75,7 @@ def _meanings() -> str:
         "|---|---|---|---|---|---|\n"
     ]
     for engine in ENGINES:
-        for change in sorted(load(engine).meanings, key=lambda one: one.at):
+        for change in sorted(engine_catalog(engine).meanings, key=lambda one: one.at):
             series = ", ".join(f"`{PREFIX}{name}`" for name in change.series)
             forbids = ", ".join(change.forbids) or "no measure"
             parts.append(
@@ -117,20 +118,22 @@ def _families(recording: Recording) -> Counter[str]:
 
 
 def _by_catalog() -> str:
+    titles = [engine.title for engine in ENGINES.values()]
+    releases = [f"{ENGINES[name].title} {engine_catalog(name).releases}" for name in ENGINES]
     parts = [
         "## Raw names by engine\n\nThe first alternative on the page is taken; `+` adds names up. "
-        "vLLM 0.6.6 to 0.33.0, SGLang 0.4.6 to 0.5.23.\n\n"
-        "| series | vLLM | SGLang |\n|---|---|---|\n"
+        f"{', '.join(releases)}.\n\n"
+        f"| series | {' | '.join(titles)} |\n|---|{'---|' * len(titles)}\n"
     ]
     for family in FAMILIES:
         cells = []
         for engine in ENGINES:
             options = [
                 " + ".join(dict.fromkeys(f"`{term.raw}`" for term in option.terms))
-                for option in load(engine).families.get(family.name, ())
+                for option in engine_catalog(engine).families.get(family.name, ())
             ]
             cells.append(", else ".join(dict.fromkeys(options)))
-        parts.append(f"| `{family.name}` | {cells[0]} | {cells[1]} |\n")
+        parts.append(f"| `{family.name}` | {' | '.join(cells)} |\n")
     return "".join(parts)
 
 

@@ -12,6 +12,7 @@ ROOMS = (
     "exporter.validation",
     "exporter.errors",
     "exporter.yaml_text",
+    "exporter.procfs",
     "exporter.vocabulary",
     "exporter.exposition",
     "exporter.config",

@@ -10,7 +10,8 @@ from typing import Final
 
 from packaging.version import Version
 
-from exporter.engines.catalog import ENGINES, load
+from exporter.engines.catalog import engine_catalog
+from exporter.engines.registry import ENGINES
 from exporter.vocabulary.verdict import MEASURES
 
 from ..model import Record
@@ -26,7 +27,7 @@ def records(settings: Settings) -> list[Record]:
         epochs = [
             _epoch(settings, engine, versions)
             for engine in ENGINES
-            if (versions := [m.at for m in load(engine).meanings if measure in m.forbids])
+            if (versions := [m.at for m in engine_catalog(engine).meanings if measure in m.forbids])
         ]
         if epochs:
             found.append(Record(record=EPOCH, expr=either(epochs), labels={"measure": measure}))

@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from exporter.engines.catalog import ENGINES, load
+from exporter.engines.catalog import engine_catalog
+from exporter.engines.registry import ENGINES
 
 from ..grafana import uids
 from ..grafana.columns import Column
@@ -371,7 +372,8 @@ def _meanings() -> str:
         "|---|---|---|---|",
     ]
     for engine in ENGINES:
-        for change in sorted(load(engine).meanings, key=lambda change: change.at, reverse=True):
+        changes = engine_catalog(engine).meanings
+        for change in sorted(changes, key=lambda change: change.at, reverse=True):
             forbids = ", ".join(change.forbids) or "no measure"
             lines.append(f"| {engine} | {change.at} | {change.changed} | {forbids} |")
     return "\n".join(lines)

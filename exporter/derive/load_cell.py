@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from math import frexp
 from typing import Final
 
+from ..engines.engine import DecodeTime
+from ..engines.registry import ENGINES
 from ..vocabulary.exporter import LOAD
 from .interval import Interval
 
@@ -72,7 +74,7 @@ def sequence_seconds(interval: Interval, engine: str, running: float | None) -> 
     """
     grown = interval.increase
     total = grown.get("decode_sequence_seconds")
-    if engine == "sglang":
+    if ENGINES[engine].decode_time is DecodeTime.MEAN_TIMES_TOKENS:
         tokens, seen = grown.get("decode_tokens"), grown.get("decode_outputs")
         if tokens is None:
             return None

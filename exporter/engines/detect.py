@@ -1,4 +1,4 @@
-"""Which engine speaks on a page, told by the names on it."""
+"""Which engine a page comes from, recognised by the names on it."""
 
 from collections import Counter
 from collections.abc import Set
@@ -7,16 +7,17 @@ from functools import cache, lru_cache
 
 from ..errors import NoEngineError
 from ..exposition import Layout
-from .catalog import ENGINES, Catalog, load
+from .catalog import EngineCatalog, engine_catalog
+from .registry import ENGINES
 
 _ENDINGS = ("_bucket", "_sum", "_count", "_created", "_total", "_info", "_gcount", "_gsum")
 
 
 @dataclass(frozen=True, slots=True)
-class Vocabulary:
-    """A page's engine, the prefix its names carry there, and what is worth telling about them."""
+class Namespace:
+    """A page's engine, the prefix its names carry there, and remarks on them for people."""
 
-    catalog: Catalog
+    catalog: EngineCatalog
     prefix: str
     notes: tuple[str, ...]
     unknown_names: tuple[str, ...]
@@ -30,7 +31,7 @@ class Vocabulary:
 
 @cache
 def _wanted_names(engine: str) -> tuple[frozenset[str], frozenset[str]]:
-    return load(engine).sample_names()
+    return engine_catalog(engine).sample_names()
 
 
 @lru_cache(maxsize=8192)
@@ -38,38 +39,41 @@ def wanted(name: str) -> bool:
     """Whether a sample name, as pages write it, is one that some catalog turns into numbers."""
     for engine in ENGINES:
         named, bare = _wanted_names(engine)
-        match = load(engine).prefix.match(name)
+        match = engine_catalog(engine).prefix.match(name)
         if name in bare or (match and name[match.end() :] in named):
             return True
     return False
 
 
-def detect(layout: Layout) -> Vocabulary:
-    """Return the vocabulary of a page, or raise `NoEngineError` where none is known.
+def detect(layout: Layout) -> Namespace:
+    """Return the namespace of a page's names, or raise `NoEngineError` where none is known.
 
     The engine and prefix with the most names in their catalog are taken, so that a page which
     carries one engine twice (say, with colons and with underscores) is read once.
     """
     votes = Counter[tuple[str, str]]()
     for engine in ENGINES:
-        catalog, named = load(engine), _wanted_names(engine)[0]
+        catalog, named = engine_catalog(engine), _wanted_names(engine)[0]
         for name in layout.names:
             match = catalog.prefix.match(name)
             if match and name[match.end() :] in named:
                 votes[engine, match[0]] += 1
     if not votes:
+        titles = " or ".join(engine.title for engine in ENGINES.values())
+        hints = "; ".join(f"{engine.title}: {engine.metrics_hint}" for engine in ENGINES.values())
         raise NoEngineError(
             0,
-            "the page carries no vLLM or SGLang metrics: is this the server's own /metrics, and "
-            "does it run without --disable-log-stats (SGLang: with --enable-metrics)?",
+            f"the page carries no {titles} metrics: is this the server's own /metrics, and are "
+            f"its metrics on ({hints})?",
         )
     (engine, prefix), _ = max(votes.items(), key=lambda vote: (vote[1], vote[0]))
-    others = sorted({f"{other}" for _, other in votes} - {prefix})
+    others = sorted({other for _, other in votes} - {prefix})
     notes = tuple(f"names under {other!r} are left out: {prefix!r} is read" for other in others)
-    return Vocabulary(load(engine), prefix, notes, _unknown(layout.names, load(engine), prefix))
+    catalog = engine_catalog(engine)
+    return Namespace(catalog, prefix, notes, _unknown(layout.names, catalog, prefix))
 
 
-def _unknown(names: Set[str], catalog: Catalog, prefix: str) -> tuple[str, ...]:
+def _unknown(names: Set[str], catalog: EngineCatalog, prefix: str) -> tuple[str, ...]:
     """Return the engine's names that its catalog does not know."""
     known = catalog.known_names()
     unknown = set[str]()

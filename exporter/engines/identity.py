@@ -1,6 +1,6 @@
 """What a server is: version, model, limits, layout, GPUs; each with the source it came from.
 
-Sources are asked apart and believed in the order of `TRUST`. Two fingerprints follow: the class,
+Sources report apart and are believed in the order of `TRUST`. Two fingerprints follow: the class,
 equal for servers that can be compared at all, and the configuration, equal for servers set up
 alike. Secrets and paths never get this far: the sources drop them.
 """
@@ -15,18 +15,10 @@ from typing import Final
 from ..config import Declaration
 from ..discovery.workload import Workload
 from ..errors import FetchError
-from .sources import (
-    cache_config,
-    command_line,
-    declared,
-    loads,
-    models,
-    pod,
-    sglang_info,
-    version,
-    vllm_info,
-)
-from .sources.facts import TRUST, Fact, Finding, Source, Value, model_name, parsed
+from .engine import Engine
+from .registry import ENGINES
+from .sources import command_line, declared, models, pod
+from .sources.facts import TRUST, Fact, Source, SourceReport, Value, model_name, parsed
 
 __all__ = ["Fact", "Identity", "Source", "identify"]
 
@@ -62,8 +54,8 @@ class Identity:
 
     `release` is what is compared: the declared one, else the version, else empty. `server_class`
     and `config` are 8 hex digits; `config` is empty where no setting is known. `conflicts` are
-    sentences, one for every fact that two sources tell differently; `claims` is every source's word
-    on a fact, the most trusted first.
+    sentences, one for every fact that two sources report differently; `reports` holds a fact as
+    every source reports it, the most trusted first.
     """
 
     engine: str
@@ -74,11 +66,11 @@ class Identity:
     config: str
     conflicts: tuple[str, ...]
     sources: frozenset[Source]
-    claims: Mapping[str, tuple[Fact, ...]] = field(default_factory=dict)
+    reports: Mapping[str, tuple[Fact, ...]] = field(default_factory=dict)
 
     def disputed(self, key: str) -> bool:
-        """Whether two sources tell a fact differently."""
-        return len({_comparable(key, fact.value) for fact in self.claims.get(key, ())}) > 1
+        """Whether two sources report a fact differently."""
+        return len({_comparable(key, fact.value) for fact in self.reports.get(key, ())}) > 1
 
     def number(self, key: str) -> float | None:
         """Return a fact that is a number, None where unknown."""
@@ -97,15 +89,15 @@ class Identity:
         fact = self.facts.get(key)
         return fact.source if fact else ""
 
-    def joined(self, source: Source, **found: Value | None) -> "Identity":
-        """Return this identity with what another source tells; what it does not know is None."""
-        known = {key: value for key, value in found.items() if value is not None}
-        finding = Finding(source, known)
-        facts, conflicts = _believe(self.facts, [finding])
+    def with_report(self, source: Source, **values: Value | None) -> "Identity":
+        """Return this identity with what another source reports; None is what it does not know."""
+        known = {key: value for key, value in values.items() if value is not None}
+        report = SourceReport(source, known)
+        facts, conflicts = _believe(self.facts, [report])
         return replace(
             self,
             facts=facts,
-            claims=_claims(self.claims, [finding]),
+            reports=_by_fact(self.reports, [report]),
             server_class=_class(facts),
             conflicts=(*self.conflicts, *conflicts),
             sources=self.sources | {source} if known else self.sources,
@@ -115,7 +107,7 @@ class Identity:
 def identify(
     engine: str,
     get: Get,
-    cache_config: Mapping[str, str] | None = None,
+    page_settings: Mapping[str, str] | None = None,
     command_line: Sequence[str] | None = None,
     declared: Declaration | None = None,
     served_model: str | None = None,
@@ -123,20 +115,22 @@ def identify(
 ) -> Identity:
     """Ask a server and everything else that is known about it what it is.
 
-    `cache_config` are the labels of vLLM's `cache_config_info`, `command_line` the server's own,
-    `served_model` the model label of its metrics page, `workload` the pod it runs in, whose command
-    line speaks where the process itself cannot be seen. An endpoint that fails or answers with
-    anything unexpected is a source less, never an error. Costs three requests, four at most.
+    `page_settings` are the labels in which its metrics page carries configuration, `command_line`
+    the server's own, `served_model` the model label of its metrics page, `workload` the pod it runs
+    in, whose command line speaks where the process itself cannot be seen. An endpoint that fails or
+    answers with anything unexpected is a source less, never an error. Costs three requests, four at
+    most.
     """
     declared = declared or Declaration()
-    line = command_line or (pod.line(workload) if workload else None)
-    findings = _findings(engine, get, cache_config, line, declared, served_model)
+    line = command_line or (pod.command_line(workload) if workload else None)
+    kind = ENGINES[engine]
+    reports = _reports(kind, get, page_settings, line, declared, served_model)
     if workload:
-        findings = _by_trust([*findings, pod.read(workload)])
-    facts, conflicts = _believe({}, findings)
+        reports = _by_trust([*reports, pod.read(kind, workload)])
+    facts, conflicts = _believe({}, reports)
     settings = dict[str, str]()
-    for finding in findings:
-        settings = {**finding.settings, **settings}
+    for report in reports:
+        settings = {**report.settings, **settings}
     version = facts.get("version")
     return Identity(
         engine=engine,
@@ -146,91 +140,97 @@ def identify(
         server_class=_class(facts),
         config=_digest(settings) if settings else "",
         conflicts=tuple(conflicts),
-        sources=frozenset(one.source for one in findings if one.claims or one.settings),
-        claims=_claims({}, findings),
+        sources=frozenset(report.source for report in reports if report.values or report.settings),
+        reports=_by_fact({}, reports),
     )
 
 
-def _findings(
-    engine: str,
+def _reports(
+    engine: Engine,
     get: Get,
-    labels: Mapping[str, str] | None,
+    page_settings: Mapping[str, str] | None,
     line: Sequence[str] | None,
     declaration: Declaration,
     served_model: str | None,
-) -> list[Finding]:
-    """Return what every source says, the most trusted first."""
+) -> list[SourceReport]:
+    """Return what every source reports, the most trusted first."""
+
+    def ask(path: str) -> object:
+        return _answer(get, path)
+
     served = model_name(served_model)
-    found = [
-        Finding("metrics", {"model": served} if served else {}),
-        models.read(_ask(get, models.PATH), served_model),
+    reports = [
+        SourceReport("metrics", {"model": served} if served else {}),
+        models.read(ask(models.PATH), served_model),
         declared.read(declaration),
+        *engine.endpoint_reports(ask),
     ]
-    if engine == "sglang":
-        info = _ask(get, sglang_info.PATH) or _ask(get, sglang_info.OLD_PATH)
-        found += [*sglang_info.read(info), loads.read(_ask(get, loads.PATH))]
-    else:
-        found += [
-            version.read(_ask(get, version.PATH)),
-            vllm_info.read(_ask(get, vllm_info.PATH)),
-            cache_config.read(labels or {}),
-        ]
+    if page_report := engine.page_report(page_settings or {}):
+        reports.append(page_report)
     if line:
-        found.append(command_line.read(engine, line))
-    return _by_trust(found)
+        reports.append(command_line.read(engine, line))
+    return _by_trust(reports)
 
 
-def _by_trust(findings: Iterable[Finding]) -> list[Finding]:
-    return sorted(findings, key=lambda finding: TRUST.index(finding.source))
+def _by_trust(reports: Iterable[SourceReport]) -> list[SourceReport]:
+    return sorted(reports, key=lambda report: TRUST.index(report.source))
 
 
-def _ask(get: Get, path: str) -> object:
+def _answer(get: Get, path: str) -> object:
     """Return the decoded answer of an endpoint, None where there is none."""
     try:
         body = get(path)
     except FetchError as error:
-        _log.debug("%s tells nothing about the server: %s", path, error.reason)
+        _log.debug("%s says nothing about the server: %s", path, error.reason)
         return None
     answer = parsed(body.decode("utf-8", errors="replace"))
     if not isinstance(answer, dict):
-        _log.debug("%s tells nothing about the server: its answer is no JSON object", path)
+        _log.debug("%s says nothing about the server: its answer is no JSON object", path)
     return answer
 
 
 def _believe(
-    known: Mapping[str, Fact], findings: Iterable[Finding]
+    known: Mapping[str, Fact], reports: Iterable[SourceReport]
 ) -> tuple[dict[str, Fact], list[str]]:
-    """Add findings to known facts; return the facts believed and a sentence for each conflict."""
+    """Add reports to known facts; return the facts believed and a sentence for each conflict.
+
+    The more trusted source wins whichever comes first: telemetry reports after the others, and must
+    not be outvoted by a declaration for being late.
+    """
     facts, conflicts = dict(known), list[str]()
-    for finding in findings:
-        for key, value in finding.claims.items():
-            fact, held = Fact(value, finding.source), facts.get(key)
-            if held is None:
+    for report in reports:
+        for key, value in report.values.items():
+            fact, known_fact = Fact(value, report.source), facts.get(key)
+            if known_fact is None:
                 facts[key] = fact
                 continue
-            facts[key], lost = sorted((held, fact), key=lambda one: TRUST.index(one.source))
-            if _comparable(key, held.value) != _comparable(key, value):
-                conflicts.append(_conflict(key, facts[key], lost))
+            facts[key], other = sorted((known_fact, fact), key=_trust)
+            if _comparable(key, known_fact.value) != _comparable(key, value):
+                conflicts.append(_conflict(key, facts[key], other))
     return facts, conflicts
 
 
-def _claims(
-    known: Mapping[str, tuple[Fact, ...]], findings: Iterable[Finding]
+def _by_fact(
+    known: Mapping[str, tuple[Fact, ...]], reports: Iterable[SourceReport]
 ) -> dict[str, tuple[Fact, ...]]:
-    """Add findings to what every source claims."""
-    claims = dict(known)
-    for finding in findings:
-        for key, value in finding.claims.items():
-            told = (*claims.get(key, ()), Fact(value, finding.source))
-            claims[key] = tuple(sorted(told, key=lambda one: TRUST.index(one.source)))
-    return claims
+    """Add reports to what every source reports of a fact."""
+    by_fact = dict(known)
+    for report in reports:
+        for key, value in report.values.items():
+            facts = (*by_fact.get(key, ()), Fact(value, report.source))
+            by_fact[key] = tuple(sorted(facts, key=_trust))
+    return by_fact
+
+
+def _trust(fact: Fact) -> int:
+    return TRUST.index(fact.source)
 
 
 def _conflict(key: str, believed: Fact, other: Fact) -> str:
-    mend = ": correct the declaration" if other.source == "declared" else ""
+    remedy = ": correct the declaration" if other.source == "declared" else ""
     return (
         f"{key} is {_text(believed.value)} by {believed.source} but {_text(other.value)} by "
-        f"{other.source}; {believed.source} is believed{mend}"
+        f"{other.source}; {believed.source} is believed{remedy}"
     )
 
 
@@ -255,5 +255,5 @@ def _comparable(key: str, value: Value) -> str:
 
 
 def _digest(values: Mapping[str, str]) -> str:
-    written = json.dumps(sorted(values.items()), separators=(",", ":"))
-    return sha256(written.encode()).hexdigest()[:8]
+    canonical = json.dumps(sorted(values.items()), separators=(",", ":"))
+    return sha256(canonical.encode()).hexdigest()[:8]

@@ -16,16 +16,16 @@ from packaging.version import Version
 from ..errors import PageError
 from ..exposition import Layout, Page
 from ..vocabulary.engine import BY_NAME, FAMILIES
-from . import vllm
-from .catalog import Catalog, Term, version_of
-from .detect import Vocabulary
+from .catalog import EngineCatalog, Term, version_of
+from .detect import Namespace
+from .engine import Compute
+from .engine import Labels as Labels
 from .ranks import lowest_ranks
+from .registry import ENGINES
 
 UNKNOWN: Final = float("nan")
 
-Labels = tuple[tuple[str, str], ...]
 Values = Sequence[float]
-Compute = Callable[[Values], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,8 @@ class Snapshot:
 class Plan:
     """Which canonical samples a layout gives, and how each is computed from the page's values.
 
-    `origins` tells by family which raw names feed it, `notes` what was left out and why.
+    `origins` holds by family the raw names that feed it, `notes` what was left out and why,
+    `page_settings` the labels in which the page carries the engine's configuration.
     """
 
     engine: str
@@ -76,7 +77,7 @@ class Plan:
     origins: Mapping[str, str]
     notes: tuple[str, ...]
     unknown_names: tuple[str, ...]
-    cache_config: Mapping[str, str]
+    page_settings: Mapping[str, str]
     model: str
     _computes: tuple[Compute, ...]
     _pick: Callable[[Values], tuple[float, ...]]
@@ -93,11 +94,11 @@ class Plan:
 
     def indices(self, family: str, **labels: str) -> list[int]:
         """Return where a family's plain samples stand, those with the given labels only."""
-        found = self._by_family.get(family, [])
+        indices = self._by_family.get(family, [])
         if not labels:
-            return found
+            return indices
         wanted = labels.items()
-        return [i for i in found if all(self.samples[i].label(k) == v for k, v in wanted)]
+        return [i for i in indices if all(self.samples[i].label(k) == v for k, v in wanted)]
 
     def families(self) -> frozenset[str]:
         """Return the canonical families the layout gives."""
@@ -108,17 +109,17 @@ class Plan:
         return self._engines
 
 
-def make(layout: Layout, vocabulary: Vocabulary, version: str) -> Plan:
+def make(layout: Layout, namespace: Namespace, version: str) -> Plan:
     """Work out the plan of a layout; raise `PageError` where a series stands twice on the page."""
-    _refuse_twins(layout, vocabulary)
-    maker = _Maker(layout, vocabulary, version_of(version))
+    _refuse_duplicates(layout, namespace)
+    maker = _Maker(layout, namespace, version_of(version))
     for family in FAMILIES:
         maker.family(family.name)
-    if vocabulary.catalog.engine == "vllm":
-        for name, labels, compute in vllm.extra_samples(
-            maker.by_name, maker.cache_config, maker.model
-        ):
-            maker.outputs.append((Sample(name, "", labels), compute))
+    engine = ENGINES[namespace.catalog.engine]
+    for name, labels, compute in engine.label_samples(
+        maker.by_name, maker.page_settings, maker.model
+    ):
+        maker.outputs.append((Sample(name, "", labels), compute))
     outputs = maker.outputs
     plain = [compute if isinstance(compute, int) else 0 for _, compute in outputs]
     computed = [(i, c) for i, (_, c) in enumerate(outputs) if not isinstance(c, int)]
@@ -127,13 +128,13 @@ def make(layout: Layout, vocabulary: Vocabulary, version: str) -> Plan:
         if not sample.suffix:
             by_family.setdefault(sample.family, []).append(i)
     return Plan(
-        engine=vocabulary.catalog.engine,
+        engine=engine.name,
         version=version,
         samples=tuple(sample for sample, _ in outputs),
         origins=maker.origins,
-        notes=(*vocabulary.notes, *maker.notes),
-        unknown_names=vocabulary.unknown_names,
-        cache_config=maker.cache_config,
+        notes=(*namespace.notes, *maker.notes),
+        unknown_names=namespace.unknown_names,
+        page_settings=maker.page_settings,
         model=maker.model,
         _computes=tuple(compute for _, compute in computed),
         _pick=_picker(plain),
@@ -149,41 +150,41 @@ def _picker(indices: list[int]) -> Callable[[Values], tuple[float, ...]]:
     return lambda values: tuple(values[i] for i in indices)
 
 
-def _refuse_twins(layout: Layout, vocabulary: Vocabulary) -> None:
-    seen = set[tuple[str, frozenset[tuple[str, str]]]]()
+def _refuse_duplicates(layout: Layout, namespace: Namespace) -> None:
+    keys = set[tuple[str, frozenset[tuple[str, str]]]]()
     for series, line in zip(layout.series, layout.lines, strict=True):
-        if vocabulary.strip(series.name) is None:
+        if namespace.strip(series.name) is None:
             continue
         key = series.name, frozenset(series.labels.items())
-        if key in seen:
+        if key in keys:
             raise PageError(
                 line,
                 f"{series.name} stands twice with the same labels; with several API server "
                 "processes read /metrics without a trailing slash",
             )
-        seen.add(key)
+        keys.add(key)
 
 
 class _Maker:
     """Collects the outputs of one plan: a page index, or a function of the page's values."""
 
-    def __init__(self, layout: Layout, vocabulary: Vocabulary, version: Version | None) -> None:
-        self.catalog: Catalog = vocabulary.catalog
+    def __init__(self, layout: Layout, namespace: Namespace, version: Version | None) -> None:
+        self.catalog: EngineCatalog = namespace.catalog
         self.version = version
         self.outputs: list[tuple[Sample, int | Compute]] = []
         self.notes: list[str] = []
         self.origins: dict[str, str] = {}
-        self._prefix = vocabulary.prefix
+        self._prefix = namespace.prefix
         self.by_name: dict[str, list[tuple[int, Mapping[str, str]]]] = {}
         for i, series in enumerate(layout.series):
-            name = vocabulary.strip(series.name)
+            name = namespace.strip(series.name)
             if name is not None:
                 self.by_name.setdefault(name, []).append((i, series.labels))
-        self.cache_config = vllm.cache_config(self.by_name)
+        self.page_settings = ENGINES[self.catalog.engine].page_settings(self.by_name)
         models = {
             labels[self.catalog.model]
-            for found in self.by_name.values()
-            for _, labels in found
+            for series_of_name in self.by_name.values()
+            for _, labels in series_of_name
             if labels.get(self.catalog.model)
         }
         self.model = models.pop() if len(models) == 1 else ""
@@ -205,8 +206,8 @@ class _Maker:
                 continue
             for suffix in ("_bucket", "_sum", "_count") if histogram else ("",):
                 self._samples(name, suffix, option.terms)
-            found = [term for term in option.terms if term.raw + probe in self.by_name]
-            names = dict.fromkeys(("" if t.bare else self._prefix) + t.raw for t in found)
+            present = [term for term in option.terms if term.raw + probe in self.by_name]
+            names = dict.fromkeys(("" if t.bare else self._prefix) + t.raw for t in present)
             self.origins[name] = " + ".join(names)
             return
 
@@ -231,7 +232,7 @@ class _Maker:
     def _scale(self, term: Term, family: str) -> float | None:
         if term.unit != "blocks":
             return term.scale
-        size = self.cache_config.get("block_size", "")
+        size = self.page_settings.get("block_size", "")
         if not size.isdigit():
             self.notes.append(f"{family} is left out: it counts blocks of unknown size")
             return None

@@ -2,36 +2,42 @@
 
 from collections.abc import Mapping, Sequence
 
-Found = tuple[int, Mapping[str, str]]
+Candidate = tuple[int, Mapping[str, str]]
+"""A raw series: where its value stands on the page, and its labels."""
 
 
 def lowest_ranks(
-    found: list[Found], ranks: Sequence[str], totals: Mapping[str, str]
-) -> list[Found]:
+    candidates: list[Candidate], ranks: Sequence[str], totals: Mapping[str, str]
+) -> list[Candidate]:
     """Keep one series of those that repeat one another across tensor and pipeline ranks.
 
-    Among series alike but for their `ranks` labels the lowest rank is kept; then, among those
-    alike but for a `totals` label, the one with the total's value where there is one. Series
-    without rank labels come from elsewhere and are all kept.
+    Among series alike but for their `ranks` labels the lowest rank is kept, for it is there in
+    every configuration: the others show up only where all schedulers are asked for metrics. Then,
+    among those alike but for a `totals` label, the one with the total's value where there is one.
+    Series without rank labels come from elsewhere and are all kept.
     """
-    ranked = [one for one in found if any(rank in one[1] for rank in ranks)]
+    ranked = [series for series in candidates if any(rank in series[1] for rank in ranks)]
     if not ranked:
-        return found
-    kept: dict[tuple[tuple[str, str], ...], Found] = {}
-    for one in sorted(ranked, key=lambda one: [_number(one[1].get(rank, "")) for rank in ranks]):
-        kept.setdefault(_without(one[1], ranks), one)
+        return candidates
+    kept: dict[tuple[tuple[str, str], ...], Candidate] = {}
+    for series in sorted(ranked, key=lambda series: _rank_numbers(series, ranks)):
+        kept.setdefault(_without(series[1], ranks), series)
     for label, value in totals.items():
-        groups: dict[tuple[tuple[str, str], ...], list[Found]] = {}
-        for one in kept.values():
-            groups.setdefault(_without(one[1], [*ranks, label]), []).append(one)
+        groups: dict[tuple[tuple[str, str], ...], list[Candidate]] = {}
+        for series in kept.values():
+            groups.setdefault(_without(series[1], [*ranks, label]), []).append(series)
         chosen = []
         for group in groups.values():
-            total = [one for one in group if one[1].get(label, "") == value]
+            total = [series for series in group if series[1].get(label, "") == value]
             chosen += total or group
-        kept = {_without(one[1], ranks): one for one in chosen}
-    return sorted(kept.values(), key=lambda one: one[0]) + [
-        one for one in found if one not in ranked
+        kept = {_without(series[1], ranks): series for series in chosen}
+    return sorted(kept.values(), key=lambda series: series[0]) + [
+        series for series in candidates if series not in ranked
     ]
+
+
+def _rank_numbers(series: Candidate, ranks: Sequence[str]) -> list[int]:
+    return [_number(series[1].get(rank, "")) for rank in ranks]
 
 
 def _without(labels: Mapping[str, str], names: Sequence[str]) -> tuple[tuple[str, str], ...]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ..engines.sources import procfs
+from .. import procfs
 from .reading import GpuReading
 
 Via = Literal["pod", "process", "declared"]

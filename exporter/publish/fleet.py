@@ -8,6 +8,7 @@ from .. import __version__
 from ..derive.figure import Figures, FigureValue
 from ..derive.figures import FIGURES
 from ..derive.ratio import Ratio, pooled
+from ..engines.registry import ENGINES
 from ..gpu.reading import GpuReading
 from ..sampling.view import ServerView
 from .figures import json_value
@@ -106,6 +107,7 @@ def _identity(one: ServerView) -> Json:
         notes.append(f"energy is left out: {one.reading.link.shared}")
     report: Json = {
         "engine": snapshot.plan.engine if snapshot else None,
+        "engine_title": ENGINES[snapshot.plan.engine].title if snapshot else None,
         "model": (snapshot.plan.model or None) if snapshot else None,
         "start_time": snapshot.largest("server_start_time_seconds") if snapshot else None,
         "notes": notes,

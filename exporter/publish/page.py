@@ -188,8 +188,8 @@ def _of_identity(family: str, one: ServerView) -> Samples:
     elif family == "identity_conflicts":
         yield (), float(len(identity.conflicts))
     elif family == "gpus_claimed":
-        for claim in identity.claims.get("gpus", ()):
-            yield (("source", claim.source),), float(claim.value)
+        for report in identity.reports.get("gpus", ()):
+            yield (("source", report.source),), float(report.value)
     elif family == "gpu_count_conflict":
         yield (), float(identity.disputed("gpus"))
     else:

@@ -20,7 +20,7 @@ def snapshots(recording: Recording) -> Iterator[Snapshot]:
         page = reader.read(recorded.text, "openmetrics" in recorded.content_type)
         # layouts are the same object from page to page until a series comes or goes
         if current is None or page.layout is not layout:
-            vocabulary = detect.detect(page.layout)
+            namespace = detect.detect(page.layout)
             layout = page.layout
-            current = plan.make(layout, vocabulary, recording.engine_version)
+            current = plan.make(layout, namespace, recording.engine_version)
         yield current.apply(page, recorded.time)

@@ -20,7 +20,8 @@ from ..discovery.workload import PodTarget
 from ..engines import detect, plan
 from ..engines.identity import Identity, identify
 from ..engines.plan import Labels, Plan, Snapshot
-from ..engines.sources import procfs
+from ..engines.process import server_process
+from ..engines.registry import ENGINES
 from ..errors import FetchError, NoEngineError, PageError
 from ..exposition import Layout, Page, Reader
 from ..fetch import HttpClient, HttpResponse
@@ -33,7 +34,6 @@ log = logging.getLogger(__name__)
 STALE_AFTER_MISSES: Final = 2
 _HISTORY: Final = 120
 _CHARTED: Final = "generation_tokens_per_second_per_gpu"
-_HEALTH: Final = {"vllm": "/health", "sglang": "/v1/models"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +196,8 @@ class Server:
         version = self._identity.text("version") if self._identity else ""
         held = self._plan
         if held is None or page.layout is not self._layout or held.version != version:
-            vocabulary = detect.detect(page.layout)
-            held = plan.make(page.layout, vocabulary, version)
+            namespace = detect.detect(page.layout)
+            held = plan.make(page.layout, namespace, version)
             self._plan, self._layout = held, page.layout
         return held
 
@@ -206,7 +206,7 @@ class Server:
         if not engines:
             return engines
         try:
-            path = _HEALTH[snapshot.plan.engine]
+            path = ENGINES[snapshot.plan.engine].health_path
             self._client.get(self.target.url + path, self._config.timeout)
         except FetchError:
             return frozenset()
@@ -251,11 +251,11 @@ class Server:
             return
         address = urlsplit(self.target.url)
         port = address.port or (443 if address.scheme == "https" else 80)
-        process = procfs.find(port) if self.target.is_local else None
+        process = server_process(port) if self.target.is_local else None
         identity = identify(
             current.engine,
             lambda path: self._client.get(self.target.url + path, self._config.timeout).body,
-            current.cache_config,
+            current.page_settings,
             process.command_line if process else None,
             self.target.declare,
             current.model or None,

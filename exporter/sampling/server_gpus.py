@@ -37,7 +37,7 @@ class Gpus:
         held = self._joined
         if held is None or held[0] is not identity or held[1] != self._told:
             count, model = self._told
-            together = identity.joined("telemetry", gpus=count, gpu_model=model)
+            together = identity.with_report("telemetry", gpus=count, gpu_model=model)
             held = self._joined = identity, self._told, together
         return held[2]
 

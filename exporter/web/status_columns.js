@@ -1,8 +1,6 @@
 // What a server's state is called, and the columns of the table.
 
-const ENGINES = new Map([["vllm", "vLLM"], ["sglang", "SGLang"]]);
-
-const engineOf = (server) => ENGINES.get(server.engine) || server.engine || null;
+const engineOf = (server) => server.engine_title || server.engine || null;
 const releaseOf = (server) => server.release || server.version || null;
 
 // Rank 0 stands first. Word and sign tell what the colour tells.

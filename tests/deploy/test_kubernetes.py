@@ -11,7 +11,7 @@ from deploy import build
 from exporter.config import KubernetesSdSettings, parse_config
 from exporter.discovery.pods import pod_targets
 from exporter.discovery.workload import PodTarget
-from exporter.engines.sources.pod import line
+from exporter.engines.sources.pod import command_line
 
 from .kube import KUBERNETES, KUSTOMIZATIONS, ROOT, Object, check, rendered, templates
 
@@ -146,7 +146,7 @@ def test_discovery_reads_the_example_servers(name: str, gpus: int | None) -> Non
     assert isinstance(found, PodTarget)
     assert found.url == "http://10.0.0.1:8000"
     assert found.workload.gpus == gpus
-    words = line(found.workload) or []
+    words = command_line(found.workload) or []
     assert words[words.index("--max-num-seqs") + 1] == "256"
 
 

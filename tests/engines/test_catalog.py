@@ -6,23 +6,24 @@ import pytest
 import yaml
 
 from exporter.engines import catalog
-from exporter.engines.catalog import ENGINES, Catalog, load, version_of
+from exporter.engines.catalog import EngineCatalog, engine_catalog, version_of
+from exporter.engines.registry import ENGINES
 from exporter.errors import CatalogError
 from exporter.vocabulary.engine import BY_NAME, FAMILIES
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_mapped_name_is_a_known_one(engine: str) -> None:
-    known = load(engine).known_names()
-    named, _ = load(engine).sample_names()
+    known = engine_catalog(engine).known_names()
+    named, _ = engine_catalog(engine).sample_names()
     for name in named:
         bases = {name.removesuffix(end) for end in ("_bucket", "_sum", "_count")}
         assert bases & known, name
-    assert load(engine).unmapped < known
+    assert engine_catalog(engine).unmapped < known
 
 
 def test_every_canonical_family_is_told_by_some_engine() -> None:
-    told = set().union(*(load(engine).families for engine in ENGINES))
+    told = set().union(*(engine_catalog(engine).families for engine in ENGINES))
     from_labels = {"lora_waiting_adapters", "kv_cache_capacity_tokens"}
     assert told | from_labels == {family.name for family in FAMILIES}
 
@@ -33,7 +34,7 @@ def test_openmetrics_family_names_do_not_clash() -> None:
 
 
 def test_meaning_changes_between_versions() -> None:
-    vllm = load("vllm")
+    vllm = engine_catalog("vllm")
 
     def names(old: str, new: str) -> list[str]:
         return [change.name for change in vllm.changes_between(old, new)]
@@ -48,13 +49,13 @@ def test_meaning_changes_between_versions() -> None:
 
 
 def test_a_change_of_live_token_counts_forbids_what_is_compared_at_a_load_told_by_them() -> None:
-    (change,) = load("sglang").changes_between("0.5.6", "0.5.8")
+    (change,) = engine_catalog("sglang").changes_between("0.5.6", "0.5.8")
     assert set(change.forbids) >= {"decode", "time_to_first_token", "inter_token_latency"}
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_change_of_output_timing_forbids_what_is_made_of_it(engine: str) -> None:
-    for change in load(engine).meanings:
+    for change in engine_catalog(engine).meanings:
         if "inter_token_latency_seconds" in change.series:
             assert {"decode", "inter_token_latency"} <= set(change.forbids), change.name
 
@@ -95,9 +96,9 @@ def broken(**changes: object) -> dict[str, object]:
 )
 def test_a_wrong_catalog_is_refused(changes: dict[str, object], fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
-        Catalog.model_validate(broken(**changes))
+        EngineCatalog.model_validate(broken(**changes))
 
 
 def test_an_engine_without_a_catalog() -> None:
     with pytest.raises(CatalogError, match=r"nothing\.yaml"):
-        load("nothing")
+        engine_catalog("nothing")

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from exporter.config import Declaration
 from exporter.engines.identity import Identity, identify
-from exporter.engines.sources import sglang_info, vllm_info
+from exporter.engines.sglang import server_info as sglang_info
+from exporter.engines.vllm import server_info as vllm_info
 from exporter.replay.recording import Recording
 from tests.engines.sources.answers import Server, recorded
 
@@ -274,7 +275,7 @@ def test_a_name_the_server_does_not_list_is_a_conflict() -> None:
 
 def test_the_gpus_may_speak_later() -> None:
     before = identify("vllm", Server({}).get, declared=Declaration(gpus=2, gpu_model="H200"))
-    after = before.joined("telemetry", gpus=4, gpu_model="NVIDIA H200", role=None)
+    after = before.with_report("telemetry", gpus=4, gpu_model="NVIDIA H200", role=None)
     assert (after.number("gpus"), after.source("gpus")) == (4, "telemetry")
     assert after.text("gpu_model") == "NVIDIA H200"
     assert after.server_class == before.server_class
@@ -282,7 +283,7 @@ def test_the_gpus_may_speak_later() -> None:
         "gpus is 4 by telemetry but 2 by declared; telemetry is believed: correct the declaration",
     )
     assert "telemetry" in after.sources
-    assert before.joined("telemetry", gpus=None) == before
+    assert before.with_report("telemetry", gpus=None) == before
 
 
 def test_numbers_and_text_are_told_apart() -> None:

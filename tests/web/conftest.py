@@ -84,6 +84,7 @@ def server_entry(target: str, **values: Any) -> dict[str, Any]:
         "error_reason": None,
         "age_seconds": 1.2,
         "engine": "vllm",
+        "engine_title": "vLLM",
         "version": "0.26.0",
         "release": "0.26.0",
         "model": "dense-8b",

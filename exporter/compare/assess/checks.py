@@ -6,7 +6,8 @@ Pure. Each check passes, corrects, notes what may explain an effect, or fails wi
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from ...engines.catalog import ENGINES, MeaningChange, load
+from ...engines.catalog import MeaningChange, engine_catalog
+from ...engines.registry import ENGINES
 from ..estimate.design import Design
 from ..fleet.windows import Facts, Server
 from .result import Check, Difference
@@ -128,7 +129,7 @@ def _changes(
         if engine in ENGINES:
             for old in versions[0] or ("",):
                 for new in versions[1] or ("",):
-                    yield from load(engine).changes_between(old, new)
+                    yield from engine_catalog(engine).changes_between(old, new)
 
 
 def warm_up(found: Design, kept: float) -> Check:

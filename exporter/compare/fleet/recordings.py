@@ -146,7 +146,7 @@ def _identity(recording: Recording, snapshot: Snapshot) -> Identity:
     return identify(
         current.engine,
         get,
-        current.cache_config,
+        current.page_settings,
         None,
         Declaration(gpu_model=recording.gpu) if recording.gpu else None,
         current.model or None,
@@ -167,7 +167,7 @@ def _facts(recording: Recording, identity: Identity) -> Facts:
     capacity = last.largest("kv_cache_capacity_tokens")
     if capacity is not None:
         limits["kv_cache_capacity_tokens"] = capacity
-    size = last.plan.cache_config.get("block_size", "")
+    size = last.plan.page_settings.get("block_size", "")
     if size.isdigit():
         limits["block_size"] = float(size)
     return Facts(labels, limits)

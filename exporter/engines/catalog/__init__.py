@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from packaging.specifiers import SpecifierSet
@@ -18,8 +18,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from ...errors import CatalogError
 from ...vocabulary.engine import BY_NAME
 from ...vocabulary.verdict import Measure
-
-ENGINES: Final = ("vllm", "sglang")
 
 
 class _Model(BaseModel):
@@ -94,13 +92,15 @@ class MeaningChange(_Model):
     forbids: list[Measure]
 
 
-class Catalog(_Model):
+class EngineCatalog(_Model):
     """One engine: how its names look and which of them carry which canonical family.
 
-    `unmapped` are the base names it also has, which carry none.
+    `releases` says which releases it was written for; `unmapped` are the base names that the engine
+    also has and that carry none.
     """
 
     engine: str
+    releases: str
     prefix: re.Pattern[str]
     model: str
     engine_index: str
@@ -112,7 +112,7 @@ class Catalog(_Model):
     meanings: list[MeaningChange]
 
     @model_validator(mode="after")
-    def _canonical(self) -> "Catalog":
+    def _canonical(self) -> "EngineCatalog":
         for name, alternatives in self.families.items():
             family = BY_NAME.get(name)
             if family is None:
@@ -157,21 +157,21 @@ class Catalog(_Model):
     def changes_between(self, old: str, new: str) -> list[MeaningChange]:
         """Return the meaning changes a comparison of two versions crosses, in either direction.
 
-        An unknown version crosses them all: what cannot be excluded is told.
+        An unknown version crosses them all: what cannot be excluded is reported.
         """
-        one, two = version_of(old), version_of(new)
-        if one is None or two is None:
+        before, after = version_of(old), version_of(new)
+        if before is None or after is None:
             return [] if old == new else list(self.meanings)
-        low, high = sorted((one, two))
+        low, high = sorted((before, after))
         return [meaning for meaning in self.meanings if low < meaning.at <= high]
 
 
 @cache
-def load(engine: str) -> Catalog:
+def engine_catalog(engine: str) -> EngineCatalog:
     """Return an engine's catalog; raise `CatalogError` naming the file and the fault."""
     name = f"{engine}.yaml"
     try:
         data = yaml.safe_load(files(__name__).joinpath(name).read_text(encoding="utf-8"))
-        return Catalog.model_validate(data)
+        return EngineCatalog.model_validate(data)
     except (OSError, yaml.YAMLError, ValidationError) as error:
         raise CatalogError(f"engine catalog {name}: {error}") from error

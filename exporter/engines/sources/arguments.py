@@ -5,105 +5,96 @@ values all come out as `name -> values`, with underscores, as the engines' own p
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 
-ENGINES: Final = frozenset({"vllm", "sglang"})
+from .facts import whole
 
-_ALIASES: Final[Mapping[str, Mapping[str, str]]] = {
-    "vllm": {
-        "tp": "tensor_parallel_size",
-        "pp": "pipeline_parallel_size",
-        "pcp": "prefill_context_parallel_size",
-        "dcp": "decode_context_parallel_size",
-        "dp": "data_parallel_size",
-        "dpl": "data_parallel_size_local",
-        "dpn": "data_parallel_rank",
-        "dpr": "data_parallel_start_rank",
-        "dpa": "data_parallel_address",
-        "dpp": "data_parallel_rpc_port",
-        "dpb": "data_parallel_backend",
-        "dph": "data_parallel_hybrid_lb",
-        "dpe": "data_parallel_external_lb",
-        "dpm": "data_parallel_multi_port_external_lb",
-        "ep": "enable_expert_parallel",
-        "q": "quantization",
-        "n": "nnodes",
-        "r": "node_rank",
-        "asc": "api_server_count",
-        "sc": "speculative_config",
-        "cc": "compilation_config",
-        "ac": "attention_config",
-    },
-    "sglang": {
-        "tp": "tp_size",
-        "tensor_parallel_size": "tp_size",
-        "dp": "dp_size",
-        "data_parallel_size": "dp_size",
-        "pp": "pp_size",
-        "pipeline_parallel_size": "pp_size",
-        "ep": "ep_size",
-        "expert_parallel_size": "ep_size",
-        "model": "model_path",
-        "speculative_algo": "speculative_algorithm",
-    },
-}
 _FLAG: Final = re.compile(r"--?[A-Za-z][\w.-]*")
 _SWITCH: Final = re.compile(
     r"(?:enable|disable|no|trust|enforce|skip|use|allow|async|headless)(?:_.*|$)"
-    r"|data_parallel_(?:hybrid|external|multi_port_external)_lb|language_model_only"
 )
-"""Options that take no value, or a boolean one: a word behind them is something else."""
+"""Options that take no value, or a boolean one, by how engines name them."""
 
 
-def located(line: Sequence[str]) -> int | None:
-    """Return where the arguments of a vLLM or SGLang server begin, None where none is started."""
+@dataclass(frozen=True, slots=True)
+class Syntax:
+    """How an engine's command line is written.
+
+    `program` is the command and the Python package it is started by. `aliases` map short and old
+    spellings of options to full names; `switches` are options that take no value though their
+    names do not say so. `positional` is the option that a word without one stands for, empty where
+    the engine takes none.
+    """
+
+    program: str
+    aliases: Mapping[str, str]
+    switches: frozenset[str] = frozenset()
+    positional: str = ""
+
+    def takes_value(self, option: str) -> bool:
+        """Whether a word behind an option may be its value, whatever the word is."""
+        return option not in self.switches and not _SWITCH.fullmatch(option)
+
+
+def arguments_start(line: Sequence[str], programs: Collection[str]) -> int | None:
+    """Return where the arguments of a server of one of these programs begin, None where none is."""
     for at, word in enumerate(line[:-1]):
         following = line[at + 1]
-        if PurePath(word).name in ENGINES and following == "serve":
+        if PurePath(word).name in programs and following == "serve":
             return at + 2
-        if word == "-m" and ENGINES & {*following.split(".")[:2]}:
+        if word == "-m" and any(part in programs for part in following.split(".")[:2]):
             return at + 2
         path = PurePath(word)
-        if path.suffix == ".py" and ENGINES & {*path.parts}:
+        if path.suffix == ".py" and any(part in programs for part in path.parts):
             return at + 1
     return None
 
 
-def options(engine: str, line: Sequence[str]) -> dict[str, list[str]]:
+def options(syntax: Syntax, line: Sequence[str]) -> dict[str, list[str]]:
     """Return the options of a command line by full name; the last of several is kept.
 
-    `model` also holds vLLM's model where it stands without an option.
+    A line that does not name the program, such as the arguments of a container, is read whole.
     """
-    begin = located(line)
-    found, name = dict[str, list[str]](), ""
-    for at, word in enumerate(line[begin or 0 :]):
+    start = arguments_start(line, (syntax.program,))
+    values, name = dict[str, list[str]](), ""
+    for at, word in enumerate(line[start or 0 :]):
         if _FLAG.fullmatch(word.partition("=")[0]):
             option, equals, value = word.lstrip("-").partition("=")
-            name = _full_name(engine, option)
-            found[name] = [value] if equals else []
+            name = _full_name(syntax, option)
+            values[name] = [value] if equals else []
             if equals:
                 name = ""
-        elif name and not (_SWITCH.fullmatch(name) and word.lower() not in ("true", "false")):
-            found[name].append(word)
-        elif engine == "vllm" and (at == 0 or name):
-            found.setdefault("model", [word])
+        elif name and (syntax.takes_value(name) or word.lower() in ("true", "false")):
+            values[name].append(word)
+        elif syntax.positional and (at == 0 or name):
+            values.setdefault(syntax.positional, [word])
             name = ""
-    return _positive(found)
+    return _positive(values)
 
 
-def _full_name(engine: str, option: str) -> str:
+def parallel_size(given: Mapping[str, str], option: str) -> int | None:
+    """Return a parallel size: 1 where it is not given and no configuration file is read.
+
+    The parallel sizes alone are 1 in every release of every engine unless they are asked for.
+    """
+    unset = None if "config" in given else "1"
+    return whole(given.get(option, unset))
+
+
+def _full_name(syntax: Syntax, option: str) -> str:
     """Return an option's full name; keys inside a configuration are kept as written."""
     head, dot, key = option.partition(".")
     head = head.replace("-", "_")
-    return f"{_ALIASES.get(engine, {}).get(head, head)}{dot}{key.rstrip('+')}"
+    return f"{syntax.aliases.get(head, head)}{dot}{key.rstrip('+')}"
 
 
-def _positive(found: Mapping[str, list[str]]) -> dict[str, list[str]]:
+def _positive(options: Mapping[str, list[str]]) -> dict[str, list[str]]:
     """Write `--flag` as true and `--no-flag` as false."""
     written = dict[str, list[str]]()
-    for name, values in found.items():
+    for name, values in options.items():
         if values:
             written[name] = values
         elif name.startswith("no_"):

@@ -1,18 +1,18 @@
 """What the operator declares about a server in the configuration file."""
 
 from ...config import Declaration
-from .facts import Finding, claims, product
+from .facts import SourceReport, known_values, product
 
 
-def read(declared: Declaration) -> Finding:
-    """Return the declaration's claims; sizes of the layout stand in for undeclared `gpus`.
+def read(declared: Declaration) -> SourceReport:
+    """Return what is declared; sizes of the layout stand in for undeclared `gpus`.
 
     Both may be declared and differ: behind an external load balancer a server owns one rank only.
     """
     layout = product(declared.tensor_parallel, declared.pipeline_parallel, declared.data_parallel)
-    return Finding(
+    return SourceReport(
         "declared",
-        claims(
+        known_values(
             version=declared.version,
             model=declared.model,
             gpus=declared.gpus or layout,

@@ -1,6 +1,6 @@
-"""What a source may claim about a server, and how its raw values are read.
+"""What a source may report of a server, and how its raw values are read.
 
-Nothing here believes one source over another; that is `identity`'s work.
+Owns the sources and their order of trust. Which report is believed is settled in `identity`.
 """
 
 import json
@@ -22,9 +22,14 @@ Source = Literal[
     "pod",
     "declared",
 ]
-"""Where a fact was read, most trusted first. `server_args` is what an SGLang server reports it was
-asked for, before it was fitted to the machine; `telemetry` is the GPUs' own word, `pod` what the
-pod's specification asks Kubernetes for."""
+"""Where a fact was read, most trusted first.
+
+What the server says it runs comes first, for only it knows what became of its options on this
+machine; then what it was started with, which the machine may not have allowed (`server_args` are
+options the server itself repeats, unfitted); then `telemetry`, which sees GPUs but not what the
+server does on them; then the `pod`'s specification, which may give a server more than it uses; and
+last what an operator declared, which goes stale unnoticed at the next rollout.
+"""
 
 TRUST: Final[tuple[Source, ...]] = get_args(Source)
 
@@ -39,23 +44,23 @@ _DTYPES: Final = {"half": "float16", "float": "float32", "fp16": "float16", "bf1
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing known about a server, and who says so."""
+    """One thing known about a server, and the source that reports it."""
 
     value: Value
     source: Source
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """Everything one source says: its claims by fact name, and the settings it lists."""
+class SourceReport:
+    """What one source reports: values by the name of the fact, and the settings it lists."""
 
     source: Source
-    claims: Mapping[str, Value]
+    values: Mapping[str, Value]
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
-def claims(**values: Value | None) -> dict[str, Value]:
-    """Return the values that are known."""
+def known_values(**values: Value | None) -> dict[str, Value]:
+    """Return the values that are known, by name."""
     return {key: value for key, value in values.items() if value is not None and value != ""}
 
 
@@ -66,7 +71,7 @@ def table(value: object) -> Mapping[str, object]:
 
 def items(value: object) -> list[Mapping[str, object]]:
     """Return the objects of a JSON list, none where it is no list."""
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
 def first(value: object) -> object:
@@ -118,9 +123,9 @@ def title(value: object) -> str | None:
 
 
 def dtype(value: object) -> str | None:
-    """Return a number format without `torch.`; None for `auto`, which tells nothing."""
-    name = lower(value)
-    if name is None or name == "auto":
+    """Return a number format without `torch.`; None for `auto`, which leaves it open."""
+    name = chosen(value)
+    if name is None:
         return None
     name = name.removeprefix("torch.")
     return _DTYPES.get(name, name)
@@ -154,6 +159,12 @@ def product(*sizes: int | None) -> int | None:
             return None
         total *= size
     return total
+
+
+def chosen(value: object) -> str | None:
+    """Return a short name in lower case, None for `auto`, which leaves the choice to the server."""
+    name = lower(value)
+    return None if name == "auto" else name
 
 
 def parsed(text: str) -> object:

@@ -1,27 +1,27 @@
-"""`GET /v1/models` of either engine: the served name, the model's root and its longest context."""
+"""`GET /v1/models` of any engine: the served name, the model's root and its longest context."""
 
-from .facts import Finding, base_name, claims, items, model_name, table, whole
-from .settings import tell
+from .facts import SourceReport, base_name, items, known_values, model_name, table, whole
+from .settings import public_settings
 
 PATH = "/v1/models"
 
 
-def read(body: object, served: str | None = None) -> Finding:
+def read(body: object, served: str | None = None) -> SourceReport:
     """Read the decoded answer; of several names for one model `served` is taken where listed.
 
     Adapters stand in the list with a parent; they are no model of their own.
     """
-    entries = [one for one in items(table(body).get("data")) if not one.get("parent")]
-    chosen = next((one for one in entries if one.get("id") == served), None)
+    entries = [entry for entry in items(table(body).get("data")) if not entry.get("parent")]
+    chosen = next((entry for entry in entries if entry.get("id") == served), None)
     if chosen is None and entries:
         chosen = entries[0]
     if chosen is None:
-        return Finding("models", {})
-    return Finding(
+        return SourceReport("models", {})
+    return SourceReport(
         "models",
-        claims(
+        known_values(
             model=model_name(chosen.get("id")),
             max_model_len=whole(chosen.get("max_model_len")),
         ),
-        tell({"model_root": base_name(chosen.get("root"))}),
+        public_settings({"model_root": base_name(chosen.get("root"))}),
     )

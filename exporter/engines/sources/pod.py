@@ -1,7 +1,7 @@
 """A pod's specification: its command line, its GPUs, its image's release and its environment.
 
 Kubernetes puts `$(NAME)` in words of the command line, a shell `$NAME`; both are put in where the
-pod gives the variable by value. A word that stays open tells nothing, and a line that such a word
+pod gives the variable by value. A word that stays open says nothing, and a line that such a word
 could lengthen by options is not read at all.
 """
 
@@ -12,42 +12,50 @@ from pathlib import PurePath
 from typing import Final
 
 from ...discovery.workload import Workload
-from .arguments import ENGINES, located
-from .facts import Finding, claims
-from .settings import tell
+from ..engine import Engine
+from ..registry import ENGINES
+from .arguments import arguments_start
+from .facts import SourceReport, known_values
+from .settings import public_settings
 
 _SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "zsh"})
 _KUBERNETES_VARIABLE: Final = re.compile(r"\$\$|\$\(([A-Za-z_][\w.-]*)\)")
 _SHELL_VARIABLE: Final = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
 _ENDS_COMMAND: Final = frozenset([";", "&", "&&", "|", "||", "(", ")", "<", ">", ">>", "\n"])
-_IMAGE: Final = re.compile(
-    r"(?:\S+/)?(?:vllm/vllm-openai|lmsysorg/sglang):v?"
-    r"(?P<version>[0-9]+\.[0-9]+\.[0-9]+(?:\.?(?:post|rc|dev)[0-9]+)?)(?:-\S*|@\S*)?"
+_VERSION_TAG: Final = (
+    r"v?(?P<version>[0-9]+\.[0-9]+\.[0-9]+(?:\.?(?:post|rc|dev)[0-9]+)?)(?:-\S*|@\S*)?"
 )
 
 
-def read(workload: Workload) -> Finding:
+def read(engine: Engine, workload: Workload) -> SourceReport:
     """Return what the specification says beside the command line."""
-    image = _IMAGE.fullmatch(workload.image)
-    return Finding(
+    return SourceReport(
         "pod",
-        claims(version=image["version"] if image else None, gpus=workload.gpus),
-        tell(workload.env, "env."),
+        known_values(version=_version(engine, workload.image), gpus=workload.gpus),
+        public_settings(workload.env, "env.", engine.runtime_settings),
     )
 
 
-def line(workload: Workload) -> list[str] | None:
+def command_line(workload: Workload) -> list[str] | None:
     """Return the server's command line, None where it is not to be known from the pod."""
     words = [_filled(word, workload.env) for word in (*workload.command, *workload.arguments)]
     script = _script(words)
     if script is not None:
-        found = next((one for one in _commands(script, workload.env) if located(one)), None)
+        commands = _commands(script, workload.env)
+        line = next((words for words in commands if arguments_start(words, ENGINES)), None)
     elif workload.command:
-        found = words if located(words) is not None else None
+        line = words if arguments_start(words, ENGINES) is not None else None
     else:
         # The image's own entry point runs: the engine, in images that carry its name.
-        found = words if any(engine in workload.image for engine in ENGINES) and words else None
-    return _closed(found) if found else None
+        line = words if any(engine in workload.image for engine in ENGINES) and words else None
+    return _closed(line) if line else None
+
+
+def _version(engine: Engine, image: str) -> str | None:
+    """Return the version in the tag of one of the engine's own images, mirrors of it included."""
+    repositories = "|".join(map(re.escape, engine.images))
+    match = re.fullmatch(rf"(?:\S+/)?(?:{repositories}):{_VERSION_TAG}", image)
+    return match["version"] if match else None
 
 
 def _filled(word: str, env: Mapping[str, str]) -> str:

@@ -1,9 +1,9 @@
-"""Which settings may be told, and which make two servers' configurations differ.
+"""Which settings may be shown, and which make two servers' configurations differ.
 
 A server's settings hold passwords, tokens and paths, and much that differs between two nodes of
-one fleet: ports, ranks, seeds, measured sizes. `tell` keeps what is left, as text. Names decide
-first, since a setting that is called a key is one whatever it looks like; the shape of the value
-decides second, for a secret or a path may stand anywhere.
+one fleet: ports, ranks, seeds, measured sizes. `public_settings` keeps the rest, as text. Names
+decide first, since a setting that is called a key is one whatever it looks like; the shape of the
+value decides second, for a secret or a path may stand anywhere.
 """
 
 import json
@@ -53,12 +53,8 @@ _NODE_LAST: Final = _words(
 )
 
 _RUNTIME: Final = _words(
-    # measured at start, or counted since
-    "num_gpu_blocks num_cpu_blocks kv_cache_size_tokens kv_cache_max_concurrency "
-    "max_total_num_tokens max_req_input_len startup_time internal_states memory_usage status "
-    "static_forward_context _api_process_rank data_parallel_rank_local hicache_object_layout "
-    # the release itself, or drawn at random
-    "version weight_version VLLM_OBJECT_STORAGE_SHM_BUFFER_NAME "
+    # the release itself, which is a fact and no setting
+    "version weight_version "
     # the whole environment or command line, secrets included
     "launch_command ray_runtime_env runtime_env env_vars env environment"
 )
@@ -69,47 +65,52 @@ _MODELS: Final = _words(
 _KEPT: Final = frozenset({"max_lora_rank"})
 
 
-def tell(data: Mapping[str, object], prefix: str = "") -> dict[str, str]:
-    """Return the settings of a nested object that may be told, flat, by dotted name.
+def public_settings(
+    settings: Mapping[str, object], prefix: str = "", runtime: frozenset[str] = frozenset()
+) -> dict[str, str]:
+    """Return the settings of a nested object that may be shown, flat, by dotted name.
 
-    Unset ones (null, `None`, empty) are left out: engines add new unset settings with every
-    release. Long lists become their digest.
+    `runtime` are names that this engine lists among its settings though they are measured, counted
+    or drawn at random at start. Unset settings (null, `None`, empty) are left out: engines add new
+    unset ones with every release. Long lists become their digest.
     """
-    told = dict[str, str]()
-    for name, value in _flat(data, prefix, 0):
+    texts = dict[str, str]()
+    for name, value in _flat(settings, prefix, runtime, 0):
         text = _text(name.rpartition(".")[2], value)
         if text is not None:
-            told[name] = text
-    return told
+            texts[name] = text
+    return texts
 
 
-def _flat(data: Mapping[str, object], prefix: str, depth: int) -> Iterator[tuple[str, object]]:
+def _flat(
+    settings: Mapping[str, object], prefix: str, runtime: frozenset[str], depth: int
+) -> Iterator[tuple[str, object]]:
     """Yield the leaves of a nested object by dotted name, forbidden branches left out."""
-    for key, value in data.items():
-        if not _NAME.fullmatch(str(key)) or _forbidden(key) or depth > _DEEPEST:
+    for key, value in settings.items():
+        if not _NAME.fullmatch(str(key)) or _forbidden(key, runtime) or depth > _DEEPEST:
             continue
         name = f"{prefix}{key}"
         if isinstance(value, str) and value[:1] in ("{", "["):
             inner = parsed(value)
             value = inner if isinstance(inner, (dict, list)) else value
-        if isinstance(value, list) and any(isinstance(one, (dict, list)) for one in value):
-            value = {str(i): one for i, one in enumerate(value)}
+        if isinstance(value, list) and any(isinstance(entry, (dict, list)) for entry in value):
+            value = {str(i): entry for i, entry in enumerate(value)}
         if isinstance(value, dict):
-            yield from _flat(value, f"{name}.", depth + 1)
+            yield from _flat(value, f"{name}.", runtime, depth + 1)
         else:
             yield name, value
 
 
-def _forbidden(name: str) -> bool:
+def _forbidden(name: str, runtime: frozenset[str]) -> bool:
     """Whether a name alone says that its value is a secret or no part of the configuration."""
     parts = name.split(".")
-    return any(_forbidden_part(part) for part in parts if part not in _KEPT)
+    return any(part in runtime or _forbidden_part(part) for part in parts if part not in _KEPT)
 
 
 def _forbidden_part(name: str) -> bool:
     if name in _RUNTIME:
         return True
-    words = [found.lower() for found in _PARTS_OF_NAME.findall(name)]
+    words = [word.lower() for word in _PARTS_OF_NAME.findall(name)]
     if not words or name in _MODELS:
         return False
     squashed = "".join(words)
@@ -123,10 +124,10 @@ def _forbidden_part(name: str) -> bool:
 
 
 def _text(name: str, value: object) -> str | None:
-    """Return one value as text, None where it is unset or must not be told."""
+    """Return one value as text, None where it is unset or must not be shown."""
     if isinstance(value, list):
-        found = [_text(name, one) for one in value]
-        texts = [text for text in found if text is not None]
+        known = (_text(name, entry) for entry in value)
+        texts = [text for text in known if text is not None]
         joined = ",".join(texts)
         if len(joined) > _LONGEST:
             return f"{len(texts)} values, sha256 {sha256(joined.encode()).hexdigest()[:8]}"

@@ -3,20 +3,21 @@ from typing import Any
 
 import pytest
 
+from exporter.engines.registry import ENGINES
 from exporter.engines.sources import command_line
-from exporter.engines.sources.arguments import located, options
+from exporter.engines.sources.arguments import arguments_start, options
 
 ONE_RANK = {"tensor_parallel": 1, "pipeline_parallel": 1, "data_parallel": 1}
 ALONE = {**ONE_RANK, "data_parallel_local": 1, "gpus": 1}
 
 
 def vllm(*words: str) -> dict[str, Any]:
-    return dict(command_line.read("vllm", ["/opt/bin/vllm", "serve", *words]).claims)
+    return dict(command_line.read(ENGINES["vllm"], ["/opt/bin/vllm", "serve", *words]).values)
 
 
 def sglang(*words: str) -> dict[str, Any]:
     line = ["python3", "-m", "sglang.launch_server", *words]
-    return dict(command_line.read("sglang", line).claims)
+    return dict(command_line.read(ENGINES["sglang"], line).values)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def sglang(*words: str) -> dict[str, Any]:
     ],
 )
 def test_where_the_arguments_of_a_server_begin(line: list[str], begin: int | None) -> None:
-    assert located(line) == begin
+    assert arguments_start(line, ENGINES) == begin
 
 
 @pytest.mark.parametrize(
@@ -183,14 +184,14 @@ def test_options_are_settings_and_secrets_are_not() -> None:
         "--ssl-keyfile", "/etc/ssl/k", "--port", "8000", "--block-size", "32",
         "--lora-modules", "a=/srv/lora", "--additional-config", '{"x": {"password": "delta"}}',
     ]  # fmt: skip
-    assert command_line.read("vllm", line).settings == {
+    assert command_line.read(ENGINES["vllm"], line).settings == {
         "args.model": "m",
         "args.block_size": "32",
     }
 
 
 def test_bare_arguments_are_read_too() -> None:
-    assert options("vllm", ["org/m", "-tp", "2"]) == {
+    assert options(ENGINES["vllm"].syntax, ["org/m", "-tp", "2"]) == {
         "model": ["org/m"],
         "tensor_parallel_size": ["2"],
     }
@@ -198,4 +199,7 @@ def test_bare_arguments_are_read_too() -> None:
 
 def test_negative_numbers_are_values() -> None:
     line = ["--chunked-prefill-size", "-1", "--no-x"]
-    assert options("sglang", line) == {"chunked_prefill_size": ["-1"], "x": ["false"]}
+    assert options(ENGINES["sglang"].syntax, line) == {
+        "chunked_prefill_size": ["-1"],
+        "x": ["false"],
+    }

@@ -3,18 +3,20 @@
 import pytest
 
 from exporter.config import Declaration
-from exporter.engines.sources import cache_config, declared, loads, models, version
+from exporter.engines.sglang import loads
+from exporter.engines.sources import declared, models
+from exporter.engines.vllm import cache_config, version
 
 
 def test_version_of_both_front_ends() -> None:
-    assert version.read({"version": "0.20.2"}).claims == {"version": "0.20.2"}
-    both = version.read({"version": "0.33.0", "rust_frontend_version": "0.4.1"}).claims
+    assert version.read({"version": "0.20.2"}).values == {"version": "0.20.2"}
+    both = version.read({"version": "0.33.0", "rust_frontend_version": "0.4.1"}).values
     assert both == {"version": "0.33.0", "rust_frontend": "0.4.1"}
 
 
 @pytest.mark.parametrize("body", [None, [], {"version": 3}, {"version": "two words"}])
 def test_no_version_in_anything_else(body: object) -> None:
-    assert version.read(body).claims == {}
+    assert version.read(body).values == {}
 
 
 def entry(name: str, **more: object) -> dict[str, object]:
@@ -23,20 +25,20 @@ def entry(name: str, **more: object) -> dict[str, object]:
 
 def test_the_served_name_is_found_among_several_and_adapters_are_none() -> None:
     body = {"data": [entry("adapter", parent="a"), entry("a"), entry("b")]}
-    assert models.read(body).claims["model"] == "a"
-    assert models.read(body, "b").claims["model"] == "b"
-    assert models.read(body, "stranger").claims["model"] == "a"
+    assert models.read(body).values["model"] == "a"
+    assert models.read(body, "b").values["model"] == "b"
+    assert models.read(body, "stranger").values["model"] == "a"
 
 
 def test_the_root_is_a_setting_without_its_folder() -> None:
     found = models.read({"data": [entry("/srv/team/llama-8b")]})
-    assert found.claims == {"model": "llama-8b", "max_model_len": 4096}
+    assert found.values == {"model": "llama-8b", "max_model_len": 4096}
     assert found.settings == {"model_root": "llama-8b"}
 
 
 @pytest.mark.parametrize("body", [None, {}, {"data": 7}, {"data": []}, {"data": ["x"]}])
 def test_no_model_in_anything_else(body: object) -> None:
-    assert models.read(body).claims == {}
+    assert models.read(body).values == {}
 
 
 def test_loads_count_accelerators_of_every_rank() -> None:
@@ -44,7 +46,7 @@ def test_loads_count_accelerators_of_every_rank() -> None:
     found = loads.read(
         {"version": "0.5.23", "accelerator": "NVIDIA H200", "num_accelerators": 2, "loads": ranks}
     )
-    assert found.claims == {
+    assert found.values == {
         "version": "0.5.23",
         "max_num_seqs": 52,
         "gpu_model": "NVIDIA H200",
@@ -54,12 +56,12 @@ def test_loads_count_accelerators_of_every_rank() -> None:
 
 def test_loads_without_an_accelerator_tell_no_gpus() -> None:
     found = loads.read({"accelerator": None, "num_accelerators": 1, "loads": [{"dp_rank": 0}]})
-    assert found.claims == {}
+    assert found.values == {}
 
 
 def test_ranks_with_different_caps_tell_none() -> None:
     body = {"loads": [{"max_running_requests": 3}, {"max_running_requests": 4}]}
-    assert loads.read(body).claims == {}
+    assert loads.read(body).values == {}
 
 
 def test_cache_config_labels_are_python_text() -> None:
@@ -71,16 +73,16 @@ def test_cache_config_labels_are_python_text() -> None:
             "num_gpu_blocks": "9",
         }
     )
-    assert found.claims == {"kv_cache_dtype": "fp8", "prefix_caching": False}
+    assert found.values == {"kv_cache_dtype": "fp8", "prefix_caching": False}
     assert found.settings == {
         "cache_config.cache_dtype": "fp8",
         "cache_config.enable_prefix_caching": "false",
     }
-    assert cache_config.read({"cache_dtype": "None"}).claims == {}
+    assert cache_config.read({"cache_dtype": "None"}).values == {}
 
 
 def test_declared_sizes_stand_in_for_declared_gpus() -> None:
     sizes = Declaration(tensor_parallel=4, pipeline_parallel=2, data_parallel=1)
-    assert declared.read(sizes).claims["gpus"] == 8
-    assert declared.read(sizes.model_copy(update={"gpus": 4})).claims["gpus"] == 4
-    assert declared.read(Declaration(release="canary")).claims == {}
+    assert declared.read(sizes).values["gpus"] == 8
+    assert declared.read(sizes.model_copy(update={"gpus": 4})).values["gpus"] == 4
+    assert declared.read(Declaration(release="canary")).values == {}

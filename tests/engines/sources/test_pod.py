@@ -6,7 +6,8 @@ import pytest
 
 from exporter.discovery.workload import Workload
 from exporter.engines.identity import identify
-from exporter.engines.sources.pod import line, read
+from exporter.engines.registry import ENGINES
+from exporter.engines.sources.pod import command_line, read
 from exporter.errors import FetchError
 
 IMAGE = "vllm/vllm-openai:v0.20.2"
@@ -30,7 +31,7 @@ def made(command: list[str], arguments: list[str] | None = None, **env: str) -> 
     ],
 )
 def test_command_line_of_a_pod(workload: Workload, expected: list[str] | None) -> None:
-    found = line(workload)
+    found = command_line(workload)
     if expected is not None:
         assert found == expected
     else:
@@ -52,7 +53,7 @@ def test_command_line_of_a_pod(workload: Workload, expected: list[str] | None) -
     ],
 )
 def test_line_that_could_say_anything_says_nothing(workload: Workload) -> None:
-    assert line(workload) is None
+    assert command_line(workload) is None
 
 
 @pytest.mark.parametrize("words", [["--max-num-seqs", "$(N)"], ["--max-num-seqs=$(N)"]])
@@ -79,7 +80,13 @@ def test_open_size_of_the_layout_is_not_taken_for_one() -> None:
     ],
 )
 def test_only_the_engines_own_images_tell_a_version(image: str, version: str | None) -> None:
-    assert read(Workload(image)).claims.get("version") == version
+    engine = ENGINES["sglang" if "sglang" in image else "vllm"]
+    assert read(engine, Workload(image)).values.get("version") == version
+
+
+def test_another_engines_image_tells_no_version() -> None:
+    image = Workload("lmsysorg/sglang:v0.5.5")
+    assert "version" not in read(ENGINES["vllm"], image).values
 
 
 def test_gpus_of_the_pod_stand_in_where_the_server_tells_none() -> None:

@@ -2,31 +2,39 @@ import json
 
 import pytest
 
-from exporter.engines.sources.settings import tell
+from exporter.engines.registry import ENGINES
+from exporter.engines.sources.settings import public_settings
 
 
 def test_values_become_text_and_unset_ones_are_left_out() -> None:
-    told = tell({"a": True, "b": 0.85, "c": None, "d": "", "e": "None", "f": "fcfs", "g": []})
-    assert told == {"a": "true", "b": "0.85", "f": "fcfs"}
+    shown = public_settings(
+        {"a": True, "b": 0.85, "c": None, "d": "", "e": "None", "f": "fcfs", "g": []}
+    )
+    assert shown == {"a": "true", "b": "0.85", "f": "fcfs"}
 
 
 def test_python_text_reads_like_json() -> None:
     as_text = {"caching": "True", "utilization": "0.85", "size": "16", "override": "None"}
     as_json = {"caching": True, "utilization": 0.85, "size": 16, "override": None}
-    assert tell(as_text) == tell(as_json)
+    assert public_settings(as_text) == public_settings(as_json)
 
 
 def test_nested_objects_and_json_text_are_flattened() -> None:
     inner = {"method": "eagle3", "num": 3}
-    assert tell({"speculative": inner}) == tell({"speculative": json.dumps(inner)})
-    assert tell({"stages": [{"size": 1}, {"size": 2}]}) == {
+    assert public_settings({"speculative": inner}) == public_settings(
+        {"speculative": json.dumps(inner)}
+    )
+    assert public_settings({"stages": [{"size": 1}, {"size": 2}]}) == {
         "stages.0.size": "1",
         "stages.1.size": "2",
     }
 
 
 def test_long_lists_are_told_by_their_digest() -> None:
-    one, other = tell({"sizes": list(range(100))}), tell({"sizes": list(range(101))})
+    one, other = (
+        public_settings({"sizes": list(range(100))}),
+        public_settings({"sizes": list(range(101))}),
+    )
     assert one["sizes"].startswith("100 values, sha256 ")
     assert one != other
 
@@ -41,8 +49,8 @@ def test_long_lists_are_told_by_their_digest() -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("value", ["plain", 7, ["plain"], {"inner": "plain"}])
 def test_what_is_called_a_secret_is_not_told(name: str, value: object) -> None:
-    assert tell({name: value}) == {}
-    assert tell({"outer": {name: value}}) == {}
+    assert public_settings({name: value}) == {}
+    assert public_settings({"outer": {name: value}}) == {}
 
 
 @pytest.mark.parametrize(
@@ -56,7 +64,7 @@ def test_what_is_called_a_secret_is_not_told(name: str, value: object) -> None:
     ],
 )  # fmt: skip
 def test_what_looks_like_a_secret_or_a_place_is_not_told(value: str) -> None:
-    assert tell({"innocent": value, "list": [value, "kept"]}) == {"list": "kept"}
+    assert public_settings({"innocent": value, "list": [value, "kept"]}) == {"list": "kept"}
 
 
 @pytest.mark.parametrize(
@@ -64,12 +72,26 @@ def test_what_looks_like_a_secret_or_a_place_is_not_told(value: str) -> None:
     [
         "port", "master_port", "VLLM_HOST_IP", "host", "data_parallel_rank_local", "node_rank",
         "seed", "random_seed", "instance_id", "download_dir", "cache_dir", "log_level",
-        "otlp_traces_endpoint", "num_gpu_blocks", "kv_cache_size_tokens", "compilation_time",
+        "otlp_traces_endpoint", "compilation_time",
         "VLLM_BUILD_COMMIT", "VLLM_IMAGE_TAG", "version", "_api_process_rank", "numa_bind",
     ],
 )  # fmt: skip
 def test_what_differs_between_nodes_or_starts_is_no_setting(name: str) -> None:
-    assert tell({name: 7}) == {}
+    assert public_settings({name: 7}) == {}
+
+
+@pytest.mark.parametrize(
+    ("engine", "name"),
+    [
+        ("vllm", "num_gpu_blocks"),
+        ("vllm", "kv_cache_size_tokens"),
+        ("sglang", "max_total_num_tokens"),
+        ("sglang", "internal_states"),
+    ],
+)
+def test_what_an_engine_measured_is_no_setting(engine: str, name: str) -> None:
+    runtime = ENGINES[engine].runtime_settings
+    assert public_settings({name: 7, "outer": {name: 7}}, runtime=runtime) == {}
 
 
 @pytest.mark.parametrize(
@@ -81,25 +103,27 @@ def test_what_differs_between_nodes_or_starts_is_no_setting(name: str) -> None:
     ],
 )  # fmt: skip
 def test_what_bears_on_speed_is_told(name: str) -> None:
-    assert tell({name: 7}) == {name: "7"}
+    assert public_settings({name: 7}) == {name: "7"}
 
 
 def test_text_called_a_token_is_a_credential_but_a_tokenizer_is_not() -> None:
-    assert tell({"stop_token_text": "abc", "tokenizer_mode": "auto"}) == {"tokenizer_mode": "auto"}
+    assert public_settings({"stop_token_text": "abc", "tokenizer_mode": "auto"}) == {
+        "tokenizer_mode": "auto"
+    }
 
 
 def test_models_are_told_without_their_folder() -> None:
-    told = tell({"model": "/srv/team/Qwen3-8B", "tokenizer": "Qwen/Qwen3-8B"})
-    assert told == {"model": "Qwen3-8B", "tokenizer": "Qwen3-8B"}
+    shown = public_settings({"model": "/srv/team/Qwen3-8B", "tokenizer": "Qwen/Qwen3-8B"})
+    assert shown == {"model": "Qwen3-8B", "tokenizer": "Qwen3-8B"}
 
 
 def test_a_revision_is_told_though_it_is_a_digest() -> None:
     digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b"
-    assert tell({"revision": digest, "other": digest}) == {"revision": digest}
+    assert public_settings({"revision": digest, "other": digest}) == {"revision": digest}
 
 
 def test_names_no_engine_would_give_and_endless_depth_are_left_out() -> None:
     deep: dict[str, object] = {"end": 1}
     for _ in range(50):
         deep = {"in": deep}
-    assert tell({"a b": 1, "/etc/passwd": 2, "": 3, "deep": deep}) == {}
+    assert public_settings({"a b": 1, "/etc/passwd": 2, "": 3, "deep": deep}) == {}

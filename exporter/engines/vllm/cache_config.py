@@ -2,19 +2,20 @@
 
 from collections.abc import Mapping
 
-from .facts import Finding, claims, lower, truth
-from .settings import tell
+from ..sources.facts import SourceReport, known_values, lower, truth
+from ..sources.settings import public_settings
+from .runtime import RUNTIME_SETTINGS
 
 
-def read(labels: Mapping[str, str]) -> Finding:
+def read(labels: Mapping[str, str]) -> SourceReport:
     """Read the labels of one engine's series; unset attributes read `None`."""
     dtype = lower(labels.get("cache_dtype"))
-    told = {name: value for name, value in labels.items() if name != "engine"}
-    return Finding(
+    attributes = {name: value for name, value in labels.items() if name != "engine"}
+    return SourceReport(
         "cache_config_info",
-        claims(
+        known_values(
             kv_cache_dtype=dtype if dtype != "none" else None,
             prefix_caching=truth(labels.get("enable_prefix_caching")),
         ),
-        tell(told, "cache_config."),
+        public_settings(attributes, "cache_config.", RUNTIME_SETTINGS),
     )

@@ -8,12 +8,12 @@ From 0.11.0 `config_format=json` gives the whole configuration as an object, fro
 import re
 from collections.abc import Mapping
 
-from .facts import (
-    Finding,
+from ..sources.facts import (
+    SourceReport,
     Value,
-    claims,
     dtype,
     first,
+    known_values,
     lower,
     model_name,
     product,
@@ -22,7 +22,8 @@ from .facts import (
     truth,
     whole,
 )
-from .settings import tell
+from ..sources.settings import public_settings
+from .runtime import RUNTIME_SETTINGS
 
 PATH = "/server_info?config_format=json"
 
@@ -33,17 +34,18 @@ _TEXT_KEY = re.compile(r"[a-z_][a-z0-9_]*")
 _OPENING, _CLOSING = "([{", ")]}"
 
 
-def read(body: object) -> Finding:
+def read(body: object) -> SourceReport:
     """Read the decoded answer, in either form."""
     answer = table(body)
     config, env = answer.get("vllm_config"), table(answer.get("vllm_env"))
-    told = tell(env, "env.")
+    settings = public_settings(env, "env.", RUNTIME_SETTINGS)
     if isinstance(config, str):
         fields = {key: value.strip("'\"") for key, value in _fields(config).items()}
-        told |= tell(fields, "vllm_config.")
-        return Finding("server_info", _from_text(fields) | _from_env(answer, env), told)
-    found = _from_config(table(config)) | _from_env(answer, env)
-    return Finding("server_info", found, tell(table(config)) | told)
+        settings |= public_settings(fields, "vllm_config.", RUNTIME_SETTINGS)
+        return SourceReport("server_info", _from_text(fields) | _from_env(answer, env), settings)
+    values = _from_config(table(config)) | _from_env(answer, env)
+    settings = public_settings(table(config), "", RUNTIME_SETTINGS) | settings
+    return SourceReport("server_info", values, settings)
 
 
 def _from_env(answer: Mapping[str, object], env: Mapping[str, object]) -> dict[str, Value]:
@@ -53,7 +55,7 @@ def _from_env(answer: Mapping[str, object], env: Mapping[str, object]) -> dict[s
     set the variable, and through 0.21.0, where an unset one reads `false` and means off.
     """
     chosen = truth(env.get("VLLM_USE_V2_MODEL_RUNNER"))
-    return claims(
+    return known_values(
         runner=None if chosen is None else "v2" if chosen else "v1",
         gpu_model=_gpu_model(table(answer.get("system_env")).get("nvidia_gpu_models")),
     )
@@ -63,15 +65,15 @@ def _gpu_model(listing: object) -> str | None:
     """Return the GPU model of a `nvidia-smi -L` listing, None where the node has several."""
     if not isinstance(listing, str):
         return None
-    found = [_GPU_LINE.fullmatch(line.strip()) for line in listing.splitlines()]
-    names = {match["name"] for match in found if match}
+    matches = [_GPU_LINE.fullmatch(line.strip()) for line in listing.splitlines()]
+    names = {match["name"] for match in matches if match}
     return title(names.pop()) if len(names) == 1 else None
 
 
 def _from_config(config: Mapping[str, object]) -> dict[str, Value]:
     model, cache = table(config.get("model_config")), table(config.get("cache_config"))
     scheduler = table(config.get("scheduler_config"))
-    return claims(
+    return known_values(
         model=model_name(first(model.get("served_model_name"))) or model_name(model.get("model")),
         max_model_len=whole(model.get("max_model_len")),
         dtype=dtype(model.get("dtype")),
@@ -102,7 +104,7 @@ def _speculation(config: Mapping[str, object]) -> str | None:
 def _role(config: Mapping[str, object]) -> str | None:
     """Return the server's part in disaggregated serving.
 
-    `kv_both` is not told: NIXL prefill and decode servers both run as it.
+    `kv_both` says nothing: NIXL prefill and decode servers both run as it.
     """
     if "kv_transfer_config" not in config:
         return None
@@ -131,7 +133,7 @@ def _layout(parallel: Mapping[str, object], on_gpus: bool) -> dict[str, Value]:
     else:
         local = data
     experts = truth(parallel.get("enable_expert_parallel"))
-    return claims(
+    return known_values(
         tensor_parallel=tensor,
         pipeline_parallel=pipeline,
         data_parallel=data,
@@ -155,7 +157,7 @@ def _from_text(fields: Mapping[str, str]) -> dict[str, Value]:
     alone = data == 1 and fields.get("device_config") not in ("cpu", None)
     speculation = fields.get("speculative_config", "")
     method = _METHOD.search(speculation)
-    return claims(
+    return known_values(
         model=model_name(fields.get("served_model_name")),
         max_model_len=whole(fields.get("max_seq_len")),
         dtype=dtype(fields.get("dtype")),
@@ -183,8 +185,8 @@ def _fields(text: str) -> dict[str, str]:
         elif letter in _CLOSING:
             depth -= 1
         elif letter == "," and depth == 0:
-            key, found, value = text[start:at].strip().partition("=")
-            if found and _TEXT_KEY.fullmatch(key):
+            key, equals, value = text[start:at].strip().partition("=")
+            if equals and _TEXT_KEY.fullmatch(key):
                 twice |= {key} & fields.keys()
                 fields[key] = value
             start = at + 1

@@ -1,20 +1,20 @@
 """`GET /v1/loads` of SGLang, from 0.5.9: one entry for each data-parallel rank."""
 
-from .facts import Finding, claims, items, table, title, whole, word
+from ..sources.facts import SourceReport, items, known_values, table, title, whole, word
 
 PATH = "/v1/loads"
 
 
-def read(body: object) -> Finding:
+def read(body: object) -> SourceReport:
     """Read the decoded answer; from 0.5.17 it names the accelerator and counts them per rank."""
     answer = table(body)
     ranks = items(answer.get("loads"))
     caps = {whole(rank.get("max_running_requests")) for rank in ranks}
     name = title(answer.get("accelerator"))
     each = whole(answer.get("num_accelerators")) if name else None
-    return Finding(
+    return SourceReport(
         "loads",
-        claims(
+        known_values(
             version=word(answer.get("version")),
             max_num_seqs=caps.pop() if len(caps) == 1 else None,
             gpu_model=name,

@@ -1,17 +1,14 @@
-"""What the catalog's data cannot say about vLLM: figures that stand in label values."""
+"""What the catalog's data cannot say about vLLM's pages: figures that stand in label values."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-Found = Mapping[str, Sequence[tuple[int, Mapping[str, str]]]]
-Labels = tuple[tuple[str, str], ...]
-Compute = Callable[[Sequence[float]], float]
-Extra = tuple[str, Labels, Compute]
+from ..engine import Compute, LabelSample, PageSeries
 
 
-def cache_config(found: Found) -> Mapping[str, str]:
+def cache_config(series: PageSeries) -> Mapping[str, str]:
     """Return the labels of `cache_config_info`, without `engine`; empty where it is not there."""
-    series = found.get("cache_config_info", ())
-    labels = dict(series[0][1]) if series else {}
+    info = series.get("cache_config_info", ())
+    labels = dict(info[0][1]) if info else {}
     labels.pop("engine", None)
     return labels
 
@@ -31,16 +28,18 @@ def capacity_tokens(config: Mapping[str, str], engines: int) -> float | None:
     return None
 
 
-def extra_samples(found: Found, config: Mapping[str, str], model: str) -> Iterable[Extra]:
+def label_samples(
+    series: PageSeries, config: Mapping[str, str], model: str
+) -> Iterable[LabelSample]:
     """Yield the canonical samples that come from label values."""
-    engines = [labels.get("engine", "") for _, labels in found.get("cache_config_info", ())]
+    engines = [labels.get("engine", "") for _, labels in series.get("cache_config_info", ())]
     of_model = (("model", model),) if model else ()
     tokens = capacity_tokens(config, len(set(engines)) or 1)
     if tokens is not None:
         for engine in dict.fromkeys(engines):
             labels = (("engine_index", engine), *of_model) if engine else of_model
             yield "kv_cache_capacity_tokens", labels, _constant(tokens)
-    adapters = found.get("lora_requests_info", ())
+    adapters = series.get("lora_requests_info", ())
     if adapters:
         for family, count in (
             ("lora_max_adapters", _limit),

@@ -6,12 +6,12 @@ data-parallel rank, hold the cap on running requests that came of it.
 
 from collections.abc import Mapping
 
-from .facts import (
-    Finding,
+from ..sources.facts import (
+    SourceReport,
     Value,
-    claims,
     dtype,
     items,
+    known_values,
     lower,
     model_name,
     product,
@@ -20,18 +20,20 @@ from .facts import (
     whole,
     word,
 )
-from .settings import tell
+from ..sources.settings import public_settings
+from .runtime import RUNTIME_SETTINGS
 
 PATH = "/server_info"
 OLD_PATH = "/get_server_info"
 
 
-def read(body: object) -> list[Finding]:
-    """Read the decoded answer: what is, and apart from it what was asked for."""
+def read(body: object) -> list[SourceReport]:
+    """Read the decoded answer: what was resolved, and apart from it what was requested."""
     info = table(body)
+    settings = public_settings(info, runtime=RUNTIME_SETTINGS)
     return [
-        Finding("server_info", _resolved(info), tell(info)),
-        Finding("server_args", claims(max_num_seqs=_asked_cap(info))),
+        SourceReport("server_info", _resolved(info), settings),
+        SourceReport("server_args", known_values(max_num_seqs=_requested_cap(info))),
     ]
 
 
@@ -42,12 +44,12 @@ def _resolved(info: Mapping[str, object]) -> dict[str, Value]:
     # Data-parallel attention splits the ranks of tensor parallelism; plain data parallelism
     # starts whole replicas.
     replicas = 1 if shared else data
-    return claims(
+    return known_values(
         version=word(info.get("version")),
         model=model_name(info.get("served_model_name")) or model_name(info.get("model_path")),
         max_model_len=whole(info.get("context_length")),
         dtype=dtype(info.get("dtype")),
-        # Unset tells nothing here: a quantised checkpoint is served with the argument unset.
+        # Unset says nothing here: a quantised checkpoint is served with the argument unset.
         quantization=lower(info.get("quantization")),
         kv_cache_dtype=lower(info.get("kv_cache_dtype")),
         prefix_caching=None if disabled is None else not disabled,
@@ -77,8 +79,8 @@ def _cap(info: Mapping[str, object]) -> int | None:
     return caps.pop() if len(caps) == 1 else None
 
 
-def _asked_cap(info: Mapping[str, object]) -> int | None:
-    """Return the cap as asked for, which data-parallel attention shares out among its ranks."""
+def _requested_cap(info: Mapping[str, object]) -> int | None:
+    """Return the cap as requested, which data-parallel attention shares out among its ranks."""
     cap = whole(info.get("max_running_requests"))
     ranks = whole(info.get("dp_size")) if truth(info.get("enable_dp_attention")) else 1
     return cap // ranks or None if cap and ranks else None

@@ -2,19 +2,19 @@ from typing import Any
 
 import pytest
 
-from exporter.engines.sources import sglang_info
+from exporter.engines.sglang import server_info
 
 SIZES = {"tp_size": 8, "pp_size": 1, "dp_size": 4, "device": "cuda"}
 
 
 def facts_of(**info: object) -> dict[str, Any]:
-    resolved, asked = sglang_info.read(info)
-    assert (resolved.source, asked.source) == ("server_info", "server_args")
-    return dict(resolved.claims)
+    resolved, requested = server_info.read(info)
+    assert (resolved.source, requested.source) == ("server_info", "server_args")
+    return dict(resolved.values)
 
 
-def asked_cap(**info: object) -> object:
-    return sglang_info.read(info)[1].claims.get("max_num_seqs")
+def requested_cap(**info: object) -> object:
+    return server_info.read(info)[1].values.get("max_num_seqs")
 
 
 def test_data_parallel_attention_shares_the_gpus_of_tensor_parallel() -> None:
@@ -37,10 +37,10 @@ def test_the_resolved_cap_is_the_scheduler_s() -> None:
 
 
 def test_the_cap_asked_for_is_shared_out_by_data_parallel_attention_only() -> None:
-    assert asked_cap(**SIZES, enable_dp_attention=True, max_running_requests=256) == 64
-    assert asked_cap(**SIZES, enable_dp_attention=False, max_running_requests=256) == 256
-    assert asked_cap(**SIZES, max_running_requests=None) is None
-    assert asked_cap(dp_size=8, enable_dp_attention=True, max_running_requests=4) is None
+    assert requested_cap(**SIZES, enable_dp_attention=True, max_running_requests=256) == 64
+    assert requested_cap(**SIZES, enable_dp_attention=False, max_running_requests=256) == 256
+    assert requested_cap(**SIZES, max_running_requests=None) is None
+    assert requested_cap(dp_size=8, enable_dp_attention=True, max_running_requests=4) is None
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,16 @@
 """`GET /version` of vLLM: the release, outside every API-key guard."""
 
-from .facts import Finding, claims, table, word
+from ..sources.facts import SourceReport, known_values, table, word
 
 PATH = "/version"
 
 
-def read(body: object) -> Finding:
+def read(body: object) -> SourceReport:
     """Read the decoded answer; the Rust front end adds a version of its own."""
     answer = table(body)
-    return Finding(
+    return SourceReport(
         "version",
-        claims(
+        known_values(
             version=word(answer.get("version")),
             rust_frontend=word(answer.get("rust_frontend_version")),
         ),

@@ -3,13 +3,13 @@ from typing import Any
 
 import pytest
 
-from exporter.engines.sources import vllm_info
 from exporter.engines.sources.facts import parsed
+from exporter.engines.vllm import server_info
 from exporter.replay.recording import Recording
 
 
 def facts_of(**sections: object) -> dict[str, Any]:
-    return dict(vllm_info.read({"vllm_config": sections}).claims)
+    return dict(server_info.read({"vllm_config": sections}).values)
 
 
 def layout(device: str = "cuda", **parallel: object) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def test_the_speculation_method(chosen: object, method: str) -> None:
     ],
 )
 def test_the_runner_is_told_only_where_it_is_set(env: object, runner: str | None) -> None:
-    assert vllm_info.read({"vllm_config": {}, "vllm_env": env}).claims.get("runner") == runner
+    assert server_info.read({"vllm_config": {}, "vllm_env": env}).values.get("runner") == runner
 
 
 @pytest.mark.parametrize(
@@ -97,12 +97,14 @@ def test_the_runner_is_told_only_where_it_is_set(env: object, runner: str | None
     ],
 )
 def test_the_gpu_model_is_told_where_the_node_has_one(listing: object, model: str | None) -> None:
-    found = vllm_info.read({"vllm_config": {}, "system_env": {"nvidia_gpu_models": listing}})
-    assert found.claims.get("gpu_model") == model
+    found = server_info.read({"vllm_config": {}, "system_env": {"nvidia_gpu_models": listing}})
+    assert found.values.get("gpu_model") == model
 
 
 def test_the_rest_of_the_environment_listing_is_no_setting() -> None:
-    found = vllm_info.read({"vllm_config": {}, "system_env": {"pip_packages": "x", "os": "linux"}})
+    found = server_info.read(
+        {"vllm_config": {}, "system_env": {"pip_packages": "x", "os": "linux"}}
+    )
     assert found.settings == {}
 
 
@@ -114,8 +116,8 @@ def test_unquantised_is_known_but_a_missing_key_is_not() -> None:
 
 def test_the_text_form_agrees_with_the_object(recording: Callable[[str], Recording]) -> None:
     answers = recording("vllm-dense-0.26.0").answers
-    text = vllm_info.read(parsed(answers["/server_info"].body)).claims
-    whole = vllm_info.read(parsed(answers["/server_info?config_format=json"].body)).claims
+    text = server_info.read(parsed(answers["/server_info"].body)).values
+    whole = server_info.read(parsed(answers["/server_info?config_format=json"].body)).values
     assert dict(text) == {key: whole[key] for key in text if key != "quantization"} | {
         "quantization": "none"
     }
@@ -126,19 +128,19 @@ def test_the_text_form_agrees_with_the_object(recording: Callable[[str], Recordi
 
 def test_text_that_says_something_twice_says_nothing() -> None:
     config = "tensor_parallel_size=2, note='a, tensor_parallel_size=9', pipeline_parallel_size=1"
-    found = vllm_info.read({"vllm_config": config}).claims
+    found = server_info.read({"vllm_config": config}).values
     assert (found["tensor_parallel"], found["pipeline_parallel"]) == (2, 1)
-    twice = vllm_info.read({"vllm_config": f"{config}, tensor_parallel_size=4"}).claims
+    twice = server_info.read({"vllm_config": f"{config}, tensor_parallel_size=4"}).values
     assert "tensor_parallel" not in twice
 
 
 def test_text_with_data_parallel_ranks_leaves_the_gpus_open() -> None:
     sizes = "tensor_parallel_size=2, pipeline_parallel_size=1, data_parallel_size={}"
     config = f"device_config=cuda, {sizes}"
-    assert vllm_info.read({"vllm_config": config.format(1)}).claims["gpus"] == 2
-    assert "gpus" not in vllm_info.read({"vllm_config": config.format(2)}).claims
+    assert server_info.read({"vllm_config": config.format(1)}).values["gpus"] == 2
+    assert "gpus" not in server_info.read({"vllm_config": config.format(2)}).values
 
 
 def test_text_with_a_draft_model_names_the_method() -> None:
     config = "model='m', speculative_config=SpeculativeConfig(method='eagle', num_spec_tokens=3)"
-    assert vllm_info.read({"vllm_config": config}).claims["speculation"] == "eagle"
+    assert server_info.read({"vllm_config": config}).values["speculation"] == "eagle"
