@@ -37,7 +37,7 @@ def phases(recording: Recording) -> list[PhaseEnergy]:
     meter, total = _metered(recording)
     found = []
     for phase in recording.phases:
-        drawn = meter.drawn(["gpu"], phase["start"], phase["end"])
+        drawn = meter.energy_use(["gpu"], phase["start"], phase["end"])
         assert drawn is not None, f"{recording.name}: {phase['name']} lies outside the counter"
         tokens = float(phase["gen_tokens"]), float(phase["prompt_tokens"])
         found.append(PhaseEnergy(phase["name"], drawn.seconds, drawn.joules, *tokens))
@@ -67,7 +67,7 @@ def _between(recording: Recording, meter: EnergyCounters) -> Iterator[float]:
     starts = [*(phase["start"] for phase in recording.phases), times[-1]]
     ends = [times[0], *(phase["end"] for phase in recording.phases)]
     for start, end in zip(ends, starts, strict=True):
-        drawn = meter.drawn(["gpu"], start, end)
+        drawn = meter.energy_use(["gpu"], start, end)
         yield drawn.joules if drawn else 0.0
 
 

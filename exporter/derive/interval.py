@@ -7,7 +7,7 @@ from operator import gt, itemgetter
 from typing import Final
 
 from ..engines.plan import Plan, Sample, Snapshot
-from ..gpu.energy import Drawn
+from ..gpu.energy import EnergyUse
 from .plan_cache import once
 
 # Clocks are read around a process start, so the same start may differ by this many seconds.
@@ -57,7 +57,7 @@ class Interval:
     running: float | None
     queue: float | None
     kv_usage: float | None
-    drawn: Drawn | None = None
+    drawn: EnergyUse | None = None
 
     @property
     def idle(self) -> bool:

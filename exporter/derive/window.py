@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..engines.plan import Snapshot
-from ..gpu.energy import Drawn
+from ..gpu.energy import EnergyUse
 from .interval import Interval, between
 
 
@@ -23,7 +23,7 @@ class Window:
         self._total = 0.0
         self._grown: dict[str, float] = {}
 
-    def add(self, snapshot: Snapshot, drawn: Drawn | None = None) -> bool:
+    def add(self, snapshot: Snapshot, drawn: EnergyUse | None = None) -> bool:
         """Take the next snapshot; return True where it shows that the server began anew.
 
         `drawn` is what the server's GPUs drew since the snapshot before.

@@ -20,7 +20,7 @@ _REACH: Final = 2.5
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class EnergyUse:
     """Energy drawn over an interval of `seconds`, and how coarsely it was told.
 
     `step` is the longest time, in seconds, between two moves of a counter that went into it.
@@ -66,7 +66,7 @@ class EnergyCounters:
         kept = set(known)
         self._points = {gpu: held for gpu, held in self._points.items() if gpu in kept}
 
-    def drawn(self, gpus: Iterable[str], start: float, end: float) -> Drawn | None:
+    def energy_use(self, gpus: Iterable[str], start: float, end: float) -> EnergyUse | None:
         """Return what these GPUs drew together from `start` to `end` (monotonic seconds).
 
         None where a counter of them is unknown, began anew in between or is too old, and where
@@ -78,10 +78,10 @@ class EnergyCounters:
             if found is None:
                 return None
             total, longest, any_gpu = total + found.joules, max(longest, found.step), True
-        return Drawn(total, end - start, longest) if any_gpu and end > start else None
+        return EnergyUse(total, end - start, longest) if any_gpu and end > start else None
 
 
-def between(points: tuple[Point, ...], start: float, end: float) -> Drawn | None:
+def between(points: tuple[Point, ...], start: float, end: float) -> EnergyUse | None:
     """Return what one counter gained from `start` to `end`, None where its points do not reach."""
     if len(points) < 2 or end <= start or start < points[0][0]:
         return None
@@ -90,7 +90,7 @@ def between(points: tuple[Point, ...], start: float, end: float) -> Drawn | None
         return None
     first, stop = (_segment(points, time) for time in (start, end))
     step = max(points[i + 1][0] - points[i][0] for i in range(first, stop + 1))
-    return Drawn(_at(points, stop, end) - _at(points, first, start), end - start, step)
+    return EnergyUse(_at(points, stop, end) - _at(points, first, start), end - start, step)
 
 
 def _segment(points: tuple[Point, ...], time: float) -> int:

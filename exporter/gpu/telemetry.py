@@ -15,7 +15,7 @@ from typing import Final
 from ..config import Config
 from ..fetch import HttpClient
 from .attribution import Claim, Link, View
-from .energy import Drawn, EnergyCounters
+from .energy import EnergyUse, EnergyCounters
 from .merge import merged
 from .nvml import Nvml
 from .page import PageSource
@@ -139,9 +139,9 @@ class Telemetry:
             self._claim(target, ())
             self._claimed.pop(target, None)
 
-    def drawn(self, link: Link, start: float, end: float) -> Drawn | None:
+    def energy_use(self, link: Link, start: float, end: float) -> EnergyUse | None:
         """Return what a server's GPUs drew, None where that is unknown or not its own alone."""
-        return None if link.shared else self._meter.drawn(link.uuids, start, end)
+        return None if link.shared else self._meter.energy_use(link.uuids, start, end)
 
 
 NVML: Final = "nvml"

@@ -152,7 +152,7 @@ class Server:
             log.info("%s answers again", self.target.label)
         before, last = self.reading.snapshot, self._window.last
         identity = self._gpus.join(self._identity)
-        drawn = self._gpus.drawn(identity, last.time, snapshot.time) if last else None
+        drawn = self._gpus.energy_use(identity, last.time, snapshot.time) if last else None
         if last is None:
             restarted = before is not None and between(before, snapshot) is None
         else:

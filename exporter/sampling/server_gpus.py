@@ -3,7 +3,7 @@
 from ..config import Target
 from ..engines.identity import Identity
 from ..gpu.attribution import Claim, Link
-from ..gpu.energy import Drawn
+from ..gpu.energy import EnergyUse
 from ..gpu.telemetry import Telemetry
 
 
@@ -41,7 +41,7 @@ class Gpus:
             held = self._joined = identity, self._told, together
         return held[2]
 
-    def drawn(self, identity: Identity | None, start: float, end: float) -> Drawn | None:
+    def energy_use(self, identity: Identity | None, start: float, end: float) -> EnergyUse | None:
         """Return what the server's GPUs drew between two times (monotonic seconds).
 
         None where it is unknown, not the server's alone, or told of some of its GPUs only.
@@ -52,7 +52,7 @@ class Gpus:
         count = identity.number("gpus") if identity else None
         if count is not None and count != len(link.gpus):
             return None
-        return self._telemetry.drawn(link, start, end)
+        return self._telemetry.energy_use(link, start, end)
 
     def _claim(self) -> Claim:
         declared = self._target.declare

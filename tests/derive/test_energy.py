@@ -11,7 +11,7 @@ from exporter.derive.meter import Meter
 from exporter.derive.summary import ServerLimits
 from exporter.derive.window import Window
 from exporter.engines.plan import Snapshot
-from exporter.gpu.energy import Drawn, EnergyCounters
+from exporter.gpu.energy import EnergyUse, EnergyCounters
 from exporter.replay.recording import Recording
 from exporter.replay.snapshots import snapshots
 from scripts.energy import phases
@@ -31,7 +31,7 @@ def page(made: float, prompt: float, running: float, time: float) -> str:
     )
 
 
-def window(*moves: tuple[float, float, float, Drawn | None]) -> Window:
+def window(*moves: tuple[float, float, float, EnergyUse | None]) -> Window:
     """Return a window of intervals of 5 s: tokens made, prompt computed, running, energy."""
     found, made, prompt = Window(1e6), 0.0, 0.0
     found.add(snapshot(page(0, 0, 0, 0.0), "0.26.0"))
@@ -41,8 +41,8 @@ def window(*moves: tuple[float, float, float, Drawn | None]) -> Window:
     return found
 
 
-def joules(amount: float, step: float = 2.0) -> Drawn:
-    return Drawn(amount, STEP, step)
+def joules(amount: float, step: float = 2.0) -> EnergyUse:
+    return EnergyUse(amount, STEP, step)
 
 
 def test_work_and_idleness_are_told_apart() -> None:
@@ -97,7 +97,7 @@ def test_the_figures_hold_it() -> None:
     assert values["joules_per_token"] == pytest.approx(0.5)
 
 
-def metered(recording: Recording) -> Iterator[tuple[Snapshot, Drawn | None]]:
+def metered(recording: Recording) -> Iterator[tuple[Snapshot, EnergyUse | None]]:
     """Yield each page with what was drawn since the one before, as known at its own time."""
     counters, last = EnergyCounters(1e6), None
     samples = deque(sample for sample in recording.nvml if "t" in sample)
@@ -106,7 +106,7 @@ def metered(recording: Recording) -> Iterator[tuple[Snapshot, Drawn | None]]:
         while samples and samples[0]["t"] <= time:
             sample = samples.popleft()
             counters.add(sample["t"], {"gpu": sample["energy_mj"] / 1e3})
-        yield page, counters.drawn(["gpu"], last, time) if last else None
+        yield page, counters.energy_use(["gpu"], last, time) if last else None
         last = time
 
 

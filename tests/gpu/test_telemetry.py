@@ -56,7 +56,7 @@ def test_what_gpus_drew_together(telemetry: Telemetry) -> None:
     run(telemetry, 10.0, 12.0, 14.0)
     link = telemetry.link(Claim("a", uuids=("GPU-0", "GPU-1")))
     assert link is not None
-    drawn = telemetry.drawn(link, 11.0, 13.0)
+    drawn = telemetry.energy_use(link, 11.0, 13.0)
     assert drawn is not None
     assert drawn.joules == pytest.approx(1000)
 
@@ -68,11 +68,11 @@ def test_a_gpu_of_two_servers_is_nobodys_alone(telemetry: Telemetry) -> None:
     second = telemetry.link(both)
     assert second is not None
     assert second.shared == "a uses them too"
-    assert telemetry.drawn(second, 10.0, 12.0) is None
+    assert telemetry.energy_use(second, 10.0, 12.0) is None
     telemetry.forget("a")
     again = telemetry.link(both)
     assert again is not None
-    assert telemetry.drawn(again, 10.0, 12.0) is not None
+    assert telemetry.energy_use(again, 10.0, 12.0) is not None
 
 
 def test_old_values_are_absent_and_the_source_says_why(telemetry: Telemetry, board: Board) -> None:
