@@ -17,9 +17,9 @@ from .publish import fleet as report
 from .publish.page import Publisher
 from .sampling.poller import Poller
 from .sampling.view import GpuView, ServerView
-from .web.app import Pages
-from .web.listen import parse_listen
-from .web.server import Server as WebServer
+from .web.address import parse_listen
+from .web.app import Backend
+from .web.server import WebServer
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 log = logging.getLogger(__name__)
@@ -37,14 +37,14 @@ class Service:
         self._publisher = Publisher()
         self._reload_taken = True
         self._one_reload_at_a_time = Lock()
-        pages = Pages(
+        backend = Backend(
             metrics=self.metrics,
             fleet=self.fleet,
             ready=self._poller.ready,
             reload=self.reload,
             config=self._config_text,
         )
-        self._web = WebServer(pages, config.web.listen, config.web.config_file)
+        self._web = WebServer(backend, config.web.listen, config.web.config_file)
 
     @property
     def url(self) -> str:

@@ -9,7 +9,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
-from ..web.listen import Listen, open_socket, parse_listen
+from ..web.address import ListenAddress, open_socket, parse_listen
 from .judge import Judge
 
 _log: Final = logging.getLogger(__name__)
@@ -25,7 +25,9 @@ def serve(judge: Judge, listen: str, interval: float, stop: threading.Event) -> 
     server = _MetricsServer(open_socket(parse_listen(listen, "--listen"), "--listen"), registry)
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
     thread.start()
-    _log.info("verdicts on http://%s/metrics", Listen(server.server_name, server.server_port))
+    _log.info(
+        "verdicts on http://%s/metrics", ListenAddress(server.server_name, server.server_port)
+    )
     try:
         while True:
             judge.run()

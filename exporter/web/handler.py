@@ -1,4 +1,4 @@
-"""One connection: requests are read, passed to the app if they may, and answered in bounds."""
+"""One connection: requests are read, checked and passed to the app; responses have deadlines."""
 
 import logging
 from http import HTTPStatus
@@ -7,16 +7,16 @@ from time import monotonic
 from typing import Final
 from urllib.parse import urlsplit
 
-from .app import TEXT_TYPE, Request, Response, text
+from .app import TEXT_TYPE, Request, Response, text_response
 from .listener import Listener
 
-# Longer than the usual scrape interval of one minute, so that scrapes find their connection open.
+# Longer than the usual scrape interval of one minute, so that connections outlive it.
 _IDLE_SECONDS: Final = 90.0
 _SEND_SECONDS: Final = 60.0
 _BODY_BYTES: Final = 65_536
 _SEND_BYTES: Final = 65_536
-# A probe that is told "busy" would have the process killed for being busy.
-_NEVER_BUSY: Final = ("/-/healthy", "/-/ready")
+# A probe answered with "busy" would get the process killed for being busy.
+_PROBE_PATHS: Final = ("/-/healthy", "/-/ready")
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -28,7 +28,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Reads requests off one connection, as long as it lives, and writes the answers."""
+    """Reads requests from one connection, as long as it is open, and writes the responses."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -49,47 +49,49 @@ class Handler(BaseHTTPRequestHandler):
             path = ""
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(self.command, path, headers)
-        refusal = self.server.refusal(request)
-        if refusal is not None:
-            self._send(refusal)
-        elif path in _NEVER_BUSY:
+        rejection = self.server.rejection(request)
+        if rejection is not None:
+            self._send(rejection)
+        elif path in _PROBE_PATHS:
             self._send(self.server.app.respond(request))
-        elif self.server.gate.acquire(blocking=False):
+        elif self.server.request_slots.acquire(blocking=False):
             try:
                 self._send(self.server.app.respond(request))
             finally:
-                self.server.gate.release()
+                self.server.request_slots.release()
         else:
             sentence = f"Busy: {self.server.max_requests} requests are being answered already."
-            self._send(text(HTTPStatus.SERVICE_UNAVAILABLE, sentence, {"Retry-After": "1"}))
+            self._send(
+                text_response(HTTPStatus.SERVICE_UNAVAILABLE, sentence, {"Retry-After": "1"})
+            )
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _handle
 
     def _read_body(self) -> Response | None:
-        """Read and drop the request's body; no page wants one. Return the fault, if any."""
+        """Read and drop the request's body; no page uses one. Return the fault, if any."""
         if "Transfer-Encoding" in self.headers:
-            return text(HTTPStatus.LENGTH_REQUIRED, "Send a Content-Length.")
+            return text_response(HTTPStatus.LENGTH_REQUIRED, "Send a Content-Length.")
         length, *others = self.headers.get_all("Content-Length", ["0"])
         if others or not (length.isascii() and length.isdigit()):
-            return text(HTTPStatus.BAD_REQUEST, "Content-Length is not one number.")
+            return text_response(HTTPStatus.BAD_REQUEST, "Content-Length is not one number.")
         if len(length) > 9 or int(length) > _BODY_BYTES:
-            return text(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "No page here reads a body.")
+            return text_response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "No page here reads a body.")
         self.rfile.read(int(length))
         return None
 
     def _send(self, response: Response) -> None:
-        """Write the response before one deadline, however slowly the other side reads."""
+        """Write the response before one deadline, however slowly the client reads."""
         deadline = monotonic() + _SEND_SECONDS
         pending = bytearray(self._head(response))
         for block in response.body if self.command != "HEAD" else ():
             pending += block
             if len(pending) >= _SEND_BYTES:
-                self._push(pending, deadline)
+                self._send_bytes(pending, deadline)
                 pending.clear()
-        self._push(pending, deadline)
+        self._send_bytes(pending, deadline)
         self.connection.settimeout(self.timeout)
 
-    def _push(self, data: bytearray, deadline: float) -> None:
+    def _send_bytes(self, data: bytearray, deadline: float) -> None:
         self.connection.settimeout(max(deadline - monotonic(), 0.001))
         self.connection.sendall(data)
 
@@ -115,5 +117,5 @@ class Handler(BaseHTTPRequestHandler):
         return "inferfleet"
 
     def log_message(self, format: str, *args: object) -> None:
-        """Log requests and client faults for those who debug, nobody else."""
+        """Log requests and client faults at debug level only."""
         _log.debug("%s: %r", self.address_string(), format % args)

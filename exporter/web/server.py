@@ -11,34 +11,34 @@ from types import TracebackType
 from typing import Final, Self
 
 from ..config import DEFAULT_LISTEN
-from .app import App, Pages
+from .access_control import AccessControl
+from .address import ListenAddress, parse_listen
+from .app import App, Backend
 from .handler import Handler
-from .listen import Listen, parse_listen
 from .listener import Listener
-from .toolkit import Guard
 
 MAX_REQUESTS: Final = 40
 
 _GRACE_SECONDS: Final = 5.0
 
 
-class Server:
+class WebServer:
     """The exporter's HTTP server; a context manager that serves in threads of its own.
 
     Construction reads the web configuration file and binds the address, so that both are known to
-    be good before anything else begins; it raises `ConfigError`.
+    be good before anything else starts; it raises `ConfigError`.
     """
 
     def __init__(
         self,
-        pages: Pages,
+        backend: Backend,
         listen: str = DEFAULT_LISTEN,
         web_config: Path | None = None,
         max_requests: int = MAX_REQUESTS,
     ) -> None:
-        guard = Guard(web_config) if web_config is not None else None
-        self._scheme = "https" if guard is not None and guard.encrypts else "http"
-        self._listener = Listener(parse_listen(listen), Handler, App(pages), guard, max_requests)
+        access = AccessControl(web_config) if web_config is not None else None
+        self._scheme = "https" if access is not None and access.encrypts else "http"
+        self._listener = Listener(parse_listen(listen), Handler, App(backend), access, max_requests)
         self._thread: threading.Thread | None = None
 
     @property
@@ -51,25 +51,25 @@ class Server:
     def url(self) -> str:
         """The base address, for logs; `0.0.0.0` or `[::]` mean every interface."""
         host = self._listener.socket.getsockname()[0]
-        return f"{self._scheme}://{Listen(host, self.port)}/"
+        return f"{self._scheme}://{ListenAddress(host, self.port)}/"
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start to serve."""
         self._thread = threading.Thread(
             target=self._listener.serve_forever, args=(0.1,), name="web", daemon=True
         )
         self._thread.start()
 
     def close(self) -> None:
-        """Stop: accept nobody new, let running answers end for a few seconds, then hang up."""
+        """Stop: accept nothing new, let responses end for a few seconds, then close connections."""
         if self._thread is not None:
             self._listener.shutdown()
             self._thread.join()
         self._listener.server_close()
         deadline = monotonic() + _GRACE_SECONDS
         for _ in range(self._listener.max_requests):
-            self._listener.gate.acquire(timeout=max(deadline - monotonic(), 0.0))
-        self._listener.hang_up()
+            self._listener.request_slots.acquire(timeout=max(deadline - monotonic(), 0.0))
+        self._listener.close_connections()
 
     def __enter__(self) -> Self:
         self.start()

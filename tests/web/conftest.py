@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from exporter.errors import ConfigError
-from exporter.web.app import Pages
-from exporter.web.server import Server
+from exporter.web.app import Backend
+from exporter.web.server import WebServer
 
 DEADLINE = 10.0
 
@@ -25,9 +25,9 @@ class Desk:
     reload_fault: str | None = None
     reloads: int = 0
 
-    def pages(self) -> Pages:
+    def pages(self) -> Backend:
         """Return the callables the server asks."""
-        return Pages(
+        return Backend(
             metrics=lambda: self.metrics(),
             fleet=lambda: self.fleet,
             ready=lambda: self.is_ready,
@@ -50,7 +50,7 @@ class Answer:
     body: bytes
 
 
-def connect(server: Server, tls: ssl.SSLContext | None = None) -> http.client.HTTPConnection:
+def connect(server: WebServer, tls: ssl.SSLContext | None = None) -> http.client.HTTPConnection:
     """Return a connection to a running server, not yet opened."""
     if tls is not None:
         return http.client.HTTPSConnection("127.0.0.1", server.port, timeout=DEADLINE, context=tls)
@@ -58,7 +58,7 @@ def connect(server: Server, tls: ssl.SSLContext | None = None) -> http.client.HT
 
 
 def ask(
-    server: Server,
+    server: WebServer,
     path: str,
     method: str = "GET",
     headers: Mapping[str, str] | None = None,

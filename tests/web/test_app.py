@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from exporter.web.app import METRICS_TYPE, App, Request, Response, encode
+from exporter.web.app import METRICS_TYPE, App, Request, Response, encode_json
 
 from .conftest import Desk
 
@@ -78,11 +78,11 @@ def test_what_json_cannot_say_is_a_fault_and_not_a_broken_page(
     assert b"nan" not in body(response)
     assert "/api/v1/fleet failed" in caplog.text
     with pytest.raises(ValueError, match="not JSON compliant"):
-        encode(desk.fleet)
+        encode_json(desk.fleet)
 
 
 def test_text_that_is_no_utf8_survives_as_json() -> None:
-    assert json.loads(encode({"model": "\udcff<é>"})) == {"model": "\udcff<é>"}
+    assert json.loads(encode_json({"model": "\udcff<é>"})) == {"model": "\udcff<é>"}
 
 
 def test_ready_turns_with_the_first_round(desk: Desk, app: App) -> None:

@@ -10,8 +10,8 @@ from itertools import product
 
 import pytest
 
-from exporter.web.app import encode
-from exporter.web.page import StatusPage
+from exporter.web.app import encode_json
+from exporter.web.status_page import StatusPage
 
 EVIL = '</script><script>document.title="owned"</script><!-- <script> ]]>'
 
@@ -44,7 +44,7 @@ class _Elements(HTMLParser):
 
 def _page(fleet: dict[str, object]) -> tuple[StatusPage, _Elements]:
     page = StatusPage()
-    return page, _Elements(b"".join(page.render(encode(fleet))).decode())
+    return page, _Elements(b"".join(page.render(encode_json(fleet))).decode())
 
 
 def test_nothing_is_left_to_fill_in_and_nothing_comes_from_elsewhere() -> None:
@@ -75,7 +75,7 @@ def test_no_name_closes_the_script_element() -> None:
     fleet: dict[str, object] = {"servers": [{"target": EVIL, "model": EVIL}]}
     page, elements = _page(fleet)
     assert json.loads(elements.texts["script application/json"]) == fleet
-    assert EVIL.encode() not in b"".join(page.render(encode(fleet)))
+    assert EVIL.encode() not in b"".join(page.render(encode_json(fleet)))
 
 
 def test_scripts_set_text_and_never_markup() -> None:

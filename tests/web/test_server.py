@@ -16,21 +16,21 @@ import pytest
 from exporter.errors import ConfigError
 from exporter.web import handler as handler_module
 from exporter.web import listener
-from exporter.web.server import Server
+from exporter.web.server import WebServer
 
 from .conftest import DEADLINE, Answer, Desk, ask, connect
-from .test_auth import basic
+from .test_basic_auth import basic
 
 ANY = "127.0.0.1:0"
 
 
 @pytest.fixture
-def server(desk: Desk) -> Iterator[Server]:
-    with Server(desk.pages(), ANY) as server:
+def server(desk: Desk) -> Iterator[WebServer]:
+    with WebServer(desk.pages(), ANY) as server:
         yield server
 
 
-def raw(server: Server, request: bytes) -> bytes:
+def raw(server: WebServer, request: bytes) -> bytes:
     """Send bytes and return everything that comes back until the server hangs up."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE) as connection:
         connection.sendall(request)
@@ -40,7 +40,7 @@ def raw(server: Server, request: bytes) -> bytes:
         return received
 
 
-def test_one_connection_serves_many_requests(server: Server) -> None:
+def test_one_connection_serves_many_requests(server: WebServer) -> None:
     connection = connect(server)
     try:
         for path in ("/metrics", "/-/healthy", "/nothing", "/-/reload", "/metrics?x=1"):
@@ -57,7 +57,7 @@ def test_one_connection_serves_many_requests(server: Server) -> None:
         connection.close()
 
 
-def test_head_tells_the_length_and_sends_nothing(desk: Desk, server: Server) -> None:
+def test_head_tells_the_length_and_sends_nothing(desk: Desk, server: WebServer) -> None:
     desk.metrics = lambda: [b"a 1\n" * 1000]
     for headers in ({}, {"Accept-Encoding": "gzip"}):
         whole = ask(server, "/metrics", headers=headers)
@@ -67,7 +67,7 @@ def test_head_tells_the_length_and_sends_nothing(desk: Desk, server: Server) -> 
         assert head.headers["Content-Length"] == str(len(whole.body))
 
 
-def test_a_large_page_arrives_whole(desk: Desk, server: Server) -> None:
+def test_a_large_page_arrives_whole(desk: Desk, server: WebServer) -> None:
     blocks = [b"%d 1\n" % i * 5000 for i in range(100)]
     desk.metrics = lambda: blocks
     assert ask(server, "/metrics").body == b"".join(blocks)
@@ -76,17 +76,17 @@ def test_a_large_page_arrives_whole(desk: Desk, server: Server) -> None:
     assert gzip.decompress(packed.body) == b"".join(blocks)
 
 
-def test_every_answer_forbids_framing_sniffing_and_storing(server: Server) -> None:
+def test_every_answer_forbids_framing_sniffing_and_storing(server: WebServer) -> None:
     for path in ("/", "/metrics", "/nothing", "/api/v1/fleet"):
         headers = ask(server, path).headers
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
         assert headers["X-Frame-Options"] == "deny"
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Cache-Control"] == "no-store"
-        assert "Server" not in headers
+        assert "WebServer" not in headers
 
 
-def test_the_old_protocol_is_answered_and_closed(server: Server) -> None:
+def test_the_old_protocol_is_answered_and_closed(server: WebServer) -> None:
     answer = raw(server, b"GET /-/healthy HTTP/1.0\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"Connection: close" in answer
@@ -104,7 +104,7 @@ def test_the_old_protocol_is_answered_and_closed(server: Server) -> None:
     ],
 )
 def test_unreasonable_requests_are_refused_and_hung_up_on(
-    desk: Desk, server: Server, request_head: bytes, status: int
+    desk: Desk, server: WebServer, request_head: bytes, status: int
 ) -> None:
     # What is no HTTP/1 is answered by the standard library without a status line.
     assert raw(server, request_head).removeprefix(b"HTTP/1.1 ").startswith(f"{status} ".encode())
@@ -112,7 +112,7 @@ def test_unreasonable_requests_are_refused_and_hung_up_on(
     assert ask(server, "/-/healthy").status == 200
 
 
-def test_paths_may_come_as_whole_addresses(server: Server) -> None:
+def test_paths_may_come_as_whole_addresses(server: WebServer) -> None:
     head = b"GET http://any.host/-/healthy?a=b HTTP/1.1\r\nConnection: close\r\n\r\n"
     assert raw(server, head).endswith(b"healthy\n")
     assert b" 404 " in raw(server, b"GET http://[ HTTP/1.1\r\nConnection: close\r\n\r\n")
@@ -128,7 +128,7 @@ def test_more_requests_than_allowed_are_told_so_but_probes_are_not(desk: Desk) -
 
     desk.metrics = slow
     answers: list[Answer] = []
-    with Server(desk.pages(), ANY, max_requests=2) as server:
+    with WebServer(desk.pages(), ANY, max_requests=2) as server:
         threads = [
             threading.Thread(target=lambda: answers.append(ask(server, "/metrics")))
             for _ in range(2)
@@ -152,7 +152,7 @@ def test_one_who_does_not_read_is_dropped(desk: Desk, monkeypatch: pytest.Monkey
     monkeypatch.setattr(handler_module, "_SEND_SECONDS", 0.05)
     desk.metrics = lambda: [bytes(1_000_000)] * 40
     with (
-        Server(desk.pages(), ANY, max_requests=1) as server,
+        WebServer(desk.pages(), ANY, max_requests=1) as server,
         socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE) as lazy,
     ):
         lazy.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
@@ -163,7 +163,7 @@ def test_one_who_does_not_read_is_dropped(desk: Desk, monkeypatch: pytest.Monkey
 
 
 def test_connections_beyond_the_bound_are_closed(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listener, "MAX_CONNECTIONS", 1)
     first = connect(server)
@@ -184,7 +184,7 @@ def test_closing_lets_a_running_answer_end(desk: Desk) -> None:
 
     desk.metrics = slow
     answers: list[Answer] = []
-    server = Server(desk.pages(), ANY)
+    server = WebServer(desk.pages(), ANY)
     server.start()
     idle = connect(server)
     idle.request("GET", "/-/healthy")
@@ -203,14 +203,14 @@ def test_closing_lets_a_running_answer_end(desk: Desk) -> None:
 
 
 def test_a_server_never_started_closes_too(desk: Desk) -> None:
-    server = Server(desk.pages(), ANY)
+    server = WebServer(desk.pages(), ANY)
     assert server.url == f"http://127.0.0.1:{server.port}/"
     server.close()
 
 
 def test_a_fault_of_the_listen_address_is_known_before_anything_starts(desk: Desk) -> None:
     with pytest.raises(ConfigError, match="no address to listen on"):
-        Server(desk.pages(), "nowhere")
+        WebServer(desk.pages(), "nowhere")
 
 
 def test_headers_of_the_operator_go_before_ours(desk: Desk, tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_headers_of_the_operator_go_before_ours(desk: Desk, tmp_path: Path) -> N
     file.write_text(
         "http_server_config: {headers: {X-Frame-Options: sameorigin, X-Content-Type-Options: ''}}"
     )
-    with Server(desk.pages(), ANY, file) as server:
+    with WebServer(desk.pages(), ANY, file) as server:
         headers = ask(server, "/").headers
         assert headers["X-Frame-Options"] == "sameorigin"
         assert "X-Content-Type-Options" not in headers
@@ -231,7 +231,7 @@ def test_every_path_asks_for_the_password(desk: Desk, tmp_path: Path) -> None:
     file = tmp_path / "web.yaml"
     stored = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
     file.write_text(f"basic_auth_users: {{alice: '{stored}'}}")
-    with Server(desk.pages(), ANY, file) as server:
+    with WebServer(desk.pages(), ANY, file) as server:
         for path in ("/", "/metrics", "/-/healthy", "/nothing"):
             refused = ask(server, path)
             assert refused.status == 401
@@ -286,7 +286,7 @@ def test_tls_serves_and_takes_up_a_new_certificate(
     new_cert, new_key = certify("second")
     file = tmp_path / "web.yaml"
     file.write_text("tls_server_config: {cert_file: first.crt, key_file: first.key}")
-    with Server(desk.pages(), ANY, file) as server:
+    with WebServer(desk.pages(), ANY, file) as server:
         assert server.url.startswith("https://")
         first, second = (ssl.create_default_context(cafile=path) for path in (cert, new_cert))
         desk.metrics = lambda: [bytes(300_000)]
@@ -316,7 +316,7 @@ def test_tls_can_ask_for_the_clients_certificate(
         "client_ca_file: client.crt, client_auth_type: RequireAndVerifyClientCert, "
         "min_version: TLS13}"
     )
-    with Server(desk.pages(), ANY, file) as server:
+    with WebServer(desk.pages(), ANY, file) as server:
         tls = ssl.create_default_context(cafile=cert)
         with pytest.raises((OSError, http.client.HTTPException)):
             ask(server, "/metrics", tls=tls)

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from exporter.web.page import StatusPage
-from exporter.web.server import Server
+from exporter.web.server import WebServer
+from exporter.web.status_page import StatusPage
 
 from .conftest import Desk, server_entry
 
@@ -68,7 +68,7 @@ def test_draws_the_fleet_with_trouble_first_and_names_inert(
     )
     fleet["servers"].append(evil)
     fleet["problems"].append(EVIL)
-    with Server(desk.pages(), "127.0.0.1:0") as server:
+    with WebServer(desk.pages(), "127.0.0.1:0") as server:
         document = draw(server.url, 1000)
     rows = _rows(document)
     assert list(rows) == [

@@ -1,8 +1,8 @@
-"""Basic authentication against bcrypt hashes.
+"""Basic authentication password_hash bcrypt hashes.
 
 A wrong name costs as much time as a wrong password, one hash is computed at a time so that guesses
-cannot take every core, and a password found right is remembered for a while, as bcrypt is slow on
-purpose and Prometheus comes every few seconds.
+cannot take every core, and a correct password is cached for a while, as bcrypt is slow on purpose
+and Prometheus scrapes every few seconds.
 """
 
 import binascii
@@ -18,18 +18,18 @@ from typing import Final
 from ..errors import ConfigError
 
 _HASH: Final = re.compile(r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
-_REMEMBERED_SECONDS: Final = 300.0
+_CACHE_SECONDS: Final = 300.0
 _BCRYPT_BYTES: Final = 72
 
-Check = Callable[[bytes, bytes], bool]
+PasswordCheck = Callable[[bytes, bytes], bool]
 
 
 def is_bcrypt(stored: str) -> bool:
-    """Tell whether a text is a bcrypt hash."""
+    """Whether a text is a bcrypt hash."""
     return _HASH.fullmatch(stored) is not None
 
 
-def bcrypt_check() -> Check:
+def bcrypt_check() -> PasswordCheck:
     """Return bcrypt's (password, hash) check, or raise `ConfigError` where it is not installed."""
     try:
         import bcrypt
@@ -37,7 +37,7 @@ def bcrypt_check() -> Check:
         raise ConfigError(
             'basic_auth_users needs bcrypt, which is not installed: pip install "inferfleet[auth]"'
         ) from error
-    check: Check = bcrypt.checkpw
+    check: PasswordCheck = bcrypt.checkpw
     return check
 
 
@@ -53,43 +53,43 @@ def credentials(header: str) -> tuple[str, bytes] | None:
         return None
 
 
-class Gatekeeper:
+class BasicAuthenticator:
     """Checks Authorization headers. `check` is bcrypt's; `clock` returns monotonic seconds."""
 
-    def __init__(self, check: Check, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, check: PasswordCheck, clock: Callable[[], float] = time.monotonic) -> None:
         self._check = check
         self._clock = clock
-        self._one_at_a_time = threading.Lock()
+        self._hash_lock = threading.Lock()
         self._secret = token_bytes(32)
-        self._remembered: dict[bytes, float] = {}
+        self._valid_until: dict[bytes, float] = {}
 
-    def admits(self, header: str, users: Mapping[str, str]) -> bool:
-        """Tell whether the header names one of the users (name to bcrypt hash) and its password."""
-        given = credentials(header)
-        if given is None:
+    def is_valid(self, header: str, users: Mapping[str, str]) -> bool:
+        """Whether the header names one of the users (name to bcrypt hash) and its password."""
+        pair = credentials(header)
+        if pair is None:
             return False
-        user, password = given
+        user, password = pair
         stored = users.get(user)
-        against = (stored or next(iter(users.values()))).encode()
-        key = self._key(user.encode(), against, password)
-        if stored and self._remembered.get(key, 0.0) > self._clock():
+        password_hash = (stored or next(iter(users.values()))).encode()
+        key = self._key(user.encode(), password_hash, password)
+        if stored and self._valid_until.get(key, 0.0) > self._clock():
             return True
-        with self._one_at_a_time:
-            # As everywhere bcrypt is spoken, only the first 72 bytes of a password count.
-            right = self._check(password[:_BCRYPT_BYTES], against)
-        if not right or stored is None:
+        with self._hash_lock:
+            # As in every implementation of bcrypt, only the first 72 bytes of a password count.
+            correct = self._check(password[:_BCRYPT_BYTES], password_hash)
+        if not correct or stored is None:
             return False
-        self._remember(key)
+        self._cache(key)
         return True
 
     def _key(self, *parts: bytes) -> bytes:
-        """Return what stands for user, hash and password together; a changed hash forgets."""
+        """Return a digest of user, hash and password; a changed hash misses the cache."""
         digest = blake2b(key=self._secret)
         for part in parts:
             digest.update(len(part).to_bytes(8, "big") + part)
         return digest.digest()
 
-    def _remember(self, key: bytes) -> None:
+    def _cache(self, key: bytes) -> None:
         now = self._clock()
-        kept = {old: until for old, until in self._remembered.copy().items() if until > now}
-        self._remembered = {**kept, key: now + _REMEMBERED_SECONDS}
+        valid = {old: until for old, until in self._valid_until.copy().items() if until > now}
+        self._valid_until = {**valid, key: now + _CACHE_SECONDS}

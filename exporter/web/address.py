@@ -16,7 +16,7 @@ _BACKLOG: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
-class Listen:
+class ListenAddress:
     """Where to listen. An empty host means every interface; port 0 means any free port."""
 
     host: str
@@ -27,7 +27,7 @@ class Listen:
         return f"{host}:{self.port}"
 
 
-def parse_listen(text: str, option: str = "web.listen") -> Listen:
+def parse_listen(text: str, option: str = "web.listen") -> ListenAddress:
     """Return the address that a text names, or raise `ConfigError` naming the option."""
     match = _ADDRESS.fullmatch(text)
     if match is None or int(match["port"]) > 65535:
@@ -35,10 +35,10 @@ def parse_listen(text: str, option: str = "web.listen") -> Listen:
             f"{option}: {text!r} is no address to listen on; "
             "write it like :10190, 127.0.0.1:10190 or [::1]:10190"
         )
-    return Listen(match["six"] or match["host"], int(match["port"]))
+    return ListenAddress(match["six"] or match["host"], int(match["port"]))
 
 
-def open_socket(listen: Listen, option: str = "web.listen") -> socket.socket:
+def open_socket(listen: ListenAddress, option: str = "web.listen") -> socket.socket:
     """Return a listening socket, or raise `ConfigError` saying why there can be none."""
     try:
         if not listen.host and socket.has_dualstack_ipv6():

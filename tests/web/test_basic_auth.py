@@ -6,7 +6,7 @@ from base64 import b64encode
 import pytest
 
 from exporter.errors import ConfigError
-from exporter.web.auth import Gatekeeper, bcrypt_check, credentials, is_bcrypt
+from exporter.web.basic_auth import BasicAuthenticator, bcrypt_check, credentials, is_bcrypt
 
 HASH = "$2y$10$" + "a" * 53
 USERS = {"alice": "hash of secret", "bob": "hash of other"}
@@ -28,49 +28,49 @@ class Checker:
         self.asked.append((password, stored))
         return stored == b"hash of " + password
 
-    def gatekeeper(self) -> Gatekeeper:
-        return Gatekeeper(self, lambda: self.now)
+    def authenticator(self) -> BasicAuthenticator:
+        return BasicAuthenticator(self, lambda: self.now)
 
 
 def test_admits_the_right_password_only() -> None:
-    gate = Checker().gatekeeper()
-    assert gate.admits(basic("alice", "secret"), USERS)
-    assert gate.admits(basic("bob", "other"), USERS)
-    assert not gate.admits(basic("alice", "other"), USERS)
-    assert not gate.admits(basic("alice", ""), USERS)
-    assert not gate.admits("", USERS)
+    authenticator = Checker().authenticator()
+    assert authenticator.is_valid(basic("alice", "secret"), USERS)
+    assert authenticator.is_valid(basic("bob", "other"), USERS)
+    assert not authenticator.is_valid(basic("alice", "other"), USERS)
+    assert not authenticator.is_valid(basic("alice", ""), USERS)
+    assert not authenticator.is_valid("", USERS)
 
 
 def test_an_unknown_user_costs_a_check_and_is_never_admitted() -> None:
     checker = Checker()
-    gate = checker.gatekeeper()
-    assert not gate.admits(basic("mallory", "secret"), USERS)
-    assert not gate.admits(basic("mallory", "secret"), USERS)
+    authenticator = checker.authenticator()
+    assert not authenticator.is_valid(basic("mallory", "secret"), USERS)
+    assert not authenticator.is_valid(basic("mallory", "secret"), USERS)
     assert len(checker.asked) == 2
 
 
 def test_a_right_password_is_remembered_for_a_while() -> None:
     checker = Checker()
-    gate = checker.gatekeeper()
-    assert all(gate.admits(basic("alice", "secret"), USERS) for _ in range(3))
+    authenticator = checker.authenticator()
+    assert all(authenticator.is_valid(basic("alice", "secret"), USERS) for _ in range(3))
     assert len(checker.asked) == 1
     checker.now = 301.0
-    assert gate.admits(basic("alice", "secret"), USERS)
+    assert authenticator.is_valid(basic("alice", "secret"), USERS)
     assert len(checker.asked) == 2
 
 
 def test_a_wrong_password_is_checked_each_time() -> None:
     checker = Checker()
-    gate = checker.gatekeeper()
-    assert not any(gate.admits(basic("alice", "guess"), USERS) for _ in range(3))
+    authenticator = checker.authenticator()
+    assert not any(authenticator.is_valid(basic("alice", "guess"), USERS) for _ in range(3))
     assert len(checker.asked) == 3
 
 
 def test_a_changed_hash_forgets_at_once() -> None:
-    gate = Checker().gatekeeper()
-    assert gate.admits(basic("alice", "secret"), USERS)
-    assert not gate.admits(basic("alice", "secret"), {"alice": "hash of new"})
-    assert not gate.admits(basic("alice", "secret"), {"bob": "hash of other"})
+    authenticator = Checker().authenticator()
+    assert authenticator.is_valid(basic("alice", "secret"), USERS)
+    assert not authenticator.is_valid(basic("alice", "secret"), {"alice": "hash of new"})
+    assert not authenticator.is_valid(basic("alice", "secret"), {"bob": "hash of other"})
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ def test_missing_bcrypt_is_said_with_the_mend(monkeypatch: pytest.MonkeyPatch) -
 
 def test_real_hashes_match_whatever_the_length_of_the_password() -> None:
     bcrypt = pytest.importorskip("bcrypt", reason="bcrypt is not installed")
-    gate = Gatekeeper(bcrypt_check())
+    authenticator = BasicAuthenticator(bcrypt_check())
     users = {"alice": bcrypt.hashpw(b"x" * 72, bcrypt.gensalt(4)).decode()}
-    assert gate.admits(basic("alice", "x" * 72), users)
-    assert gate.admits(basic("alice", "x" * 100), users)
-    assert not gate.admits(basic("alice", "y" * 100), users)
+    assert authenticator.is_valid(basic("alice", "x" * 72), users)
+    assert authenticator.is_valid(basic("alice", "x" * 100), users)
+    assert not authenticator.is_valid(basic("alice", "y" * 100), users)

@@ -1,7 +1,7 @@
 """The status page: template, style and script become one response with a strict CSP.
 
-The page loads nothing from anywhere. The fleet rides inside it as JSON, so the first picture needs
-no second request; the script then asks for `api/v1/fleet` relative to where the page was found.
+The page loads nothing from anywhere. The fleet is embedded as JSON, so the first view needs no
+second request; the script then requests `api/v1/fleet` relative to the page's own address.
 """
 
 import json
@@ -37,11 +37,11 @@ class StatusPage:
     """The page with everything but the fleet filled in; read from the package once."""
 
     def __init__(self) -> None:
-        room = files(__package__)
-        style = room.joinpath("status.css").read_text(encoding="utf-8")
-        sources = [room.joinpath(name).read_text(encoding="utf-8") for name in _SCRIPTS]
+        package = files(__package__)
+        style = package.joinpath("status.css").read_text(encoding="utf-8")
+        sources = [package.joinpath(name).read_text(encoding="utf-8") for name in _SCRIPTS]
         script = "\n".join([_figures(), *sources])
-        page = room.joinpath("status.html").read_text(encoding="utf-8")
+        page = package.joinpath("status.html").read_text(encoding="utf-8")
         page = page.replace("@@ICON@@", quote(ICON)).replace("@@STYLE@@", style)
         head, _, tail = page.replace("@@SCRIPT@@", script).partition("@@FLEET@@")
         self._head, self._tail = head.encode(), tail.encode()
@@ -82,5 +82,5 @@ def _figures() -> str:
 
 
 def _source(inline: str) -> str:
-    """Return the CSP source that admits exactly this inline text."""
+    """Return the CSP source that allows exactly this inline text."""
     return f"'sha256-{b64encode(sha256(inline.encode()).digest()).decode()}'"

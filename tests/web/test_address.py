@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from exporter.errors import ConfigError
-from exporter.web.listen import Listen, open_socket, parse_listen
+from exporter.web.address import ListenAddress, open_socket, parse_listen
 
 
 @pytest.mark.parametrize(
@@ -20,8 +20,8 @@ from exporter.web.listen import Listen, open_socket, parse_listen
     ],
 )
 def test_reads_addresses(text: str, host: str, port: int) -> None:
-    assert parse_listen(text) == Listen(host, port)
-    assert parse_listen(str(parse_listen(text))) == Listen(host, port)
+    assert parse_listen(text) == ListenAddress(host, port)
+    assert parse_listen(str(parse_listen(text))) == ListenAddress(host, port)
 
 
 @pytest.mark.parametrize(
@@ -47,19 +47,19 @@ def test_says_how_to_write_an_address(text: str) -> None:
 
 def test_an_empty_host_is_reached_over_ipv4_too() -> None:
     with (
-        open_socket(Listen("", 0)) as listening,
+        open_socket(ListenAddress("", 0)) as listening,
         socket.create_connection(("127.0.0.1", listening.getsockname()[1]), timeout=5),
     ):
         pass
 
 
 def test_a_taken_port_is_said_so() -> None:
-    with open_socket(Listen("127.0.0.1", 0)) as taken:
-        address = Listen("127.0.0.1", taken.getsockname()[1])
+    with open_socket(ListenAddress("127.0.0.1", 0)) as taken:
+        address = ListenAddress("127.0.0.1", taken.getsockname()[1])
         with pytest.raises(ConfigError, match=rf"cannot listen on {address}: .*in use.*free the"):
             open_socket(address)
 
 
 def test_a_name_nobody_knows_is_said_so() -> None:
     with pytest.raises(ConfigError, match="cannot listen on no such name:1: "):
-        open_socket(Listen("no such name", 1))
+        open_socket(ListenAddress("no such name", 1))

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import ConfigError
-from exporter.web.toolkit import Guard, TlsServer, load, tls_context
+from exporter.web.access_control import AccessControl, make_tls_context
+from exporter.web.web_config import TlsServerConfig, load_web_config
 
-from .test_auth import HASH, basic
+from .test_basic_auth import HASH, basic
 
 
 @pytest.fixture
@@ -27,10 +28,10 @@ def write(file: Path, text: str) -> Path:
 
 @pytest.mark.parametrize("text", ["", "{}", "tls_server_config:\n", "tls_server_config: {}\n"])
 def test_an_empty_file_protects_nothing(file: Path, text: str) -> None:
-    guard = Guard(write(file, text))
-    assert not guard.encrypts
-    assert guard.admits("")
-    assert guard.settings().http_server_config.headers == {}
+    access = AccessControl(write(file, text))
+    assert not access.encrypts
+    assert access.is_authorized("")
+    assert access.config().http_server_config.headers == {}
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_an_empty_file_protects_nothing(file: Path, text: str) -> None:
             "min_version: TLS13, max_version: TLS12}",
             "min_version is above max_version",
         ),
-        ("http_server_config: {http2: true}", "http2: HTTP/2 is not spoken here"),
+        ("http_server_config: {http2: true}", "http2: HTTP/2 is not supported"),
         (
             "http_server_config: {headers: {X-Mine: a}}",
             "'X-Mine' cannot be set; there are Content-",
@@ -83,63 +84,63 @@ def test_an_empty_file_protects_nothing(file: Path, text: str) -> None:
 )
 def test_refuses_with_a_sentence(file: Path, text: str, sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence) as refused:
-        load(write(file, text))
+        load_web_config(write(file, text))
     assert str(file) in str(refused.value)
 
 
 def test_no_error_repeats_a_hash(file: Path) -> None:
     for text in (f"basic_auth_users: {{alice: '{HASH}x'}}", f"alice: {HASH}\n  : ]"):
         with pytest.raises(ConfigError) as refused:
-            load(write(file, text))
+            load_web_config(write(file, text))
         assert HASH not in str(refused.value)
 
 
 def test_unreadable_files_are_named(file: Path) -> None:
     with pytest.raises(ConfigError, match=r"web\.yaml cannot be read: No such file"):
-        Guard(file)
+        AccessControl(file)
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="not UTF-8"):
-        Guard(file)
+        AccessControl(file)
     with pytest.raises(ConfigError, match="no valid YAML near line 2"):
-        Guard(write(file, "a: 1\n b: ]"))
+        AccessControl(write(file, "a: 1\n b: ]"))
 
 
 def test_certificates_that_cannot_be_used_are_named(file: Path) -> None:
-    tls = TlsServer(cert_file=Path("c.pem"), key_file=Path("k.pem"))
+    tls = TlsServerConfig(cert_file=Path("c.pem"), key_file=Path("k.pem"))
     with pytest.raises(ConfigError, match=r"c\.pem cannot be read: No such file"):
-        tls_context(tls, file.parent)
+        make_tls_context(tls, file.parent)
     for name in ("c.pem", "k.pem"):
         (file.parent / name).write_text("nothing of the kind", encoding="utf-8")
     with pytest.raises(ConfigError, match="no certificate and its own unencrypted key"):
-        Guard(write(file, "tls_server_config: {cert_file: c.pem, key_file: k.pem}"))
+        AccessControl(write(file, "tls_server_config: {cert_file: c.pem, key_file: k.pem}"))
 
 
 def test_bcrypt_is_asked_for_at_start(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "bcrypt", None)
     with pytest.raises(ConfigError, match="pip install"):
-        Guard(write(file, f"basic_auth_users: {{alice: '{HASH}'}}"))
+        AccessControl(write(file, f"basic_auth_users: {{alice: '{HASH}'}}"))
 
 
 def test_users_change_with_the_file(file: Path) -> None:
     bcrypt = pytest.importorskip("bcrypt", reason="bcrypt is not installed")
     hashes = {word: bcrypt.hashpw(word.encode(), bcrypt.gensalt(4)).decode() for word in "ab"}
-    guard = Guard(write(file, f"basic_auth_users: {{alice: '{hashes['a']}'}}"))
-    assert guard.admits(basic("alice", "a"))
+    access = AccessControl(write(file, f"basic_auth_users: {{alice: '{hashes['a']}'}}"))
+    assert access.is_authorized(basic("alice", "a"))
     write(file, f"basic_auth_users: {{alice: '{hashes['b']}', bob: '{hashes['a']}'}}")
-    assert not guard.admits(basic("alice", "a"))
-    assert guard.admits(basic("alice", "b"))
-    assert guard.admits(basic("bob", "a"))
+    assert not access.is_authorized(basic("alice", "a"))
+    assert access.is_authorized(basic("alice", "b"))
+    assert access.is_authorized(basic("bob", "a"))
 
 
 def test_a_file_gone_bad_lets_nobody_in_until_it_is_mended(file: Path) -> None:
-    guard = Guard(write(file, "{}"))
+    access = AccessControl(write(file, "{}"))
     write(file, "basic_auth_user: {}")
     for _ in range(2):
         with pytest.raises(ConfigError, match="there is no such key"):
-            guard.admits("")
+            access.is_authorized("")
     file.unlink()
     with pytest.raises(ConfigError, match="cannot be read"):
-        guard.admits("")
+        access.is_authorized("")
     write(file, "http_server_config: {headers: {X-Frame-Options: sameorigin}}")
-    assert guard.admits("")
-    assert guard.settings().http_server_config.headers == {"X-Frame-Options": "sameorigin"}
+    assert access.is_authorized("")
+    assert access.config().http_server_config.headers == {"X-Frame-Options": "sameorigin"}
