@@ -25,7 +25,7 @@ from .config import (
 from .derive.figure import Figure
 from .derive.figures import BY_NAME
 from .publish import fleet as report
-from .publish.figures import UNKNOWN, text_of
+from .publish.figures import UNKNOWN, number_text, unit_text
 from .replay.playlist import Playlist
 from .replay.recording import Recording, bundled_recordings, load_recording
 from .replay.server import ReplayServer
@@ -132,12 +132,13 @@ def table(fleet: report.Json) -> Table:
     for name in ("server", "release", "runner", "model"):
         shown.add_column(name, no_wrap=True)
     for figure in columns:
-        shown.add_column(figure.title, justify="right")
+        unit = unit_text(figure) if "/" in figure.unit else ""
+        shown.add_column(f"{figure.title}\n{unit}".rstrip(), justify="right")
     shown.add_column(BY_NAME["bound"].title)
     servers = fleet["servers"]
     for server in servers if isinstance(servers, list) else ():
         if server["up"]:
-            state = text_of(BY_NAME["bound"], server.get("bound"))
+            state = number_text(BY_NAME["bound"], server.get("bound"))
         else:
             state = f"down: {server.get('error_reason') or 'new'}"
         shown.add_row(
@@ -153,4 +154,4 @@ def table(fleet: report.Json) -> Table:
 
 def _cell(figure: Figure, value: object) -> str:
     """Return a figure's text; of a cache's ratios that of the local one."""
-    return text_of(figure, value.get("local") if isinstance(value, dict) else value)
+    return number_text(figure, value.get("local") if isinstance(value, dict) else value)

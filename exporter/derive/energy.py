@@ -1,18 +1,19 @@
 """Joules for each token, and watts while there is nothing to do.
 
-Idle energy is told apart: spread over the few tokens of a quiet hour it would make an efficient
+Idle energy is kept apart: spread over the few tokens of a quiet hour it would make an efficient
 server look wasteful.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from .interval import Interval
 from .window import Window
 
 
 @dataclass(frozen=True, slots=True)
-class Energy:
+class WindowEnergy:
     """A server's energy over its window, None where unknown or not the server's alone.
 
     Joules per generated token; joules per token processed, prompt tokens from caches left out;
@@ -24,45 +25,54 @@ class Energy:
     idle_watts: float | None = None
 
 
-def energy(window: Window) -> Energy:
+_UNKNOWN: Final = WindowEnergy()
+
+
+def window_energy(window: Window) -> WindowEnergy:
     """Return a window's energy figures.
 
-    Work and idleness are told apart by intervals, which takes a counter that is renewed about as
-    often. A slower one is a mean over both, and speaks only where there was work all the time.
+    Work and idleness are separated by intervals, which takes a counter that is renewed about as
+    often. A slower one is a mean over both, and is used only where there was work all the time.
     """
-    told = [interval for interval in window if interval.drawn is not None]
-    idle = [interval for interval in told if interval.idle]
-    if idle and not all(interval.drawn and interval.drawn.fine for interval in told):
-        return Energy()
-    busy = [interval for interval in told if not interval.idle]
+    metered = [interval for interval in window if interval.energy is not None]
+    if not metered:
+        return _UNKNOWN
+    busy = [interval for interval in metered if not interval.idle]
+    if len(busy) < len(metered) and not all(
+        interval.energy and interval.energy.fine for interval in metered
+    ):
+        return _UNKNOWN
     joules = _joules(busy)
-    return Energy(
-        joules_per_token=_over(joules, _made(busy)),
-        joules_per_processed_token=_over(joules, _processed(busy)),
-        idle_watts=_watts(_inside(window)),
+    return WindowEnergy(
+        joules_per_token=_quotient(joules, _generated(busy)),
+        joules_per_processed_token=_quotient(joules, _processed(busy)),
+        idle_watts=_watts(_settled_idle(window)),
     )
 
 
-def _inside(window: Window) -> list[Interval]:
-    """Return the idle intervals beside no work: at its edges power has yet to settle."""
+def _settled_idle(window: Window) -> list[Interval]:
+    """Return the idle intervals with no work in the one before or after.
+
+    An interval is idle by its tokens, which lag behind the power: a prefill that began in it is
+    counted only at its first token, in the next, and clocks stay up for seconds after the last one.
+    """
     intervals = list(window)
     return [
-        one
-        for i, one in enumerate(intervals)
-        if one.drawn and all(near.idle for near in intervals[max(i - 1, 0) : i + 2])
+        interval
+        for i, interval in enumerate(intervals)
+        if interval.energy and all(near.idle for near in intervals[max(i - 1, 0) : i + 2])
     ]
 
 
-def _watts(intervals: Iterable[Interval]) -> float | None:
-    quiet = list(intervals)
-    return _over(_joules(quiet), sum(interval.seconds for interval in quiet))
+def _watts(intervals: list[Interval]) -> float | None:
+    return _quotient(_joules(intervals), sum(interval.seconds for interval in intervals))
 
 
 def _joules(intervals: Iterable[Interval]) -> float:
-    return sum(interval.drawn.joules for interval in intervals if interval.drawn)
+    return sum(interval.energy.joules for interval in intervals if interval.energy)
 
 
-def _made(intervals: Iterable[Interval]) -> float | None:
+def _generated(intervals: Iterable[Interval]) -> float | None:
     """Tokens generated: counted as they are made, where the engine also counts at the end."""
     decoded = _total(intervals, "decode_tokens")
     if decoded is not None:
@@ -72,15 +82,16 @@ def _made(intervals: Iterable[Interval]) -> float | None:
 
 def _processed(intervals: Iterable[Interval]) -> float | None:
     """Tokens the GPUs computed: generated ones, and prompt tokens no cache held."""
-    made, computed = _made(intervals), _total(intervals, "prompt_tokens_computed")
-    return None if made is None or computed is None else made + computed
+    generated, computed = _generated(intervals), _total(intervals, "prompt_tokens_computed")
+    return None if generated is None or computed is None else generated + computed
 
 
 def _total(intervals: Iterable[Interval], quantity: str) -> float | None:
+    """Return a quantity's sum, None where one interval lacks it: its joules are in the sum too."""
     amounts = [interval.increase.get(quantity) for interval in intervals]
     known = [amount for amount in amounts if amount is not None]
     return sum(known) if known and len(known) == len(amounts) else None
 
 
-def _over(part: float, whole: float | None) -> float | None:
-    return part / whole if whole else None
+def _quotient(numerator: float, denominator: float | None) -> float | None:
+    return numerator / denominator if denominator else None

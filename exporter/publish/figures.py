@@ -40,6 +40,17 @@ def texts_of(figure: Figure, value: object) -> Iterator[tuple[str, str]]:
 
 def text_of(figure: Figure, value: object) -> str:
     """Return a number of a figure, or its state, as people read it with its unit."""
+    text = number_text(figure, value)
+    return f"{text} {unit}" if (unit := unit_text(figure)) and text != UNKNOWN else text
+
+
+def unit_text(figure: Figure) -> str:
+    """Return what stands behind a figure's numbers, empty where they say it themselves."""
+    return "" if FORMATS[figure.unit] in ("percent", "state") else figure.unit
+
+
+def number_text(figure: Figure, value: object) -> str:
+    """Return a number of a figure, or its state, as people read it."""
     if isinstance(value, str):
         state = figure.states.get(value)
         return state.title if state else value
@@ -49,10 +60,9 @@ def text_of(figure: Figure, value: object) -> str:
         case "percent":
             return f"{value:.1%}" if 0 < value < 0.0995 else f"{value:.0%}"
         case "significant":
-            text = f"{value:.3g}"
+            return f"{value:.3g}"
         case "whole":
-            text = f"{value:,.0f}"
+            return f"{value:,.0f}"
         case _:
             places = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
-            text = f"{value:,.{places}f}"
-    return f"{text} {figure.unit}"
+            return f"{value:,.{places}f}"
