@@ -53,8 +53,9 @@ def window_energy(window: Window) -> WindowEnergy:
 def _settled_idle(window: Window) -> list[Interval]:
     """Return the idle intervals with no work in the one before or after.
 
-    An interval is idle by its tokens, which lag behind the power: a prefill that began in it is
-    counted only at its first token, in the next, and clocks stay up for seconds after the last one.
+    Beside work the power is not yet that of idleness: clocks stay up for seconds after the last
+    token, and an energy counter that is renewed at moments of its own smears the energy of the work
+    over the edge.
     """
     intervals = list(window)
     return [

@@ -8,7 +8,7 @@ from typing import Final
 
 from ..engines.plan import Plan, Sample, Snapshot
 from ..gpu.energy import EnergyUse
-from .plan_cache import once
+from .plan_cache import cached_by_plan
 
 # Clocks are read around a process start, so the same start may differ by this many seconds.
 START_SLACK: Final = 2.0
@@ -46,9 +46,9 @@ _WORK: Final = ("generation_tokens", "decode_tokens", "prompt_tokens", "prompt_t
 class Interval:
     """The work between two snapshots: `increase` by quantity in `seconds`.
 
-    Of one engine, or summed over all. A quantity the server does not tell is missing. The gauges
-    are those of the later snapshot, None where unknown; `queue` counts requests that wait for room
-    in the batch, `kv_usage` is the fullest engine's. `drawn` is the energy of all the
+    Of one data-parallel rank, or summed over all. A quantity the server does not publish is
+    missing. The gauges are those of the later snapshot, None where unknown; `queue` counts requests
+    that wait for room in the batch, `kv_usage` is the fullest rank's. `energy` is that of all the
     server's GPUs, None where unknown or not the server's alone.
     """
 
@@ -57,94 +57,96 @@ class Interval:
     running: float | None
     queue: float | None
     kv_usage: float | None
-    drawn: EnergyUse | None = None
+    energy: EnergyUse | None = None
 
     @property
     def idle(self) -> bool:
-        """Whether no token was taken in or made and no request is there; unknown is not idle."""
-        moved = [self.increase.get(name) for name in _WORK]
-        known = [amount for amount in moved if amount is not None]
+        """Whether no token went in or out and no request is there; unknown is not idle."""
+        amounts = [self.increase.get(name) for name in _WORK]
+        known = [amount for amount in amounts if amount is not None]
         return bool(known) and not any(known) and self.running == 0
 
 
 @dataclass(frozen=True, slots=True)
-class _Tracks:
-    """Where one plan keeps the counters: flat indices, and how many belong to each quantity."""
+class _CounterIndex:
+    """Where one plan has the counters: flat indices, and how many belong to each quantity."""
 
     indices: tuple[int, ...]
     spans: tuple[tuple[str, int, int], ...]
     samples: tuple[Sample, ...]
 
 
-@once
-def _tracks(plan: Plan, engine: str | None) -> _Tracks:
-    wanted: dict[tuple[str, str], list[int]] = {}
+@cached_by_plan
+def _counter_index(plan: Plan, rank: str | None) -> _CounterIndex:
+    positions: dict[tuple[str, str], list[int]] = {}
     for i, sample in enumerate(plan.samples):
-        if engine is not None and sample.label("engine_index") != engine:
+        if rank is not None and sample.label("engine_index") != rank:
             continue
-        wanted.setdefault((sample.family, sample.suffix), []).append(i)
+        positions.setdefault((sample.family, sample.suffix), []).append(i)
     indices, spans = list[int](), list[tuple[str, int, int]]()
-    for quantity, (family, suffix, picked) in COUNTERS.items():
-        found = wanted.get((family, suffix), [])
-        if picked:
-            found = [i for i in found if plan.samples[i].label(picked[0]) == picked[1]]
-        if found:
-            spans.append((quantity, len(indices), len(indices) + len(found)))
-            indices += found
-    return _Tracks(tuple(indices), tuple(spans), tuple(plan.samples[i] for i in indices))
+    for quantity, (family, suffix, label) in COUNTERS.items():
+        counters = positions.get((family, suffix), [])
+        if label:
+            counters = [i for i in counters if plan.samples[i].label(label[0]) == label[1]]
+        if counters:
+            spans.append((quantity, len(indices), len(indices) + len(counters)))
+            indices += counters
+    return _CounterIndex(tuple(indices), tuple(spans), tuple(plan.samples[i] for i in indices))
 
 
 def _values(snapshot: Snapshot, indices: tuple[int, ...]) -> tuple[float, ...]:
     if len(indices) > 1:
-        picked: tuple[float, ...] = itemgetter(*indices)(snapshot.values)
-        return picked
+        values: tuple[float, ...] = itemgetter(*indices)(snapshot.values)
+        return values
     return tuple(snapshot.values[i] for i in indices)
 
 
-def between(old: Snapshot, new: Snapshot, engine: str | None = None) -> Interval | None:
-    """Return the work done from `old` to `new`, or None where they are not one server's life.
+def between(old: Snapshot, new: Snapshot, rank: str | None = None) -> Interval | None:
+    """Return the work done from `old` to `new`, or None where the server restarted in between.
 
-    They are not when the start time moved, a counter fell, or a counter's series vanished: the
-    process, or one of its engines, began anew. A series that appears counts from 0, as engines
-    that create series on first use mean it. Both snapshots must come from plans of one version.
-    With `engine` (an `engine_index`), the work is that of one data-parallel engine alone.
+    It did where the start time moved, a counter fell, or a counter's series vanished: the process,
+    or one of its data-parallel ranks, is another one. A series that appears counts from 0, as
+    engines that create series on first use mean it. Both snapshots must come from plans of one
+    version. With `rank` (an `engine_index`), the work is that of one data-parallel rank alone.
     """
-    started, restarted = (s.largest("server_start_time_seconds") for s in (old, new))
-    if started is not None and restarted is not None and abs(restarted - started) > START_SLACK:
+    old_start, new_start = (s.largest("server_start_time_seconds") for s in (old, new))
+    if old_start is not None and new_start is not None and abs(new_start - old_start) > START_SLACK:
         return None
-    tracks = _tracks(new.plan, engine)
-    after = _values(new, tracks.indices)
+    counters = _counter_index(new.plan, rank)
+    after = _values(new, counters.indices)
     if old.plan is new.plan:
-        before = _values(old, tracks.indices)
+        before = _values(old, counters.indices)
     else:
-        past = _tracks(old.plan, engine)
-        known = dict(zip(past.samples, _values(old, past.indices), strict=True))
-        before = tuple(known.pop(sample, 0.0) for sample in tracks.samples)
-        if known:
+        old_counters = _counter_index(old.plan, rank)
+        old_values = dict(
+            zip(old_counters.samples, _values(old, old_counters.indices), strict=True)
+        )
+        before = tuple(old_values.pop(sample, 0.0) for sample in counters.samples)
+        if old_values:
             return None
     if any(map(gt, before, after)):
         return None
     increase = {}
-    for quantity, start, stop in tracks.spans:
-        moved = sum(after[start:stop]) - sum(before[start:stop])
-        if isfinite(moved):
-            increase[quantity] = moved
-    only = {} if engine is None else {"engine_index": engine}
+    for quantity, start, stop in counters.spans:
+        amount = sum(after[start:stop]) - sum(before[start:stop])
+        if isfinite(amount):
+            increase[quantity] = amount
+    labels = {} if rank is None else {"engine_index": rank}
     return Interval(
         new.time - old.time,
         increase,
-        running=new.total("requests_running", **only),
-        queue=queue(new, **only),
-        kv_usage=new.largest("kv_cache_usage_ratio", **only),
+        running=new.total("requests_running", **labels),
+        queue=queue_length(new, **labels),
+        kv_usage=new.largest("kv_cache_usage_ratio", **labels),
     )
 
 
-def queue(snapshot: Snapshot, **only: str) -> float | None:
+def queue_length(snapshot: Snapshot, **labels: str) -> float | None:
     """Return how many requests wait for room in the batch, of those series with these labels.
 
     Requests that wait for something else (a KV transfer, a grammar) are not in the queue.
     """
-    capacity = snapshot.total("requests_waiting", reason="capacity", **only)
+    capacity = snapshot.total("requests_waiting", reason="capacity", **labels)
     if capacity is not None:
         return capacity
-    return snapshot.total("requests_waiting", reason="", **only)
+    return snapshot.total("requests_waiting", reason="", **labels)

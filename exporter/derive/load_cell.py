@@ -1,6 +1,6 @@
-"""Load cells: what one engine did in an interval, and the decode batch it did it under.
+"""Load cells: what one data-parallel rank did in an interval, and the decode batch it ran under.
 
-Below saturation tokens per second measure demand. What an engine can do is told by the time a
+Below saturation tokens per second measure demand. What an engine can do shows in the time a
 sequence takes for a token at a given batch, so each interval's work is added to the cell of its
 batch B, and a cell's sums give the exact means inside it.
 
@@ -8,11 +8,11 @@ B is the sequences decoding at a time, by Little's law. vLLM, V0 included, adds 
 a sequence's last output to the inter-token latency's sum at each output, however many tokens it
 holds (speculation): a decoding sequence accrues one second per second, so B is that sum's increase
 over the interval. SGLang does the same, but the first tokens of a request that is not streamed are
-left out of sum and count; there B is the mean latency times the tokens made. SGLang on Ray adds an
-output's time once for each token in it, which is not made good. Where the latency is not told, by
-the server or by one of its data-parallel engines, B is the mean of the requests running at both
-ends, those in prefill included. SGLang before 0.5.7 counts tokens when a request ends: no law
-holds, and its time is left out.
+left out of sum and count; there B is the mean latency times the tokens generated. SGLang on Ray
+adds an output's time once for each token in it, which is not corrected. Where the latency is not
+published, by the server or by one of its data-parallel ranks, B is the mean of the requests running
+at both ends, those in prefill included. SGLang before 0.5.7 counts tokens when a request ends: no
+law holds, and its time is left out.
 
 Latencies are added at the end of an output, prompts at their first token: work may fall into the
 interval after the one it was done in.
@@ -48,7 +48,7 @@ Work = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The gauges of one engine at one end of an interval, None where unknown."""
+    """The gauges of one rank at one end of an interval, None where unknown."""
 
     running: float | None
     queue: float | None
@@ -70,86 +70,87 @@ def batch_label(batch: float) -> str:
 def sequence_seconds(interval: Interval, engine: str, running: float | None) -> float | None:
     """Return the time sequences spent decoding, summed over them; None where no law holds.
 
-    `engine` is the engine's kind, `running` the mean of the requests running.
+    `engine` is the kind of engine, `running` the mean of the requests running.
     """
-    grown = interval.increase
-    total = grown.get("decode_sequence_seconds")
+    increase = interval.increase
+    latency = increase.get("decode_sequence_seconds")
     if ENGINES[engine].decode_time is DecodeTime.MEAN_TIMES_TOKENS:
-        tokens, seen = grown.get("decode_tokens"), grown.get("decode_outputs")
+        tokens, outputs = increase.get("decode_tokens"), increase.get("decode_outputs")
         if tokens is None:
             return None
-        if total is not None and seen:
-            return total / seen * tokens
-        if tokens == 0 and total is not None:
-            return total
-        total = None
-    if total is None and running is not None:
+        if latency is not None and outputs:
+            return latency / outputs * tokens
+        if tokens == 0 and latency is not None:
+            return latency
+        # tokens without an output in the interval: it has no mean latency
+        latency = None
+    if latency is None and running is not None:
         return running * interval.seconds
-    return total
+    return latency
 
 
-def work(
+def work_of(
     interval: Interval, engine: str, ends: tuple[End, End], gpus: float | None, joules: float | None
 ) -> dict[str, float] | None:
-    """Return what one engine did in an interval, None where no law tells its batch.
+    """Return what one rank did in an interval, None where no law gives its batch.
 
-    `engine` is the engine's kind, `gpus` and `joules` are its own. The differences of two counters
-    (decode tokens; prefill tokens where the engine does not count computed ones) may be negative:
-    the two are not always moved, nor always read, at the same moment.
+    `engine` is the kind of engine, `gpus` and `joules` are the rank's own. The differences of two
+    counters (decode tokens; prefill tokens where the engine does not count computed ones) may be
+    negative: the two are not always incremented, nor always read, at the same moment.
     """
-    seconds, grown = interval.seconds, interval.increase
+    seconds, increase = interval.seconds, interval.increase
     sequence = sequence_seconds(interval, engine, _mean(end.running for end in ends))
-    decoded = _decode_tokens(grown)
+    decoded = _decode_tokens(increase)
     if sequence is None or decoded is None:
         return None
-    found: dict[str, float | None] = {
+    amounts: dict[str, float | None] = {
         "seconds": seconds,
         "gpu_seconds": gpus * seconds if gpus else None,
         "decode_sequence_seconds": sequence,
         "decode_tokens": decoded,
-        "prefill_tokens": _prefill_tokens(grown),
+        "prefill_tokens": _prefill_tokens(increase),
         "joules": joules,
         "metered_decode_tokens": None if joules is None else decoded,
-        **{quantity: grown.get(quantity) for quantity in _COPIED},
+        **{quantity: increase.get(quantity) for quantity in _COPIED},
     }
     context = _mean(end.context for end in ends)
     if context is not None:
-        found["context_token_seconds"] = context * seconds
-    queued = [end.queue for end in ends if end.queue is not None]
-    if queued:
-        found["saturated_seconds"] = seconds if all(queued) else 0.0
-    return {quantity: value for quantity, value in found.items() if value is not None}
+        amounts["context_token_seconds"] = context * seconds
+    queues = [end.queue for end in ends if end.queue is not None]
+    if queues:
+        amounts["saturated_seconds"] = seconds if all(queues) else 0.0
+    return {quantity: amount for quantity, amount in amounts.items() if amount is not None}
 
 
-def batch_of(done: Work) -> str:
+def batch_of(work: Work) -> str:
     """Return the cell of an interval's work: that of its batch, or one of two beside them.
 
     `idle` is where nothing was decoded and no prompt computed. Prompts alone go to a cell of their
     own, called 0: in the smallest they would make it look like decoding under heavy prefill.
     """
-    if done["decode_sequence_seconds"] > 0 or done["decode_tokens"] > 0:
-        return batch_label(done["decode_sequence_seconds"] / done["seconds"])
-    if done.get("prefill_tokens", 0.0) > 0 or done.get("first_tokens", 0.0) > 0:
+    if work["decode_sequence_seconds"] > 0 or work["decode_tokens"] > 0:
+        return batch_label(work["decode_sequence_seconds"] / work["seconds"])
+    if work.get("prefill_tokens", 0.0) > 0 or work.get("first_tokens", 0.0) > 0:
         return PREFILL
     return IDLE
 
 
-def _decode_tokens(grown: Work) -> float | None:
+def _decode_tokens(increase: Work) -> float | None:
     """Tokens after each request's first."""
-    if "decode_tokens" in grown:
-        return grown["decode_tokens"]
-    made = grown.get("generation_tokens")
-    return None if made is None else made - grown.get("first_tokens", 0.0)
+    if "decode_tokens" in increase:
+        return increase["decode_tokens"]
+    generated = increase.get("generation_tokens")
+    return None if generated is None else generated - increase.get("first_tokens", 0.0)
 
 
-def _prefill_tokens(grown: Work) -> float | None:
+def _prefill_tokens(increase: Work) -> float | None:
     """Prompt tokens computed; before engines counted them, prompt tokens less cache hits."""
-    if "prompt_tokens_computed" in grown:
-        return grown["prompt_tokens_computed"]
-    prompt, hit = grown.get("prompt_tokens"), grown.get("hit_local")
-    if prompt is None or hit is None:
+    if "prompt_tokens_computed" in increase:
+        return increase["prompt_tokens_computed"]
+    prompt, hits = increase.get("prompt_tokens"), increase.get("hit_local")
+    if prompt is None or hits is None:
         return None
-    return prompt - hit - grown.get("hit_external", 0.0)
+    return prompt - hits - increase.get("hit_external", 0.0)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

@@ -6,29 +6,33 @@ from typing import Final
 
 from ..engines.plan import Labels, Plan, Snapshot
 from ..vocabulary.states import Exclusion
-from .interval import Interval, between, queue
-from .load_cell import IDLE, PREFILL, End, Work, batch_of, work
-from .plan_cache import once
+from .interval import Interval, between, queue_length
+from .load_cell import IDLE, PREFILL, End, Work, batch_of, work_of
+from .plan_cache import cached_by_plan
 
-# these may be negative for once, and are then owed by the intervals to come
+# Differences of two counters. Engines increment the two at different moments, so that an interval
+# may hold a first token and not yet the generated token it is: the difference is then negative,
+# and the next interval's is too large by as much. A counter must not fall, so what is below 0 is
+# carried over and taken off the next intervals; the sum over both is exact.
 _DIFFERENCES: Final = ("decode_tokens", "metered_decode_tokens", "prefill_tokens")
 
-# a request thrown out is computed anew: its tokens are paid for twice
+# A preempted request is computed again: its tokens are paid for twice and would make the release
+# look slow at a load that no other server had. Preemptions per second from here on are left out.
 PREEMPTING: Final = 0.05
 
 Key = tuple[str, str]
-"""A cell of a server: the data-parallel engine (empty where it has no name) and the batch."""
+"""A cell of a server: the data-parallel rank (empty where it has no name) and the batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
     """What one server did since it was first seen; replaced whole, never changed.
 
-    `who` are the labels of the release that `cells` belong to. `excluded` holds the seconds left
-    out by reason, each engine's counted apart.
+    `labels` are those of the release that `cells` belong to. `excluded` holds the seconds left
+    out by reason, each rank's counted apart.
     """
 
-    who: Labels = ()
+    labels: Labels = ()
     cells: Mapping[Key, Work] = field(default_factory=dict)
     excluded: Mapping[Exclusion, float] = field(default_factory=dict)
 
@@ -37,7 +41,7 @@ class Meter:
     """Counts one server's work into cells, a snapshot at a time; `load` is the count so far.
 
     `warm_up` and `longest` are seconds: how long after its start a server's work is left out, and
-    the longest interval whose mean still tells its batch. A server has at most `max_cells` cells.
+    the longest interval whose mean still says its batch. A server has at most `max_cells` cells.
     """
 
     def __init__(self, warm_up: float, longest: float, max_cells: int) -> None:
@@ -47,62 +51,64 @@ class Meter:
         self._max_cells = max_cells
         self._last: Snapshot | None = None
         self._ends: Mapping[str, End] = {}
-        self._began: float | None = None
-        self._owed: dict[tuple[str, str], float] = {}
+        self._restart: float | None = None
+        self._carry: dict[tuple[str, str], float] = {}
 
     def add(
         self,
         snapshot: Snapshot,
         unix: float,
-        who: Labels | None,
+        labels: Labels | None,
         gpus: float | None = None,
         joules: float | None = None,
     ) -> None:
         """Count the work since the snapshot before, taken at Unix time `unix` in seconds.
 
-        `who` are the labels of the server's release, None while unknown; `gpus` are all GPUs of
-        the server and `joules` what they used since then, shared alike among its engines. Another
-        `who` than before begins new cells and ends the old ones, so that no rate straddles two
-        releases.
+        `labels` are those of the server's release, None while unknown; `gpus` are all GPUs of the
+        server and `joules` what they used since then, shared alike among its ranks. Other `labels`
+        than before begin new cells and end the old ones, so that no rate straddles two releases.
         """
-        engines = _engines(snapshot.plan)
+        ranks = _ranks(snapshot.plan)
         last, self._last = self._last, snapshot
-        ends, self._ends = self._ends, {one: _end(snapshot, one, len(engines)) for one in engines}
-        before = self.load.who
-        if who is not None and who != before:
-            self.load, self._owed = Load(who, {}, self.load.excluded), {}
+        old_ends = self._ends
+        self._ends = {rank: _end(snapshot, rank, len(ranks)) for rank in ranks}
+        old_labels = self.load.labels
+        if labels is not None and labels != old_labels:
+            self.load, self._carry = Load(labels, {}, self.load.excluded), {}
         if last is None:
             return
         whole = between(last, snapshot)
         if whole is None:
-            self._began, self._owed = snapshot.time, {}
-        spans = whole is None or (before and who and before != who)
-        reason: Exclusion | None = "restart" if spans else self._barred(last, snapshot, unix, who)
-        share = 1.0 / len(engines)
-        for engine in engines:
-            after = self._ends[engine]
-            left_out = reason or self._count(
-                engine,
-                whole if len(engines) == 1 else between(last, snapshot, engine),
+            self._restart, self._carry = snapshot.time, {}
+        new_release = old_labels and labels and old_labels != labels
+        exclusion: Exclusion | None = "restart"
+        if whole is not None and not new_release:
+            exclusion = self._exclusion(last, snapshot, unix, labels)
+        share = 1.0 / len(ranks)
+        for rank in ranks:
+            end = self._ends[rank]
+            reason = exclusion or self._count(
+                rank,
+                whole if len(ranks) == 1 else between(last, snapshot, rank),
                 snapshot.plan.engine,
-                (ends.get(engine, after), after),
+                (old_ends.get(rank, end), end),
                 gpus and gpus * share,
                 None if joules is None else joules * share,
             )
-            if left_out:
-                seconds = self.load.excluded.get(left_out, 0.0) + snapshot.time - last.time
-                excluded = {**self.load.excluded, left_out: seconds}
+            if reason:
+                seconds = self.load.excluded.get(reason, 0.0) + snapshot.time - last.time
+                excluded = {**self.load.excluded, reason: seconds}
                 self.load = replace(self.load, excluded=excluded)
 
-    def _barred(
-        self, last: Snapshot, snapshot: Snapshot, unix: float, who: Labels | None
+    def _exclusion(
+        self, last: Snapshot, snapshot: Snapshot, unix: float, labels: Labels | None
     ) -> Exclusion | None:
-        """Return why an interval of one life is left out for all engines, None where it is not."""
+        """Return why an interval without a restart is left out for all ranks, None if it is not."""
         seconds = snapshot.time - last.time
         if last.plan.version != snapshot.plan.version:
             known = last.plan.version and snapshot.plan.version
             return "restart" if known else "unknown"
-        if who is None:
+        if labels is None:
             return "unknown"
         if not 0 < seconds <= self._longest:
             return "gap"
@@ -110,48 +116,49 @@ class Meter:
         if start is not None:
             age = unix - seconds - start
         else:
-            age = self._warm_up if self._began is None else last.time - self._began
+            age = self._warm_up if self._restart is None else last.time - self._restart
         return "warm_up" if age < self._warm_up else None
 
     def _count(
         self,
-        engine: str,
+        rank: str,
         interval: Interval | None,
-        kind: str,
+        engine: str,
         ends: tuple[End, End],
         gpus: float | None,
         joules: float | None,
     ) -> Exclusion | None:
-        """Add an engine's work to its cell; return why not where it is left out."""
+        """Add a rank's work to its cell; return why not where it is left out."""
         if interval is None:
             return "restart"
-        done = work(interval, kind, ends, gpus, joules)
-        if done is None:
+        work = work_of(interval, engine, ends, gpus, joules)
+        if work is None:
             return "unknown"
         if interval.increase.get("preemptions", 0.0) > PREEMPTING * interval.seconds:
             return "preempting"
-        owed = dict(self._owed)
+        carry = dict(self._carry)
         for quantity in _DIFFERENCES:
-            if quantity in done:
-                due = done[quantity] + owed.get((engine, quantity), 0.0)
-                done[quantity], owed[engine, quantity] = max(due, 0.0), min(due, 0.0)
-        key, cells = (engine, batch_of(done)), self.load.cells
+            if quantity in work:
+                amount = work[quantity] + carry.get((rank, quantity), 0.0)
+                work[quantity], carry[rank, quantity] = max(amount, 0.0), min(amount, 0.0)
+        key, cells = (rank, batch_of(work)), self.load.cells
         if key not in cells and len(cells) >= self._max_cells:
             return "cap"
         if key[1] in (IDLE, PREFILL):
             for quantity in ("decode_sequence_seconds", "decode_tokens", "metered_decode_tokens"):
-                done.pop(quantity, None)
-        summed = dict(cells.get(key, {}))
-        for quantity, amount in done.items():
-            summed[quantity] = summed.get(quantity, 0.0) + amount
-        self._owed = owed
-        self.load = replace(self.load, cells={**cells, key: summed})
+                work.pop(quantity, None)
+        sums = dict(cells.get(key, {}))
+        for quantity, amount in work.items():
+            sums[quantity] = sums.get(quantity, 0.0) + amount
+        # only now: an interval that no cell takes must not be settled with what is carried over
+        self._carry = carry
+        self.load = replace(self.load, cells={**cells, key: sums})
         return None
 
 
-@once
-def _engines(plan: Plan) -> tuple[str, ...]:
-    """Return the data-parallel engines that count tokens of their own; if none, one unnamed."""
+@cached_by_plan
+def _ranks(plan: Plan) -> tuple[str, ...]:
+    """Return the data-parallel ranks that count tokens of their own; if none, one unnamed."""
     names = {
         sample.label("engine_index")
         for sample in plan.samples
@@ -160,12 +167,12 @@ def _engines(plan: Plan) -> tuple[str, ...]:
     return tuple(sorted(names - {""})) or ("",)
 
 
-def _end(snapshot: Snapshot, engine: str, engines: int) -> End:
-    only = {"engine_index": engine} if engines > 1 else {}
-    usage = snapshot.largest("kv_cache_usage_ratio", **only)
-    capacity = snapshot.largest("kv_cache_capacity_tokens", **only)
+def _end(snapshot: Snapshot, rank: str, ranks: int) -> End:
+    labels = {"engine_index": rank} if ranks > 1 else {}
+    usage = snapshot.largest("kv_cache_usage_ratio", **labels)
+    capacity = snapshot.largest("kv_cache_capacity_tokens", **labels)
     return End(
-        snapshot.total("requests_running", **only),
-        queue(snapshot, **only),
+        snapshot.total("requests_running", **labels),
+        queue_length(snapshot, **labels),
         None if usage is None or capacity is None else usage * capacity,
     )

@@ -7,25 +7,25 @@ from weakref import WeakKeyDictionary
 
 from ..engines.plan import Plan
 
-_More = ParamSpec("_More")
-_Found = TypeVar("_Found")
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
 
 
-def once(
-    work_out: Callable[Concatenate[Plan, _More], _Found],
-) -> Callable[Concatenate[Plan, _More], _Found]:
-    """Keep what a function returns for a plan and what else it takes (positional, hashable).
+def cached_by_plan(
+    function: Callable[Concatenate[Plan, _Arguments], _Result],
+) -> Callable[Concatenate[Plan, _Arguments], _Result]:
+    """Keep what a function returns for a plan and its other arguments (positional, hashable).
 
     Plans are large and every new series on a page makes another: a cache of a fixed size would hold
     hundreds of MB of those that no server has any more. The result must not hold the plan itself.
     """
-    held: WeakKeyDictionary[Plan, dict[object, _Found]] = WeakKeyDictionary()
+    results: WeakKeyDictionary[Plan, dict[object, _Result]] = WeakKeyDictionary()
 
-    @wraps(work_out)
-    def kept(plan: Plan, /, *more: _More.args, **named: _More.kwargs) -> _Found:
-        known = held.setdefault(plan, {})
-        if more not in known:
-            known[more] = work_out(plan, *more, **named)
-        return known[more]
+    @wraps(function)
+    def cached(plan: Plan, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+        by_arguments = results.setdefault(plan, {})
+        if args not in by_arguments:
+            by_arguments[args] = function(plan, *args, **kwargs)
+        return by_arguments[args]
 
-    return kept
+    return cached

@@ -1,4 +1,4 @@
-"""Engines that have work and make no progress."""
+"""Data-parallel ranks that have work and make no progress."""
 
 from collections.abc import Mapping
 from math import isnan
@@ -18,48 +18,50 @@ _PROGRESS: Final = (
 )
 
 
-def idle_since(since: Mapping[str, float], old: Snapshot | None, new: Snapshot) -> dict[str, float]:
-    """Return by engine since when it has had work and made no progress (monotonic seconds).
+def stall_starts(
+    starts: Mapping[str, float], old: Snapshot | None, new: Snapshot
+) -> dict[str, float]:
+    """Return by rank since when it has had work and made no progress (monotonic seconds).
 
-    `since` is what this function returned for the snapshot before; engines that move, or have
-    nothing to do, are not in it. An engine is named by its `engine_index`, empty where there is
-    none. Counters without an `engine_index` speak for every engine that has none of its own.
+    `starts` is what this function returned for the snapshot before; ranks that progress, or have
+    nothing to do, are not in it. A rank is named by its `engine_index`, empty where there is none.
+    Counters without an `engine_index` speak for every rank that has none of its own.
     """
-    busy = {engine for engine, work in _by_engine(new, _WORK).items() if work > 0}
+    busy = {rank for rank, requests in _by_rank(new, _WORK).items() if requests > 0}
     if not busy or old is None:
         return {}
-    moved, counted = _progress(old, new)
+    active, counting = _progress(old, new)
     return {
-        engine: since.get(engine, new.time)
-        for engine in busy
-        if (engine if engine in counted else "") not in moved and engine not in moved
+        rank: starts.get(rank, new.time)
+        for rank in busy
+        if (rank if rank in counting else "") not in active and rank not in active
     }
 
 
-def stalled(since: Mapping[str, float], now: float, after: float) -> frozenset[str]:
-    """Return the engines without progress for at least `after` seconds."""
-    return frozenset(engine for engine, start in since.items() if now - start >= after)
+def stalled_ranks(starts: Mapping[str, float], now: float, after: float) -> frozenset[str]:
+    """Return the ranks without progress for at least `after` seconds."""
+    return frozenset(rank for rank, start in starts.items() if now - start >= after)
 
 
 def _progress(old: Snapshot, new: Snapshot) -> tuple[set[str], set[str]]:
-    """Return which engines moved, and which have token counters of their own."""
-    moved, counted = set[str](), set[str]()
+    """Return which ranks progressed, and which have token counters of their own."""
+    active, counting = set[str](), set[str]()
     for family in _PROGRESS:
-        before = _by_engine(old, (family,))
-        for engine, value in _by_engine(new, (family,)).items():
+        before = _by_rank(old, (family,))
+        for rank, value in _by_rank(new, (family,)).items():
             if family.endswith("_total"):
-                counted.add(engine)
-            if before.get(engine) != value:
-                moved.add(engine)
-    return moved, counted
+                counting.add(rank)
+            if before.get(rank) != value:
+                active.add(rank)
+    return active, counting
 
 
-def _by_engine(snapshot: Snapshot, families: tuple[str, ...]) -> dict[str, float]:
-    figures: dict[str, float] = {}
+def _by_rank(snapshot: Snapshot, families: tuple[str, ...]) -> dict[str, float]:
+    sums: dict[str, float] = {}
     for family in families:
         for i in snapshot.plan.indices(family):
             value = snapshot.values[i]
             if not isnan(value):
-                engine = snapshot.plan.samples[i].label("engine_index")
-                figures[engine] = figures.get(engine, 0.0) + value
-    return figures
+                rank = snapshot.plan.samples[i].label("engine_index")
+                sums[rank] = sums.get(rank, 0.0) + value
+    return sums

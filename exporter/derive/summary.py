@@ -10,7 +10,7 @@ from functools import cached_property
 from ..engines.plan import Snapshot
 from ..vocabulary.states import Bound
 from .bound import bound_by
-from .energy import Energy, energy
+from .energy import WindowEnergy, window_energy
 from .ratio import Ratio, ratio_of
 from .window import Window
 
@@ -126,9 +126,9 @@ class WindowSummary:
         return bound_by(self.window, self._sequences, self.token_budget, preemptions)
 
     @cached_property
-    def energy(self) -> Energy:
+    def energy(self) -> WindowEnergy:
         """Joules for each token, and watts without work."""
-        return energy(self.window)
+        return window_energy(self.window)
 
     @cached_property
     def _sequences(self) -> float | None:

@@ -13,7 +13,7 @@ class Window:
     """Keeps the intervals of the last `seconds`; never one that straddles a restart.
 
     An interval longer than the window (samples were missed) is dropped with all before it: its
-    mean says nothing about now.
+    mean says nothing about now, and what stands before it is older still.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -21,46 +21,47 @@ class Window:
         self._intervals: deque[Interval] = deque()
         self._last: Snapshot | None = None
         self._total = 0.0
-        self._grown: dict[str, float] = {}
+        self._increase: dict[str, float] = {}
 
-    def add(self, snapshot: Snapshot, drawn: EnergyUse | None = None) -> bool:
-        """Take the next snapshot; return True where it shows that the server began anew.
+    def add(self, snapshot: Snapshot, energy: EnergyUse | None = None) -> bool:
+        """Add the next snapshot; return True where it shows that the server restarted.
 
-        `drawn` is what the server's GPUs drew since the snapshot before.
+        `energy` is what the server's GPUs used since the snapshot before.
         """
         last, self._last = self._last, snapshot
         if last is None:
             return False
         if last.plan.version != snapshot.plan.version:
-            self._forget()
+            self._reset()
             return False
         interval = between(last, snapshot)
         if interval is None:
-            self._forget()
+            self._reset()
             return True
         if interval.seconds > self._seconds:
-            self._forget()
+            self._reset()
             return False
-        self._intervals.append(interval if drawn is None else replace(interval, drawn=drawn))
+        self._intervals.append(interval if energy is None else replace(interval, energy=energy))
         self._total = sum(interval.seconds for interval in self._intervals)
+        # the fewest whole intervals that cover the window: counters cannot be read at its edge
         while self._total - self._intervals[0].seconds >= self._seconds:
             self._intervals.popleft()
             self._total = sum(interval.seconds for interval in self._intervals)
         # added up once for each snapshot: every figure asks for its sums, some more than once
-        self._grown = {}
+        self._increase = {}
         for interval in self._intervals:
             for quantity, amount in interval.increase.items():
-                self._grown[quantity] = self._grown.get(quantity, 0.0) + amount
+                self._increase[quantity] = self._increase.get(quantity, 0.0) + amount
         return False
 
     def clear(self) -> None:
-        """Forget everything: what comes next is another life of the server."""
-        self._forget()
+        """Forget everything: the next snapshot is that of a restarted server."""
+        self._reset()
         self._last = None
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         self._intervals.clear()
-        self._total, self._grown = 0.0, {}
+        self._total, self._increase = 0.0, {}
 
     def __iter__(self) -> Iterator[Interval]:
         """Yield the intervals, oldest first."""
@@ -81,10 +82,10 @@ class Window:
         return self._total
 
     def increase(self, quantity: str) -> float | None:
-        """Return how much a quantity grew over the window, None where no interval tells."""
-        return self._grown.get(quantity)
+        """Return how much a quantity grew over the window, None where no interval has it."""
+        return self._increase.get(quantity)
 
     def rate(self, quantity: str) -> float | None:
         """Return a quantity's growth per second over the window, None where unknown."""
-        grown, seconds = self.increase(quantity), self.seconds
-        return None if grown is None or seconds <= 0 else grown / seconds
+        increase, seconds = self.increase(quantity), self.seconds
+        return None if increase is None or seconds <= 0 else increase / seconds

@@ -15,7 +15,7 @@ from typing import Final
 from ..config import Config
 from ..fetch import HttpClient
 from .attribution import Claim, Link, View
-from .energy import EnergyUse, EnergyCounters
+from .energy import EnergyCounters, EnergyUse
 from .merge import merged
 from .nvml import Nvml
 from .page import PageSource

@@ -88,15 +88,15 @@ class Publisher:
         for one in live:
             label, load = one.server.target.label, one.reading.load
             who, texts = self._cells.get(label, ((), {}))
-            if who != load.who:
+            if who != load.labels:
                 texts = {}
             for key, work in load.cells.items():
                 if key not in texts:
                     engine = (("engine_index", key[0]),) if key[0] else ()
-                    labels = (("target", label), *engine, *load.who, ("batch", key[1]))
+                    labels = (("target", label), *engine, *load.labels, ("batch", key[1]))
                     texts[key] = labels_text(labels)
                 cells.append((texts[key], work))
-            held[label] = load.who, texts
+            held[label] = load.labels, texts
         self._cells = held
         for quantity, family in LOAD.items():
             name = PREFIX + family.name

@@ -13,7 +13,7 @@ from ..derive.figure import Figures, number_of
 from ..derive.figures import figures
 from ..derive.interval import between
 from ..derive.meter import Load, Meter
-from ..derive.stall import idle_since, stalled
+from ..derive.stall import stall_starts, stalled_ranks
 from ..derive.summary import ServerLimits
 from ..derive.window import Window
 from ..discovery.workload import PodTarget
@@ -164,7 +164,7 @@ class Server:
             last = identity = None
         if self._window.last is not snapshot:
             self._window.add(snapshot)
-        self._since = idle_since(self._since, last, snapshot)
+        self._since = stall_starts(self._since, last, snapshot)
         limits = limits_of(identity)
         derived = figures(self._window, limits)
         fine = drawn.joules if drawn and drawn.fine and not restarted else None
@@ -202,7 +202,7 @@ class Server:
         return held
 
     def _stalled(self, snapshot: Snapshot) -> frozenset[str]:
-        engines = stalled(self._since, snapshot.time, self._config.stall_after)
+        engines = stalled_ranks(self._since, snapshot.time, self._config.stall_after)
         if not engines:
             return engines
         try:

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from exporter.derive.energy import Energy, energy
+from exporter.derive.energy import WindowEnergy, window_energy
 from exporter.derive.figures import figures
 from exporter.derive.meter import Meter
 from exporter.derive.summary import ServerLimits
 from exporter.derive.window import Window
 from exporter.engines.plan import Snapshot
-from exporter.gpu.energy import EnergyUse, EnergyCounters
+from exporter.gpu.energy import EnergyCounters, EnergyUse
 from exporter.replay.recording import Recording
 from exporter.replay.snapshots import snapshots
 from scripts.energy import phases
@@ -46,7 +46,7 @@ def joules(amount: float, step: float = 2.0) -> EnergyUse:
 
 
 def test_work_and_idleness_are_told_apart() -> None:
-    found = energy(
+    found = window_energy(
         window(
             (1000, 4000, 8, joules(3000)),
             (0, 0, 0, joules(600)),
@@ -63,33 +63,33 @@ def test_work_and_idleness_are_told_apart() -> None:
 
 def test_idleness_between_work_has_no_watts_of_its_own() -> None:
     busy, idle = (100, 100, 8, joules(3000)), (0, 0, 0, joules(1500))
-    assert energy(window(busy, idle, idle, busy)).idle_watts is None
+    assert window_energy(window(busy, idle, idle, busy)).idle_watts is None
 
 
 def test_a_long_prefill_is_work_though_no_token_comes() -> None:
-    found = energy(window((0, 0, 1, joules(3000)), (100, 0, 1, joules(3000))))
+    found = window_energy(window((0, 0, 1, joules(3000)), (100, 0, 1, joules(3000))))
     assert found.joules_per_token == 60
     assert found.idle_watts is None
 
 
 def test_an_idle_server_has_watts_and_no_joules_per_token() -> None:
-    found = energy(window((0, 0, 0, joules(600))))
-    assert found == Energy(None, None, 120)
+    found = window_energy(window((0, 0, 0, joules(600))))
+    assert found == WindowEnergy(None, None, 120)
 
 
 def test_intervals_without_energy_count_on_neither_side() -> None:
-    found = energy(window((999, 0, 8, None), (100, 0, 8, joules(50))))
+    found = window_energy(window((999, 0, 8, None), (100, 0, 8, joules(50))))
     assert found.joules_per_token == 0.5
 
 
 def test_a_slow_counter_speaks_where_there_was_work_all_the_time() -> None:
     busy = (100, 100, 8, joules(50, step=30))
-    assert energy(window(busy, busy)).joules_per_token == 0.5
-    assert energy(window(busy, (0, 0, 0, joules(50, step=30)))) == Energy()
+    assert window_energy(window(busy, busy)).joules_per_token == 0.5
+    assert window_energy(window(busy, (0, 0, 0, joules(50, step=30)))) == WindowEnergy()
 
 
 def test_unknown_energy_is_unknown() -> None:
-    assert energy(window((100, 100, 8, None))) == Energy()
+    assert window_energy(window((100, 100, 8, None))) == WindowEnergy()
 
 
 def test_the_figures_hold_it() -> None:
@@ -141,6 +141,6 @@ def test_a_window_over_a_phase_tells_its_joules_per_token(
     for page_, drawn in metered(one):
         if full["start"] - 2 <= page_.time <= full["end"] + 2:
             found.add(page_, drawn)
-    told = energy(found).joules_per_token
+    told = window_energy(found).joules_per_token
     assert told is not None
     assert told == pytest.approx(known.joules / known.generated, rel=0.05)

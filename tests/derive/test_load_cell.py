@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.derive.interval import Interval
-from exporter.derive.load_cell import IDLE, PREFILL, End, batch_label, batch_of, work
+from exporter.derive.load_cell import IDLE, PREFILL, End, batch_label, batch_of, work_of
 
 EDGES = [1.0, *(edge * 2.0**k for k in range(20) for edge in (1.5, 2.0))]
 QUIET = End(None, None, None)
@@ -21,7 +21,7 @@ def done(
     joules: float | None = None,
     **increase: float,
 ) -> dict[str, float] | None:
-    return work(Interval(10.0, increase, None, None, None), engine, ends, gpus, joules)
+    return work_of(Interval(10.0, increase, None, None, None), engine, ends, gpus, joules)
 
 
 @given(st.floats(1e-9, EDGES[-1]))

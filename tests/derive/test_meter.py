@@ -89,7 +89,7 @@ def test_work_in_is_work_out(steps: list[dict[str, Any]]) -> None:
             server.counters, server.start = [{}, {}], server.time
         elif step["event"] == "upgrade":
             who = NEXT if who == WHO else WHO
-        counted_before = sums(meter.load if meter.load.who == who else Load())
+        counted_before = sums(meter.load if meter.load.labels == who else Load())
         out_before = sum(meter.load.excluded.values())
         moved = dict(step["moved"])
         moved["generation_tokens_total"] += moved["time_to_first_token_seconds_count"]
@@ -203,7 +203,7 @@ def test_cells_of_a_release_end_with_it_and_not_with_a_restart() -> None:
     assert total(meter.load, "decode_tokens") == 74
     server.version = "0.27.0"
     meter.add(server.page(generation_tokens_total=4), 0, NEXT)
-    assert (meter.load.who, meter.load.cells) == (NEXT, {})
+    assert (meter.load.labels, meter.load.cells) == (NEXT, {})
     meter.add(server.page(generation_tokens_total=4), 0, NEXT)
     assert total(meter.load, "decode_tokens") == 4
 

@@ -1,6 +1,6 @@
 """Work without progress."""
 
-from exporter.derive.stall import idle_since, stalled
+from exporter.derive.stall import stall_starts, stalled_ranks
 from exporter.engines.plan import Snapshot
 from tests.pages import snapshot
 
@@ -17,15 +17,15 @@ def page(time: float, running: int = 1, tokens: int = 0, kv: float = 0.1) -> Sna
 def follow(*pages: Snapshot) -> dict[str, float]:
     since: dict[str, float] = {}
     for old, new in zip((None, *pages), pages, strict=False):
-        since = idle_since(since, old, new)
+        since = stall_starts(since, old, new)
     return since
 
 
 def test_work_without_progress_stalls_after_the_time_given() -> None:
     since = follow(page(0), page(5), page(10), page(15))
     assert since == {"0": 5}
-    assert stalled(since, 34, 30) == frozenset()
-    assert stalled(since, 35, 30) == {"0"}
+    assert stalled_ranks(since, 34, 30) == frozenset()
+    assert stalled_ranks(since, 35, 30) == {"0"}
 
 
 def test_tokens_and_growing_prefills_are_progress() -> None:

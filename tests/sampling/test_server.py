@@ -145,7 +145,7 @@ def test_an_identity_asked_for_before_a_restart_is_not_taken_after_it() -> None:
 
 def test_load_cells_carry_the_release_that_was_running() -> None:
     def labels() -> dict[str, str]:
-        return dict(server.reading.load.who)
+        return dict(server.reading.load.labels)
 
     with FakeServer(metrics=(200, page(100)), version=VERSION) as fake:
         server = watch(fake)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from exporter.derive.interval import Interval
-from exporter.derive.load_cell import End, batch_label, batch_of, work
+from exporter.derive.load_cell import End, batch_label, batch_of, work_of
 from tests.sim.cells import QUANTITIES, SLICES_PER_WINDOW, UPPER, cell_of, per_slice, windows
 from tests.sim.fleet import simulate
 from tests.sim.noise import SLICE
@@ -35,7 +35,7 @@ def test_cells_are_those_of_the_exporter() -> None:
             end = End(None, float(fleet.saturated[server, i]), context)
             increase = {raw: float(amounts[name][server, i]) for name, raw in COUNTED.items()}
             interval = Interval(SLICE, increase, None, None, None)
-            done = work(interval, "vllm", (end, end), 1, float(fleet.joules[server, i]))
+            done = work_of(interval, "vllm", (end, end), 1, float(fleet.joules[server, i]))
             assert done is not None
             cell = batch_of(done)
             assert cell == f"{UPPER[cells[server, i]]:g}"
