@@ -19,9 +19,10 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 import numpy as np  # noqa: E402
 
+from alerts.recording.settings import Settings  # noqa: E402
 from alerts.values import load  # noqa: E402
 from exporter.vocabulary.verdict import Measure  # noqa: E402
-from tests.sim.grid import Case, Outcome, aa_cases, effect_cases, run  # noqa: E402
+from tests.sim.grid import Case, Outcome, aa_cases, effect_cases, judge  # noqa: E402
 
 FIRST_SEED = 910_000_000
 
@@ -35,28 +36,31 @@ def main() -> None:
     arguments.add_argument("--processes", type=int, default=2)
     arguments.add_argument("--nice", type=int, default=10)
     arguments.add_argument("--first-seed", type=int, default=FIRST_SEED)
-    given = arguments.parse_args()
-    os.nice(given.nice)
-    plan = [(case, given.aa) for case in aa_cases()]
-    plan += [(case, given.effects) for case in effect_cases()]
+    options = arguments.parse_args()
+    os.nice(options.nice)
+    plan = [(case, options.aa) for case in aa_cases()]
+    plan += [(case, options.effects) for case in effect_cases()]
+    settings = load().matched
     jobs = [
-        (case, given.first_seed + 1000 * i + k, given.measure)
+        (case, options.first_seed + 1000 * i + k, settings, options.measure)
         for i, (case, count) in enumerate(plan)
         for k in range(count)
     ]
-    with Pool(given.processes) as pool:
-        outcomes = iter(pool.imap(_one, jobs, chunksize=4))
-        found = [(case, list(islice(outcomes, count))) for case, count in plan]
-    found = [(case, out) for case, out in found if out]
-    aa = [(case, out) for case, out in found if case.effect == 0 and case.engine == "dense"]
+    with Pool(options.processes) as pool:
+        outcomes = iter(pool.imap(_outcome, jobs, chunksize=4))
+        results = [(case, list(islice(outcomes, count))) for case, count in plan]
+    results = [(case, outcomes) for case, outcomes in results if outcomes]
+    aa = [(case, out) for case, out in results if case.effect == 0 and case.engine == "dense"]
     for design in dict.fromkeys(case.design for case, _ in aa):
-        _print_aa(design, [(case, out) for case, out in aa if case.design == design], given.measure)
-    _print_effects([(case, out) for case, out in found if case.effect or case.engine == "moe"])
+        _print_aa(
+            design, [(case, out) for case, out in aa if case.design == design], options.measure
+        )
+    _print_effects([(case, out) for case, out in results if case.effect or case.engine == "moe"])
 
 
-def _one(job: tuple[Case, int, Measure]) -> Outcome:
-    case, seed, measure = job
-    return run(case, seed, load().matched, measure)
+def _outcome(job: tuple[Case, int, Settings, Measure]) -> Outcome:
+    case, seed, settings, measure = job
+    return judge(case, seed, settings, measure)
 
 
 def _print_aa(design: str, rows: list[tuple[Case, list[Outcome]]], measure: Measure) -> None:
@@ -105,15 +109,15 @@ def _print_effects(rows: Iterable[tuple[Case, list[Outcome]]]) -> None:
         count = len(outcomes)
         for measure in outcomes[0].rules:
             right = "regression" if case.effect < 0 else "improvement"
-            other = "improvement" if case.effect < 0 else "regression"
+            wrong = "improvement" if case.effect < 0 else "regression"
             called = Counter(out.rules[measure][0] for out in outcomes)
             if not case.effect:
-                right, other = "equivalent", "regression"
-            told = [out for out in outcomes if not math.isnan(out.rules[measure][1])]
-            estimates = [out.rules[measure][1] for out in told]
-            inside = [
+                right, wrong = "equivalent", "regression"
+            estimated = [out for out in outcomes if not math.isnan(out.rules[measure][1])]
+            estimates = [out.rules[measure][1] for out in estimated]
+            covered = [
                 out.rules[measure][2] <= out.true[measure] <= out.rules[measure][3]
-                for out in told
+                for out in estimated
                 if math.isfinite(out.rules[measure][2])
             ]
             naive = [
@@ -127,9 +131,9 @@ def _print_effects(rows: Iterable[tuple[Case, list[Outcome]]]) -> None:
                 f"| {100 * case.effect:+.0f} %{part} | {measure} "
                 f"| {_percent([out.true[measure] for out in outcomes])} "
                 + "".join(f"| {100 * n / count:.0f} " for n in naive)
-                + f"| {100 * called[right] / count:.0f} | {100 * called[other] / count:.0f} "
+                + f"| {100 * called[right] / count:.0f} | {100 * called[wrong] / count:.0f} "
                 f"| {100 * called['not_comparable'] / count:.0f} | {_percent(estimates)} "
-                f"| {100 * float(np.mean(inside)) if inside else math.nan:.0f} |"
+                f"| {100 * float(np.mean(covered)) if covered else math.nan:.0f} |"
             )
 
 

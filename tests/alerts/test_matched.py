@@ -1,4 +1,4 @@
-"""The matched-load rules: Prometheus' own arithmetic against the twin, and what they refuse."""
+"""The matched-load rules: Prometheus' arithmetic against numpy's, and what they refuse."""
 
 import math
 import os
@@ -22,9 +22,9 @@ from alerts.values import load
 from exporter.vocabulary.verdict import VERDICTS
 from tests.sim.cells import WINDOW, windows
 from tests.sim.fleet import simulate
+from tests.sim.rules import RuleVerdict, evaluate
 from tests.sim.scenario import Scenario, Upgrade
 from tests.sim.series import SCRAPE, series
-from tests.sim.twin import Judged, judge
 
 PROMTOOL = shutil.which("promtool")
 NEEDED = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
@@ -76,7 +76,7 @@ def near(series_text: str, expected: float, tolerance: float = 1e-9) -> dict[str
     }
 
 
-def expectations(measure: str, judged: Judged) -> Iterator[dict[str, Any]]:
+def expectations(measure: str, judged: RuleVerdict) -> Iterator[dict[str, Any]]:
     labels = f"{{{WHO.format(measure)}}}"
     yield near(f"{MATCHED}ln{labels}", judged.ln)
     yield near(f"{MATCHED}coverage_ratio{labels}", judged.coverage)
@@ -95,7 +95,7 @@ def case(share: float, effect: float, scenario: Scenario, seed: int) -> dict[str
     given = windows(fleet)
     tests = [
         {**test, "eval_time": f"{given.info.shape[1] * WINDOW:g}s"}
-        for measure, judged in judge(given, SMALL, every=1).items()
+        for measure, judged in evaluate(given, SMALL, every=1).items()
         for test in expectations(measure, judged)
     ]
     return {"interval": f"{SCRAPE:g}s", "input_series": series(fleet), "promql_expr_test": tests}
@@ -108,7 +108,7 @@ def test_the_rules_parse(tmp_path: Path) -> None:
 
 
 @NEEDED
-def test_prometheus_computes_what_the_twin_does(tmp_path: Path) -> None:
+def test_prometheus_computes_what_numpy_does(tmp_path: Path) -> None:
     steady = Scenario(diurnal=0.0, start_hour=9.0)
     tests = {
         "rule_files": [str(written(SMALL, tmp_path))],

@@ -12,9 +12,10 @@ from exporter.vocabulary.verdict import Measure
 from .cells import CellWindows, windows
 from .engine import Shape
 from .fleet import SimulatedFleet, simulate
-from .noise import Array
+from .noise import SLICE, Array
+from .observations import Bools
+from .rules import evaluate
 from .scenario import SCENARIOS, Part, Scenario, Upgrade
-from .twin import judge
 
 DESIGNS: Final = {"8 of 8": 1.0, "4 of 8": 0.5}
 NAIVE_MARGIN: Final = 0.05
@@ -65,62 +66,73 @@ def effect_cases() -> Iterator[Case]:
         yield Case(design, "none", -0.10, hours_before=3.0, hours_after=1.5)
 
 
-def run(case: Case, seed: int, settings: Settings, measure: Measure = "decode") -> Outcome:
+def judge(case: Case, seed: int, settings: Settings, measure: Measure = "decode") -> Outcome:
     """Return what the judges say of one fleet: of a measure, where all of a step is touched."""
     random = np.random.default_rng(seed)
     upgrade = Upgrade(
         case.effect, case.part, DESIGNS[case.design], case.hours_before, case.hours_after
     )
     fleet = simulate(random, upgrade, SCENARIOS[case.scenario], case.engine)
-    given = windows(fleet)
+    observed = windows(fleet)
     measures: tuple[Measure, ...] = (measure,) if case.part == "all" else ("decode", "prefill")
-    judged = judge(given, settings, measures)
-    true = {measure: _true(given, measure) if case.effect else 0.0 for measure in measures}
+    verdicts = evaluate(observed, settings, measures)
+    true = {name: _true_effect(observed, name) if case.effect else 0.0 for name in measures}
     fleets = [fleet]
     if case.scenario == "other GPUs added":
         # weaker machines that come with the candidate: another class to the rules
         fleets.append(simulate(random, Upgrade(share=1.0, roll=0.0), Scenario(rate=2.3), servers=4))
     throughput, inter_token_latency = _naive(fleets, case)
     return Outcome(
-        {name: (one.verdict, one.ln, one.lower, one.upper) for name, one in judged.items()},
+        {
+            name: (verdict.verdict, verdict.ln, verdict.lower, verdict.upper)
+            for name, verdict in verdicts.items()
+        },
         true,
         throughput,
         inter_token_latency,
     )
 
 
-def _true(given: CellWindows, measure: Measure) -> float:
+def _true_effect(observed: CellWindows, measure: Measure) -> float:
     """Return the true effect as the rules define it: of a server's median window, their mean."""
-    judged = np.where((given.release == 1) & ~given.young, 1.0, np.nan)
-    took = given.gained[UNITS[measure][0]].sum(1) * judged
-    ratio = np.log(given.truth[measure].sum(1) / took)
+    counted = np.where((observed.release == 1) & ~observed.young, 1.0, np.nan)
+    actual = observed.gained[UNITS[measure][0]].sum(1) * counted
+    ratio = np.log(observed.truth[measure].sum(1) / actual)
     upgraded = np.isfinite(ratio).any(1)
     return float(np.nanmedian(ratio[upgraded], axis=1).mean()) if upgraded.any() else 0.0
 
 
 def _naive(fleets: list[SimulatedFleet], case: Case) -> tuple[str, str]:
-    """Old against new: beside each other, or with the same hours of the day before."""
-    new, old = list[tuple[Array, Array]](), list[tuple[Array, Array]]()
-    for i, fleet in enumerate(fleets):
-        late = fleet.time > 3600
-        fresh = (fleet.release == 1) & late & (fleet.age > 3600)
-        day = 24 * 3600 if case.hours_before >= 24 else 0
+    """Return the calls of tokens per second and of time between tokens, old against new.
+
+    Beside each other where both run, else against the same hours of the day before. Servers that
+    came with the candidate count on its side only.
+    """
+    day = 24 * 3600 if case.hours_before >= 24 else 0
+    candidate, baseline = list[tuple[Array, Array]](), list[tuple[Array, Array]]()
+    for number, fleet in enumerate(fleets):
+        after_warm_up = fleet.time > 3600
+        new = (fleet.release == 1) & after_warm_up & (fleet.age > 3600)
+        candidate.append(_tokens_and_batch(fleet, new))
+        if number > 0:
+            continue
         if case.design == "8 of 8":
-            aged = (fleet.release == 0) & (fleet.time < 0) & (fleet.time > 3600 - day)
-            aged = aged & (fleet.time + day < fleet.time[-1]) if day else aged
+            old = (fleet.release == 0) & (fleet.time < 0) & (fleet.time > 3600 - day)
+            old = old & (fleet.time + day < fleet.time[-1]) if day else old
         else:
-            aged = (fleet.release == 0) & late
-        for kept, found in ((fresh, new), (aged, old)):
-            if i == 0 or found is new:
-                found.append((fleet.decode_tokens[kept], (fleet.batch * 15.0)[kept]))
-    if not sum(len(v) for v, _ in new) or not sum(len(v) for v, _ in old):
+            old = (fleet.release == 0) & after_warm_up
+        baseline.append(_tokens_and_batch(fleet, old))
+    new_tokens, new_seconds = (np.concatenate(parts) for parts in zip(*candidate, strict=True))
+    old_tokens, old_seconds = (np.concatenate(parts) for parts in zip(*baseline, strict=True))
+    if not len(new_tokens) or not len(old_tokens):
         return "equivalent", "equivalent"
-    rate = [np.concatenate([v for v, _ in side]).mean() for side in (new, old)]
-    time = [
-        np.concatenate([d for _, d in side]).sum() / np.concatenate([v for v, _ in side]).sum()
-        for side in (new, old)
-    ]
-    return _call(rate[0] / rate[1]), _call(time[1] / time[0])
+    token_time = new_seconds.sum() / new_tokens.sum(), old_seconds.sum() / old_tokens.sum()
+    return _call(new_tokens.mean() / old_tokens.mean()), _call(token_time[1] / token_time[0])
+
+
+def _tokens_and_batch(fleet: SimulatedFleet, mask: Bools) -> tuple[Array, Array]:
+    """Return the tokens decoded and the sequence-seconds spent on them, slice by slice."""
+    return fleet.decode_tokens[mask], (fleet.batch * SLICE)[mask]
 
 
 def _call(ratio: float) -> str:
