@@ -57,7 +57,10 @@ def test_check_config(tmp_path: Path) -> None:
         ),
         (["probe", "ftp://a"], "inferfleet: url: 'ftp://a' is no server address"),
         (["replay", "none"], "none is not there; give a path, or one of vllm-dense-0.20.2-mrv1"),
-        (["judge", "--prometheus", "http://a", "--every", "0s"], "no time at all"),
+        (
+            ["judge", "--prometheus", "http://a", "--every", "0s"],
+            "--every: '0s' is not above 0; write it like 1s or 15m",
+        ),
         (["probe", "http://127.0.0.1:1", "--for", "soon"], "no duration"),
         (["probe", "http://127.0.0.1:1", "--for", "1s"], "connection refused"),
     ],

@@ -164,7 +164,7 @@ def test_no_code_has_a_threshold_of_its_own() -> None:
         *(ROOT / "alerts").rglob("*.py"),
         *(ROOT / "exporter" / "compare").rglob("*.py"),
         *(ROOT / "scripts").glob("*.py"),
-        ROOT / "exporter" / "cli.py",
+        ROOT / "exporter" / "cli" / "upgrades.py",
     ]
     copies = [
         f"{path.relative_to(ROOT)}: {name} = {value!r}"

@@ -1,0 +1,37 @@
+"""Options that several commands share, and how their values are read."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..units import parse_duration
+
+ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="Configuration file.")]
+Targets = Annotated[
+    list[str] | None, typer.Option("--target", "-t", help="Server to watch; may be repeated.")
+]
+LogLevel = Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")]
+HttpConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--http-config", help="YAML file with credentials and TLS settings, keys as in `http`."
+    ),
+]
+Headers = Annotated[
+    list[str] | None, typer.Option("--header", help="HTTP header; may be repeated.")
+]
+QueryTimeout = Annotated[str, typer.Option("--timeout", help="Time limit of one query.")]
+
+
+def positive_duration(text: str, option: str) -> float:
+    """Return a duration in seconds; end the command with a sentence where it is none or 0."""
+    try:
+        length = parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
+    if length <= 0:
+        raise typer.BadParameter(
+            f"{text!r} is not above 0; write it like 1s or 15m", param_hint=option
+        )
+    return length

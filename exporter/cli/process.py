@@ -1,0 +1,43 @@
+"""How a command's process logs, fails and ends."""
+
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+import typer
+
+from ..errors import InferfleetError
+
+
+def fail(error: InferfleetError) -> NoReturn:
+    """Print the error as one line and exit with 2."""
+    typer.echo(f"inferfleet: {error}", err=True)
+    raise typer.Exit(2)
+
+
+def configure_logging(level: str) -> None:
+    """Log to standard error from a level on."""
+    number = logging.getLevelNamesMapping().get(level.upper())
+    if number is None:
+        raise typer.BadParameter(
+            f"{level!r} is no log level; use debug, info, warning or error",
+            param_hint="--log-level",
+        )
+    logging.basicConfig(
+        level=number, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("urllib3").setLevel(max(number, logging.ERROR))
+
+
+def run_until_interrupted(run: Callable[[], None]) -> None:
+    """Run until it returns, or SIGINT or SIGTERM ends it; an error exits with 2."""
+    # SIGTERM does not end the first process of a container unless that handles it
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        run()
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+    except InferfleetError as error:
+        fail(error)

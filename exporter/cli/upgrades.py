@@ -1,0 +1,177 @@
+"""Commands that compare releases: compare and judge."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from ..compare.command import ERROR, Output
+from ..errors import InferfleetError
+from .options import Headers, HttpConfigFile, LogLevel, QueryTimeout, positive_duration
+from .process import configure_logging, run_until_interrupted
+
+if TYPE_CHECKING:
+    from alerts.recording.settings import Settings
+
+
+class JudgeCommand(TyperCommand):
+    """A command whose `--margin` is by default that of the rules.
+
+    Their values are read only where such a command runs, since that takes a while.
+    """
+
+    def get_params(self, ctx: Any) -> Any:
+        params = super().get_params(ctx)
+        for param in params:
+            if param.name == "margin" and not param.default:
+                param.default = f"{100 * _shipped_settings().margin:g}%"
+        return params
+
+
+class CompareCommand(JudgeCommand):
+    """Ends a wrong option with 4, as every fault of compare: 2 would be a verdict to `--gate`."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        with _usage_errors_exit_with(ERROR):
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _usage_errors_exit_with(ERROR):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _usage_errors_exit_with(code: int) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        # all usage errors have this, those of click and of the copy within typer
+        if hasattr(error, "format_message"):
+            error.exit_code = code  # type: ignore[attr-defined]
+        raise
+
+
+def compare(
+    baseline: Annotated[str, typer.Option(help="Baseline servers, as PromQL label matchers.")] = "",
+    candidate: Annotated[
+        str, typer.Option(help="Candidate servers, as PromQL label matchers.")
+    ] = "",
+    prometheus: Annotated[str, typer.Option(help="Base URL of a Prometheus-compatible API.")] = "",
+    recording: Annotated[
+        list[str] | None, typer.Option(help="Recording to compare; give it twice, baseline first.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Only this model: a name or label matchers.")] = "",
+    window: Annotated[str, typer.Option(help="Length of the time range, up to its end.")] = "7d",
+    from_: Annotated[
+        str, typer.Option("--from", help="Start of the time range, instead of --window.")
+    ] = "",
+    to: Annotated[str, typer.Option(help="End of the time range; now by default.")] = "",
+    step: Annotated[
+        str, typer.Option(help="Width of a window; chosen by the size of the fleet by default.")
+    ] = "",
+    margin: Annotated[str, typer.Option(help="Smallest relative change that counts.")] = "",
+    claim: Annotated[
+        str, typer.Option(help="Promised change to check against the fleet, such as +56%.")
+    ] = "",
+    http_config: HttpConfigFile = None,
+    header: Headers = None,
+    timeout: QueryTimeout = "2m",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the report as Markdown.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="File to write the report to, as HTML.")
+    ] = None,
+    gate: Annotated[
+        bool,
+        typer.Option(
+            "--gate",
+            help="Exit with 1 for a regression, 2 if inconclusive, 3 if not comparable.",
+        ),
+    ] = False,
+) -> None:
+    """Say whether a release made the fleet slower or faster at the same work."""
+    configure_logging("error")
+    from ..compare.command import main
+
+    try:
+        code = main(
+            {
+                "baseline": baseline,
+                "candidate": candidate,
+                "prometheus": prometheus,
+                "recordings": tuple(recording or ()),
+                "model": model,
+                "window": positive_duration(window, "--window"),
+                "from": from_,
+                "to": to,
+                "step": positive_duration(step, "--step") if step else None,
+                "margin": margin,
+                "warm_up": _shipped_settings().warm_up,
+                "claim": claim,
+                "http_config": http_config,
+                "headers": tuple(header or ()),
+                "timeout": positive_duration(timeout, "--timeout"),
+            },
+            Output(as_json, as_markdown, report, gate),
+        )
+    except InferfleetError as error:
+        typer.echo(f"inferfleet: {error}", err=True)
+        raise typer.Exit(ERROR) from None
+    raise typer.Exit(code)
+
+
+def judge(
+    prometheus: Annotated[str, typer.Option(help="Base URL of a Prometheus-compatible API.")],
+    baseline: Annotated[
+        str, typer.Option(help="As for compare; by default the release before the newest upgrade.")
+    ] = "",
+    candidate: Annotated[
+        str, typer.Option(help="As for compare; by default the newest release.")
+    ] = "",
+    model: Annotated[str, typer.Option(help="Only this model: a name or label matchers.")] = "",
+    window: Annotated[str, typer.Option(help="Length of the time range, up to its end.")] = "7d",
+    margin: Annotated[str, typer.Option(help="Smallest relative change that counts.")] = "",
+    every: Annotated[str, typer.Option(help="Interval between runs.")] = "15m",
+    listen: Annotated[str, typer.Option(help="Address of the metrics page.")] = "127.0.0.1:10191",
+    state: Annotated[
+        Path | None, typer.Option(help="File that keeps the verdicts across restarts.")
+    ] = None,
+    http_config: HttpConfigFile = None,
+    header: Headers = None,
+    timeout: QueryTimeout = "2m",
+    once: Annotated[
+        bool, typer.Option("--once", help="Run once, print the metrics and exit.")
+    ] = False,
+    log_level: LogLevel = "info",
+) -> None:
+    """Judge upgrades on a schedule and publish the verdicts as metrics."""
+    configure_logging(log_level)
+    from ..compare.command import judge as run
+
+    flags = {
+        "prometheus": prometheus,
+        "baseline": baseline,
+        "candidate": candidate,
+        "model": model,
+        "window": positive_duration(window, "--window"),
+        "margin": margin,
+        "warm_up": _shipped_settings().warm_up,
+        "http_config": http_config,
+        "headers": tuple(header or ()),
+        "timeout": positive_duration(timeout, "--timeout"),
+    }
+    run_until_interrupted(
+        lambda: run(flags, positive_duration(every, "--every"), listen, state, once)
+    )
+
+
+def _shipped_settings() -> "Settings":
+    """Return how the shipped rules judge an upgrade."""
+    from alerts.values import load
+
+    return load().matched

@@ -1,0 +1,119 @@
+"""Commands that watch servers, or play them back: serve, probe, check-config, replay, demo."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..config import Config, load_config, parse_config
+from ..errors import ConfigError, InferfleetError
+from .options import ConfigFile, LogLevel, Targets, positive_duration
+from .process import configure_logging, fail, run_until_interrupted
+
+
+def serve(
+    config: ConfigFile = None,
+    target: Targets = None,
+    listen: Annotated[str | None, typer.Option(help="Address of the exporter's pages.")] = None,
+    shard: Annotated[
+        str | None, typer.Option(help="Watch one part of the servers, such as 0/3.")
+    ] = None,
+    log_level: LogLevel = "info",
+) -> None:
+    """Watch servers and serve /metrics and the status page."""
+    configure_logging(log_level)
+
+    def read_config() -> Config:
+        base = load_config(config) if config else Config()
+        data = base.model_dump(exclude_unset=True)
+        if target:
+            data["targets"] = [*data.get("targets", []), *target]
+        if listen:
+            data["web"] = {**data.get("web", {}), "listen": listen}
+        if shard:
+            index, _, total = shard.partition("/")
+            if not (index.isdecimal() and total.isdecimal()):
+                raise ConfigError(f"--shard: {shard!r} is no shard; write it like 0/3")
+            data["shard"] = {"index": index, "total": total}
+        merged = parse_config(data, str(config) if config else "the command line")
+        if not merged.targets and merged.discovery == Config().discovery:
+            where = f"{config} names no server: list targets or a section of discovery"
+            raise ConfigError(
+                f"nothing to watch: {where if config else 'give --target URL or --config F'}"
+            )
+        return merged
+
+    from ..service import serve as run
+
+    try:
+        run(read_config(), read_config)
+    except InferfleetError as error:
+        fail(error)
+
+
+def probe(
+    url: Annotated[str, typer.Argument(help="Base address of the server.")],
+    for_: Annotated[str, typer.Option("--for", help="How long to sample.")] = "30s",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Sample one server: what it is, what it delivers per GPU, how full it is."""
+    configure_logging("error")
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from ..probe import probe as run
+    from ..probe import show
+
+    duration, console = positive_duration(for_, "--for"), Console(stderr=True)
+    try:
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task(f"sampling {url}", total=1.0)
+            answer = run(url, duration, lambda share: bar.update(task, completed=share))
+    except InferfleetError as error:
+        fail(error)
+    if as_json:
+        typer.echo(json.dumps(answer, indent=2))
+    else:
+        show(answer, Console())
+
+
+def check_config(
+    config: Annotated[Path, typer.Argument(help="Configuration file to check.")],
+) -> None:
+    """Check a configuration file and say what is wrong with it."""
+    from ..service import check
+
+    try:
+        checked = load_config(config)
+        check(checked)
+    except InferfleetError as error:
+        fail(error)
+    count = len(checked.targets)
+    typer.echo(f"{config} is good: {count} listed target{'s' * (count != 1)}")
+
+
+def replay(
+    recordings: Annotated[
+        list[str], typer.Argument(help="Recordings to play: files, or names of bundled ones.")
+    ],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port of the first server.")] = 8100,
+    speed: Annotated[float, typer.Option(help="Playback speed: 2 is twice as fast.")] = 1.0,
+    loop: Annotated[bool, typer.Option(help="Start over at the end.")] = False,
+) -> None:
+    """Play recordings back as live servers."""
+    from ..replay.server import replay as run
+
+    run_until_interrupted(lambda: run(recordings, host, port, speed, loop))
+
+
+def demo(
+    listen: Annotated[str, typer.Option(help="Address of the status page.")] = "127.0.0.1:10190",
+    for_: Annotated[str | None, typer.Option("--for", help="Stop after this time.")] = None,
+) -> None:
+    """Watch a small replayed fleet while it is upgraded."""
+    configure_logging("error")
+    from ..demo import run
+
+    run_until_interrupted(lambda: run(listen, positive_duration(for_, "--for") if for_ else None))
