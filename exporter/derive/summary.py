@@ -4,6 +4,7 @@ Rates are increases over whole intervals divided by their time, so they integrat
 own counters. A quantity whose parts are unknown is None.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,6 +12,7 @@ from ..engines.plan import Snapshot
 from ..vocabulary.states import Bound
 from .bound import bound_by
 from .energy import WindowEnergy, window_energy
+from .interval import Interval
 from .ratio import Ratio, ratio_of
 from .window import Window
 
@@ -70,11 +72,15 @@ class WindowSummary:
             return None
         return max(prompt - hits - (self.window.rate("hit_external") or 0.0), 0.0)
 
-    @cached_property
+    def mean(self, gauge: Callable[[Interval], float | None]) -> float | None:
+        """Return the mean of a gauge over the window's samples, None where it is unknown."""
+        values = [value for interval in self.window if (value := gauge(interval)) is not None]
+        return sum(values) / len(values) if values else None
+
+    @property
     def batch_occupancy(self) -> Ratio | None:
         """Requests running, mean of the window's samples, over the most that may run."""
-        running = [interval.running for interval in self.window if interval.running is not None]
-        return ratio_of(sum(running) / len(running), self._sequences) if running else None
+        return ratio_of(self.mean(lambda interval: interval.running), self._sequences)
 
     @cached_property
     def tokens_per_step(self) -> Ratio | None:
