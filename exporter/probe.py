@@ -65,7 +65,7 @@ def _look(
         progress(elapsed / seconds)
         sleep(min(_INTERVAL, seconds - elapsed))
         server.sample()
-    reading, gpus = server.reading, telemetry.view.gpus
+    reading, gpus = server.reading, telemetry.inventory.gpus
     shown = ServerView(
         server, reading, reading.misses == 0 and reading.time is not None, monotonic()
     )

@@ -89,7 +89,7 @@ class Service:
     def shown_gpus(self) -> GpuView:
         """Return the GPUs that are fresh at this moment, and how their sources do."""
         telemetry = self._poller.telemetry
-        return GpuView(telemetry.view.gpus, telemetry.sources(monotonic()))
+        return GpuView(telemetry.inventory.gpus, telemetry.sources(monotonic()))
 
     def metrics(self) -> list[bytes]:
         """Return the metrics page, the exporter's own process at its end."""
@@ -107,7 +107,7 @@ class Service:
         """Return the fleet as the API shows it."""
         config = self._poller.config
         problems = [*self._poller.problems(), *self._poller.telemetry.problems()]
-        gpus = self._poller.telemetry.view.gpus
+        gpus = self._poller.telemetry.inventory.gpus
         return report.fleet(self.shown(), problems, config.interval, config.window, gpus)
 
     def _config_text(self) -> str:

@@ -18,8 +18,7 @@ from exporter.compare.assess.result import Report
 from exporter.derive.figures import FIGURES
 from exporter.engines.catalog import engine_catalog
 from exporter.engines.registry import ENGINES
-from exporter.gpu.catalog import PAGES, Term
-from exporter.gpu.catalog import load as load_gpu
+from exporter.gpu.catalog import PAGES, GpuTerm, gpu_catalog
 from exporter.publish.families import SECTIONS
 from exporter.replay.recording import Recording, bundled_recordings, load_recording
 from exporter.replay.snapshots import snapshots
@@ -99,7 +98,7 @@ def support() -> str:
         "# What each engine and release gives\n\n",
         _NOTE,
         "Read off real servers: the recordings in the repository. A number is the count of "
-        "samples on the server's last page, a blank means the engine did not tell it there "
+        "samples on the server's last page, a blank means the engine did not report it there "
         "(many series appear on first use or only with a feature switched on).\n\n",
         "| series | " + " | ".join(columns) + " |\n",
         "|---|" + "---|" * len(columns) + "\n",
@@ -138,17 +137,17 @@ def _by_catalog() -> str:
 
 
 def _gpu_columns() -> dict[str, Mapping[str, str]]:
-    """Return by source the raw names of each canonical family that it tells."""
+    """Return by source the raw names of each canonical family that it reports."""
     titles = {"dcgm": "dcgm-exporter", "amd": "AMD device-metrics-exporter"}
     return {
         titles.get(source, source): {
-            family: _gpu_names(terms) for family, terms in load_gpu(source).families.items()
+            family: _gpu_names(terms) for family, terms in gpu_catalog(source).families.items()
         }
         for source in PAGES
     }
 
 
-def _gpu_names(terms: list[Term]) -> str:
+def _gpu_names(terms: list[GpuTerm]) -> str:
     """Return a family's raw names: by label value, the preferred one first."""
     by_label: dict[str, list[str]] = {}
     for term in terms:
@@ -160,14 +159,14 @@ def _gpu_names(terms: list[Term]) -> str:
 
 
 def gpu_sources() -> str:
-    """Return which source of GPU telemetry tells which canonical family, and by which raw name."""
+    """Return which source of GPU telemetry reports which canonical family, and by which raw name."""
     columns = _gpu_columns()
     parts = [
         "# Where GPU telemetry comes from\n\n",
         _NOTE,
         "The first name on the page with a value is taken. A name has one unit, so dcgm-exporter's "
         "names up to 4.8 and those of 4.9 are read side by side and come to the same numbers. "
-        "Blank: the source does not tell it.\n\n",
+        "Blank: the source does not report it.\n\n",
         "| series | " + " | ".join(columns) + " |\n",
         "|---|" + "---|" * len(columns) + "\n",
     ]
@@ -176,7 +175,7 @@ def gpu_sources() -> str:
         parts.append(f"| `{family.name}` | " + " | ".join(cells) + " |\n")
     parts.append("\n## Left out\n\n| source | name | why |\n|---|---|---|\n")
     for source in PAGES:
-        for name, why in load_gpu(source).left_out.items():
+        for name, why in gpu_catalog(source).left_out.items():
             parts.append(f"| {source} | `{name}` | {why} |\n")
     return "".join(parts)
 

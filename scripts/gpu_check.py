@@ -49,8 +49,8 @@ SMI: dict[Key, tuple[str, float]] = {
     ("gpu_utilization_ratio", ()): ("utilization.gpu", 0.01),
     ("gpu_memory_activity_ratio", ()): ("utilization.memory", 0.01),
     **{
-        ("gpu_throttled", (("reason", ours),)): (f"clocks_event_reasons.{theirs}", 1)
-        for ours, theirs in (
+        ("gpu_throttled", (("reason", reason),)): (f"clocks_event_reasons.{column}", 1)
+        for reason, column in (
             ("gpu_idle", "gpu_idle"),
             ("applications_clocks", "applications_clocks_setting"),
             ("sw_power_cap", "sw_power_cap"),
@@ -62,11 +62,11 @@ SMI: dict[Key, tuple[str, float]] = {
         )
     },
     **{
-        ("gpu_throttled_seconds_total", (("reason", ours),)): (
-            f"clocks_event_reasons_counters.{theirs}",
+        ("gpu_throttled_seconds_total", (("reason", reason),)): (
+            f"clocks_event_reasons_counters.{column}",
             1e-6,
         )
-        for ours, theirs in (
+        for reason, column in (
             ("sw_power_cap", "sw_power_cap"),
             ("sync_boost", "sync_boost"),
             ("sw_thermal", "sw_thermal_slowdown"),
@@ -110,11 +110,11 @@ def beside(reading: GpuReading, words: dict[str, str]) -> Table:
         word = words.get(column, "")
         number = WORDS.get(word)
         try:
-            theirs = f"{float(word) * factor:.6g}" if number is None else f"{number:g}"
+            smi_value = f"{float(word) * factor:.6g}" if number is None else f"{number:g}"
         except ValueError:
-            theirs = word or "not told"
+            smi_value = word or "not reported"
         series = family + "".join(f"{{{key}={label}}}" for key, label in labels)
-        table.add_row(series, f"{value:.6g}", theirs, column)
+        table.add_row(series, f"{value:.6g}", smi_value, column)
     return table
 
 

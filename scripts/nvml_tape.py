@@ -24,15 +24,15 @@ class Recorder:
         self._uuids: dict[str, str] = {}
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(pynvml, name)
-        if not name.startswith("nvml") or not callable(found):
-            return found
+        member = getattr(pynvml, name)
+        if not name.startswith("nvml") or not callable(member):
+            return member
 
         def call(*arguments: Any) -> Any:
-            noted = {"call": name, "args": [self._argument(one) for one in arguments]}
+            noted = {"call": name, "args": [self._argument(argument) for argument in arguments]}
             self.calls.append(noted)
             try:
-                answer = found(*arguments)
+                answer = member(*arguments)
             except pynvml.NVMLError as error:
                 noted["error"] = error.value
                 raise
@@ -63,12 +63,12 @@ class Recorder:
     def _answer(self, name: str, answer: Any, arguments: tuple[Any, ...]) -> Any:
         if name == "nvmlDeviceGetFieldValues":
             return [
-                [one.fieldId, one.scopeId, one.nvmlReturn, one.valueType, _value(one)]
-                for one in answer
+                [field.fieldId, field.scopeId, field.nvmlReturn, field.valueType, _value(field)]
+                for field in answer
             ]
         if name == "nvmlGpmMetricsGet":
             metrics = (answer.metrics[i] for i in range(answer.numMetrics))
-            return [[one.metricId, one.nvmlReturn, one.value] for one in metrics]
+            return [[metric.metricId, metric.nvmlReturn, metric.value] for metric in metrics]
         if name == "nvmlDeviceGetComputeRunningProcesses":
             return [{"pid": 1001 + i} for i, _ in enumerate(answer)]
         if name == "nvmlDeviceGetUUID":

@@ -1,14 +1,14 @@
-"""GPU telemetry under one name a quantity, whether the exporter tells it or DCGM, scraped directly.
+"""GPU telemetry under one name a quantity, from the exporter or from DCGM scraped directly.
 
 DCGM renamed its fields and changed their units between releases; a fleet in the middle of that has
 both. Each quantity is read from every spelling and recorded by UUID in base units: rates are taken
 before names are changed, and copies of a GPU's series (one for each pod that ever had it) count
-once. Which DCGM fields tell a quantity, in what order and unit, is the DCGM catalog's.
+once. Which DCGM fields carry a quantity, in what order and unit, is the DCGM catalog's.
 """
 
 from typing import Final
 
-from exporter.gpu.catalog import Term, load
+from exporter.gpu.catalog import GpuTerm, gpu_catalog
 
 from ..model import Group, Record
 from ..values import Values
@@ -46,9 +46,9 @@ def groups(values: Values) -> tuple[Group, ...]:
     return (Group(name="inferfleet-gpu-names", interval=values.interval, rules=tuple(rules)),)
 
 
-def _terms(family: str, **labels: str) -> list[Term]:
-    """Return the DCGM fields that tell a family with these labels, the preferred one first."""
-    terms = load("dcgm").families[family]
+def _terms(family: str, **labels: str) -> list[GpuTerm]:
+    """Return the DCGM fields that carry a family with these labels, the preferred one first."""
+    terms = gpu_catalog("dcgm").families[family]
     return [term for term in terms if labels.items() <= term.label.items()]
 
 
@@ -60,18 +60,18 @@ def _gauge(values: Values, name: str) -> Record:
     return Record(record=f"uuid:inferfleet_gpu_{name}:max", expr=_either(values, own, *raw))
 
 
-def _value(values: Values, term: Term) -> str:
+def _value(values: Values, term: GpuTerm) -> str:
     """Return a field's value, blanks and what stands for nothing left out; parts are added up."""
     above_zero = "> 0 " if term.absent == "zero" else ""
     parts = [f"({_dcgm(values, field)} {above_zero}{_BLANK})" for field in (term.raw, *term.plus)]
     return parts[0] if len(parts) == 1 else f"({' + '.join(parts)})"
 
 
-def _rate(values: Values, term: Term) -> str:
+def _rate(values: Values, term: GpuTerm) -> str:
     return _base_units(f"rate({_dcgm(values, term.raw)}[5m])", term)
 
 
-def _base_units(expr: str, term: Term) -> str:
+def _base_units(expr: str, term: GpuTerm) -> str:
     """Return an expression of raw values in base units; a division keeps round figures round."""
     if term.scale == 1:
         return expr
@@ -102,7 +102,7 @@ def _uuid(expr: str) -> str:
 
 
 def _info(values: Values) -> Record:
-    """Return which pod a GPU belongs to, whichever way Prometheus was told to keep the label."""
+    """Return which pod a GPU belongs to, however Prometheus was configured to keep the label."""
     text = " or ".join(_dcgm(values, term.raw) for term in _terms(_INFO))
     text = f'label_replace({text}, "host", "$1", "Hostname", "(.+)")'
     text = f'label_replace({text}, "host", "$1", "hostname", "(.+)")'

@@ -20,10 +20,10 @@ _WINDOWS: Final = sorted(
 _LOWS: Final = [low for low, _ in _WINDOWS]
 
 
-def told(value: float) -> bool:
-    """Whether a raw number is one: not NaN or infinite, no blank in any unit, not below 0.
+def is_valid(value: float) -> bool:
+    """Whether a raw number is a value: not NaN or infinite, no blank in any unit, not below 0.
 
-    NVML says -1 where it does not know, and nothing a GPU tells is below 0.
+    NVML says -1 where it does not know, and no figure of a GPU is below 0.
     """
     if not isfinite(value) or value < 0:
         return False

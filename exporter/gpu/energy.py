@@ -21,7 +21,7 @@ _REACH: Final = 2.5
 
 @dataclass(frozen=True, slots=True)
 class EnergyUse:
-    """Energy drawn over an interval of `seconds`, and how coarsely it was told.
+    """Energy used over an interval of `seconds`, and how coarsely it was measured.
 
     `step` is the longest time, in seconds, between two moves of a counter that went into it.
     """
@@ -42,7 +42,7 @@ class EnergyUse:
 
 
 class EnergyCounters:
-    """What GPUs' energy counters told, `seconds` back from the newest reading of each."""
+    """GPUs' energy counters, `seconds` back from the newest reading of each."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -64,20 +64,20 @@ class EnergyCounters:
     def forget(self, known: Iterable[str]) -> None:
         """Keep only these GPUs."""
         kept = set(known)
-        self._points = {gpu: held for gpu, held in self._points.items() if gpu in kept}
+        self._points = {gpu: points for gpu, points in self._points.items() if gpu in kept}
 
     def energy_use(self, gpus: Iterable[str], start: float, end: float) -> EnergyUse | None:
-        """Return what these GPUs drew together from `start` to `end` (monotonic seconds).
+        """Return what these GPUs used together from `start` to `end` (monotonic seconds).
 
         None where a counter of them is unknown, began anew in between or is too old, and where
         there are no GPUs.
         """
         total, longest, any_gpu = 0.0, 0.0, False
         for gpu in gpus:
-            found = between(self._points.get(gpu, ()), start, end)
-            if found is None:
+            use = between(self._points.get(gpu, ()), start, end)
+            if use is None:
                 return None
-            total, longest, any_gpu = total + found.joules, max(longest, found.step), True
+            total, longest, any_gpu = total + use.joules, max(longest, use.step), True
         return EnergyUse(total, end - start, longest) if any_gpu and end > start else None
 
 

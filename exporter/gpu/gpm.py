@@ -1,7 +1,7 @@
 """Shares of time the parts of a GPU were at work, from two samples of its own counters.
 
 NVML's GPU performance monitoring (Hopper and newer): one sample is kept, the next one is taken
-with each reading, and the driver works out what lies between them. Traffic is told as a rate and
+with each reading, and the driver works out what lies between them. Traffic is given as a rate and
 summed here, because the driver's byte counters have 32 bits and wrap within a second.
 """
 
@@ -39,7 +39,7 @@ class Gpm:
         self._library = library
         self._device = device
         self._instance = instance
-        self._held: tuple[Any, float] | None = None
+        self._previous: tuple[Any, float] | None = None
         self._spare: Any = None
         self._bytes: dict[Key, float] = {}
 
@@ -48,22 +48,22 @@ class Gpm:
 
         `time` is when it is taken, in monotonic seconds; samples nearer than 0.1 s are not paired.
         """
-        held = self._held
-        if held is not None and time - held[1] < _SHORTEST:
+        previous = self._previous
+        if previous is not None and time - previous[1] < _SHORTEST:
             return {}
         sample = self._sample()
-        self._held = sample, time
-        if held is None:
+        self._previous = sample, time
+        if previous is None:
             return {}
-        self._spare = held[0]
-        return self._between(held[0], sample, time - held[1])
+        self._spare = previous[0]
+        return self._between(previous[0], sample, time - previous[1])
 
     def close(self) -> None:
         """Give both samples back."""
-        for sample in (self._spare, self._held and self._held[0]):
+        for sample in (self._spare, self._previous and self._previous[0]):
             if sample is not None:
                 self._library.nvmlGpmSampleFree(sample)
-        self._held = self._spare = None
+        self._previous = self._spare = None
 
     def _sample(self) -> Any:
         # kept as the spare until it is filled: a driver that refuses must not cost one each time
@@ -78,16 +78,16 @@ class Gpm:
         return sample
 
     def _between(self, first: Any, second: Any, seconds: float) -> dict[Key, float]:
-        asked = self._library.c_nvmlGpmMetricsGet_t()
-        asked.version = _VERSION
-        asked.sample1, asked.sample2 = first, second
-        asked.numMetrics = len(_METRICS)
+        request = self._library.c_nvmlGpmMetricsGet_t()
+        request.version = _VERSION
+        request.sample1, request.sample2 = first, second
+        request.numMetrics = len(_METRICS)
         for i, number in enumerate(_METRICS):
-            asked.metrics[i].metricId = number
-        self._library.nvmlGpmMetricsGet(asked)
+            request.metrics[i].metricId = number
+        self._library.nvmlGpmMetricsGet(request)
         values: dict[Key, float] = {}
         for i, number in enumerate(_METRICS):
-            metric = asked.metrics[i]
+            metric = request.metrics[i]
             # a driver may answer with NaN what it could not work out between these two samples
             if metric.nvmlReturn != 0 or metric.value != metric.value:
                 continue

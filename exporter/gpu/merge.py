@@ -1,7 +1,9 @@
 """Readings of all sources become one reading a GPU.
 
-A GPU may be told by more than one source: what NVML says of it is taken before DCGM's word, and so
-on, value by value; pods, processes and sharing are put together. Pure arithmetic.
+A GPU may be reported by more than one source: NVML's values are taken before DCGM's, and so on, for
+NVML reads the driver itself and the others' pages are renewed more slowly. Each value is taken by
+itself, since DCGM also has some that NVML does not; pods, processes and sharing are put together.
+Pure arithmetic.
 """
 
 from collections.abc import Iterable
@@ -19,13 +21,13 @@ def merged(readings: Iterable[GpuReading]) -> dict[str, GpuReading]:
     for reading in readings:
         if reading.uuid:
             by_uuid.setdefault(reading.uuid, []).append(reading)
-    return {uuid: _one(by_uuid[uuid]) for uuid in sorted(by_uuid)}
+    return {uuid: _merged_reading(by_uuid[uuid]) for uuid in sorted(by_uuid)}
 
 
-def _one(readings: list[GpuReading]) -> GpuReading:
+def _merged_reading(readings: list[GpuReading]) -> GpuReading:
     if len(readings) == 1:
         return readings[0]
-    first, *others = sorted(readings, key=lambda one: _TRUST.index(one.source))
+    first, *others = sorted(readings, key=lambda reading: _TRUST.index(reading.source))
     for other in others:
         first = replace(
             first,

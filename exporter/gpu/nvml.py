@@ -1,7 +1,7 @@
-"""The GPUs of this machine as NVIDIA's driver tells them (NVML).
+"""The GPUs of this machine as NVIDIA's driver reports them (NVML).
 
 Owns the session with the driver: opened once, handles kept by UUID, opened anew only after the
-driver itself was gone. What a GPU does not tell costs its series; a GPU that is lost costs its
+driver itself was gone. What a GPU does not report costs its series; a GPU that is lost costs its
 values and says so; a driver that does not answer raises `GpuError`. Calls may hang with a wedged
 driver: whoever calls `read` must not wait for it.
 """
@@ -25,7 +25,7 @@ _LOST: Final = (15, 16)
 """The GPU has fallen off the bus, or must be reset before it works again."""
 _NO_SESSION: Final = (1, 9, 12, 18)
 """Not initialised, no driver, no library, or a library of another version than the driver."""
-_MENDS: Final = {
+_REMEDIES: Final = {
     4: "run the exporter as a user who may open /dev/nvidia*",
     9: "load the driver, or set gpu.nvml to false where there is no GPU",
     12: "install the driver, or set gpu.nvml to false where there is no GPU",
@@ -72,7 +72,7 @@ class Nvml:
     def read(self, time: float) -> list[GpuReading]:
         """Return every GPU at `time` (monotonic seconds); `GpuError` where the driver is not there.
 
-        A lost GPU is told with `gpu_up` 0 and no other value.
+        A lost GPU is reported with `gpu_up` 0 and no other value.
         """
         if self._count < 0:
             self._start()
@@ -102,12 +102,12 @@ class Nvml:
 
     def _open(self, count: int, time: float) -> None:
         """Look up every GPU; a lost one that is not found again stays lost."""
-        before, found = self._devices, list[_Device]()
+        before, devices = self._devices, list[_Device]()
         self._count, self._opened, self._incomplete = count, time, False
         for index in range(count):
             try:
                 handle = self._ask("nvmlDeviceGetHandleByIndex", index)
-                found += self._found(handle, str(index)) if handle is not None else ()
+                devices += self._devices_of(handle, str(index)) if handle is not None else ()
             except _LostGpu as error:
                 self._incomplete = True
                 if index not in self._silent:
@@ -117,14 +117,14 @@ class Nvml:
                 self._silent.discard(index)
         for device in before:
             self._close(device)
-        known = {device.uuid for device in found}
+        known = {device.uuid for device in devices}
         for device in before:
             if device.lost and device.uuid not in known and not device.mig_profile:
-                found.append(device)
+                devices.append(device)
         lost = {device.uuid for device in before if device.lost}
-        for device in found:
+        for device in devices:
             device.lost = device.uuid in lost
-        self._devices = found
+        self._devices = devices
 
     def _close(self, device: _Device) -> None:
         if device.gpm is not None:
@@ -133,7 +133,7 @@ class Nvml:
             except self._library.NVMLError:
                 log.debug("performance samples of %s were gone", device.uuid, exc_info=True)
 
-    def _found(self, handle: Any, index: str) -> list[_Device]:
+    def _devices_of(self, handle: Any, index: str) -> list[_Device]:
         """Return a GPU and, where it is divided, its MIG instances."""
         uuid, model = (
             str(self._ask(f"nvmlDeviceGet{what}", handle) or "") for what in ("UUID", "Name")
@@ -145,7 +145,7 @@ class Nvml:
         if not whole.divided:
             whole.gpm = self._gpm(handle)
             return [whole]
-        found = [whole]
+        devices = [whole]
         for number in range(self._ask("nvmlDeviceGetMaxMigDeviceCount", handle) or 0):
             part = self._ask("nvmlDeviceGetMigDeviceHandleByIndex", handle, number)
             if part is not None:
@@ -155,8 +155,8 @@ class Nvml:
                 instance = self._ask("nvmlDeviceGetGpuInstanceId", part)
                 gpm = None if instance is None else self._gpm(handle, instance)
                 profile = name.partition(_MIG_MARK)[2] or "unknown"
-                found.append(_Device(part, uuid, model, index, profile, gpm=gpm))
-        return found
+                devices.append(_Device(part, uuid, model, index, profile, gpm=gpm))
+        return devices
 
     def _gpm(self, handle: Any, instance: int | None = None) -> Gpm | None:
         support = self._ask("nvmlGpmQueryDeviceSupport", handle)
@@ -201,12 +201,12 @@ class Nvml:
         if device.gpm is not None:
             counted = self._guarded("nvmlGpmSampleGet", device.gpm.read, time) or {}
         # power, energy and clocks are the whole GPU's: for a MIG instance they would be a guess
-        tell = nvml_values.memory if device.mig_profile else nvml_values.values
-        told = tell(self._ask, device.handle)
-        if not told:
+        read = nvml_values.memory if device.mig_profile else nvml_values.values
+        values = read(self._ask, device.handle)
+        if not values:
             raise _LostGpu("it answers no question")
         # the driver's own counters of traffic go before those summed up here
-        return counted | device.constants | told
+        return counted | device.constants | values
 
     def _ask(self, function: str, *arguments: Any) -> Any:
         """Return an answer, None where this GPU, driver or permission does not give one."""
@@ -222,10 +222,10 @@ class Nvml:
                 raise _LostGpu(str(error)) from error
             if error.value == _NO_PERMISSION and function not in self._refused:
                 self._refused.add(function)
-                log.warning("%s is refused, so its series are left out: %s", function, _MENDS[4])
+                log.warning("%s is refused, so its series are left out: %s", function, _REMEDIES[4])
             return None
 
     def _fault(self, error: Any) -> GpuError:
         self._stop()
-        mend = _MENDS.get(error.value)
-        return GpuError(f"NVML does not answer: {error}{f'; {mend}' if mend else ''}")
+        remedy = _REMEDIES.get(error.value)
+        return GpuError(f"NVML does not answer: {error}{f'; {remedy}' if remedy else ''}")

@@ -1,4 +1,4 @@
-"""What one GPU tells through NVML: calls and field numbers become canonical values.
+"""What one GPU reports through NVML: calls and field numbers become canonical values.
 
 Numbers and units are those of NVIDIA's nvml.h. A call or field that a GPU, driver or permission
 does not allow costs its own series only.
@@ -12,7 +12,7 @@ from .reading import Key
 Ask = Callable[..., Any]
 """Calls an NVML function by name; None where this GPU does not answer it."""
 
-# field -> where it goes, and how many of its units make one of ours
+# field -> where it goes, and how many of its units make one base unit
 _FIELDS: Final[Mapping[int, tuple[Key, float]]] = {
     5: (("gpu_ecc_errors_total", (("kind", "corrected"),)), 1),
     6: (("gpu_ecc_errors_total", (("kind", "uncorrected"),)), 1),
@@ -62,55 +62,55 @@ def constants(ask: Ask, device: Any) -> dict[Key, float]:
 
 
 def values(ask: Ask, device: Any) -> dict[Key, float]:
-    """Return what a whole GPU tells at this moment, without its performance counters."""
-    found = memory(ask, device) | _fields(ask, device)
-    if _POWER not in found:
-        _put(found, _POWER, ask("nvmlDeviceGetPowerUsage", device), 1e3)
-    if _ENERGY not in found:
-        _put(found, _ENERGY, ask("nvmlDeviceGetTotalEnergyConsumption", device), 1e3)
+    """Return what a whole GPU reports at this moment, without its performance counters."""
+    readings = memory(ask, device) | _fields(ask, device)
+    if _POWER not in readings:
+        _put(readings, _POWER, ask("nvmlDeviceGetPowerUsage", device), 1e3)
+    if _ENERGY not in readings:
+        _put(readings, _ENERGY, ask("nvmlDeviceGetTotalEnergyConsumption", device), 1e3)
     limit = ask("nvmlDeviceGetEnforcedPowerLimit", device)
-    _put(found, ("gpu_power_limit_watts", ()), limit, 1e3)
-    found |= _clocks(ask, device, "nvmlDeviceGetClockInfo")
+    _put(readings, ("gpu_power_limit_watts", ()), limit, 1e3)
+    readings |= _clocks(ask, device, "nvmlDeviceGetClockInfo")
     degrees = ask("nvmlDeviceGetTemperatureV", device, _SENSOR)
     if degrees is None:
         degrees = ask("nvmlDeviceGetTemperature", device, _SENSOR)
-    _put(found, ("gpu_temperature_celsius", (("sensor", "gpu"),)), degrees, 1)
+    _put(readings, ("gpu_temperature_celsius", (("sensor", "gpu"),)), degrees, 1)
     busy = ask("nvmlDeviceGetUtilizationRates", device)
     if busy is not None:
-        found["gpu_utilization_ratio", ()] = busy.gpu / 100
-        found["gpu_memory_activity_ratio", ()] = busy.memory / 100
-    return found | _reasons(ask("nvmlDeviceGetCurrentClocksEventReasons", device))
+        readings["gpu_utilization_ratio", ()] = busy.gpu / 100
+        readings["gpu_memory_activity_ratio", ()] = busy.memory / 100
+    return readings | _reasons(ask("nvmlDeviceGetCurrentClocksEventReasons", device))
 
 
 def memory(ask: Ask, device: Any) -> dict[Key, float]:
     """Return the memory of a GPU or MIG instance in bytes, the driver's own share apart."""
-    told = ask("nvmlDeviceGetMemoryInfo", device, _MEMORY_V2)
-    if told is None:
+    info = ask("nvmlDeviceGetMemoryInfo", device, _MEMORY_V2)
+    if info is None:
         return {}
     return {
-        ("gpu_memory_used_bytes", ()): float(told.used),
-        ("gpu_memory_total_bytes", ()): float(told.total),
-        ("gpu_memory_reserved_bytes", ()): float(told.reserved),
+        ("gpu_memory_used_bytes", ()): float(info.used),
+        ("gpu_memory_total_bytes", ()): float(info.total),
+        ("gpu_memory_reserved_bytes", ()): float(info.reserved),
     }
 
 
 def _fields(ask: Ask, device: Any) -> dict[Key, float]:
-    found: dict[Key, float] = {}
+    values: dict[Key, float] = {}
     for field in ask("nvmlDeviceGetFieldValues", device, _SCOPED) or ():
         # each field has a verdict of its own, and says in which member its value lies
         if field.nvmlReturn == 0 and field.fieldId in _FIELDS and field.valueType < len(_MEMBERS):
             key, units = _FIELDS[field.fieldId]
-            found[key] = getattr(field.value, _MEMBERS[field.valueType]) / units
-    return found
+            values[key] = getattr(field.value, _MEMBERS[field.valueType]) / units
+    return values
 
 
 def _clocks(ask: Ask, device: Any, function: str, suffix: str = "") -> dict[Key, float]:
-    found: dict[Key, float] = {}
+    values: dict[Key, float] = {}
     for name, clock in (("sm", _SM), ("memory", _MEMORY)):
         megahertz = ask(function, device, clock)
         if megahertz is not None:
-            found[f"gpu_{name}_clock{suffix}_hertz", ()] = megahertz * 1e6
-    return found
+            values[f"gpu_{name}_clock{suffix}_hertz", ()] = megahertz * 1e6
+    return values
 
 
 def _reasons(bits: int | None) -> dict[Key, float]:

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..exposition import Layout
-from .blanks import told
-from .catalog import Catalog, Term
+from .blanks import is_valid
+from .catalog import GpuCatalog, GpuTerm
 from .reading import GpuReading, Key, Pod
 
 _NOTHING = frozenset({"", "n/a", "na", "[n/a]", "none"})
 _MOST_RATIO = 1.01
-"""A ratio above it was told in another unit than its name says; up to it is rounding."""
+"""A ratio above it was given in another unit than its name says; up to it is rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +29,20 @@ class Option:
     parts: dict[str, list[int]]
 
     def value(self, values: Sequence[float]) -> float | None:
-        """Return the value in base units, None where the page does not tell it."""
+        """Return the value in base units, None where the page does not have it."""
         total = 0.0
         for copies in self.parts.values():
-            one = max((self._one(values[i]) for i in copies if told(values[i])), default=None)
-            if one is None:
+            known = (self._flag_or_value(values[i]) for i in copies if is_valid(values[i]))
+            part = max(known, default=None)
+            if part is None:
                 return None
-            total += one
-        found = total * self.scale
-        if (self.zero_is_nothing and found == 0) or (self.ratio and found > _MOST_RATIO):
+            total += part
+        value = total * self.scale
+        if (self.zero_is_nothing and value == 0) or (self.ratio and value > _MOST_RATIO):
             return None
-        return min(found, 1.0) if self.ratio else found
+        return min(value, 1.0) if self.ratio else value
 
-    def _one(self, raw: float) -> float:
+    def _flag_or_value(self, raw: float) -> float:
         return raw if self.bit is None else float(int(raw) >> self.bit & 1)
 
 
@@ -49,8 +50,9 @@ class Option:
 class Device:
     """One GPU or instance as a layout's labels describe it.
 
-    `keys` holds by rank the ways to each value; the first by which the page tells one is taken.
-    `divided` are the series that say by a 1 that the GPU is divided, parts told or not.
+    `keys` holds by rank the ways to each value; the first that has one on the page is taken.
+    `divided` are the series that say by a 1 that the GPU is divided, whether its parts
+    are on the page or not.
     """
 
     uuid: str
@@ -64,21 +66,21 @@ class Device:
     divided: list[int] = field(default_factory=list)
     keys: dict[Key, dict[int, Option]] = field(default_factory=dict)
 
-    def reading(self, catalog: Catalog, values: Sequence[float], time: float) -> GpuReading:
-        """Return what a page of the layout tells of this GPU."""
-        found: dict[Key, float] = {}
+    def reading(self, catalog: GpuCatalog, values: Sequence[float], time: float) -> GpuReading:
+        """Return the reading of this GPU from a page of the layout."""
+        known: dict[Key, float] = {}
         for key, options in self.keys.items():
             for option in options.values():
                 value = option.value(values)
                 if value is not None:
-                    found[key] = value
+                    known[key] = value
                     break
         return GpuReading(
             uuid=self.uuid,
             model=self.model,
             source=catalog.source,
             time=time,
-            values=found,
+            values=known,
             host=self.host,
             index=self.index,
             driver=self.driver,
@@ -94,7 +96,7 @@ Names = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A series that names a GPU: its page index, raw name and labels; whose it is."""
+    """A series that names a GPU: its page index, raw name and labels; the GPU and part named."""
 
     i: int
     raw: str
@@ -103,25 +105,25 @@ class _Row:
     part: str
 
 
-def make(layout: Layout, catalog: Catalog, names: Names) -> list[Device]:
+def make(layout: Layout, catalog: GpuCatalog, names: Names) -> list[Device]:
     """Return the GPUs and instances a layout describes in one catalog's words, by UUID."""
     return _Maker(layout, catalog, names).devices()
 
 
 class _Maker:
-    def __init__(self, layout: Layout, catalog: Catalog, names: Names) -> None:
+    def __init__(self, layout: Layout, catalog: GpuCatalog, names: Names) -> None:
         self._catalog, self._layout = catalog, layout
-        self._terms: dict[str, list[tuple[str, Term]]] = {}
+        self._terms: dict[str, list[tuple[str, GpuTerm]]] = {}
         for family, term in catalog.terms():
             for raw in (term.raw, *term.plus):
                 self._terms.setdefault(raw, []).append((family, term))
         self._rows = list(self._named(names))
         self._exported = any("exported_pod" in row.labels for row in self._rows)
-        self._found: dict[tuple[str, str], Device] = {}
+        self._devices: dict[tuple[str, str], Device] = {}
         self._own: dict[tuple[str, str], set[str]] = {}
 
     def _named(self, names: Names) -> Iterator[_Row]:
-        """Yield the series that name a GPU; of others nobody knows whose they are."""
+        """Yield the series that name a GPU; others belong to no known one."""
         identity = self._catalog.identity
         for i, series in enumerate(self._layout.series):
             raw, labels = names.get(series.name), series.labels
@@ -135,26 +137,26 @@ class _Maker:
         """Return the GPUs and their instances, by UUID."""
         for row in self._rows:
             self._identify(row)
-        divided = {gpu for gpu, part in self._found if part}
+        divided = {gpu for gpu, part in self._devices if part}
         for row in self._rows:
             for family, term in self._terms.get(row.raw, ()):
                 if not (row.gpu in divided and family in self._catalog.undivided):
                     self._add(row, family, term)
-        for (gpu, part), device in self._found.items():
-            board = self._found[gpu, ""]
+        for (gpu, part), device in self._devices.items():
+            board = self._devices[gpu, ""]
             device.uuid = self._uuid(gpu, part)
             device.model, device.host = device.model or board.model, device.host or board.host
             device.index, device.driver = device.index or board.index, device.driver or board.driver
             device.shared = len(device.pods) > 1
             device.keys = {key: dict(sorted(ways.items())) for key, ways in device.keys.items()}
         for gpu in divided:
-            # its parts are whose they are; the board they share is nobody's alone
-            board = self._found[gpu, ""]
+            # each part has a workload of its own; the board they share belongs to none alone
+            board = self._devices[gpu, ""]
             board.pods, board.shared = {}, True
-        return sorted(self._found.values(), key=lambda device: device.uuid)
+        return sorted(self._devices.values(), key=lambda device: device.uuid)
 
     def _uuid(self, gpu: str, part: str) -> str:
-        """Return an instance's own UUID where the page tells one, else the GPU's and its number."""
+        """Return an instance's own UUID where the page has one, else the GPU's and its number."""
         identity = self._catalog.identity
         own = self._own.get((gpu, part), set())
         if len(own) == 1:
@@ -165,13 +167,13 @@ class _Maker:
     def _identify(self, row: _Row) -> None:
         """Take from a series' labels what they say about its GPU or instance."""
         identity, labels = self._catalog.identity, row.labels
-        board = self._found.setdefault((row.gpu, ""), Device(row.gpu))
-        device = self._found.setdefault((row.gpu, row.part), Device(row.gpu))
-        for one in (device, board):
-            one.model = one.model or _of(labels, identity.model)
-            one.host = one.host or _of(labels, identity.host)
-            one.index = one.index or _of(labels, identity.index)
-            one.driver = one.driver or _of(labels, identity.driver)
+        board = self._devices.setdefault((row.gpu, ""), Device(row.gpu))
+        device = self._devices.setdefault((row.gpu, row.part), Device(row.gpu))
+        for described in (device, board):
+            described.model = described.model or _of(labels, identity.model)
+            described.host = described.host or _of(labels, identity.host)
+            described.index = described.index or _of(labels, identity.index)
+            described.driver = described.driver or _of(labels, identity.driver)
         if row.part:
             device.profile = device.profile or _of(labels, identity.profile)
             if own := _of(labels, identity.instance_uuid):
@@ -199,7 +201,7 @@ class _Maker:
         if name:
             device.pods[space, name] = max(box, device.pods.get((space, name), ""))
 
-    def _add(self, row: _Row, family: str, term: Term) -> None:
+    def _add(self, row: _Row, family: str, term: GpuTerm) -> None:
         """Add a series to the ways to a value of its GPU or instance, if it is one of them."""
         catalog, labels, part = self._catalog, row.labels, row.part
         if part and family not in catalog.instance:
@@ -210,11 +212,12 @@ class _Maker:
             return
         if not all(rule.fullmatch(labels.get(k, "")) for k, rule in term.where.items()):
             return
-        kept = {ours: labels.get(theirs, "") for ours, theirs in term.keep.items()}
+        kept = {canonical: labels.get(raw, "") for canonical, raw in term.keep.items()}
+        # a page lists its series in any order: the catalog's order is the preference
         rank = catalog.families[family].index(term)
         for more, bit in _bits(term):
             key = family, tuple(sorted((kept | term.label | more).items()))
-            options = self._found[row.gpu, part].keys.setdefault(key, {})
+            options = self._devices[row.gpu, part].keys.setdefault(key, {})
             if rank not in options:
                 parts: dict[str, list[int]] = {name: [] for name in (term.raw, *term.plus)}
                 ratio = family.endswith("_ratio")
@@ -222,7 +225,7 @@ class _Maker:
             options[rank].parts[row.raw].append(row.i)
 
 
-def _bits(term: Term) -> Iterable[tuple[dict[str, str], int | None]]:
+def _bits(term: GpuTerm) -> Iterable[tuple[dict[str, str], int | None]]:
     if not term.bits:
         return [({}, None)]
     return [({k: name}, bit) for k, names in term.bits.items() for bit, name in enumerate(names)]

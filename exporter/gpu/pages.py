@@ -1,7 +1,7 @@
 """Pages of GPU exporters become readings: dcgm-exporter, AMD's and nvidia_gpu_exporter's.
 
 A page may carry more than one of them, as a Prometheus federation page of a mixed fleet does;
-then each is read. What a row does not tell, or tells by a blank number, is absent.
+then each is read. What a row does not have, or holds as a blank number, is absent.
 """
 
 import re
@@ -10,11 +10,12 @@ from functools import cache, lru_cache
 from ..errors import GpuPageError
 from ..exposition import Layout, ParserLimits, Reader
 from . import page_plan
-from .catalog import PAGES, Catalog, load
+from .catalog import PAGES, GpuCatalog, gpu_catalog
 from .page_plan import Device
 from .reading import GpuReading
 
-Plan = list[tuple[Catalog, list[Device]]]
+PagePlan = list[tuple[GpuCatalog, list[Device]]]
+"""Each catalog whose names stand on a page, with the GPUs its series describe."""
 
 
 class GpuPages:
@@ -23,14 +24,14 @@ class GpuPages:
     def __init__(self, limits: ParserLimits | None = None) -> None:
         self._reader = Reader(_wanted, limits)
         self._layout: Layout | None = None
-        self._plan: Plan = []
+        self._plan: PagePlan = []
 
     def read(self, text: str, time: float, openmetrics: bool = False) -> list[GpuReading]:
         """Return one reading a GPU and MIG instance, by source and UUID.
 
         `time` is when the page was received, in monotonic seconds; `openmetrics` how the server
         declared it. Raises `PageError` where the page cannot be read, `GpuPageError` where nothing
-        on it tells of a GPU; no part of such a page is used.
+        on it describes a GPU; no part of such a page is used.
         """
         page = self._reader.read(text, openmetrics)
         if page.layout is not self._layout:
@@ -48,9 +49,9 @@ def read(text: str, time: float, openmetrics: bool = False) -> list[GpuReading]:
     return GpuPages().read(text, time, openmetrics)
 
 
-def _plan(layout: Layout) -> Plan:
-    plan: Plan = []
-    sought = ", ".join(load(source).known_by for source in PAGES)
+def _plan(layout: Layout) -> PagePlan:
+    plan: PagePlan = []
+    sought = ", ".join(gpu_catalog(source).known_by for source in PAGES)
     spoken = [source for source in PAGES if any(source in _raw(name) for name in layout.names)]
     if not spoken:
         raise GpuPageError(
@@ -59,13 +60,13 @@ def _plan(layout: Layout) -> Plan:
             "own /metrics, or a federation page that selects them?",
         )
     for source in spoken:
-        catalog = load(source)
-        found = ((name, _raw(name).get(source)) for name in layout.names)
-        names = {name: raw for name, raw in found if raw is not None}
+        catalog = gpu_catalog(source)
+        raw_names = ((name, _raw(name).get(source)) for name in layout.names)
+        names = {name: raw for name, raw in raw_names if raw is not None}
         if devices := page_plan.make(layout, catalog, names):
             plan.append((catalog, devices))
     if not plan:
-        labels = ", ".join(dict.fromkeys(load(source).identity.uuid[0] for source in spoken))
+        labels = ", ".join(dict.fromkeys(gpu_catalog(source).identity.uuid[0] for source in spoken))
         raise GpuPageError(
             0,
             f"the page has metrics of {', '.join(spoken)}, but none says of which GPU: the label "
@@ -76,7 +77,7 @@ def _plan(layout: Layout) -> Plan:
 
 @cache
 def _pattern(source: str) -> re.Pattern[str]:
-    catalog = load(source)
+    catalog = gpu_catalog(source)
     names = "|".join(sorted(map(re.escape, catalog.raw_names())))
     return re.compile(f"{catalog.prefix}(?P<raw>{names})")
 

@@ -1,7 +1,7 @@
-"""One GPU as one source told it: the only shape in which telemetry leaves a source.
+"""One GPU as one source reports it: the only shape in which telemetry leaves a source.
 
-Values are in base units under canonical names (`canonical.py`); a value a source does not know is
-missing, never 0.
+Values are in base units under canonical names (`vocabulary/gpu.py`); a value a source does not
+know is missing, never 0.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ Key = tuple[str, Labels]
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """The Kubernetes workload a source ties a GPU to; parts it does not tell are empty."""
+    """The Kubernetes workload a source ties a GPU to; parts it does not report are empty."""
 
     namespace: str
     name: str
@@ -28,7 +28,7 @@ class GpuReading:
 
     `values` maps a canonical family and its own labels (sorted pairs, without `uuid`) to a value.
     `pids` are the processes with a context on the GPU, `pods` the workloads it is given to;
-    `shared` is true where more than one workload uses it, so that what it draws is nobody's alone.
+    `shared` is true where more than one workload uses it, so that its energy is nobody's alone.
     """
 
     uuid: str
@@ -45,5 +45,5 @@ class GpuReading:
     shared: bool = False
 
     def value(self, family: str, **labels: str) -> float | None:
-        """Return one value, None where the source does not tell it."""
+        """Return one value, None where the source does not report it."""
         return self.values.get((family, tuple(sorted(labels.items()))))

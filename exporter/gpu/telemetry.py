@@ -1,8 +1,8 @@
-"""All GPU telemetry of one exporter: its sources, what they say together, and whose GPUs they are.
+"""All GPU telemetry of one exporter: its sources, their readings as one, and the GPUs of servers.
 
-A thread of its own wakes the sources; `view` is replaced whole whenever something changed, and
-asking for it never waits. Which server claims which GPU is kept here too, since only all servers
-together tell whether one is shared.
+A thread of its own wakes the sources; `inventory` is replaced whole whenever something changed, and
+reading it never waits. Which server uses which GPU is kept here too, since only all servers
+together show whether a GPU is shared.
 """
 
 import logging
@@ -14,7 +14,7 @@ from typing import Final
 
 from ..config import Config
 from ..fetch import HttpClient
-from .attribution import Claim, Link, View
+from .attribution import GpuInventory, GpuUser, Link
 from .energy import EnergyCounters, EnergyUse
 from .merge import merged
 from .nvml import Nvml
@@ -42,11 +42,11 @@ class Telemetry:
     """The GPU sources of a configuration, read between `start` and `stop`."""
 
     def __init__(self, config: Config, watches: Sequence[Watch] | None = None) -> None:
-        self.view = View()
+        self.inventory = GpuInventory()
         self._watches = _watches(config) if watches is None else list(watches)
         self._meter = EnergyCounters(2 * config.window + 2 * config.gpu.pages_interval)
-        self._seen: tuple[object, ...] = ()
-        self._claimed: dict[str, tuple[str, ...]] = {}
+        self._reading_times: tuple[object, ...] = ()
+        self._assigned: dict[str, tuple[str, ...]] = {}
         self._users: dict[str, set[str]] = {}
         self._lock = Lock()
         self._ended = Event()
@@ -74,17 +74,17 @@ class Telemetry:
                 log.exception("GPU telemetry failed")
 
     def tick(self, now: float) -> None:
-        """Wake the sources that are due and take what they said since."""
+        """Wake the sources that are due and take their readings since."""
         for watch in self._watches:
             watch.tick(now)
         live = [watch for watch in self._watches if watch.live(now)]
-        seen = tuple((watch.name, watch.state.time) for watch in live)
-        if seen == self._seen:
+        times = tuple((watch.name, watch.state.time) for watch in live)
+        if times == self._reading_times:
             return
-        self._seen = seen
+        self._reading_times = times
         gpus = merged(reading for watch in live for reading in watch.state.readings)
         self._measure(gpus)
-        self.view = View(gpus)
+        self.inventory = GpuInventory(gpus)
 
     def _measure(self, gpus: Mapping[str, GpuReading]) -> None:
         for uuid, gpu in gpus.items():
@@ -110,37 +110,37 @@ class Telemetry:
             if watch.state.error and (watch.name != NVML or watch.state.time is not None)
         ]
 
-    def link(self, claim: Claim) -> Link | None:
+    def link(self, user: GpuUser) -> Link | None:
         """Return the GPUs of a server, and remember that it uses them."""
-        found = self.view.link(claim)
-        uuids = found.uuids if found else ()
+        link = self.inventory.link(user)
+        uuids = link.uuids if link else ()
         with self._lock:
-            self._claim(claim.target, uuids)
-            others = {user for uuid in uuids for user in self._users[uuid]} - {claim.target}
-        if found and others and not found.shared:
-            return replace(found, shared=f"{min(others)} uses them too")
-        return found
+            self._assign(user.target, uuids)
+            others = {other for uuid in uuids for other in self._users[uuid]} - {user.target}
+        if link and others and not link.shared:
+            return replace(link, shared=f"{min(others)} uses them too")
+        return link
 
-    def _claim(self, target: str, uuids: tuple[str, ...]) -> None:
-        held = self._claimed.get(target, ())
-        if held == uuids:
+    def _assign(self, target: str, uuids: tuple[str, ...]) -> None:
+        before = self._assigned.get(target, ())
+        if before == uuids:
             return
-        for uuid in held:
+        for uuid in before:
             self._users[uuid].discard(target)
             if not self._users[uuid]:
                 del self._users[uuid]
         for uuid in uuids:
             self._users.setdefault(uuid, set()).add(target)
-        self._claimed[target] = uuids
+        self._assigned[target] = uuids
 
     def forget(self, target: str) -> None:
         """Drop a server that is watched no longer: it shares nothing with the others."""
         with self._lock:
-            self._claim(target, ())
-            self._claimed.pop(target, None)
+            self._assign(target, ())
+            self._assigned.pop(target, None)
 
     def energy_use(self, link: Link, start: float, end: float) -> EnergyUse | None:
-        """Return what a server's GPUs drew, None where that is unknown or not its own alone."""
+        """Return what a server's GPUs used, None where that is unknown or not its own alone."""
         return None if link.shared else self._meter.energy_use(link.uuids, start, end)
 
 
@@ -149,9 +149,9 @@ NVML: Final = "nvml"
 
 def _watches(config: Config) -> list[Watch]:
     gpu = config.gpu
-    found = []
+    watches = []
     if gpu.nvml:
-        found.append(Watch(NVML, Nvml().read, gpu.interval, gpu.timeout, _NVML_RETRY))
+        watches.append(Watch(NVML, Nvml().read, gpu.interval, gpu.timeout, _NVML_RETRY))
     if gpu.pages:
         client = HttpClient(gpu.http, len(gpu.pages), config.limits.page)
         for page in gpu.pages:
@@ -159,5 +159,5 @@ def _watches(config: Config) -> list[Watch]:
                 client, page.url, gpu.timeout, config.limits.parser_limits()
             ).read
             every = gpu.pages_interval
-            found.append(Watch(page.label, read, every, 2 * gpu.timeout, every))
-    return found
+            watches.append(Watch(page.label, read, every, 2 * gpu.timeout, every))
+    return watches

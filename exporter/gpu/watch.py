@@ -1,6 +1,6 @@
 """One source of GPU telemetry, read by a thread of its own.
 
-Nobody waits for a source: a reading that hangs is told after the deadline and not joined by
+Nobody waits for a source: a reading that hangs is reported after the deadline and not joined by
 another, and what was read before it grows old and is left out. Faults are logged when they begin,
 when they change and when they end, not once a reading.
 """
@@ -44,7 +44,7 @@ class Watch:
         self._hung = False
 
     def tick(self, now: float) -> None:
-        """Begin a reading where one is due; tell one that hangs. Never blocks."""
+        """Begin a reading where one is due; report one that hangs. Never blocks."""
         began = self._began
         if began is not None:
             if now - began > self._deadline and not self._hung:

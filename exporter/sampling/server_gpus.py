@@ -2,7 +2,7 @@
 
 from ..config import Target
 from ..engines.identity import Identity
-from ..gpu.attribution import Claim, Link
+from ..gpu.attribution import GpuUser, Link
 from ..gpu.energy import EnergyUse
 from ..gpu.telemetry import Telemetry
 
@@ -28,7 +28,7 @@ class Gpus:
 
     def join(self, identity: Identity | None) -> Identity | None:
         """Look up the server's GPUs and return its identity with what they tell."""
-        self.link = self._telemetry.link(self._claim()) if self._telemetry else None
+        self.link = self._telemetry.link(self._user()) if self._telemetry else None
         if self.link:
             declared = self._target.declare.gpu_uuids if self.link.via == "declared" else ()
             self._told = len(declared or self.link.gpus), self.link.model
@@ -54,10 +54,10 @@ class Gpus:
             return None
         return self._telemetry.energy_use(link, start, end)
 
-    def _claim(self) -> Claim:
+    def _user(self) -> GpuUser:
         declared = self._target.declare
         namespace, _, name = (declared.pod or "").partition("/")
-        return Claim(
+        return GpuUser(
             target=self._target.label,
             pod=(namespace, name) if name else None,
             pid=self.pid,

@@ -2,7 +2,7 @@
 
 Names here are without the `inferfleet_` prefix. Units are the Prometheus base units; ratios run
 from 0 to 1. Every family carries the labels `target`, `engine_index` (data-parallel rank) and
-`model` where the engine tells them, beside the labels listed with it.
+`model` where the engine reports them, beside the labels listed with it.
 """
 
 from typing import Final
@@ -16,7 +16,7 @@ FAMILIES: Final = (
     Family(
         "requests_waiting",
         "gauge",
-        "Requests not yet in the batch; by reason where the engine tells it.",
+        "Requests not yet in the batch; by reason where the engine reports it.",
         ("reason",),
     ),
     # work done
@@ -43,7 +43,7 @@ FAMILIES: Final = (
     Family(
         "requests_finished_total",
         "counter",
-        "Requests finished; by reason where the engine tells it.",
+        "Requests finished; by reason where the engine reports it.",
         ("reason",),
     ),
     Family("requests_aborted_total", "counter", "Requests aborted by the client."),

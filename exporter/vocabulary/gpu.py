@@ -1,4 +1,4 @@
-"""The canonical vocabulary of GPU telemetry, whatever source tells it.
+"""The canonical vocabulary of GPU telemetry, whatever source reports it.
 
 Names here are without the `inferfleet_` prefix; every family carries the label `uuid` beside its
 own. Units are the Prometheus base units, ratios run from 0 to 1.

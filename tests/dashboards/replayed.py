@@ -115,7 +115,7 @@ def _page(
         "config_last_reload_successful": 1.0,
         "config_last_reload_success_timestamp_seconds": EPOCH,
     }
-    told = GpuView(gpus.view.gpus, gpus.sources(clock.monotonic()))
+    told = GpuView(gpus.inventory.gpus, gpus.sources(clock.monotonic()))
     return publisher.page(shown, own, told).decode()
 
 

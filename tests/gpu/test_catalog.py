@@ -8,13 +8,13 @@ import yaml
 
 from exporter.errors import CatalogError
 from exporter.gpu import catalog
-from exporter.gpu.catalog import PAGES, Catalog, load
+from exporter.gpu.catalog import PAGES, GpuCatalog, gpu_catalog
 from exporter.vocabulary.gpu import BY_NAME
 
 
 @pytest.mark.parametrize("source", PAGES)
 def test_a_catalog_is_of_its_own_source_and_tells_energy_and_memory(source: str) -> None:
-    found = load(source)
+    found = gpu_catalog(source)
     assert found.source == source
     needed = {"gpu_energy_joules_total", "gpu_memory_used_bytes", "gpu_memory_total_bytes"}
     assert needed <= found.families.keys() <= BY_NAME.keys()
@@ -22,11 +22,13 @@ def test_a_catalog_is_of_its_own_source_and_tells_energy_and_memory(source: str)
 
 @pytest.mark.parametrize("source", PAGES)
 def test_energy_and_power_are_never_an_instances(source: str) -> None:
-    assert not {name for name in load(source).instance if "energy" in name or "power" in name}
+    assert not {
+        name for name in gpu_catalog(source).instance if "energy" in name or "power" in name
+    }
 
 
 def test_a_name_says_its_unit() -> None:
-    scales = {term.raw: term.scale for _, term in load("dcgm").terms()}
+    scales = {term.raw: term.scale for _, term in gpu_catalog("dcgm").terms()}
     for name, scale in scales.items():
         if name.endswith(("_HERTZ", "_JOULES_TOTAL", "_WATTS", "_BYTES", "_RATIO", "_CELSIUS")):
             assert scale == 1, name
@@ -48,7 +50,7 @@ def test_raw_names_stand_in_the_catalog_alone() -> None:
 def test_a_raw_name_has_one_unit() -> None:
     for source in PAGES:
         scales: dict[tuple[str, str], float] = {}
-        for family, term in load(source).terms():
+        for family, term in gpu_catalog(source).terms():
             assert scales.setdefault((family, term.raw), term.scale) == term.scale
 
 
@@ -74,9 +76,9 @@ def broken(**changes: object) -> dict[str, object]:
 )
 def test_a_wrong_catalog_is_refused(changes: dict[str, object], fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
-        Catalog.model_validate(broken(**changes))
+        GpuCatalog.model_validate(broken(**changes))
 
 
 def test_a_source_without_a_catalog() -> None:
     with pytest.raises(CatalogError, match=r"GPU catalog intel\.yaml"):
-        load("intel")
+        gpu_catalog("intel")

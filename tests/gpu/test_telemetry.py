@@ -4,7 +4,7 @@ import pytest
 
 from exporter.config import Config, GpuSettings, parse_config
 from exporter.errors import GpuError
-from exporter.gpu.attribution import Claim
+from exporter.gpu.attribution import GpuUser
 from exporter.gpu.reading import GpuReading
 from exporter.gpu.telemetry import Telemetry
 from exporter.gpu.watch import Watch
@@ -54,7 +54,7 @@ def run(telemetry: Telemetry, *times: float) -> None:
 
 def test_what_gpus_drew_together(telemetry: Telemetry) -> None:
     run(telemetry, 10.0, 12.0, 14.0)
-    link = telemetry.link(Claim("a", uuids=("GPU-0", "GPU-1")))
+    link = telemetry.link(GpuUser("a", uuids=("GPU-0", "GPU-1")))
     assert link is not None
     drawn = telemetry.energy_use(link, 11.0, 13.0)
     assert drawn is not None
@@ -63,7 +63,7 @@ def test_what_gpus_drew_together(telemetry: Telemetry) -> None:
 
 def test_a_gpu_of_two_servers_is_nobodys_alone(telemetry: Telemetry) -> None:
     run(telemetry, 10.0, 12.0)
-    one, both = Claim("a", uuids=("GPU-0",)), Claim("b", uuids=("GPU-0", "GPU-1"))
+    one, both = GpuUser("a", uuids=("GPU-0",)), GpuUser("b", uuids=("GPU-0", "GPU-1"))
     telemetry.link(one)
     second = telemetry.link(both)
     assert second is not None
@@ -77,13 +77,13 @@ def test_a_gpu_of_two_servers_is_nobodys_alone(telemetry: Telemetry) -> None:
 
 def test_old_values_are_absent_and_the_source_says_why(telemetry: Telemetry, board: Board) -> None:
     run(telemetry, 10.0)
-    assert len(telemetry.view.gpus) == 2
+    assert len(telemetry.inventory.gpus) == 2
     board.error = GpuError("the driver is gone")
     run(telemetry, 12.0)
-    assert telemetry.view.gpus == {}
+    assert telemetry.inventory.gpus == {}
     (source,) = telemetry.sources(15.0)
     assert (source.up, source.age, source.error) == (False, 5.0, "the driver is gone")
-    assert telemetry.link(Claim("a", uuids=("GPU-0",))) is None
+    assert telemetry.link(GpuUser("a", uuids=("GPU-0",))) is None
 
 
 def test_a_page_that_fails_is_a_problem() -> None:

@@ -20,7 +20,7 @@ from exporter.config import (
     Target,
 )
 from exporter.errors import ConfigError
-from exporter.gpu.attribution import Claim, View
+from exporter.gpu.attribution import GpuInventory, GpuUser
 from exporter.gpu.reading import GpuReading
 from exporter.sampling.poller import Poller
 from tests.discovery.fake_kube import FakeKube, pod
@@ -137,16 +137,16 @@ def test_a_server_that_went_while_it_was_sampled_shares_no_gpu_with_its_successo
         config = quick([one]).model_copy(update={"timeout": 10.0})
         with polling(config) as poller:
             gpu = GpuReading("GPU-0", "NVIDIA H200", "nvml", 0.0, {})
-            poller.telemetry.view = View({"GPU-0": gpu})
+            poller.telemetry.inventory = GpuInventory({"GPU-0": gpu})
             (old,) = poller.servers()
             entered.wait(10)
             poller.reload(config.model_copy(update={"targets": []}))
             held.set()
             until(lambda: old.counts.scrapes and not old.busy and old.reading.link)
-            claim = Claim("new", uuids=("GPU-0",))
+            user = GpuUser("new", uuids=("GPU-0",))
 
             def alone() -> bool:
-                found = poller.telemetry.link(claim)
+                found = poller.telemetry.link(user)
                 return found is not None and not found.shared
 
             until(alone)

@@ -67,7 +67,7 @@ class Stage:
 
     def page(self) -> dict[str, dict[str, float]]:
         """Return family -> labels (uuid and target left out) -> value."""
-        gpus = GpuView(self.telemetry.view.gpus, self.telemetry.sources(self._clock.now))
+        gpus = GpuView(self.telemetry.inventory.gpus, self.telemetry.sources(self._clock.now))
         text = Publisher().page([self.shown()], {}, gpus).decode()
         return {
             sample.name.removeprefix(PREFIX): {
@@ -105,7 +105,7 @@ def test_a_server_and_its_gpu_are_one_story(replay: ReplayServer, clock: Clock) 
     assert 300 < page["gpu_power_watts"][""] <= page["gpu_power_limit_watts"][""] + 10
     (info,) = page["server_info"]
     assert "gpu_model=NVIDIA H200" in info
-    one = report.server(stage.shown(), stage.telemetry.view.gpus)
+    one = report.server(stage.shown(), stage.telemetry.inventory.gpus)
     assert one["gpu_link"] == "declared"
     gpus = one["gpu_telemetry"]
     assert isinstance(gpus, list)

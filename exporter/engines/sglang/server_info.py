@@ -1,6 +1,6 @@
 """`GET /server_info` of SGLang (`/get_server_info` before 0.5.9): all server arguments, flat.
 
-Most figures are what the server was asked for. From 0.5.9 `internal_states`, one for each
+Most figures are options as they were given. From 0.5.9 `internal_states`, one for each
 data-parallel rank, hold the cap on running requests that came of it.
 """
 

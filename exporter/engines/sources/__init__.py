@@ -1,1 +1,1 @@
-"""Where facts about a server come from, and what of them may be told: one module a source."""
+"""Where facts about a server come from and which may be shown, whatever the engine."""

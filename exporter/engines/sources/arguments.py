@@ -78,7 +78,7 @@ def options(syntax: Syntax, line: Sequence[str]) -> dict[str, list[str]]:
 def parallel_size(given: Mapping[str, str], option: str) -> int | None:
     """Return a parallel size: 1 where it is not given and no configuration file is read.
 
-    The parallel sizes alone are 1 in every release of every engine unless they are asked for.
+    The parallel sizes alone are 1 in every release of every engine unless they are set.
     """
     unset = None if "config" in given else "1"
     return whole(given.get(option, unset))

@@ -1,4 +1,4 @@
-"""The server's own command line: what it was asked for.
+"""The server's own command line: the options it was started with.
 
 An option that is not there reports nothing: its value may come from a file or from the hardware.
 """

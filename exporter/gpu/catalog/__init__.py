@@ -1,7 +1,7 @@
 """The catalogs of GPU exporters: which raw names carry which canonical family, as data.
 
 One YAML file an exporter, checked against the canonical vocabulary when it is loaded. A raw name
-has one unit, so the name on the page chooses the unit and no exporter version is asked for.
+has one unit, so the name on the page chooses the unit and no exporter version is needed.
 """
 
 import re
@@ -26,13 +26,13 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Term(_Model):
+class GpuTerm(_Model):
     """One raw series that can carry a canonical family; `plus` names others to add to it.
 
     `where` keeps series whose labels match these patterns whole; `keep` maps canonical labels to
     raw ones; `label` sets canonical labels. `scale` brings the value to base units. `bits` names
     the values of a canonical label by the bit that holds each, from bit 0 on. `absent` says that
-    0 stands for nothing told; `typed` that the name is a counter only where the page says so.
+    0 stands for no value; `typed` that the name is a counter only where the page says so.
     """
 
     raw: str
@@ -50,7 +50,7 @@ class Term(_Model):
         return self.keep.keys() | self.label.keys() | self.bits.keys()
 
 
-class Identity(_Model):
+class IdentityLabels(_Model):
     """The raw labels that say which GPU, MIG instance or partition a series belongs to.
 
     Of several the first that is there and not empty counts. The prefixes are those the driver puts
@@ -71,20 +71,20 @@ class Identity(_Model):
     instance_prefix: str = ""
 
 
-class Catalog(_Model):
+class GpuCatalog(_Model):
     """One GPU exporter: how its pages look and which raw names carry which canonical family.
 
     `info` names series that carry identity and no number, `divided` those that are 1 where the GPU
-    is divided. `pods` says whether the exporter knows
-    workloads. Series with a label of `skip` are parts of a GPU and no GPU. Families of `instance`
-    are measured for each part of a divided GPU, those of `undivided` only while it is whole, all
-    others for the GPU as such; `board_instance` names the part whose rows speak for the GPU.
+    is divided. `pods` says whether the exporter knows workloads. Series with a label of `skip` are
+    parts of a GPU and no GPU. Families of `instance` are measured for each part of a divided GPU,
+    those of `undivided` only while it is whole, all others for the GPU as such; `board_instance`
+    names the part whose rows speak for the GPU.
     """
 
     source: Source
     prefix: str
     known_by: str
-    identity: Identity
+    identity: IdentityLabels
     info: Names = []
     divided: Names = []
     pods: bool
@@ -92,23 +92,23 @@ class Catalog(_Model):
     instance: frozenset[str]
     undivided: frozenset[str]
     board_instance: str = ""
-    families: dict[str, Annotated[list[Term], Field(min_length=1)]]
+    families: dict[str, Annotated[list[GpuTerm], Field(min_length=1)]]
     left_out: dict[str, str]
 
     @model_validator(mode="after")
-    def _canonical(self) -> "Catalog":
+    def _canonical(self) -> "GpuCatalog":
         for name in [*self.families, *self.instance, *self.undivided]:
             if name not in BY_NAME:
                 raise ValueError(f"{name} is no canonical GPU family")
         for name, term in self.terms():
             if term.labels() != set(BY_NAME[name].labels):
                 raise ValueError(f"{name} has the labels {BY_NAME[name].labels}, not {term.raw}'s")
-        told = {raw for _, term in self.terms() for raw in (term.raw, *term.plus)}
-        if odd := told & self.left_out.keys():
+        used = {raw for _, term in self.terms() for raw in (term.raw, *term.plus)}
+        if odd := used & self.left_out.keys():
             raise ValueError(f"{', '.join(sorted(odd))} is both read and left out")
         return self
 
-    def terms(self) -> Iterator[tuple[str, Term]]:
+    def terms(self) -> Iterator[tuple[str, GpuTerm]]:
         """Yield each canonical family with each of its terms, the preferred term first."""
         for name, terms in self.families.items():
             for term in terms:
@@ -116,16 +116,16 @@ class Catalog(_Model):
 
     def raw_names(self) -> frozenset[str]:
         """Return the raw names, without prefix, that are read."""
-        told = (raw for _, term in self.terms() for raw in (term.raw, *term.plus))
-        return frozenset((*self.info, *self.divided, *told))
+        used = (raw for _, term in self.terms() for raw in (term.raw, *term.plus))
+        return frozenset((*self.info, *self.divided, *used))
 
 
 @cache
-def load(source: str) -> Catalog:
+def gpu_catalog(source: str) -> GpuCatalog:
     """Return a GPU exporter's catalog; raise `CatalogError` naming the file and the fault."""
     name = f"{source}.yaml"
     try:
         data = yaml.safe_load(files(__name__).joinpath(name).read_text(encoding="utf-8"))
-        return Catalog.model_validate(data)
+        return GpuCatalog.model_validate(data)
     except (OSError, yaml.YAMLError, ValidationError) as error:
         raise CatalogError(f"GPU catalog {name}: {error}") from error
