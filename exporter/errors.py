@@ -3,15 +3,15 @@
 InferfleetError
 ├── ConfigError          a configuration file or flag cannot be used
 ├── CredentialsError     a file of credentials cannot be read or sent; its content is never shown
-├── FetchError           a server did not answer as asked; carries a bounded `reason`
-├── KubernetesApiError   the Kubernetes API did not answer as asked; carries the HTTP status
+├── FetchError           a request to a server failed; carries a bounded `reason`
+├── KubernetesApiError   a request to the Kubernetes API failed; carries the HTTP status
 ├── PageError            a metrics page was refused; carries the line number
 │   ├── NoEngineError    the page is valid but no known engine speaks on it
 │   └── GpuPageError     the page is valid but no known GPU exporter speaks on it
 ├── CatalogError         a catalog file is wrong
 ├── GpuError             a source of GPU telemetry cannot be read
 ├── RecordingError       a recording cannot be played
-└── CompareError         a comparison cannot be made as asked
+└── CompareError         a comparison cannot be made as requested
 """
 
 from typing import Literal
@@ -32,7 +32,7 @@ class CredentialsError(InferfleetError):
 
 
 class FetchError(InferfleetError):
-    """A server did not answer as asked."""
+    """A request to a server failed."""
 
     def __init__(self, reason: FetchReason, message: str) -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class FetchError(InferfleetError):
 
 
 class KubernetesApiError(InferfleetError):
-    """The Kubernetes API did not answer as asked.
+    """A request to the Kubernetes API failed.
 
     `status` is the HTTP status, 0 where there was no answer; `retry_after` the seconds the server
     asks to wait, 0 where it asks for none.
@@ -84,4 +84,4 @@ class RecordingError(InferfleetError):
 
 
 class CompareError(InferfleetError):
-    """A comparison cannot be made as asked."""
+    """A comparison cannot be made as requested."""

@@ -3,7 +3,7 @@
 Reads text format 0.0.4 and 1.0.0 and OpenMetrics 1.0. A page is used whole or refused whole, with
 the line number and the reason. The lines of a page hardly change from scrape to scrape, so a
 `Reader` keeps the last page: a line equal to the old one costs one comparison, a line of which
-only the value moved costs one `float`, and the grammar below runs on lines never seen before.
+only the value moved costs one `float`, and the grammar below runs on new lines only.
 
 Grammar: https://prometheus.io/docs/instrumenting/exposition_formats/ and the OpenMetrics 1.0
 specification. Stricter than prometheus_client's parsers where they accept what the grammar does

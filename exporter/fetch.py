@@ -45,7 +45,7 @@ class HttpResponse:
 class HttpClient:
     """Sends GET requests over pooled connections; safe to use from many threads.
 
-    Compression is not asked for: it would be paid for by the engine's own event loop.
+    Compression is not requested: it would cost time of the engine's own event loop.
     """
 
     def __init__(

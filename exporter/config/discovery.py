@@ -37,7 +37,7 @@ class KubernetesSdSettings(StrictModel):
     """Pods of a Kubernetes cluster; of the one the exporter runs in where no `api_server` is given.
 
     `labels` reads declared fields from pod labels (or annotations); `refresh` is how often all pods
-    are listed anew, beside the watch, which reports changes at once.
+    are listed again, beside the watch, which reports changes at once.
     """
 
     namespaces: list[str] = Field(default_factory=list)

@@ -175,7 +175,7 @@ class KubernetesApi:
             raise self._api_error(path, response.status, status, retry_after)
 
     def _headers(self) -> dict[str, str]:
-        """Return the request's headers; the token is read anew, since Kubernetes renews it."""
+        """Return the request's headers; the token is read again, since Kubernetes renews it."""
         headers = {"Accept": "application/json", "User-Agent": f"inferfleet/{__version__}"}
         try:
             authorization = authorization_header(self._http)

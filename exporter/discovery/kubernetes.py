@@ -1,6 +1,6 @@
-"""Servers from the Kubernetes API: pods listed once, then watched; listed anew now and then.
+"""Servers from the Kubernetes API: pods listed once, then watched, and listed again at intervals.
 
-A watch that ends or breaks goes on from the last version seen. A version the API server has
+A watch that ends or breaks goes on from the last version received. A version the API server has
 forgotten (410) costs a new list. While the API cannot be reached the last answer stays in force and
 the next attempt waits longer each time: whether a server still runs shows when it is scraped.
 """

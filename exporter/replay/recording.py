@@ -55,7 +55,7 @@ class Recording:
     """One recorded server.
 
     `pages` are the plain scrapes of /metrics in order of time, with a page of no answer where the
-    server was stopped; `variants` are scrapes that asked for another path or format. `answers`
+    server was stopped; `variants` are scrapes of another path or format. `answers`
     are keyed by path and query. `phases` hold the load client's own measurements and `nvml` the
     GPU's samples, both empty where there are none; `manifest` is the whole manifest.json.
     """

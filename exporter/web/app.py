@@ -87,7 +87,7 @@ class App:
             _Route("/api/v1/fleet", "GET", "the fleet as JSON", self._fleet),
             _Route("/config", "GET", "running configuration", self._config),
             _Route("/-/healthy", "GET", "200 while the process lives", self._healthy),
-            _Route("/-/ready", "GET", "200 once every server was asked", self._ready),
+            _Route("/-/ready", "GET", "200 once every server was scraped", self._ready),
             _Route("/-/reload", "POST", "read the configuration again", self._reload),
             _Route("/favicon.ico", "GET", "icon", self._icon),
         )
