@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ..config import Declaration, KubernetesSdSettings, Target
-from .workload import PodTarget, Workload
+from .container import Container, PodTarget
 
 KubeObject = Mapping[str, Any]
 
@@ -48,15 +48,15 @@ def pod_targets(pod: KubeObject, section: KubernetesSdSettings) -> tuple[Target,
         return ()
     host = f"[{address}]" if ":" in address else address
     name = annotations.get("name") or f"{meta['namespace']}/{meta['name']}"
-    workload = _workload(container, meta, single=len(ports) == 1)
-    declaration = _declaration(meta, annotations, section, workload.image)
+    specification = _specification(container, meta, single=len(ports) == 1)
+    declaration = _declaration(meta, annotations, section, specification.image)
     return tuple(
         PodTarget(
             url=f"{annotations.get('scheme', section.scheme)}://{host}:{port}",
             name=name if len(ports) == 1 else f"{name}:{port}",
             metrics_path="/" + annotations.get("path", "/metrics").removeprefix("/"),
             declare=declaration,
-            workload=workload,
+            container=specification,
         )
         for port in ports
     )
@@ -171,13 +171,13 @@ def _port(container: KubeObject, port: int | str) -> int:
     raise ValueError(f"container {container.get('name')!r} has no port called {port!r}")
 
 
-def _workload(container: KubeObject, meta: KubeObject, single: bool) -> Workload:
+def _specification(container: KubeObject, meta: KubeObject, single: bool) -> Container:
     env = {
         str(variable.get("name")): str(variable.get("value") or "")
         for variable in container.get("env") or ()
         if "valueFrom" not in variable
     }
-    return Workload(
+    return Container(
         image=str(container.get("image") or ""),
         command=tuple(map(str, container.get("command") or ())),
         arguments=tuple(map(str, container.get("args") or ())),

@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Final
 
 from ..config import Declaration
-from ..discovery.workload import Workload
+from ..discovery.container import Container
 from ..errors import FetchError
 from .engine import Engine
 from .registry import ENGINES
@@ -111,22 +111,22 @@ def identify(
     command_line: Sequence[str] | None = None,
     declared: Declaration | None = None,
     served_model: str | None = None,
-    workload: Workload | None = None,
+    container: Container | None = None,
 ) -> Identity:
     """Ask a server and everything else that is known about it what it is.
 
     `page_settings` are the labels in which its metrics page carries configuration, `command_line`
-    the server's own, `served_model` the model label of its metrics page, `workload` the pod it runs
-    in, whose command line speaks where the process itself cannot be seen. An endpoint that fails or
+    the server's own, `served_model` the model label of its metrics page, `container` its pod's specification,
+    whose command line speaks where the process itself cannot be seen. An endpoint that fails or
     answers with anything unexpected is a source less, never an error. Costs three requests, four at
     most.
     """
     declared = declared or Declaration()
-    line = command_line or (pod.command_line(workload) if workload else None)
+    line = command_line or (pod.command_line(container) if container else None)
     kind = ENGINES[engine]
     reports = _reports(kind, get, page_settings, line, declared, served_model)
-    if workload:
-        reports = _by_trust([*reports, pod.read(kind, workload)])
+    if container:
+        reports = _by_trust([*reports, pod.read(kind, container)])
     facts, conflicts = _believe({}, reports)
     settings = dict[str, str]()
     for report in reports:

@@ -16,7 +16,7 @@ from ..derive.meter import Load, Meter
 from ..derive.stall import stall_starts, stalled_ranks
 from ..derive.summary import ServerLimits
 from ..derive.window import Window
-from ..discovery.workload import PodTarget
+from ..discovery.container import PodTarget
 from ..engines import detect, plan
 from ..engines.identity import Identity, identify
 from ..engines.plan import Labels, Plan, Snapshot
@@ -259,7 +259,7 @@ class Server:
             process.command_line if process else None,
             self.target.declare,
             current.model or None,
-            self.target.workload if isinstance(self.target, PodTarget) else None,
+            self.target.container if isinstance(self.target, PodTarget) else None,
         )
         if self._life == life:
             self._gpus.pid = process.pid if process else None

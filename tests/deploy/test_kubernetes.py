@@ -9,8 +9,8 @@ from kubernetes_validate import ValidationError
 
 from deploy import build
 from exporter.config import KubernetesSdSettings, parse_config
+from exporter.discovery.container import PodTarget
 from exporter.discovery.pods import pod_targets
-from exporter.discovery.workload import PodTarget
 from exporter.engines.sources.pod import command_line
 
 from .kube import KUBERNETES, KUSTOMIZATIONS, ROOT, Object, check, rendered, templates
@@ -145,8 +145,8 @@ def test_discovery_reads_the_example_servers(name: str, gpus: int | None) -> Non
     (found,) = pod_targets(pod, KubernetesSdSettings(selector="app=llama"))
     assert isinstance(found, PodTarget)
     assert found.url == "http://10.0.0.1:8000"
-    assert found.workload.gpus == gpus
-    words = command_line(found.workload) or []
+    assert found.container.gpus == gpus
+    words = command_line(found.container) or []
     assert words[words.index("--max-num-seqs") + 1] == "256"
 
 

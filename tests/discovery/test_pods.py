@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from exporter.config import Declaration, KubernetesSdSettings
+from exporter.discovery.container import Container, PodTarget
 from exporter.discovery.pods import image_tag, pod_targets
-from exporter.discovery.workload import PodTarget, Workload
 
 from .fake_kube import SERVE, pod
 
@@ -29,7 +29,7 @@ def test_pod_becomes_a_server_with_what_it_was_asked_for() -> None:
             url="http://10.0.0.1:8000",
             name="inference/a",
             declare=Declaration(pod="inference/a"),
-            workload=Workload("vllm/vllm-openai:v0.20.2", tuple(SERVE), gpus=2),
+            container=Container("vllm/vllm-openai:v0.20.2", tuple(SERVE), gpus=2),
         ),
     )
 
@@ -46,7 +46,7 @@ def test_annotations_say_what_a_server_is() -> None:
 def test_several_ports_are_several_servers_that_share_the_gpus_unsaid() -> None:
     pod_targets = found(noted(port="8000, 8001"))
     assert [one.label for one in pod_targets] == ["inference/a:8000", "inference/a:8001"]
-    assert [one.workload.gpus for one in pod_targets] == [None, None]
+    assert [one.container.gpus for one in pod_targets] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_only_the_leader_of_a_group_is_asked_and_its_gpus_are_not_the_groups() -
     assert found(pod(metadata__labels=labels, metadata__annotations=size)) == ()
     labels = {"leaderworkerset.sigs.k8s.io/worker-index": "0"}
     (leader,) = found(pod(metadata__labels=labels, metadata__annotations=size))
-    assert leader.workload.gpus is None
+    assert leader.container.gpus is None
 
 
 def test_container_with_the_gpus_is_the_servers() -> None:
@@ -125,7 +125,7 @@ def test_whole_gpus_are_counted_and_slices_are_not(
     limits: dict[str, Any], gpus: int | None
 ) -> None:
     described = pod(spec__containers__0__resources={"limits": limits})
-    assert found(described)[0].workload.gpus == gpus
+    assert found(described)[0].container.gpus == gpus
 
 
 def test_variables_from_elsewhere_are_unknown() -> None:
@@ -134,7 +134,7 @@ def test_variables_from_elsewhere_are_unknown() -> None:
         {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
     ]
     (server,) = found(pod(spec__containers__0__env=env))
-    assert server.workload.env == {"VLLM_ATTENTION_BACKEND": "FLASHINFER"}
+    assert server.container.env == {"VLLM_ATTENTION_BACKEND": "FLASHINFER"}
     assert "FLASHINFER" not in repr(server)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Final
 
-from ...discovery.workload import Workload
+from ...discovery.container import Container
 from ..engine import Engine
 from ..registry import ENGINES
 from .arguments import arguments_start
@@ -27,27 +27,27 @@ _VERSION_TAG: Final = (
 )
 
 
-def read(engine: Engine, workload: Workload) -> SourceReport:
+def read(engine: Engine, container: Container) -> SourceReport:
     """Return what the specification says beside the command line."""
     return SourceReport(
         "pod",
-        known_values(version=_version(engine, workload.image), gpus=workload.gpus),
-        public_settings(workload.env, "env.", engine.runtime_settings),
+        known_values(version=_version(engine, container.image), gpus=container.gpus),
+        public_settings(container.env, "env.", engine.runtime_settings),
     )
 
 
-def command_line(workload: Workload) -> list[str] | None:
+def command_line(container: Container) -> list[str] | None:
     """Return the server's command line, None where it is not to be known from the pod."""
-    words = [_filled(word, workload.env) for word in (*workload.command, *workload.arguments)]
+    words = [_filled(word, container.env) for word in (*container.command, *container.arguments)]
     script = _script(words)
     if script is not None:
-        commands = _commands(script, workload.env)
+        commands = _commands(script, container.env)
         line = next((words for words in commands if arguments_start(words, ENGINES)), None)
-    elif workload.command:
+    elif container.command:
         line = words if arguments_start(words, ENGINES) is not None else None
     else:
         # The image's own entry point runs: the engine, in images that carry its name.
-        line = words if any(engine in workload.image for engine in ENGINES) and words else None
+        line = words if any(engine in container.image for engine in ENGINES) and words else None
     return _closed(line) if line else None
 
 

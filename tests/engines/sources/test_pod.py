@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from exporter.discovery.workload import Workload
+from exporter.discovery.container import Container
 from exporter.engines.identity import identify
 from exporter.engines.registry import ENGINES
 from exporter.engines.sources.pod import command_line, read
@@ -14,12 +14,12 @@ IMAGE = "vllm/vllm-openai:v0.20.2"
 SERVE = ["vllm", "serve", "org/m", "--tensor-parallel-size", "4"]
 
 
-def made(command: list[str], arguments: list[str] | None = None, **env: str) -> Workload:
-    return Workload(IMAGE, tuple(command), tuple(arguments or ()), env)
+def made(command: list[str], arguments: list[str] | None = None, **env: str) -> Container:
+    return Container(IMAGE, tuple(command), tuple(arguments or ()), env)
 
 
 @pytest.mark.parametrize(
-    ("workload", "expected"),
+    ("container", "expected"),
     [
         (made(SERVE), SERVE),
         (made(["vllm"], SERVE[1:]), SERVE),
@@ -30,8 +30,8 @@ def made(command: list[str], arguments: list[str] | None = None, **env: str) -> 
         (made(["sh", "-c", "vllm serve ${MODEL}"], MODEL="org/m"), ["vllm", "serve", "org/m"]),
     ],
 )
-def test_command_line_of_a_pod(workload: Workload, expected: list[str] | None) -> None:
-    found = command_line(workload)
+def test_command_line_of_a_pod(container: Container, expected: list[str] | None) -> None:
+    found = command_line(container)
     if expected is not None:
         assert found == expected
     else:
@@ -40,7 +40,7 @@ def test_command_line_of_a_pod(workload: Workload, expected: list[str] | None) -
 
 
 @pytest.mark.parametrize(
-    "workload",
+    "container",
     [
         made(["vllm", "serve", "$(MODEL)"]),
         made(["vllm", "serve", "org/m", "$EXTRA"]),
@@ -48,12 +48,12 @@ def test_command_line_of_a_pod(workload: Workload, expected: list[str] | None) -
         made(["sh", "-c", "vllm serve 'org/m"]),
         made(["bash", "start.sh"]),
         made(["python3", "serve.py", "--tensor-parallel-size", "4"]),
-        Workload("registry.example/own:1", arguments=("start",)),
+        Container("registry.example/own:1", arguments=("start",)),
         made([]),
     ],
 )
-def test_line_that_could_say_anything_says_nothing(workload: Workload) -> None:
-    assert command_line(workload) is None
+def test_line_that_could_say_anything_says_nothing(container: Container) -> None:
+    assert command_line(container) is None
 
 
 @pytest.mark.parametrize("words", [["--max-num-seqs", "$(N)"], ["--max-num-seqs=$(N)"]])
@@ -81,18 +81,18 @@ def test_open_size_of_the_layout_is_not_taken_for_one() -> None:
 )
 def test_only_the_engines_own_images_tell_a_version(image: str, version: str | None) -> None:
     engine = ENGINES["sglang" if "sglang" in image else "vllm"]
-    assert read(engine, Workload(image)).values.get("version") == version
+    assert read(engine, Container(image)).values.get("version") == version
 
 
 def test_another_engines_image_tells_no_version() -> None:
-    image = Workload("lmsysorg/sglang:v0.5.5")
+    image = Container("lmsysorg/sglang:v0.5.5")
     assert "version" not in read(ENGINES["vllm"], image).values
 
 
 def test_gpus_of_the_pod_stand_in_where_the_server_tells_none() -> None:
-    workload = Workload("own:1", ("python3", "serve.py"), gpus=8)
-    assert _known(workload) == {"gpus": 8}
-    assert _known(Workload(IMAGE, tuple(SERVE), gpus=8))["gpus"] == 4
+    container = Container("own:1", ("python3", "serve.py"), gpus=8)
+    assert _known(container) == {"gpus": 8}
+    assert _known(Container(IMAGE, tuple(SERVE), gpus=8))["gpus"] == 4
 
 
 def test_environment_is_part_of_the_configuration_but_no_secret_is() -> None:
@@ -104,14 +104,14 @@ def test_environment_is_part_of_the_configuration_but_no_secret_is() -> None:
     assert "hf_" not in str(secret)
 
 
-def _identity(workload: Workload) -> Any:
+def _identity(container: Container) -> Any:
     def silent(_: str) -> bytes:
         raise FetchError("connect", "nobody is there")
 
-    return identify("vllm", silent, workload=workload)
+    return identify("vllm", silent, container=container)
 
 
-def _known(workload: Workload) -> dict[str, Any]:
-    facts = _identity(workload).facts
+def _known(container: Container) -> dict[str, Any]:
+    facts = _identity(container).facts
     wanted = ("gpus", "tensor_parallel", "max_num_seqs")
     return {key: facts[key].value for key in wanted if key in facts}

@@ -11,7 +11,7 @@ from ..config import Target
 
 
 @dataclass(frozen=True, slots=True)
-class Workload:
+class Container:
     """One container of a pod. `command` is empty where the image's own entry point runs.
 
     `env` holds the variables given by value; of those that come from a secret, a field or another
@@ -29,4 +29,4 @@ class Workload:
 class PodTarget(Target):
     """A server in a pod: its address, and what the pod's specification says about it."""
 
-    workload: Workload
+    container: Container
