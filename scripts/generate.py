@@ -159,7 +159,7 @@ def _gpu_names(terms: list[GpuTerm]) -> str:
 
 
 def gpu_sources() -> str:
-    """Return which source of GPU telemetry reports which canonical family, and by which raw name."""
+    """Return which source of GPU telemetry reports which canonical family, and its raw name."""
     columns = _gpu_columns()
     parts = [
         "# Where GPU telemetry comes from\n\n",

@@ -116,10 +116,10 @@ def identify(
     """Ask a server and everything else that is known about it what it is.
 
     `page_settings` are the labels in which its metrics page carries configuration, `command_line`
-    the server's own, `served_model` the model label of its metrics page, `container` its pod's specification,
-    whose command line speaks where the process itself cannot be seen. An endpoint that fails or
-    answers with anything unexpected is a source less, never an error. Costs three requests, four at
-    most.
+    the server's own, `served_model` the model label of its metrics page, `container` its pod's
+    specification, whose command line is used where the process itself cannot be seen. An endpoint
+    that fails or answers with anything unexpected is a source less, never an error. Costs three
+    requests, four at most.
     """
     declared = declared or Declaration()
     line = command_line or (pod.command_line(container) if container else None)
