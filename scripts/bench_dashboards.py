@@ -14,14 +14,14 @@ from time import perf_counter
 from typing import Final
 
 from dashboards.build import dashboards
-from tests.dashboards import asked, database, replayed, verdicts
+from tests.dashboards import database, panel_queries, replayed_fleet, verdicts
 from tests.prometheus import fill
 
 SERVERS: Final = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
 SPAN: Final = 3600
 SCRAPE: Final = 60
 MODEL: Final = "dense-a"
-CHOSEN: Final = {
+SELECTED: Final = {
     "server": {"target": "server-0001"},
     "upgrade": {
         "model": "dense-8b",
@@ -55,37 +55,40 @@ def main() -> None:
 
 
 def _ask(url: str) -> None:
-    end = replayed.EPOCH + SPAN
-    took = list[tuple[float, str]]()
-    for name, made in dashboards().items():
-        values = asked.defaults(made, CHOSEN.get(name, {}))
+    end = replayed_fleet.EPOCH + SPAN
+    timings = list[tuple[float, str]]()
+    for name, dashboard in dashboards().items():
+        values = panel_queries.variable_values(dashboard, SELECTED.get(name, {}))
         values |= {"__rate_interval": f"{4 * SCRAPE}s", "__range": f"{SPAN}s"}
-        whole = 0.0
-        for panel in asked.panels(made):
+        total = 0.0
+        for panel in panel_queries.panels(dashboard):
             for target in panel.get("targets", ()):
-                expr, instant = asked.filled(target["expr"], values), bool(target.get("instant"))
+                expr, instant = (
+                    panel_queries.interpolated(target["expr"], values),
+                    bool(target.get("instant")),
+                )
                 best = min(_time(url, expr, end, instant) for _ in range(2))
-                whole += best
-                took.append((best, f"{name} / {panel['title']} / {target['refId']}"))
-        print(f"{name:9} {whole:6.2f} s for all its queries, one after another")
+                total += best
+                timings.append((best, f"{name} / {panel['title']} / {target['refId']}"))
+        print(f"{name:9} {total:6.2f} s for all its queries, one after another")
     print("slowest:")
-    for seconds, where in sorted(took, reverse=True)[:10]:
+    for seconds, where in sorted(timings, reverse=True)[:10]:
         print(f"{seconds:7.3f} s  {where}")
 
 
 def _time(url: str, expr: str, end: float, instant: bool) -> float:
     started = perf_counter()
-    asked.ask(url, expr, end - SPAN, end, instant)
+    panel_queries.run_query(url, expr, end - SPAN, end, instant)
     return perf_counter() - started
 
 
 def _used(*names: str) -> set[str]:
     """Return the series that these dashboards ask for."""
-    made = dashboards()
+    everything = dashboards()
     exprs = [
         target["expr"]
         for name in names
-        for panel in asked.panels(made[name])
+        for panel in panel_queries.panels(everything[name])
         for target in panel.get("targets", ())
     ]
     return {name for expr in exprs for name in _NAME.findall(expr)}
@@ -93,24 +96,24 @@ def _used(*names: str) -> set[str]:
 
 def _pages() -> Iterator[tuple[float, str]]:
     """Yield a large fleet's pages: the lines of one server, copied, going on at their own rates."""
-    shape = replayed.Shape(seconds=1800.0, upgrade=300.0, outage=1e9)
-    told = [_values(text) for _, text in replayed.pages(shape)]
-    first, last = told[-21], told[-1]
+    shape = replayed_fleet.Shape(seconds=1800.0, upgrade=300.0, outage=1e9)
+    pages = [_values(text) for _, text in replayed_fleet.pages(shape)]
+    first, last = pages[-21], pages[-1]
     fleet = _used("fleet", "upgrade", "cache", "gpu", "slo", "exporter")
     everything = _used(*dashboards())
     per_second = {head: (value - first.get(head, value)) / 600 for head, value in last.items()}
     for now in range(0, SPAN + 1, SCRAPE):
         lines = list[str]()
         for number in range(SERVERS):
-            wanted = everything if number < 2 else fleet
+            names = everything if number < 2 else fleet
             for head, value in last.items():
                 name = head.partition("{")[0]
-                if name in wanted:
+                if name in names:
                     counter = name.endswith(("_total", "_sum", "_count", "_bucket"))
                     here = value + per_second[head] * now if counter else value
                     lines.append(f"{_copied(head, number)} {here!r}")
         lines += _recorded(fleet, now)
-        yield replayed.EPOCH + now, "\n".join(lines)
+        yield replayed_fleet.EPOCH + now, "\n".join(lines)
 
 
 def _values(text: str) -> Mapping[str, float]:
@@ -127,16 +130,16 @@ def _gpu() -> str:
 
 
 def _copied(head: str, number: int) -> str:
-    made = head.replace(f'"{MODEL}"', f'"server-{number:04d}"')
-    made = made.replace(_gpu(), f"GPU-{number:04d}")
-    return made.replace('release="0.26.0"', 'release="0.20.2"') if number % 2 else made
+    copy = head.replace(f'"{MODEL}"', f'"server-{number:04d}"')
+    copy = copy.replace(_gpu(), f"GPU-{number:04d}")
+    return copy.replace('release="0.26.0"', 'release="0.20.2"') if number % 2 else copy
 
 
 def _recorded(used: set[str], now: int) -> list[str]:
     lines = verdicts.page(now + 1e5, 0.0).splitlines()
-    told = {line.partition("{")[0] for line in lines}
+    written = {line.partition("{")[0] for line in lines}
     labels = 'engine="vllm",model="dense-8b",gpu_model="NVIDIA H200",class="caeaa8d8"'
-    for name in sorted(one for one in used - told if ":" in one):
+    for name in sorted(name for name in used - written if ":" in name):
         level = name.partition(":")[0]
         if level == "target":
             lines += [f'{name}{{target="server-{n:04d}"}} 0.99' for n in range(SERVERS)]

@@ -22,13 +22,13 @@ import yaml
 from PIL import Image
 
 from dashboards.build import dashboards
-from tests.dashboards import asked, database, features, replayed, verdicts
+from tests.dashboards import database, features, panel_queries, replayed_fleet, verdicts
 from tests.prometheus import fill
 
 ROOT: Final = Path(__file__).parent.parent
 SITE: Final = ROOT / "dashboards" / "preview" / "site"
 OUT: Final = ROOT / "docs" / "dashboards"
-SHAPE: Final = replayed.Shape(seconds=10_800.0, step=30.0, upgrade=4500.0, outage=10_500.0)
+SHAPE: Final = replayed_fleet.Shape(seconds=10_800.0, step=30.0, upgrade=4500.0, outage=10_500.0)
 SPAN: Final = 9000.0
 WIDTH: Final = 1600
 RECORDED: Final = re.compile(r"\b[a-z_]+:inferfleet_[\w:]+")
@@ -36,7 +36,7 @@ HEAD: Final = 92
 COLORS: Final = (128, 96, 64, 48)
 MOST_BYTES: Final = 280_000
 STEP: Final = 30
-CHOSEN: Final = {
+SELECTED: Final = {
     "server": {"target": "dense-a"},
     "upgrade": {
         "model": "dense-8b",
@@ -51,57 +51,63 @@ CHOSEN: Final = {
 
 def main() -> None:
     """Fill a database, ask it every query, draw every dashboard, light and dark."""
-    wanted = {name: made for name, made in dashboards().items() if name in (sys.argv[1:] or [name])}
+    selected = {
+        name: dashboard
+        for name, dashboard in dashboards().items()
+        if name in (sys.argv[1:] or [name])
+    }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "data"
         pages = (
-            (when, text + verdicts.page(when - replayed.EPOCH, SHAPE.upgrade))
-            for when, text in replayed.pages(SHAPE)
+            (when, text + verdicts.page(when - replayed_fleet.EPOCH, SHAPE.upgrade))
+            for when, text in replayed_fleet.pages(SHAPE)
         )
         fill(folder, database.openmetrics(pages))
-        end = replayed.EPOCH + SHAPE.seconds - SHAPE.step
+        end = replayed_fleet.EPOCH + SHAPE.seconds - SHAPE.step
         rules = yaml.safe_load((ROOT / "alerts/generated/inferfleet-recording.yaml").read_text())
-        groups = database.needed(rules["groups"], _recorded())
-        database.record(folder, groups, replayed.EPOCH, end)
+        groups = database.with_dependencies(rules["groups"], _recorded())
+        database.record(folder, groups, replayed_fleet.EPOCH, end)
         (SITE / "data").mkdir(parents=True, exist_ok=True)
         with database.prometheus(folder) as url:
-            for dashboard, made in wanted.items():
-                picture = _picture(url, dashboard, made, end - SPAN, end)
+            for title, dashboard in selected.items():
+                picture = _picture(url, title, dashboard, end - SPAN, end)
                 text = json.dumps(picture)
-                (SITE / "data" / f"{dashboard}.json").write_text(text, encoding="utf-8")
+                (SITE / "data" / f"{title}.json").write_text(text, encoding="utf-8")
     OUT.mkdir(parents=True, exist_ok=True)
     with _served(SITE) as site:
-        for dashboard, made in wanted.items():
-            for part, height in _heights(made).items():
+        for title, dashboard in selected.items():
+            for part, height in _heights(dashboard).items():
                 for theme in ("dark", "light"):
-                    _shoot(site, dashboard, part, theme, height)
+                    _shoot(site, title, part, theme, height)
 
 
 def _recorded() -> set[str]:
     """Return the recorded series the dashboards ask for, but for those the verdicts' page holds."""
-    held = set(RECORDED.findall(verdicts.page(1e6, 0.0)))
+    written = set(RECORDED.findall(verdicts.page(1e6, 0.0)))
     text = json.dumps(dashboards())
-    return set(RECORDED.findall(text)) - held
+    return set(RECORDED.findall(text)) - written
 
 
-def _picture(url: str, name: str, made: dict[str, Any], start: float, end: float) -> dict[str, Any]:
+def _picture(
+    url: str, name: str, dashboard: dict[str, Any], start: float, end: float
+) -> dict[str, Any]:
     """Return a dashboard with the answers to its queries, as the page draws it."""
-    values = asked.defaults(made, CHOSEN.get(name, {}))
+    values = panel_queries.variable_values(dashboard, SELECTED.get(name, {}))
     shown = [
-        (one["label"], "All" if values[one["name"]] in (".*", ".+") else values[one["name"]])
-        for one in made["templating"]["list"]
-        if one["type"] != "datasource"
+        (each["label"], "All" if values[each["name"]] in (".*", ".+") else values[each["name"]])
+        for each in dashboard["templating"]["list"]
+        if each["type"] != "datasource"
     ]
     values |= {"__rate_interval": f"{4 * STEP}s", "__range": f"{end - start:.0f}s"}
     answers: dict[str, list[dict[str, Any]]] = {}
-    folded = {one["id"] for row in made["panels"] for one in row.get("panels", ())}
-    for panel in asked.panels(made):
+    folded = {panel["id"] for row in dashboard["panels"] for panel in row.get("panels", ())}
+    for panel in panel_queries.panels(dashboard):
         # what only some servers have is shown of the one that has it
-        filled = {**values, "target": features.HOST} if panel["id"] in folded else values
+        interpolated = {**values, "target": features.HOST} if panel["id"] in folded else values
         for target in panel.get("targets", ()):
             instant = bool(target.get("instant"))
-            expr = asked.filled(target["expr"], filled)
-            _, result = asked.ask(url, expr, start, end, instant, STEP)
+            expr = panel_queries.interpolated(target["expr"], interpolated)
+            _, result = panel_queries.run_query(url, expr, start, end, instant, STEP)
             answers.setdefault(str(panel["id"]), []).append(
                 {
                     "refId": target["refId"],
@@ -111,10 +117,10 @@ def _picture(url: str, name: str, made: dict[str, Any], start: float, end: float
                     "result": result,
                 }
             )
-    expr = asked.filled(made["annotations"]["list"][0]["expr"], values)
-    _, marks = asked.ask(url, expr, start, end, step=60)
+    expr = panel_queries.interpolated(dashboard["annotations"]["list"][0]["expr"], values)
+    _, marks = panel_queries.run_query(url, expr, start, end, step=60)
     return {
-        "dashboard": made,
+        "dashboard": dashboard,
         "answers": answers,
         "values": values,
         "shown": shown,
@@ -124,15 +130,19 @@ def _picture(url: str, name: str, made: dict[str, Any], start: float, end: float
     }
 
 
-def _heights(made: dict[str, Any]) -> dict[str, int]:
+def _heights(dashboard: dict[str, Any]) -> dict[str, int]:
     """Return the pages' heights in pixels: open rows, and folded ones where there are any."""
-    top = [panel for panel in made["panels"] if not panel.get("collapsed")]
-    heights = {"open": max(one["gridPos"]["y"] + one["gridPos"]["h"] for one in top)}
-    for row in made["panels"]:
+    top = [panel for panel in dashboard["panels"] if not panel.get("collapsed")]
+    heights = {"open": max(_bottom(panel) for panel in top)}
+    for row in dashboard["panels"]:
         if row.get("panels"):
-            below = max(one["gridPos"]["y"] + one["gridPos"]["h"] for one in row["panels"])
+            below = max(_bottom(panel) for panel in row["panels"])
             heights["folded"] = heights.get("folded", 0) + below - row["gridPos"]["y"]
     return {part: HEAD + rows * 38 for part, rows in heights.items()}
+
+
+def _bottom(panel: dict[str, Any]) -> int:
+    return int(panel["gridPos"]["y"] + panel["gridPos"]["h"])
 
 
 def _shoot(site: str, name: str, part: str, theme: str, height: int) -> None:

@@ -11,18 +11,16 @@ from .shared import (
     FULLNESS_THRESHOLDS,
     GAUGE_CELL,
     PER_SECOND,
-    RATIO_THRESHOLDS,
     ROW_TO_GPU,
     ROW_TO_SERVER,
     ROW_TO_UPGRADE,
     TO_UPGRADE,
     TOKENS_PER_SECOND,
     UP,
-    verdict_cells,
 )
+from .verdicts import PERCENT_COLUMN, RATIO_COLUMN, VERDICT_COLUMN
 
 TROUBLE_THRESHOLDS: Final = ((GREEN, None), (YELLOW, 0.2), (ORANGE, 0.5), (RED, 2))
-SHARE: Final = {"unit": "percentunit", "decimals": 1}
 
 
 def servers() -> Row:
@@ -98,9 +96,9 @@ def servers() -> Row:
                 Column(
                     "First token", queries.MODEL_FIRST_TOKEN, settings={"unit": "s", "decimals": 2}
                 ),
-                Column("In time", queries.MODEL_ATTAINMENT, settings=SHARE),
-                Column("5xx", queries.MODEL_ERRORS, settings=SHARE),
-                Column("Fullest KV", queries.MODEL_KV, settings=SHARE),
+                Column("In time", queries.MODEL_ATTAINMENT, settings=PERCENT_COLUMN),
+                Column("5xx", queries.MODEL_ERRORS, settings=PERCENT_COLUMN),
+                Column("Fullest KV", queries.MODEL_KV, settings=PERCENT_COLUMN),
                 Column(
                     "Preempted",
                     queries.MODEL_PREEMPTIONS,
@@ -116,13 +114,6 @@ def servers() -> Row:
 
 def upgrades() -> Row:
     """Return the row of the rollout and its verdicts."""
-    ratio_look = {
-        "unit": "percentunit",
-        "decimals": 1,
-        "custom__cellOptions": BACKGROUND_CELL,
-        "thresholds": absolute_thresholds(RATIO_THRESHOLDS),
-    }
-    interval = {"unit": "percentunit", "decimals": 1}
     return Row(
         "Upgrades",
         [
@@ -147,18 +138,14 @@ def upgrades() -> Row:
                 Column("Class", label="class"),
                 Column("Against", label="baseline"),
                 Column("Measure", label="measure"),
-                Column("Ratio", queries.VERDICT_RATIO, settings=ratio_look),
-                Column("95 % from", queries.VERDICT_LOWER, settings=interval),
-                Column("95 % to", queries.VERDICT_UPPER, settings=interval),
+                Column("Ratio", queries.VERDICT_RATIO, settings=RATIO_COLUMN),
+                Column("95 % from", queries.VERDICT_LOWER, settings=PERCENT_COLUMN),
+                Column("95 % to", queries.VERDICT_UPPER, settings=PERCENT_COLUMN),
                 Column(
                     "Verdict",
                     queries.VERDICT,
                     label="verdict",
-                    settings={
-                        "custom__width": 130,
-                        "mappings": [verdict_cells()],
-                        "custom__cellOptions": {"type": "color-text"},
-                    },
+                    settings={"custom__width": 130, **VERDICT_COLUMN},
                 ),
                 size=(16, 9),
                 sort_by=("Ratio", False),

@@ -10,7 +10,7 @@ from ..queries import server as queries
 from .server_features import features
 from .server_latency import latency
 from .shared import (
-    BOUNDS,
+    BOUND_COLORS,
     FULLNESS_THRESHOLDS,
     PER_SECOND,
     THIRD,
@@ -212,7 +212,7 @@ def _batch() -> Row:
                 "Bound by",
                 "What kept the server from doing more, over time.",
                 queries.BOUND,
-                states={i: bound for i, bound in enumerate(BOUNDS.items(), 1)},
+                states={i: bound for i, bound in enumerate(BOUND_COLORS.items(), 1)},
                 size=(12, 5),
             ),
             time_series(

@@ -2,44 +2,23 @@
 
 from typing import Any, Final
 
-from exporter.engines.catalog import engine_catalog
-from exporter.engines.registry import ENGINES
-
 from ..grafana import uids
 from ..grafana.columns import Column
-from ..grafana.panels import Row, dashboard, stat, state_timeline, table, text, time_series
-from ..grafana.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    YELLOW,
-    absolute_thresholds,
-    color_override,
-    field_override,
-)
+from ..grafana.panels import Row, dashboard, stat, state_timeline, table, time_series
+from ..grafana.style import BLUE, GREEN, GREY, ORANGE, YELLOW, color_override, field_override
 from ..grafana.variables import UPGRADE_VARIABLES
 from ..queries import upgrade as queries
 from ..queries.base import Query
-from .shared import (
-    BACKGROUND_CELL,
-    RATIO_THRESHOLDS,
-    TOKENS_PER_SECOND,
-    reason_cells,
-    verdict_cells,
+from .shared import TOKENS_PER_SECOND
+from .upgrade_gates import gates
+from .verdicts import (
+    PERCENT_COLUMN,
+    RATIO_COLUMN,
+    VERDICT_COLUMN,
+    panel_title,
     verdict_colors,
 )
 
-PERCENT: Final = {"unit": "percentunit", "decimals": 1}
-RATIO_COLUMN: Final = {
-    **PERCENT,
-    "custom__cellOptions": BACKGROUND_CELL,
-    "thresholds": absolute_thresholds(RATIO_THRESHOLDS),
-}
-VERDICT_COLUMN: Final = {
-    "mappings": [verdict_cells()],
-    "custom__cellOptions": {"type": "color-text"},
-}
 _BAND: Final = [
     field_override(
         "95 % to",
@@ -107,8 +86,8 @@ def _verdict() -> Row:
                 "with little of it, the verdict speaks for little.",
                 Column("Measure", label="measure"),
                 Column("Ratio", queries.RATIO, settings=RATIO_COLUMN),
-                Column("95 % from", queries.LOWER, settings=PERCENT),
-                Column("95 % to", queries.UPPER, settings=PERCENT),
+                Column("95 % from", queries.LOWER, settings=PERCENT_COLUMN),
+                Column("95 % to", queries.UPPER, settings=PERCENT_COLUMN),
                 Column("Verdict", queries.VERDICT, label="verdict", settings=VERDICT_COLUMN),
                 Column("Error of the log", queries.STDERR, settings={"decimals": 3}),
                 Column("Overlap", queries.OVERLAP, settings={"unit": "s"}),
@@ -132,7 +111,7 @@ def _effects() -> Row:
         [
             # a promise stands beside speed only: that is what release notes promise
             _ratio(
-                "Decode capacity",
+                panel_title("decode"),
                 "Tokens the GPUs can decode at equal load. The naive ratio is tokens per second "
                 "now over then: below saturation it measures demand, so it may say the opposite.",
                 *queries.measure("decode"),
@@ -142,7 +121,7 @@ def _effects() -> Row:
                 size=third,
             ),
             _ratio(
-                "Prefill capacity",
+                panel_title("prefill"),
                 "Prompt tokens computed per second of prefill at equal load. Decode may fall while "
                 "this rises: judge them apart.",
                 *queries.measure("prefill"),
@@ -151,14 +130,14 @@ def _effects() -> Row:
                 size=third,
             ),
             _ratio(
-                "Time to first token",
+                panel_title("time_to_first_token"),
                 "Baseline's time over the candidate's at equal load, without a queue.",
                 *queries.measure("time_to_first_token"),
                 queries.CLAIM,
                 size=third,
             ),
             _ratio(
-                "Time between tokens",
+                panel_title("inter_token_latency"),
                 "Baseline's time over the candidate's. The judge's line is at equal demand; the "
                 "naive ratio mixes in what traffic did meanwhile.",
                 queries.naive("inter_token_latency"),
@@ -167,7 +146,7 @@ def _effects() -> Row:
                 size=quarter,
             ),
             _ratio(
-                "Prefix-cache hit rate",
+                panel_title("hit_ratio"),
                 "Candidate's over baseline's. A step with the same traffic: see the registered "
                 "meaning changes below before blaming the cache.",
                 *queries.measure("hit_ratio"),
@@ -175,14 +154,14 @@ def _effects() -> Row:
                 size=quarter,
             ),
             _ratio(
-                "Speculative acceptance",
+                panel_title("speculation"),
                 "Candidate's over baseline's; it needs speculative decoding.",
                 *queries.measure("speculation"),
                 queries.judge_ratio("speculation"),
                 size=quarter,
             ),
             _ratio(
-                "Energy",
+                panel_title("energy"),
                 "Baseline's joules per token over the candidate's at equal load; it needs GPU "
                 "telemetry.",
                 *queries.measure("energy"),
@@ -207,7 +186,7 @@ def _cells() -> Row:
                 "Prefill itself is compared over all batches together.",
                 Column("Batch up to", label="batch", numeric=True, settings={"unit": "none"}),
                 Column("Decode ratio", queries.cell_ratio("decode"), settings=RATIO_COLUMN),
-                Column("Weight", queries.cell_weight("decode"), settings=PERCENT),
+                Column("Weight", queries.cell_weight("decode"), settings=PERCENT_COLUMN),
                 Column(
                     "First-token ratio",
                     queries.cell_ratio("time_to_first_token"),
@@ -240,9 +219,9 @@ def _shift() -> Row:
                 Column("Mean batch", queries.LOAD_BATCH, settings={"decimals": 1}),
                 Column("Prefill per token", queries.LOAD_PREFILL, settings={"decimals": 2}),
                 Column("Context, tokens", queries.LOAD_CONTEXT, settings={"decimals": 0}),
-                Column("Time with a queue", queries.LOAD_SATURATED, settings=PERCENT),
+                Column("Time with a queue", queries.LOAD_SATURATED, settings=PERCENT_COLUMN),
                 Column("Decoded tok/s per GPU", queries.LOAD_TOKENS, settings={"decimals": 0}),
-                Column("Drafts accepted", queries.LOAD_ACCEPTED, settings=PERCENT),
+                Column("Drafts accepted", queries.LOAD_ACCEPTED, settings=PERCENT_COLUMN),
                 Column("Joules per token", queries.LOAD_JOULES, settings={"decimals": 2}),
                 size=(24, 5),
             ),
@@ -297,88 +276,6 @@ def _shift() -> Row:
     )
 
 
-def _gates() -> Row:
-    return Row(
-        "May they be compared?",
-        [
-            table(
-                "What stands in the way of a verdict",
-                "Each line keeps a measure from being judged, and says what to do about it. Empty: "
-                "nothing does.",
-                Column("Measure", label="measure", settings={"custom__width": 110}),
-                Column(
-                    "Reason",
-                    queries.REASONS,
-                    label="reason",
-                    settings={"mappings": [reason_cells()]},
-                ),
-                size=(24, 5),
-            ),
-            table(
-                "Configurations",
-                "One row for each configuration running. Another class cannot be compared at all; "
-                "another config is a possible cause of what you see above.",
-                Column("Release", label="release"),
-                Column("Servers", queries.CONFIGURATIONS),
-                *(
-                    Column(title, label=label)
-                    for title, label in (
-                        ("Engine", "engine"),
-                        ("Version", "version"),
-                        ("Runner", "runner"),
-                        ("Quantisation", "quantization"),
-                        ("KV dtype", "kv_cache_dtype"),
-                        ("Role", "role"),
-                        ("Class", "class"),
-                        ("Config", "config"),
-                    )
-                ),
-                size=(16, 7),
-            ),
-            table(
-                "Limits and size",
-                "What each release's servers may do at most. A changed limit is a changed server.",
-                Column("Release", label="release"),
-                Column("Sequences", queries.limit("max_running_requests")),
-                Column("Step tokens", queries.limit("max_batched_tokens")),
-                Column("GPUs", queries.limit("gpus")),
-                size=(8, 7),
-            ),
-            time_series(
-                "Youngest server",
-                "Work of the first minutes after a start is left out of every comparison.",
-                queries.AGE,
-                unit="s",
-                size=(12, 7),
-            ),
-            time_series(
-                "Time left out of the comparison",
-                "By reason. warm_up ends by itself; gap: the exporter misses samples; preempting: "
-                "the servers are overloaded.",
-                queries.EXCLUDED,
-                unit="s",
-                size=(12, 7),
-            ),
-            text("Numbers that changed their meaning", _meanings(), size=(24, 10)),
-        ],
-    )
-
-
-def _meanings() -> str:
-    lines = [
-        "A change applies when it lies after the baseline's version and not after the candidate's; "
-        "what it forbids is then not compared.\n",
-        "| engine | from | what changed | not compared |",
-        "|---|---|---|---|",
-    ]
-    for engine in ENGINES:
-        changes = engine_catalog(engine).meanings
-        for change in sorted(changes, key=lambda change: change.at, reverse=True):
-            forbids = ", ".join(change.forbids) or "no measure"
-            lines.append(f"| {engine} | {change.at} | {change.changed} | {forbids} |")
-    return "\n".join(lines)
-
-
 def _rollout() -> Row:
     return Row(
         "Rollout",
@@ -411,6 +308,6 @@ def build() -> dict[str, Any]:
         "Upgrade",
         "A candidate release against a baseline at equal load: effect, interval, verdict, reasons.",
         UPGRADE_VARIABLES,
-        [_verdict(), _effects(), _cells(), _shift(), _gates(), _rollout()],
+        [_verdict(), _effects(), _cells(), _shift(), gates(), _rollout()],
         time_from="now-24h",
     )

@@ -12,13 +12,13 @@ from typing import Any
 
 import yaml
 
-from tests.dashboards.replayed import INSTANCE
+from tests.dashboards.replayed_fleet import INSTANCE
 from tests.prometheus import prometheus as running
 from tests.prometheus import promtool
 
 LOOKBACK = "1m"
 _RECORDED = re.compile(r"[a-z_]+(?::[a-z0-9_]+)+")
-_WHERE = f'job="inferfleet",instance="{INSTANCE}"'
+_SCRAPE_LABELS = f'job="inferfleet",instance="{INSTANCE}"'
 
 
 def openmetrics(pages: Iterable[tuple[float, str]]) -> Iterator[str]:
@@ -29,23 +29,25 @@ def openmetrics(pages: Iterable[tuple[float, str]]) -> Iterator[str]:
                 continue
             name, brace, rest = line.partition("{")
             if brace:
-                yield f"{name}{{{_WHERE},{rest} {time:.3f}\n"
+                yield f"{name}{{{_SCRAPE_LABELS},{rest} {time:.3f}\n"
             else:
                 name, value = line.split()
-                yield f"{name}{{{_WHERE}}} {value} {time:.3f}\n"
+                yield f"{name}{{{_SCRAPE_LABELS}}} {value} {time:.3f}\n"
     yield "# EOF\n"
 
 
-def needed(groups: Sequence[Mapping[str, Any]], names: set[str]) -> list[Mapping[str, Any]]:
+def with_dependencies(
+    groups: Sequence[Mapping[str, Any]], names: set[str]
+) -> list[Mapping[str, Any]]:
     """Return the recording rules of some names, and those they stand on."""
     rules = [rule for group in groups for rule in group["rules"] if "record" in rule]
-    wanted, before = set(names), set[str]()
-    while wanted != before:
-        before = set(wanted)
+    needed_names, previous = set(names), set[str]()
+    while needed_names != previous:
+        previous = set(needed_names)
         for rule in rules:
-            if rule["record"] in wanted:
-                wanted |= set(_RECORDED.findall(rule["expr"]))
-    return [{"rules": [rule for rule in rules if rule["record"] in wanted]}]
+            if rule["record"] in needed_names:
+                needed_names |= set(_RECORDED.findall(rule["expr"]))
+    return [{"rules": [rule for rule in rules if rule["record"] in needed_names]}]
 
 
 def record(folder: Path, groups: Sequence[Mapping[str, Any]], start: float, end: float) -> None:
@@ -69,10 +71,10 @@ def layers(groups: Sequence[Mapping[str, Any]]) -> list[list[dict[str, str]]]:
     for rule in rules:
         below = [depth[name] for name in _RECORDED.findall(rule["expr"]) if name in depth]
         depth[rule["record"]] = max(depth.get(rule["record"], 0), max(below, default=-1) + 1)
-    found: list[list[dict[str, str]]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
+    by_depth: list[list[dict[str, str]]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
     for rule in rules:
-        found[depth[rule["record"]]].append(dict(rule))
-    return found
+        by_depth[depth[rule["record"]]].append(dict(rule))
+    return by_depth
 
 
 def prometheus(folder: Path, lookback: str = LOOKBACK) -> AbstractContextManager[str]:

@@ -8,11 +8,11 @@ import json
 HOST = "features"
 VERSION = "0.26.0"
 _BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
-_WHO = 'engine="0",model_name="features-8b"'
+_LABELS = 'engine="0",model_name="features-8b"'
 
 
 def answer(path: str, now: float) -> bytes:
-    """Return what the server says to a path at a time in seconds."""
+    """Return the server's answer to a path at a time in seconds."""
     if path == "/version":
         return json.dumps({"version": VERSION}).encode()
     if path == "/v1/models":
@@ -22,16 +22,16 @@ def answer(path: str, now: float) -> bytes:
 
 def _page(age: float) -> str:
     lines = [
-        _one("vllm:num_requests_running", 24),
-        _one("vllm:num_requests_waiting", 3),
-        _one("vllm:kv_cache_usage_perc", 0.62),
-        *(_one(name, rate * age) for name, rate in _RATES.items()),
+        _sample("vllm:num_requests_running", 24),
+        _sample("vllm:num_requests_waiting", 3),
+        _sample("vllm:kv_cache_usage_perc", 0.62),
+        *(_sample(name, rate * age) for name, rate in _RATES.items()),
         *(
-            _one("vllm:request_success_total", rate * age, f'finished_reason="{reason}"')
+            _sample("vllm:request_success_total", rate * age, f'finished_reason="{reason}"')
             for reason, rate in (("stop", 1.6), ("length", 0.3), ("abort", 0.05), ("error", 0.01))
         ),
         *(
-            _one(
+            _sample(
                 "vllm:spec_decode_num_accepted_tokens_per_pos_total",
                 share * 400 * age,
                 f'position="{position}"',
@@ -39,12 +39,12 @@ def _page(age: float) -> str:
             for position, share in enumerate((0.8, 0.6, 0.4))
         ),
         *(
-            _one("vllm:engine_sleep_state", value, f'sleep_state="{state}"')
+            _sample("vllm:engine_sleep_state", value, f'sleep_state="{state}"')
             for state, value in (("awake", 1), ("weights_offloaded", 0), ("discard_all", 0))
         ),
         'vllm:lora_requests_info{max_lora="4",running_lora_adapters="a,b",'
         f'waiting_lora_adapters="c"}} {1.7e9 + age}',
-        _one("vllm:admission_rejections_total", 0.02 * age, 'reason="queue_full"'),
+        _sample("vllm:admission_rejections_total", 0.02 * age, 'reason="queue_full"'),
         f'http_requests_total{{handler="/v1/completions",method="POST",status="2xx"}} {1.9 * age}',
         f'http_requests_total{{handler="/v1/completions",method="POST",status="5xx"}} {0.01 * age}',
         *(line for name, mean, rate in _HISTOGRAMS for line in _histogram(name, mean, rate * age)),
@@ -85,8 +85,8 @@ _HISTOGRAMS = (
 )
 
 
-def _one(name: str, value: float, more: str = "") -> str:
-    return f"{name}{{{_WHO}{',' if more else ''}{more}}} {value!r}"
+def _sample(name: str, value: float, more: str = "") -> str:
+    return f"{name}{{{_LABELS}{',' if more else ''}{more}}} {value!r}"
 
 
 def _histogram(name: str, mean: float, count: float) -> list[str]:
@@ -95,12 +95,12 @@ def _histogram(name: str, mean: float, count: float) -> list[str]:
     below = [min(bound / (2 * mean), 1.0) * count for bound in bounds]
     lines = [f"# TYPE {name} histogram"]
     lines += [
-        _one(f"{name}_bucket", value, f'le="{bound}"')
+        _sample(f"{name}_bucket", value, f'le="{bound}"')
         for bound, value in zip(bounds, below, strict=True)
     ]
     lines += [
-        _one(f"{name}_bucket", count, 'le="+Inf"'),
-        _one(f"{name}_sum", mean * count),
-        _one(f"{name}_count", count),
+        _sample(f"{name}_bucket", count, 'le="+Inf"'),
+        _sample(f"{name}_sum", mean * count),
+        _sample(f"{name}_count", count),
     ]
     return lines

@@ -1,4 +1,4 @@
-"""GPUs under the replayed fleet, one a server and one that nobody uses, as a source tells them."""
+"""GPUs under the replayed fleet, one a server and one that nobody uses, as a source reports."""
 
 from math import sin
 
@@ -11,8 +11,8 @@ _FAULTY = 2
 _REASONS = ("sw_power_cap", "hw_slowdown", "sync_boost", "sw_thermal", "hw_thermal", "gpu_idle")
 
 
-class Telling(Watch):
-    """A source that answers at once, in the thread that asks."""
+class InstantWatch(Watch):
+    """A source that answers at once, in the caller's thread."""
 
     def __init__(self, began: float, interval: float) -> None:
         super().__init__("nvml", lambda now: readings(now, began), interval, 5.0, 60.0)
@@ -81,7 +81,9 @@ def _values(index: int, used: bool, now: float) -> dict[Key, float]:
         ("pcie_bytes_total", "direction", "receive"): 3e8 * age * used,
         ("nvlink_bytes_total", "direction", "transmit"): 1e9 * age * used,
         ("nvlink_bytes_total", "direction", "receive"): 1e9 * age * used,
-        **{("throttled", "reason", one): _held(one, capped, used) for one in _REASONS},
+        **{
+            ("throttled", "reason", reason): _throttled(reason, capped, used) for reason in _REASONS
+        },
     }
     return {
         **{(f"gpu_{name}", ()): value for name, value in plain.items()},
@@ -89,5 +91,5 @@ def _values(index: int, used: bool, now: float) -> dict[Key, float]:
     }
 
 
-def _held(reason: str, capped: float, used: bool) -> float:
+def _throttled(reason: str, capped: float, used: bool) -> float:
     return {"sw_power_cap": capped, "gpu_idle": float(not used)}.get(reason, 0.0)

@@ -15,23 +15,23 @@ from exporter.cli import app
 
 def test_the_command_writes_every_dashboard(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "folder"
-    done = CliRunner().invoke(app, ["dashboards", "--out", str(folder)])
-    assert done.exit_code == 0
+    result = CliRunner().invoke(app, ["dashboards", "--out", str(folder)])
+    assert result.exit_code == 0
     assert {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()} == texts()
-    assert done.output.split() == [str(folder / name) for name in texts()]
+    assert result.output.split() == [str(folder / name) for name in texts()]
 
 
 def test_a_folder_that_cannot_be_written_to_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("here first", encoding="utf-8")
-    done = CliRunner().invoke(app, ["dashboards", "--out", str(tmp_path / "file")])
-    assert done.exit_code == 2
-    assert done.output.count("\n") == 1
-    assert "file cannot be written to" in done.output
+    result = CliRunner().invoke(app, ["dashboards", "--out", str(tmp_path / "file")])
+    assert result.exit_code == 2
+    assert result.output.count("\n") == 1
+    assert "file cannot be written to" in result.output
 
 
 def test_alerts_link_to_dashboards_that_are_there() -> None:
     known = {value for name, value in vars(uids).items() if name.isupper()}
-    links = {one.dashboard_url for one in rules.alerts(load())}
+    links = {alert.dashboard_url for alert in rules.alerts(load())}
     assert links
     for link in links:
         path = link.partition("?")[0]
@@ -51,9 +51,11 @@ def test_what_the_schema_does_not_know_goes_and_thresholds_stay() -> None:
         "uid title description tags editable schemaVersion graphTooltip refresh timezone time "
         "templating annotations links"
     )
-    made = to_current_schema({**dict.fromkeys(keys.split(), "kept"), "rows": [], "panels": [row]})
-    assert "rows" not in made
-    assert json.loads(json.dumps(made["panels"])) == [
+    dashboard = to_current_schema(
+        {**dict.fromkeys(keys.split(), "kept"), "rows": [], "panels": [row]}
+    )
+    assert "rows" not in dashboard
+    assert json.loads(json.dumps(dashboard["panels"])) == [
         {
             "type": "row",
             "title": "row",

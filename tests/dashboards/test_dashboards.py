@@ -6,14 +6,17 @@ An exclusion from a rule stands beside it with its reason.
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from dashboards.build import dashboards, texts
 from dashboards.grafana import uids
+from dashboards.queries.server import BOUNDS
+from exporter.vocabulary.states import Bound
+from exporter.vocabulary.verdict import MEASURES, REASONS, VERDICTS
 from scripts import generate
-from tests.dashboards.asked import panels
+from tests.dashboards.panel_queries import panels
 
 Json = dict[str, Any]
 
@@ -25,8 +28,8 @@ _FUNCTION = re.compile(r"\b(rate|irate|increase)\(([^\[\]]*)\[([^\]]*)\]")
 
 
 def each_panel() -> Iterator[tuple[str, Json]]:
-    for name, made in ALL.items():
-        for panel in panels(made):
+    for name, dashboard in ALL.items():
+        for panel in panels(dashboard):
             yield name, panel
 
 
@@ -37,36 +40,36 @@ def each_expr() -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture(params=sorted(ALL))
-def made(request: pytest.FixtureRequest) -> Json:
+def dashboard(request: pytest.FixtureRequest) -> Json:
     """Each dashboard in turn."""
     return ALL[request.param]
 
 
-def variables(made: Json) -> dict[str, Json]:
-    return {one["name"]: one for one in made["templating"]["list"]}
+def variables(dashboard: Json) -> dict[str, Json]:
+    return {variable["name"]: variable for variable in dashboard["templating"]["list"]}
 
 
 def test_what_is_committed_has_not_drifted() -> None:
     folder = generate.ROOT / "dashboards" / "generated"
-    found = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
-    assert found == texts()
+    committed = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+    assert committed == texts()
 
 
-def test_every_dashboard_stands_for_itself(made: Json) -> None:
-    assert made["uid"] in UIDS
-    assert made["editable"] is False
-    assert made["schemaVersion"] == 42
-    assert made["tags"] == ["inferfleet"]
-    assert made["description"]
+def test_every_dashboard_stands_for_itself(dashboard: Json) -> None:
+    assert dashboard["uid"] in UIDS
+    assert dashboard["editable"] is False
+    assert dashboard["schemaVersion"] == 42
+    assert dashboard["tags"] == ["inferfleet"]
+    assert dashboard["description"]
 
 
 def test_uids_are_unique() -> None:
-    assert len({one["uid"] for one in ALL.values()}) == len(ALL) == len(UIDS)
+    assert len({dashboard["uid"] for dashboard in ALL.values()}) == len(ALL) == len(UIDS)
 
 
-def test_panels_have_ids_of_their_own_and_do_not_overlap(made: Json) -> None:
-    top = made["panels"]
-    ids = [one["id"] for panel in top for one in (panel, *panel.get("panels", ()))]
+def test_panels_have_ids_of_their_own_and_do_not_overlap(dashboard: Json) -> None:
+    top = dashboard["panels"]
+    ids = [each["id"] for panel in top for each in (panel, *panel.get("panels", ()))]
     assert len(ids) == len(set(ids))
     for group in (top, *(panel["panels"] for panel in top if panel.get("panels"))):
         taken = set[tuple[int, int]]()
@@ -94,26 +97,31 @@ def test_no_key_is_null_but_the_lowest_threshold() -> None:
 
 
 # dashboard-linter: template-datasource-rule
-def test_the_data_source_is_a_variable(made: Json) -> None:
-    one = variables(made)["datasource"]
-    assert (one["type"], one["query"], one["label"]) == ("datasource", "prometheus", "Data source")
+def test_the_data_source_is_a_variable(dashboard: Json) -> None:
+    source = variables(dashboard)["datasource"]
+    assert (source["type"], source["query"], source["label"]) == (
+        "datasource",
+        "prometheus",
+        "Data source",
+    )
 
 
 # dashboard-linter: template-job-rule, template-instance-rule
 @pytest.mark.parametrize("name", ["job", "instance"])
-def test_job_and_instance_are_variables(made: Json, name: str) -> None:
-    one = variables(made)[name]
-    assert (one["type"], one["multi"], one["includeAll"]) == ("query", True, True)
-    assert (one["allValue"], one["label"]) == (".+", name.capitalize())
-    assert one["datasource"]["uid"] == "${datasource}"
+def test_job_and_instance_are_variables(dashboard: Json, name: str) -> None:
+    variable = variables(dashboard)[name]
+    assert (variable["type"], variable["multi"], variable["includeAll"]) == ("query", True, True)
+    assert (variable["allValue"], variable["label"]) == (".+", name.capitalize())
+    assert variable["datasource"]["uid"] == "${datasource}"
 
 
 # dashboard-linter: template-label-promql-rule, template-on-time-change-reload-rule
-def test_query_variables_ask_for_a_label_whenever_time_changes(made: Json) -> None:
-    for one in variables(made).values():
-        if one["type"] == "query":
-            assert re.fullmatch(r"label_values\([\w:]+(\{.*\})?, \w+\)", one["query"]["query"])
-            assert one["refresh"] == 2
+def test_query_variables_ask_for_a_label_whenever_time_changes(dashboard: Json) -> None:
+    for variable in variables(dashboard).values():
+        if variable["type"] == "query":
+            query = variable["query"]["query"]
+            assert re.fullmatch(r"label_values\([\w:]+(\{.*\})?, \w+\)", query)
+            assert variable["refresh"] == 2
 
 
 # dashboard-linter: panel-datasource-rule, panel-title-description-rule, panel-no-targets-rule
@@ -148,8 +156,8 @@ def test_rates_use_the_rate_interval() -> None:
     whole = ("$__range",)
     for where, expr in each_expr():
         for function, _, window in _FUNCTION.findall(expr):
-            wanted = window == "$__rate_interval" or (window in whole and function == "increase")
-            assert wanted, (where, function, window)
+            allowed = window == "$__rate_interval" or (window in whole and function == "increase")
+            assert allowed, (where, function, window)
 
 
 # dashboard-linter: target-job-rule, target-instance-rule
@@ -179,15 +187,15 @@ def test_counters_are_only_read_as_rates() -> None:
         )
 
 
-def test_links_lead_to_our_dashboards_and_carry_the_variables() -> None:
+def test_links_lead_to_these_dashboards_and_carry_the_variables() -> None:
     text = json.dumps(ALL)
     for uid, rest in re.findall(r'"/d/([\w-]+)\?([^"]*)"', text):
         assert uid in UIDS
         assert rest.startswith("${__url_time_range}&")
         carried = set(re.findall(r"\$\{(\w+):queryparam\}", rest))
-        given = set(re.findall(r"var-(\w+)=", rest))
-        assert carried | given >= {"datasource", "job", "instance", "model", "release", "target"}
-        assert not carried & given
+        assigned = set(re.findall(r"var-(\w+)=", rest))
+        assert carried | assigned >= {"datasource", "job", "instance", "model", "release", "target"}
+        assert not carried & assigned
 
 
 def test_the_way_down_and_back_is_linked() -> None:
@@ -197,10 +205,10 @@ def test_the_way_down_and_back_is_linked() -> None:
     assert {uids.SERVER, uids.UPGRADE, uids.GPU} <= linked("fleet")
     assert {uids.GPU, uids.UPGRADE} <= linked("server")
     assert uids.SERVER in linked("gpu")
-    for made in ALL.values():
-        assert [(one["tags"], one["includeVars"], one["keepTime"]) for one in made["links"]] == [
-            (["inferfleet"], True, True)
-        ]
+    for dashboard in ALL.values():
+        assert [
+            (link["tags"], link["includeVars"], link["keepTime"]) for link in dashboard["links"]
+        ] == [(["inferfleet"], True, True)]
 
 
 def test_lines_tell_last_mean_and_max_or_the_last_in_a_list() -> None:
@@ -208,12 +216,12 @@ def test_lines_tell_last_mean_and_max_or_the_last_in_a_list() -> None:
         if panel["type"] == "timeseries":
             legend = panel["options"]["legend"]
             assert legend["showLegend"], (name, panel["title"])
-            wanted = ["lastNotNull", "mean", "max"] if legend["displayMode"] == "table" else None
-            assert legend["calcs"] == (wanted or ["lastNotNull"])
+            calcs = ["lastNotNull", "mean", "max"] if legend["displayMode"] == "table" else None
+            assert legend["calcs"] == (calcs or ["lastNotNull"])
 
 
-def test_upgrades_are_marked_on_every_dashboard_from_the_data(made: Json) -> None:
-    (mark,) = made["annotations"]["list"]
+def test_upgrades_are_marked_on_every_dashboard_from_the_data(dashboard: Json) -> None:
+    (mark,) = dashboard["annotations"]["list"]
     assert mark["enable"] is True
     assert "inferfleet_server_info" in mark["expr"]
     assert "{{release}}" in mark["titleFormat"]
@@ -222,9 +230,32 @@ def test_upgrades_are_marked_on_every_dashboard_from_the_data(made: Json) -> Non
 def test_only_one_file_knows_the_library() -> None:
     folder = generate.ROOT / "dashboards"
     files = [path for path in folder.rglob("*.py") if "preview" not in path.parts]
-    knowing = {path.name for path in files if "grafanalib" in path.read_text(encoding="utf-8")}
-    assert knowing <= {"panels.py", "schema.py"}
+    mentioning = {path.name for path in files if "grafanalib" in path.read_text(encoding="utf-8")}
+    assert mentioning <= {"panels.py", "schema.py"}
     imports = [
         p.name for p in files if re.search(r"^(from|import) grafanalib", p.read_text(), re.M)
     ]
     assert imports == ["panels.py"]
+
+
+def test_every_reason_and_verdict_of_the_vocabulary_has_its_text() -> None:
+    mappings = dict[str, dict[str, str]]()
+    for panel in panels(ALL["upgrade"]):
+        for override in panel["fieldConfig"]["overrides"]:
+            for setting in override["properties"]:
+                if setting["id"] == "mappings":
+                    column = override["matcher"]["options"]
+                    (mapping,) = setting["value"]
+                    texts_of = {key: shown["text"] for key, shown in mapping["options"].items()}
+                    mappings[column] = texts_of
+    assert mappings["Reason"] == {key: f"{key}: {text}" for key, text in REASONS.items()}
+    assert mappings["Verdict"] == VERDICTS
+
+
+def test_every_measure_of_the_vocabulary_has_a_panel() -> None:
+    titles = {panel["title"].lower() for panel in panels(ALL["upgrade"])}
+    assert titles >= {text.title.lower() for text in MEASURES.values()}
+
+
+def test_every_bound_has_a_colour() -> None:
+    assert set(BOUNDS) == set(get_args(Bound))

@@ -1,22 +1,22 @@
-"""docs/dashboards.md against the dashboards: counts, and every panel it names."""
+"""docs/dashboards.md against the dashboards: every one of them, and every panel it names."""
 
 import re
 
 from dashboards.build import dashboards
 from scripts import generate
-from tests.dashboards.asked import panels
+from tests.dashboards.panel_queries import panels
 
 PAGE = (generate.ROOT / "docs" / "dashboards.md").read_text(encoding="utf-8")
-TITLES = {name: {panel["title"] for panel in panels(made)} for name, made in dashboards().items()}
-SHOWN = {"gpu": "GPU and energy", "slo": "SLO"}
+TITLES = {
+    name: {panel["title"] for panel in panels(dashboard)}
+    for name, dashboard in dashboards().items()
+}
+TITLES_IN_DOCS = {"gpu": "GPU and energy", "slo": "SLO"}
 
 
-def test_the_counts_are_true() -> None:
-    told = dict(re.findall(r"^\| ([\w ]+) \| (\d+) \| .*\?", PAGE, re.M))
-    assert told == {
-        SHOWN.get(name, name.capitalize()): str(len(list(panels(made))))
-        for name, made in dashboards().items()
-    }
+def test_every_dashboard_is_listed() -> None:
+    listed = re.findall(r"^\| ([\w ]+) \| .*\? \|$", PAGE, re.M)
+    assert listed == [TITLES_IN_DOCS.get(name, name.capitalize()) for name in dashboards()]
 
 
 def test_every_panel_named_is_there() -> None:
@@ -35,5 +35,5 @@ def test_every_picture_shown_is_there_and_small() -> None:
     folder = generate.ROOT / "docs"
     for path in re.findall(r"\((dashboards/[\w-]+\.png)\)", PAGE):
         assert (folder / path).stat().st_size < 300_000
-    wanted = {f"{name}-{theme}.png" for name in dashboards() for theme in ("dark", "light")}
-    assert wanted <= {path.name for path in (folder / "dashboards").iterdir()}
+    expected = {f"{name}-{theme}.png" for name in dashboards() for theme in ("dark", "light")}
+    assert expected <= {path.name for path in (folder / "dashboards").iterdir()}

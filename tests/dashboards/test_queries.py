@@ -15,16 +15,16 @@ from alerts.model import rule
 from dashboards.build import dashboards
 from exporter.publish.families import PUBLISHED
 from exporter.vocabulary.family import PREFIX
-from tests.dashboards import asked, database, replayed, verdicts
-from tests.dashboards.asked import Asked
+from tests.dashboards import database, panel_queries, replayed_fleet, verdicts
+from tests.dashboards.panel_queries import QueryResult
 from tests.prometheus import fill
 
 Json = dict[str, Any]
 
-SHAPE = replayed.Shape(seconds=2700.0, upgrade=900.0, outage=2550.0)
+SHAPE = replayed_fleet.Shape(seconds=2700.0, upgrade=900.0, outage=2550.0)
 SPAN = SHAPE.seconds - 300.0
 PAIR = {"model": "dense-8b", "gpu_model": "NVIDIA H200", "class": "caeaa8d8"}
-CHOSEN: dict[str, tuple[dict[str, str], ...]] = {
+SELECTED: dict[str, tuple[dict[str, str], ...]] = {
     "server": ({"target": "dense-a"}, {"target": "features"}, {"target": "sglang-a"}),
     "upgrade": (
         {**PAIR, "baseline": "0.20.2", "release": "0.26.0", "claim": "56"},
@@ -64,17 +64,19 @@ def published() -> set[str]:
     for family in PUBLISHED:
         ends = ("_bucket", "_sum", "_count") if family.kind == "histogram" else ("",)
         names |= {f"{PREFIX}{family.name}{end}" for end in ends}
-    return names | {one.record for one in build.records(values.load())}
+    return names | {record.record for record in build.records(values.load())}
 
 
 def used() -> set[str]:
     """Return every name a panel, an annotation or a variable asks for."""
     exprs = list[str]()
-    for made in dashboards().values():
-        exprs += [t["expr"] for panel in asked.panels(made) for t in panel.get("targets", ())]
-        exprs += [one["expr"] for one in made["annotations"]["list"]]
-        variables = made["templating"]["list"]
-        exprs += [one["query"]["query"] for one in variables if one["type"] == "query"]
+    for dashboard in dashboards().values():
+        exprs += [
+            t["expr"] for panel in panel_queries.panels(dashboard) for t in panel.get("targets", ())
+        ]
+        exprs += [mark["expr"] for mark in dashboard["annotations"]["list"]]
+        variables = dashboard["templating"]["list"]
+        exprs += [each["query"]["query"] for each in variables if each["type"] == "query"]
     return {name for expr in exprs for name in _NAME.findall(expr)}
 
 
@@ -103,95 +105,97 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
         pytest.skip("prometheus or promtool is not here: install the package prometheus")
     folder = Path(tmp_path_factory.mktemp("fleet")) / "data"
     pages = (
-        (when, text + verdicts.page(when - replayed.EPOCH, SHAPE.upgrade))
-        for when, text in replayed.pages(SHAPE)
+        (when, text + verdicts.page(when - replayed_fleet.EPOCH, SHAPE.upgrade))
+        for when, text in replayed_fleet.pages(SHAPE)
     )
     fill(folder, database.openmetrics(pages))
-    end = replayed.EPOCH + SHAPE.seconds - SHAPE.step
+    end = replayed_fleet.EPOCH + SHAPE.seconds - SHAPE.step
     rules = [
-        {"name": group.name, "rules": [rule(one) for one in group.rules]}
+        {"name": group.name, "rules": [rule(each) for each in group.rules]}
         for groups in build.groups(values.load()).values()
         for group in groups
     ]
-    wanted = database.needed(rules, used() - MATCHED)
-    database.record(folder, wanted, replayed.EPOCH, end)
+    groups = database.with_dependencies(rules, used() - MATCHED)
+    database.record(folder, groups, replayed_fleet.EPOCH, end)
     with database.prometheus(folder) as url:
         yield Filled(url, end - SPAN, end)
 
 
 def test_every_query_returns_what_its_panel_draws(fleet: Filled) -> None:
-    made, faults, needing = dashboards(), list[str](), set[str]()
-    for name, dashboard in made.items():
-        kinds = {panel["id"]: panel for panel in asked.panels(dashboard)}
+    faults, featured = list[str](), set[str]()
+    for name, dashboard in dashboards().items():
+        kinds = {panel["id"]: panel for panel in panel_queries.panels(dashboard)}
         states = {panel["title"]: _states(panel) for panel in kinds.values()}
         first, *others = [
-            asked.all_of(fleet.url, name, dashboard, chosen, fleet.start, fleet.end)
-            for chosen in CHOSEN.get(name, ({},))
+            panel_queries.run_dashboard(
+                fleet.url, name, dashboard, selected, fleet.start, fleet.end
+            )
+            for selected in SELECTED.get(name, ({},))
         ]
-        for place, one in enumerate(first):
-            answered = [found[place] for found in (first, *others) if found[place].result]
+        for place, result in enumerate(first):
+            answered = [results[place] for results in (first, *others) if results[place].result]
             if not answered:
-                faults.append(f"{one.name}: no data from {one.expr}")
+                faults.append(f"{result.name}: no data from {result.expr}")
                 continue
-            if not one.result:
-                needing.add(f"{name} / {one.panel}")
-            fault = _fault(answered[0], states[one.panel])
+            if not result.result:
+                featured.add(f"{name} / {result.panel}")
+            fault = _fault(answered[0], states[result.panel])
             if fault:
-                faults.append(f"{one.name}: {fault}")
+                faults.append(f"{result.name}: {fault}")
     assert faults == []
     listed = {panel for panels in FEATURES.values() for panel in panels}
-    assert needing == listed
+    assert featured == listed
 
 
 def _states(panel: Json) -> set[float]:
     mappings = panel["fieldConfig"]["defaults"].get("mappings", ())
-    return {float(key) for one in mappings for key in one["options"]}
+    return {float(key) for mapping in mappings for key in mapping["options"]}
 
 
-def _fault(one: Asked, states: set[float]) -> str:
+def _fault(result: QueryResult, states: set[float]) -> str:
     """Return why a panel cannot draw an answer, empty where it can."""
     numbers = [
         float(value[1])
-        for series in one.result
+        for series in result.result
         for value in (series["values"] if "values" in series else [series["value"]])
     ]
     if not any(isfinite(number) for number in numbers):
         return "no finite number"
-    if one.kind == "heatmap":
-        bounds = {series["metric"].get("le") for series in one.result}
+    if result.kind == "heatmap":
+        bounds = {series["metric"].get("le") for series in result.result}
         return "" if "+Inf" in bounds and len(bounds) > 3 else f"no buckets but {bounds}"
-    if one.kind == "state-timeline" and not set(numbers) <= states:
+    if result.kind == "state-timeline" and not set(numbers) <= states:
         return f"states without a name: {set(numbers) - states}"
-    if one.kind == "table" and not all(series["metric"] for series in one.result):
+    if result.kind == "table" and not all(series["metric"] for series in result.result):
         return "rows without a label"
-    if one.kind == "table" and any("__name__" in series["metric"] for series in one.result):
+    if result.kind == "table" and any("__name__" in series["metric"] for series in result.result):
         return "a name in its rows, which keeps them from merging with other queries' rows"
-    if one.kind == "timeseries" and max(len(s["values"]) for s in one.result) < 3:
+    if result.kind == "timeseries" and max(len(s["values"]) for s in result.result) < 3:
         return "fewer than three points"
     return ""
 
 
 def test_variables_have_values_and_upgrades_are_marked(fleet: Filled) -> None:
-    for name, made in dashboards().items():
-        chosen = CHOSEN.get(name, ({},))[0]
-        filled = asked.defaults(made, chosen)
-        for one in made["templating"]["list"]:
-            if one["type"] != "query":
+    for name, dashboard in dashboards().items():
+        selected = SELECTED.get(name, ({},))[0]
+        values = panel_queries.variable_values(dashboard, selected)
+        for variable in dashboard["templating"]["list"]:
+            if variable["type"] != "query":
                 continue
-            query = asked.filled(one["query"]["query"], filled)
+            query = panel_queries.interpolated(variable["query"]["query"], values)
             series, label = re.fullmatch(r"label_values\((.*), (\w+)\)", query).groups()  # type: ignore[union-attr]
-            _, found = asked.ask(
+            _, result = panel_queries.run_query(
                 fleet.url,
                 f"count by ({label}) (last_over_time({series}[1h]))",
                 fleet.start,
                 fleet.end,
                 instant=True,
             )
-            assert [one["metric"][label] for one in found if one["metric"].get(label)], query
-        expr = asked.filled(made["annotations"]["list"][0]["expr"], filled)
-        _, marks = asked.ask(fleet.url, expr, fleet.start, fleet.end, step=60)
-        told = {(one["metric"]["model"], one["metric"]["release"]) for one in marks}
-        assert told == {("dense-8b", "0.26.0"), ("moe-30b-a3b", "0.26.0")}
-        moments = sorted({value[0] for one in marks for value in one["values"]})
+            assert [each["metric"][label] for each in result if each["metric"].get(label)], query
+        expr = panel_queries.interpolated(dashboard["annotations"]["list"][0]["expr"], values)
+        _, marks = panel_queries.run_query(fleet.url, expr, fleet.start, fleet.end, step=60)
+        upgrades = {(mark["metric"]["model"], mark["metric"]["release"]) for mark in marks}
+        assert upgrades == {("dense-8b", "0.26.0"), ("moe-30b-a3b", "0.26.0")}
+        moments = sorted({value[0] for mark in marks for value in mark["values"]})
         assert moments
-        assert moments[0] > replayed.EPOCH + SHAPE.upgrade
+        assert moments[0] > replayed_fleet.EPOCH + SHAPE.upgrade

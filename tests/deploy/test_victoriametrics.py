@@ -22,7 +22,7 @@ from alerts import build
 from alerts.values import load
 from exporter.units import parse_duration
 from tests.dashboards import database
-from tests.dashboards.replayed import EPOCH, Shape, pages
+from tests.dashboards.replayed_fleet import EPOCH, Shape, pages
 from tests.prometheus import fill, free_port
 from tests.waiting import until
 

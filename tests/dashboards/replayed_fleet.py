@@ -42,19 +42,19 @@ class Clock:
     """Seconds since the fleet was switched on; a look at it takes some milliseconds."""
 
     now = 0.0
-    _looks = 0
+    _reads = 0
 
     def monotonic(self) -> float:
         """Return the time the exporter measures with; it never starts at 0."""
-        self._looks += 1
-        return 1e6 + self.now + 0.001 * (self._looks % 100)
+        self._reads += 1
+        return 1e6 + self.now + 0.001 * (self._reads % 100)
 
     def unix(self) -> float:
         """Return the time of day."""
         return EPOCH + self.now
 
 
-class Wire(HttpClient):
+class ReplayClient(HttpClient):
     """Answers as the servers would at the clock's time."""
 
     def __init__(self, clock: Clock, players: dict[str, Player], outage: float) -> None:
@@ -71,10 +71,10 @@ class Wire(HttpClient):
             raise FetchError("connect", f"{url} cannot be reached")
         if path == "metrics":
             return HttpResponse(state.metrics(EPOCH), state.content_type)
-        found = state.track.recording.answers.get(f"/{path}")
-        if found is None or found.status != 200:
+        answer = state.track.recording.answers.get(f"/{path}")
+        if answer is None or answer.status != 200:
             raise FetchError("http_status", f"{url} answered 404")
-        return HttpResponse(found.body.encode(), found.content_type)
+        return HttpResponse(answer.body.encode(), answer.content_type)
 
 
 def pages(shape: Shape) -> Iterator[tuple[float, str]]:
@@ -83,15 +83,15 @@ def pages(shape: Shape) -> Iterator[tuple[float, str]]:
     players = {
         name: Player(playlist, uptime=7200.0) for name, playlist in _playlists(shape).items()
     }
-    wire = Wire(clock, players, shape.outage)
+    client = ReplayClient(clock, players, shape.outage)
     config = Config(interval=shape.step, timeout=5, window=4 * shape.step)
     with (
         patch("exporter.sampling.server.monotonic", clock.monotonic),
         patch("exporter.sampling.server.time", clock.unix),
     ):
-        gpus = Telemetry(config, [telemetry.Telling(clock.monotonic(), shape.step)])
+        gpus = Telemetry(config, [telemetry.InstantWatch(clock.monotonic(), shape.step)])
         names = (*players, features.HOST)
-        servers = [Server(_target(name), wire, config, gpus) for name in names]
+        servers = [Server(_target(name), client, config, gpus) for name in names]
         while clock.now < shape.seconds:
             gpus.tick(clock.monotonic())
             yield clock.unix(), _page(servers, gpus, publisher, clock, config)
@@ -115,8 +115,8 @@ def _page(
         "config_last_reload_successful": 1.0,
         "config_last_reload_success_timestamp_seconds": EPOCH,
     }
-    told = GpuView(gpus.inventory.gpus, gpus.sources(clock.monotonic()))
-    return publisher.page(shown, own, told).decode()
+    gpu_view = GpuView(gpus.inventory.gpus, gpus.sources(clock.monotonic()))
+    return publisher.page(shown, own, gpu_view).decode()
 
 
 def _target(name: str) -> Target:
@@ -125,18 +125,18 @@ def _target(name: str) -> Target:
 
 
 def _playlists(shape: Shape) -> dict[str, Playlist]:
-    dense_old, dense_new = _of("vllm-dense-0.20.2-mrv1"), _of("vllm-dense-0.26.0")
-    moe = _of("vllm-moe-0.20.2-mrv1")
+    dense_old, dense_new = _recording("vllm-dense-0.20.2-mrv1"), _recording("vllm-dense-0.26.0")
+    moe = _recording("vllm-moe-0.20.2-mrv1")
     return {
         "dense-a": _upgraded(dense_old, dense_new, shape.upgrade),
         "dense-b": _upgraded(dense_old, dense_new, shape.upgrade + 600.0),
         "dense-c": Playlist((dense_old,)),
         "moe-a": _upgraded(moe, _renamed(moe), shape.upgrade + 300.0),
-        "sglang-a": _idle_later(_of("sglang-0.5.23-basic-cpu"), 0.6 * shape.seconds),
+        "sglang-a": _idle_later(_recording("sglang-0.5.23-basic-cpu"), 0.6 * shape.seconds),
     }
 
 
-def _of(name: str) -> Recording:
+def _recording(name: str) -> Recording:
     return cached_load(RECORDINGS[name])
 
 

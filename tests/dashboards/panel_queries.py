@@ -1,4 +1,4 @@
-"""A dashboard's queries as Grafana asks them: variables filled in, one request each."""
+"""A dashboard's queries as Grafana sends them: variables filled in, one request each."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ _NAME = re.compile(r"\$(?:\{(\w+)(?::\w+)?\}|(\w+))")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QueryResult:
     """One query of one panel, and what came back: result type and result."""
 
     dashboard: str
@@ -40,22 +40,22 @@ def panels(dashboard: Json) -> Iterator[Json]:
             yield panel
 
 
-def filled(text: str, values: Mapping[str, str]) -> str:
+def interpolated(text: str, values: Mapping[str, str]) -> str:
     """Return a text with its variables filled in; an unknown one stays as it is."""
-    return _NAME.sub(lambda found: values.get(found[1] or found[2], found[0]), text)
+    return _NAME.sub(lambda match: values.get(match[1] or match[2], match[0]), text)
 
 
-def defaults(dashboard: Json, chosen: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables' values: those chosen, else everything, else the first one told."""
+def variable_values(dashboard: Json, selected: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables' values: those selected, else everything, else their defaults."""
     values = {}
     for variable in dashboard["templating"]["list"]:
         current = variable.get("current", {}).get("value", "")
-        everything = current == ["$__all"]
-        values[variable["name"]] = variable["allValue"] if everything else str(current)
-    return {**values, **chosen}
+        selects_all = current == ["$__all"]
+        values[variable["name"]] = variable["allValue"] if selects_all else str(current)
+    return {**values, **selected}
 
 
-def ask(
+def run_query(
     url: str, expr: str, start: float, end: float, instant: bool = False, step: int = STEP
 ) -> tuple[str, list[Json]]:
     """Return type and result of a query; raises `AssertionError` with the server's words."""
@@ -67,19 +67,21 @@ def ask(
     return answer["data"]["resultType"], answer["data"]["result"]
 
 
-def all_of(
-    url: str, name: str, dashboard: Json, chosen: Mapping[str, str], start: float, end: float
-) -> list[Asked]:
+def run_dashboard(
+    url: str, name: str, dashboard: Json, selected: Mapping[str, str], start: float, end: float
+) -> list[QueryResult]:
     """Return every query of a dashboard with its answer."""
-    values = defaults(dashboard, chosen)
+    values = variable_values(dashboard, selected)
     values |= {"__rate_interval": f"{4 * STEP}s", "__range": f"{end - start:.0f}s"}
-    found = []
+    results = []
     for panel in panels(dashboard):
         for target in panel.get("targets", ()):
-            expr = filled(target["expr"], values)
+            expr = interpolated(target["expr"], values)
             instant = bool(target.get("instant"))
-            _, result = ask(url, expr, start, end, instant)
-            found.append(
-                Asked(name, panel["title"], panel["type"], target["refId"], expr, instant, result)
+            _, result = run_query(url, expr, start, end, instant)
+            results.append(
+                QueryResult(
+                    name, panel["title"], panel["type"], target["refId"], expr, instant, result
+                )
             )
-    return found
+    return results

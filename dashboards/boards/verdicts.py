@@ -1,0 +1,84 @@
+"""How the dashboards show a verdict: colours of its words, and columns of tables."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from exporter.vocabulary.verdict import MEASURES, REASONS, VERDICTS, Measure, Verdict
+
+from ..grafana.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    RED,
+    YELLOW,
+    Thresholds,
+    absolute_thresholds,
+    field_override,
+)
+from .shared import BACKGROUND_CELL
+
+Json = dict[str, Any]
+
+RATIO_THRESHOLDS: Final[Thresholds] = (
+    ("transparent", None),
+    (RED, 0.001),
+    (YELLOW, 0.95),
+    (GREEN, 0.98),
+)
+PERCENT_COLUMN: Final = {"unit": "percentunit", "decimals": 1}
+RATIO_COLUMN: Final = {
+    **PERCENT_COLUMN,
+    "custom__cellOptions": BACKGROUND_CELL,
+    "thresholds": absolute_thresholds(RATIO_THRESHOLDS),
+}
+_COLORS: Final[Mapping[Verdict, str]] = {
+    "regression": RED,
+    "improvement": BLUE,
+    "equivalent": GREEN,
+    "inconclusive": YELLOW,
+    "not_comparable": GREY,
+}
+
+
+def panel_title(measure: Measure) -> str:
+    """Return the title of a panel about a measure."""
+    title = MEASURES[measure].title
+    return title[0].upper() + title[1:]
+
+
+def verdict_colors() -> list[Json]:
+    """Return overrides that give each verdict its colour, whatever the measure before it."""
+    return [
+        field_override(
+            f"/{verdict}$/", regex=True, color={"mode": "fixed", "fixedColor": _COLORS[verdict]}
+        )
+        for verdict in VERDICTS
+    ]
+
+
+def verdict_mapping() -> Json:
+    """Return a mapping of verdicts, as texts in a table, to colours."""
+    return {
+        "type": "value",
+        "options": {
+            verdict: {"text": text, "color": _COLORS[verdict], "index": i}
+            for i, (verdict, text) in enumerate(VERDICTS.items())
+        },
+    }
+
+
+def reason_mapping() -> Json:
+    """Return a mapping of the reasons against a verdict to what to do about each."""
+    return {
+        "type": "value",
+        "options": {
+            reason: {"text": f"{reason}: {text}", "color": YELLOW, "index": i}
+            for i, (reason, text) in enumerate(REASONS.items())
+        },
+    }
+
+
+VERDICT_COLUMN: Final = {
+    "mappings": [verdict_mapping()],
+    "custom__cellOptions": {"type": "color-text"},
+}
