@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final, get_args
 
-from .reading import GpuReading, Source
+from .reading import GpuReading, GpuSource
 
-_TRUST: Final[tuple[Source, ...]] = get_args(Source)
+_TRUST: Final[tuple[GpuSource, ...]] = get_args(GpuSource)
 
 
 def merged(readings: Iterable[GpuReading]) -> dict[str, GpuReading]:

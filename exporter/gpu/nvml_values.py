@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from .reading import Key
 
-Ask = Callable[..., Any]
+Query = Callable[..., Any]
 """Calls an NVML function by name; None where this GPU does not answer it."""
 
 # field -> where it goes, and how many of its units make one base unit
@@ -56,12 +56,12 @@ _ENERGY: Final[Key] = ("gpu_energy_joules_total", ())
 _POWER: Final[Key] = ("gpu_power_watts", ())
 
 
-def constants(ask: Ask, device: Any) -> dict[Key, float]:
+def constants(ask: Query, device: Any) -> dict[Key, float]:
     """Return what does not change while the driver runs; asking for it costs milliseconds."""
     return _clocks(ask, device, "nvmlDeviceGetMaxClockInfo", "_max")
 
 
-def values(ask: Ask, device: Any) -> dict[Key, float]:
+def values(ask: Query, device: Any) -> dict[Key, float]:
     """Return what a whole GPU reports at this moment, without its performance counters."""
     readings = memory(ask, device) | _fields(ask, device)
     if _POWER not in readings:
@@ -82,7 +82,7 @@ def values(ask: Ask, device: Any) -> dict[Key, float]:
     return readings | _reasons(ask("nvmlDeviceGetCurrentClocksEventReasons", device))
 
 
-def memory(ask: Ask, device: Any) -> dict[Key, float]:
+def memory(ask: Query, device: Any) -> dict[Key, float]:
     """Return the memory of a GPU or MIG instance in bytes, the driver's own share apart."""
     info = ask("nvmlDeviceGetMemoryInfo", device, _MEMORY_V2)
     if info is None:
@@ -94,7 +94,7 @@ def memory(ask: Ask, device: Any) -> dict[Key, float]:
     }
 
 
-def _fields(ask: Ask, device: Any) -> dict[Key, float]:
+def _fields(ask: Query, device: Any) -> dict[Key, float]:
     values: dict[Key, float] = {}
     for field in ask("nvmlDeviceGetFieldValues", device, _SCOPED) or ():
         # each field has a verdict of its own, and says in which member its value lies
@@ -104,7 +104,7 @@ def _fields(ask: Ask, device: Any) -> dict[Key, float]:
     return values
 
 
-def _clocks(ask: Ask, device: Any, function: str, suffix: str = "") -> dict[Key, float]:
+def _clocks(ask: Query, device: Any, function: str, suffix: str = "") -> dict[Key, float]:
     values: dict[Key, float] = {}
     for name, clock in (("sm", _SM), ("memory", _MEMORY)):
         megahertz = ask(function, device, clock)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Source = Literal["nvml", "dcgm", "amd", "nvidia_gpu_exporter"]
+GpuSource = Literal["nvml", "dcgm", "amd", "nvidia_gpu_exporter"]
 Labels = tuple[tuple[str, str], ...]
 Key = tuple[str, Labels]
 
@@ -33,7 +33,7 @@ class GpuReading:
 
     uuid: str
     model: str
-    source: Source
+    source: GpuSource
     time: float
     values: Mapping[Key, float]
     host: str = ""

@@ -1,10 +1,10 @@
 """One reading a GPU, whoever told of it."""
 
 from exporter.gpu.merge import merged
-from exporter.gpu.reading import GpuReading, Pod, Source
+from exporter.gpu.reading import GpuReading, GpuSource, Pod
 
 
-def told(source: Source, pids: tuple[int, ...] = (), **values: float) -> GpuReading:
+def told(source: GpuSource, pids: tuple[int, ...] = (), **values: float) -> GpuReading:
     return GpuReading(
         "GPU-1", "NVIDIA H200", source, 0.0, {(k, ()): v for k, v in values.items()}, pids=pids
     )

@@ -1,7 +1,7 @@
 """The engine catalogs: which raw names carry which canonical series, as data by version range.
 
-One YAML file an engine, checked against the canonical vocabulary when it is loaded. Nothing
-outside this folder knows a raw engine name.
+One YAML file an engine, checked against the canonical vocabulary when it is loaded. Nothing but
+these files and the engine's own package knows a raw name.
 """
 
 import re

@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ...errors import CatalogError
 from ...vocabulary.gpu import BY_NAME
-from ..reading import Source
+from ..reading import GpuSource
 
-PAGES: Final[tuple[Source, ...]] = ("dcgm", "amd", "nvidia_gpu_exporter")
+PAGES: Final[tuple[GpuSource, ...]] = ("dcgm", "amd", "nvidia_gpu_exporter")
 
 Names = list[str]
 
@@ -81,7 +81,7 @@ class GpuCatalog(_Model):
     names the part whose rows speak for the GPU.
     """
 
-    source: Source
+    source: GpuSource
     prefix: str
     known_by: str
     identity: IdentityLabels
