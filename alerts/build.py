@@ -1,6 +1,6 @@
 """Rules put together and written: Prometheus rule files, or PrometheusRule resources."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -9,7 +9,7 @@ import yaml
 from exporter.errors import ConfigError
 
 from .alerting import engine, exporter, gpu, rollout, slo, upgrades
-from .model import Alert, Group, Record, rule
+from .model import Alert, Group, Record, as_dict
 from .recording import burn, gpu_names, levels, matched, outliers
 from .values import Values, load
 
@@ -45,43 +45,33 @@ def groups(values: Values) -> dict[str, tuple[Group, ...]]:
 
 def alerts(values: Values) -> list[Alert]:
     """Return every alert that is switched on, in the order of the files."""
-    return [
-        one
-        for found in groups(values).values()
-        for group in found
-        for one in group.rules
-        if isinstance(one, Alert)
-    ]
+    return [rule for rule in _rules(values) if isinstance(rule, Alert)]
 
 
 def records(values: Values) -> list[Record]:
     """Return every recording rule, in the order of the files."""
-    return [
-        one
-        for found in groups(values).values()
-        for group in found
-        for one in group.rules
-        if isinstance(one, Record)
-    ]
+    return [rule for rule in _rules(values) if isinstance(rule, Record)]
 
 
 def everything(values: Values) -> Values:
     """Return the values with every alert switched on."""
-    on = {name: one.model_copy(update={"enabled": True}) for name, one in values.alerts.items()}
-    return values.model_copy(update={"alerts": on})
+    enabled = {
+        name: alert.model_copy(update={"enabled": True}) for name, alert in values.alerts.items()
+    }
+    return values.model_copy(update={"alerts": enabled})
 
 
 def files(values: Values, form: Format) -> dict[str, str]:
     """Return the text of every file by its name."""
     return {
-        f"inferfleet-{name}.yaml": text(found, form, f"inferfleet-{name}")
-        for name, found in groups(values).items()
+        f"inferfleet-{name}.yaml": text(parts, form, f"inferfleet-{name}")
+        for name, parts in groups(values).items()
     }
 
 
-def text(found: Sequence[Group], form: Format, name: str) -> str:
+def text(parts: Sequence[Group], form: Format, name: str) -> str:
     """Return groups as one YAML document; `name` is that of the PrometheusRule resource."""
-    body: dict[str, Any] = {"groups": [_group(group) for group in found]}
+    body: dict[str, Any] = {"groups": [_group(group) for group in parts]}
     if form == "operator":
         body = {
             "apiVersion": "monitoring.coreos.com/v1",
@@ -104,6 +94,12 @@ def write(values_file: Path | None, out: Path, form: Format) -> list[Path]:
     return [out / name for name in texts]
 
 
+def _rules(values: Values) -> Iterator[Record | Alert]:
+    for parts in groups(values).values():
+        for group in parts:
+            yield from group.rules
+
+
 def _group(group: Group) -> dict[str, Any]:
     head = {"name": group.name} | ({"interval": group.interval} if group.interval else {})
-    return head | {"rules": [rule(one) for one in group.rules]}
+    return head | {"rules": [as_dict(rule) for rule in group.rules]}

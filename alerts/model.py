@@ -22,12 +22,12 @@ class Record(_Model):
 
 
 class Alert(_Model):
-    """One alert. `wait` is Prometheus' `for`, `keep` its `keep_firing_for`, as durations."""
+    """One alert. `wait` is Prometheus' `for`, a word that Python keeps for itself."""
 
     alert: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]+$")]
     expr: str
     wait: str
-    keep: str = ""
+    keep_firing_for: str = ""
     severity: Severity
     summary: str
     description: str
@@ -44,19 +44,22 @@ class Group(_Model):
     rules: tuple[Record | Alert, ...]
 
 
-def rule(one: Record | Alert) -> dict[str, Any]:
+def as_dict(rule: Record | Alert) -> dict[str, Any]:
     """Return a rule as Prometheus reads it."""
-    if isinstance(one, Record):
-        return one.model_dump(exclude_defaults=True)
-    held = {"alert": one.alert, "expr": one.expr, "for": one.wait}
-    if one.keep:
-        held["keep_firing_for"] = one.keep
-    return held | {
-        "labels": {"severity": one.severity, **one.labels},
+    if isinstance(rule, Record):
+        return rule.model_dump(exclude_defaults=True)
+    times = {"for": rule.wait}
+    if rule.keep_firing_for:
+        times["keep_firing_for"] = rule.keep_firing_for
+    return {
+        "alert": rule.alert,
+        "expr": rule.expr,
+        **times,
+        "labels": {"severity": rule.severity, **rule.labels},
         "annotations": {
-            "summary": one.summary,
-            "description": one.description,
-            "runbook_url": one.runbook_url,
-            "dashboard_url": one.dashboard_url,
+            "summary": rule.summary,
+            "description": rule.description,
+            "runbook_url": rule.runbook_url,
+            "dashboard_url": rule.dashboard_url,
         },
     }

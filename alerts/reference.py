@@ -42,7 +42,7 @@ An example of routes and inhibitions is `alerts/alertmanager/alertmanager.yml`.
 def page(values: Values) -> str:
     """Return the page."""
     parts = [_HEAD]
-    on = {one.alert for one in alerts(values)}
+    enabled = {alert.alert for alert in alerts(values)}
     for group in groups(everything(values))["alerts"]:
         family = group.name.removeprefix("inferfleet-")
         parts.append(
@@ -50,21 +50,22 @@ def page(values: Values) -> str:
             "| alert | severity | default | for | limits | says |\n|---|---|---|---|---|---|\n"
         )
         parts += [
-            _row(values, one, family, one.alert in on)
-            for one in group.rules
-            if isinstance(one, Alert)
+            _row(values, rule, family, rule.alert in enabled)
+            for rule in group.rules
+            if isinstance(rule, Alert)
         ]
     parts += [_judgement(), _recorded(values)]
     return "".join(parts)
 
 
-def _row(values: Values, one: Alert, family: str, on: bool) -> str:
-    limits = values.alerts[one.alert].limits
+def _row(values: Values, alert: Alert, family: str, enabled: bool) -> str:
+    limits = values.alerts[alert.alert].limits
     shown = ", ".join(f"`{key}` {_cell(value)}" for key, value in limits.items())
-    link = f"../alerts/runbooks/{family}.md#{one.alert.lower()}"
+    link = f"../alerts/runbooks/{family}.md#{alert.alert.lower()}"
+    switch = "on" if enabled else "off"
     return (
-        f"| [`{one.alert}`]({link}) | {one.severity} | {'on' if on else 'off'} | {one.wait} "
-        f"| {shown} | {_plain(one.summary)} |\n"
+        f"| [`{alert.alert}`]({link}) | {alert.severity} | {switch} | {alert.wait} "
+        f"| {shown} | {_plain(alert.summary)} |\n"
     )
 
 
@@ -94,7 +95,7 @@ def _judgement() -> str:
 
 
 def _recorded(values: Values) -> str:
-    names = sorted({one.record for one in records(values)})
+    names = sorted({rule.record for rule in records(values)})
     bases: dict[str, list[str]] = {}
     for name in names:
         level, _, rest = name.partition(":")

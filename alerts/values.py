@@ -13,9 +13,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from exporter.errors import ConfigError
 from exporter.units import Duration, PrometheusDuration, prometheus_duration
 from exporter.validation import validation_message
+from exporter.vocabulary.family import PREFIX
 from exporter.yaml_text import parse_yaml
 
 from .model import Severity
+from .recording.promql import label_list, series
 from .recording.settings import Settings
 
 DURATION_LIMITS: Final = ("window", "overlap", "age")
@@ -112,7 +114,7 @@ class AlertValues(_Model):
     enabled: bool
     severity: Severity
     wait: Annotated[PrometheusDuration, Field(alias="for")]
-    keep: Annotated[PrometheusDuration | None, Field(alias="keep_firing_for")] = None
+    keep_firing_for: PrometheusDuration | None = None
     limits: dict[str, Limit] = {}
 
     @model_validator(mode="after")
@@ -140,12 +142,11 @@ class Values(_Model):
 
     def metric(self, name: str, *matchers: str) -> str:
         """Return a selector of one of the exporter's own series, by its name without prefix."""
-        found = ", ".join(filter(None, (*matchers, self.selector)))
-        return f"inferfleet_{name}" + (f"{{{found}}}" if found else "")
+        return series(f"{PREFIX}{name}", *matchers, self.selector)
 
     def labels(self, *names: str) -> str:
         """Return a label list in parentheses, with the labels kept at every level."""
-        return f"({', '.join(dict.fromkeys((*names, *self.keep_labels)))})"
+        return label_list(*names, *self.keep_labels)
 
 
 def load(path: Path | None = None) -> Values:

@@ -20,8 +20,8 @@ from time import monotonic, sleep, time
 
 import yaml
 
-from alerts.model import rule
-from alerts.recording.matched import of
+from alerts.model import as_dict
+from alerts.recording.matched import groups_for
 from alerts.recording.settings import Settings
 from alerts.values import load
 from exporter.derive.load_cell import QUANTITIES
@@ -140,8 +140,8 @@ def main() -> None:
 
 def _write(folder: Path, settings: Settings, port: int) -> None:
     rules = [
-        {"name": g.name, "interval": g.interval, "rules": [rule(r) for r in g.rules]}
-        for g in of(settings)
+        {"name": g.name, "interval": g.interval, "rules": [as_dict(r) for r in g.rules]}
+        for g in groups_for(settings)
     ]
     (folder / "rules.yml").write_text(yaml.safe_dump({"groups": rules}), encoding="utf-8")
     config = {

@@ -20,25 +20,25 @@ class Family:
     values: Values
     alerts: list[Alert] = field(default_factory=list)
 
-    def of(self, name: str) -> AlertValues:
+    def values_of(self, name: str) -> AlertValues:
         """Return an alert's values."""
         return self.values.alerts[name]
 
-    def limit(self, name: str, key: str) -> float | str:
+    def limit(self, name: str, key: str) -> str:
         """Return one of an alert's limits, numbers as they are written in PromQL."""
-        found = self.of(name).limits[key]
-        return f"{found:g}" if isinstance(found, float | int) else found
+        limit = self.values_of(name).limits[key]
+        return f"{limit:g}" if isinstance(limit, float | int) else limit
 
     def seconds(self, name: str, key: str) -> str:
         """Return one of an alert's limits that is a duration as a number of seconds in PromQL."""
-        return f"{parse_duration(str(self.of(name).limits[key])):g}"
+        return f"{parse_duration(str(self.values_of(name).limits[key])):g}"
 
     def add(
         self, name: str, expr: str, summary: str, description: str, dashboard: Dashboard
     ) -> None:
         """Add an alert unless its values switch it off."""
-        own = self.of(name)
-        if not own.enabled:
+        alert = self.values_of(name)
+        if not alert.enabled:
             return
         boards = self.values.dashboards
         url = f"{boards.base_url}/d/{getattr(boards, dashboard)}"
@@ -48,9 +48,9 @@ class Family:
             Alert(
                 alert=name,
                 expr=expr,
-                wait=own.wait,
-                keep=own.keep or "",
-                severity=own.severity,
+                wait=alert.wait,
+                keep_firing_for=alert.keep_firing_for or "",
+                severity=alert.severity,
                 summary=summary,
                 description=description,
                 runbook_url=self.values.runbook_url.format(page=self.page, anchor=name.lower()),

@@ -1,4 +1,4 @@
-"""GPUs that are broken, held down, wasted, or told of wrongly.
+"""GPUs that are broken, throttled, wasted, or misreported.
 
 Read from the names by UUID of recording/gpu_names, so any source of telemetry will do.
 """
@@ -60,18 +60,21 @@ def _served(values: Values, expr: str) -> str:
     """Return an alert on a GPU with its server beside it, where one is known."""
     uuid = values.labels("uuid")
     link = f"max by {values.labels('uuid', 'target')} ({values.metric('server_gpu_info')})"
-    one = f"topk by {uuid} (1, {link})"
-    return f"(({expr}) * on {uuid} group_left (target) {one}) or ({expr}) unless on {uuid} {link}"
+    # a shared GPU has several servers, and a join takes one
+    server = f"topk by {uuid} (1, {link})"
+    return (
+        f"(({expr}) * on {uuid} group_left (target) {server}) or ({expr}) unless on {uuid} {link}"
+    )
 
 
 def _throttled(family: Family, name: str, reasons: str, summary: str, description: str) -> None:
     uuid = family.values.labels("uuid")
-    held = f'uuid_reason:inferfleet_gpu_throttled:ratio_rate5m{{reason=~"{reasons}"}}'
+    throttled = f'uuid_reason:inferfleet_gpu_throttled:ratio_rate5m{{reason=~"{reasons}"}}'
     family.add(
         name,
         _served(
             family.values,
-            f"{held} > {family.limit(name, 'share')} and on {uuid}"
+            f"{throttled} > {family.limit(name, 'share')} and on {uuid}"
             f" uuid:inferfleet_gpu_utilization_ratio:max >= {family.limit(name, 'utilization')}",
         ),
         summary,

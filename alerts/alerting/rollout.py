@@ -65,11 +65,11 @@ def _vocabulary(family: Family) -> None:
     server, window = values.labels("target"), family.limit(name, "window")
     families = values.metric("page_families")
     versions = values.labels("target", "version")
-    seen = f"group by {versions} (last_over_time({values.metric('server_info')}[{window}]))"
+    recent = f"group by {versions} (last_over_time({values.metric('server_info')}[{window}]))"
     family.add(
         name,
         f"max by {server} ({families}) / max by {server} (max_over_time({families}[{window}]))"
-        f" < {family.limit(name, 'share')} and on {server} count by {server} ({seen}) > 1",
+        f" < {family.limit(name, 'share')} and on {server} count by {server} ({recent}) > 1",
         "{{ $labels.target }} lost metrics with its new version",
         "{{ $labels.target }} shows only {{ $value | humanizePercentage }} of the metric families "
         f"it had before its version changed within the last {window}; what reads them sees "

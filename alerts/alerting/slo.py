@@ -37,7 +37,7 @@ def groups(values: Values) -> tuple[Group, ...]:
     ):
         for speed, burns in (("Fast", values.slo.fast), ("Slow", values.slo.slow)):
             name = f"Inferfleet{title}BudgetBurn{speed}"
-            slowest = min(one.factor for one in burns)
+            slowest = min(window.factor for window in burns)
             budget = 1 - share
             family.add(
                 name,
@@ -56,10 +56,10 @@ def _expr(family: Family, name: str, objective: str, burns: tuple[Burn, ...], bu
     model = family.values.labels("model")
     events, least = burn.events(objective), family.limit(name, "rate")
     parts = [
-        f"({burn.share(objective, one.long)} > {one.factor * budget:g}"
-        f" and on {model} {burn.share(objective, one.short)} > {one.factor * budget:g}"
-        f" and on {model} avg_over_time({events}[{one.long}]) > {least})"
-        for one in burns
+        f"({burn.share(objective, window.long)} > {window.factor * budget:g}"
+        f" and on {model} {burn.share(objective, window.short)} > {window.factor * budget:g}"
+        f" and on {model} avg_over_time({events}[{window.long}]) > {least})"
+        for window in burns
     ]
     return " or ".join(parts)
 

@@ -13,17 +13,17 @@ from ..model import Group
 from ..values import Values
 from .family import Dashboard, Family
 
-SUBJECT: Final = ("engine", "model", "gpu_model", "class", "release", "baseline", "measure")
+LABELS: Final = ("engine", "model", "gpu_model", "class", "release", "baseline", "measure")
 _BOARD: Final[Dashboard] = "upgrade"
-_WHO: Final = "{{ $labels.model }} on {{ $labels.gpu_model }}"
+_SERVED: Final = "{{ $labels.model }} on {{ $labels.gpu_model }}"
 _PAIR: Final = "{{ $labels.release }} against {{ $labels.baseline }}"
 
 
 def _query(record: str, matcher: str = "") -> str:
     """Return a template of one figure about the alert's own subject; nothing where it is not."""
-    asked = ("measure", "release", "baseline", "class")
-    inside = ",".join(f"{label}=%q" for label in asked) + matcher
-    labels = " ".join(f"$labels.{label}" for label in asked)
+    names = ("measure", "release", "baseline", "class")
+    inside = ",".join(f"{name}=%q" for name in names) + matcher
+    labels = " ".join(f"$labels.{name}" for name in names)
     text = f"release:inferfleet_matched_load:{record}{{{inside}}}"
     return f'(printf "{text}" {labels} | query)'
 
@@ -37,10 +37,10 @@ _INTERVAL: Final = (
     " {{ . | first | value | humanizeDuration }} at the same load.{{ end }}"
 )
 _REASONS: Final = (
-    "{{ range $i, $one := "
+    "{{ range $i, $reason := "
     + _query("reason")
     + ' | sortByLabel "reason" }}{{ if $i }}, {{ else }} Reason: {{ end }}'
-    "{{ $one.Labels.reason }}{{ end }}"
+    "{{ $reason.Labels.reason }}{{ end }}"
 )
 _LOSSES: Final[tuple[tuple[str, Measure, str, str], ...]] = (
     (
@@ -96,15 +96,15 @@ def groups(values: Values) -> tuple[Group, ...]:
         family.add(
             name,
             _loss(family, name, measure),
-            f"{_WHO} {short} since {{{{ $labels.release }}}}",
-            f"{_WHO} {long}: {_PAIR} (class {{{{ $labels.class }}}}).{_INTERVAL}",
+            f"{_SERVED} {short} since {{{{ $labels.release }}}}",
+            f"{_SERVED} {long}: {_PAIR} (class {{{{ $labels.class }}}}).{_INTERVAL}",
             _BOARD,
         )
     family.add(
         "InferfleetUpgradeNotComparable",
         _not_comparable(values),
-        f"{_WHO}: {_PAIR} cannot be compared in {{{{ $labels.measure }}}}",
-        f"{_WHO}: for {_PAIR} there is no verdict on {{{{ $labels.measure }}}} (class "
+        f"{_SERVED}: {_PAIR} cannot be compared in {{{{ $labels.measure }}}}",
+        f"{_SERVED}: for {_PAIR} there is no verdict on {{{{ $labels.measure }}}} (class "
         f"{{{{ $labels.class }}}}).{_REASONS}",
         _BOARD,
     )
@@ -112,7 +112,7 @@ def groups(values: Values) -> tuple[Group, ...]:
 
 
 def _loss(family: Family, name: str, measure: Measure) -> str:
-    on = family.values.labels(*SUBJECT)
+    on = family.values.labels(*LABELS)
     this = f'measure="{measure}"'
     rules = "release:inferfleet_matched_load"
     judge = _judged(family.values, this)
@@ -125,20 +125,20 @@ def _loss(family: Family, name: str, measure: Measure) -> str:
         f'{rules}:servers{{{this}, side="candidate"}} >= {servers}',
         f'{rules}:servers{{{this}, side="baseline"}} >= {servers}',
     ]
-    gates = "".join(f" and on {on} ({one})" for one in least)
-    told = f"((1 - max by {on} ({rules}:ratio{{{this}}})){gates})"
+    enough = "".join(f" and on {on} ({condition})" for condition in least)
+    lost = f"((1 - max by {on} ({rules}:ratio{{{this}}})){enough})"
     return (
         f"(((1 - max by {on} ({estimate})) and on {on} max by {on} ({regressed}) == 1)"
-        f" or ({told} unless on {on} ({judge}))) > {family.limit(name, 'loss')}"
+        f" or ({lost} unless on {on} ({judge}))) > {family.limit(name, 'loss')}"
     )
 
 
 def _judged(values: Values, *matchers: str) -> str:
-    return f"max by {values.labels(*SUBJECT)} ({values.metric('upgrade_verdict', *matchers)})"
+    return f"max by {values.labels(*LABELS)} ({values.metric('upgrade_verdict', *matchers)})"
 
 
 def _not_comparable(values: Values) -> str:
-    on = values.labels(*SUBJECT)
+    on = values.labels(*LABELS)
     this = 'verdict="not_comparable"'
     own = f"max by {on} (release:inferfleet_matched_load:verdict{{{this}}})"
     return f"({_judged(values, this)} or ({own} unless on {on} {_judged(values)})) == 1"

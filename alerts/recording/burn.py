@@ -45,7 +45,7 @@ def share(objective: str, window: str) -> str:
 def groups(values: Values) -> tuple[Group, ...]:
     """Return the rules of every objective."""
     burns = (*values.slo.fast, *values.slo.slow)
-    windows = dict.fromkeys(window for one in burns for window in (one.short, one.long))
+    windows = dict.fromkeys(window for burn in burns for window in (burn.short, burn.long))
     rules: list[Record] = []
     for objective in OBJECTIVES:
         rules += _events(values, objective)

@@ -2,7 +2,7 @@
 
 A server's window in a cell is an observation: `y`, time (or energy) per unit of work; `z`, the
 logarithm of the mean batch; `p` and `c`, what else it follows from (prefill, context); `w`, the
-share of time; `g`, the work. Cells are told apart by `queue`: with requests waiting the batch
+share of time; `g`, the work. Cells are set apart by `queue`: with requests waiting the batch
 is full whatever the demand, and is compared with full batches only. A server's `warm_up` is
 left out.
 
@@ -17,10 +17,11 @@ from typing import Final
 from exporter.vocabulary.verdict import Measure
 
 from ..model import Record
-from .settings import UNITS, Settings, pick
+from .promql import series
+from .settings import UNITS, Settings
 
 RATE: Final = "target_batch:inferfleet_load_{}:rate"
-SEEN: Final = "target_batch:inferfleet_load_observation:mean"
+OBSERVATION: Final = "target_batch:inferfleet_load_observation:mean"
 
 _QUANTITIES: Final = (
     "decode_sequence_seconds",
@@ -52,11 +53,12 @@ _CONTEXT: Final[Mapping[Measure, str]] = {
 
 def records(settings: Settings) -> list[Record]:
     """Return the rules that turn counters into observations."""
-    target = settings.group("target", "release", "batch")
-    found = [Record(record=RATE.format("seconds"), expr=_seconds(settings, target))]
+    target = settings.labels("target", "release", "batch")
+    rules = [Record(record=RATE.format("seconds"), expr=_seconds(settings, target))]
     for quantity in _QUANTITIES:
+        # seconds ^ 0 is 1 where the cell's time is known, and brings the label `queue`
         rate = f"sum by {target} ({_rate(settings, quantity)})"
-        found.append(
+        rules.append(
             Record(
                 record=RATE.format(quantity),
                 expr=f"{rate} * on {target} group_left (queue) ({RATE.format('seconds')} ^ 0)",
@@ -67,7 +69,7 @@ def records(settings: Settings) -> list[Record]:
         quantity: f'label_replace(sum without (batch) ({name}), "batch", "all", "", "")'
         for quantity, name in cell.items()
     }
-    full = pick(cell["seconds"], 'queue="yes"')
+    full = series(cell["seconds"], 'queue="yes"')
     for measure, (time, work) in UNITS.items():
         names = whole if measure == "prefill" else cell
         load = "prefill_tokens" if measure == "prefill" else "decode_sequence_seconds"
@@ -78,6 +80,7 @@ def records(settings: Settings) -> list[Record]:
             y += f" unless {full}"
         if measure == "prefill":
             y += f" and {names[load]} > 0"
+        # what an engine does not count is taken as none: it gets the slope 0
         zero = f"({names['seconds']} * 0)"
         expressions = {
             "y": y,
@@ -87,30 +90,30 @@ def records(settings: Settings) -> list[Record]:
             "w": names["seconds"],
             "g": names[work],
         }
-        for of, expr in expressions.items():
-            found.append(
+        # an observation has all of its terms or none: only where there is a time is there one
+        for term, expr in expressions.items():
+            rules.append(
                 Record(
-                    record=SEEN,
-                    expr=expr if of == "y" else f"({expr}) and ({y})",
-                    labels={"measure": measure, "of": of},
+                    record=OBSERVATION,
+                    expr=expr if term == "y" else f"({expr}) and ({y})",
+                    labels={"measure": measure, "term": term},
                 )
             )
-    return found
+    return rules
 
 
 def _rate(settings: Settings, quantity: str) -> str:
-    series = settings.metric(f"load_{quantity}_total", 'release!=""', 'batch!~"0|idle"')
-    return f"rate({series}[{settings.interval}])"
+    counter = settings.metric(f"load_{quantity}_total", 'release!=""', 'batch!~"0|idle"')
+    return f"rate({counter}[{settings.interval}])"
 
 
 def _seconds(settings: Settings, target: str) -> str:
     """A tenth of a window at least: less says little of the cell's mean."""
     time = f"(sum by {target} ({_rate(settings, 'seconds')}) > 0.1)"
     queued = f"(sum by {target} ({_rate(settings, 'saturated_seconds')}) / {time} > 0.5)"
-    names = f"on ({', '.join((*settings.keep_labels, 'target'))})"
     young = f"time() - {settings.metric('server_start_time_seconds')} < {settings.warm_up:g}"
     return (
         f'(\n  label_replace({time} and {queued}, "queue", "yes", "", "")\n'
         f'or\n  label_replace({time} unless {queued}, "queue", "no", "", "")\n)\n'
-        f"unless {names} ({young})"
+        f"unless on {settings.target_labels()} ({young})"
     )

@@ -15,14 +15,15 @@ from exporter.engines.registry import ENGINES
 from exporter.vocabulary.verdict import MEASURES
 
 from ..model import Record
-from .settings import Settings, either
+from .promql import union
+from .settings import Settings
 
 EPOCH: Final = "release:inferfleet_meaning_epoch:count"
 
 
 def records(settings: Settings) -> list[Record]:
     """Return one rule for each measure whose meaning changed in some engine."""
-    found = []
+    rules = []
     for measure in MEASURES:
         epochs = [
             _epoch(settings, engine, versions)
@@ -30,14 +31,14 @@ def records(settings: Settings) -> list[Record]:
             if (versions := [m.at for m in engine_catalog(engine).meanings if measure in m.forbids])
         ]
         if epochs:
-            found.append(Record(record=EPOCH, expr=either(epochs), labels={"measure": measure}))
-    return found
+            rules.append(Record(record=EPOCH, expr=union(epochs), labels={"measure": measure}))
+    return rules
 
 
 def _epoch(settings: Settings, engine: str, versions: Iterable[Version]) -> str:
     """Changes behind each release of an engine; -1 where its version is unknown."""
-    release, mine = settings.group("release"), f'engine="{engine}"'
-    unknown = settings.metric("server_info", mine, 'version=""', 'release!=""')
+    release = settings.labels("release")
+    unknown = settings.metric("server_info", f'engine="{engine}"', 'version=""', 'release!=""')
     terms = [_passed(settings, engine, release, str(version)) for version in versions]
     return f"({f' + on {release} '.join(terms)})\nor\n(group by {release} ({unknown}) * -1)"
 
@@ -55,7 +56,7 @@ def below(version: str) -> str:
     parts = [int(part) for part in re.findall(r"\d+", version)][:3]
     options = []
     for i, part in enumerate(parts):
-        head = "".join(rf"{one}[.]" for one in parts[:i])
+        head = "".join(rf"{number}[.]" for number in parts[:i])
         if part:
             options.append(f"{head}{less(part)}([^0-9].*)?")
     return "v?(" + "|".join(options) + ")"

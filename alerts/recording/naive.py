@@ -6,7 +6,7 @@ from typing import Final, Literal
 from exporter.vocabulary.verdict import Measure
 
 from ..model import Record
-from .baseline import BASELINE, CANDIDATE, FIRST_SEEN, SUPERSEDED
+from .baseline import BASELINE, while_newest, with_baseline
 from .cells import RATE
 from .settings import Settings
 
@@ -22,7 +22,7 @@ _POWERS: Final[Mapping[Literal["throughput"] | Measure, int]] = {
 
 def sides(settings: Settings) -> list[Record]:
     """Return tokens per second of a server, and the mean time between tokens, by release."""
-    release, target = settings.group("release"), settings.group("release", "target")
+    release, target = settings.labels("release"), settings.labels("release", "target")
     tokens, time = (RATE.format(name) for name in ("decode_tokens", "decode_sequence_seconds"))
     return [
         Record(
@@ -39,12 +39,10 @@ def sides(settings: Settings) -> list[Record]:
 
 def kept(settings: Settings) -> list[Record]:
     """Return the rules that keep a release's means while no newer one runs."""
-    who = settings.group("release")
-    held = f"and on {who} {FIRST_SEEN} unless on {who} {SUPERSEDED}"
     return [
         Record(
             record=_KEPT.format(name),
-            expr=f"avg_over_time({_NOW.format(name)}[{settings.before}]) {held}",
+            expr=f"avg_over_time({_NOW.format(name)}[{settings.before}]) {while_newest(settings)}",
         )
         for name in _POWERS
     ]
@@ -52,20 +50,20 @@ def kept(settings: Settings) -> list[Record]:
 
 def ratios(settings: Settings) -> list[Record]:
     """Return candidate over baseline, above 1 where it looks better."""
-    release, group = settings.group("release"), settings.group()
-    named = f"* on {release} group_left (baseline) {CANDIDATE}"
-    found = []
+    release, group = settings.labels("release"), settings.labels()
+    rules = []
     for name, power in _POWERS.items():
-        old = (
+        baseline = (
             f"sum without (release) (last_over_time({_KEPT.format(name)}[{settings.keep}])"
             f" and on {release} {BASELINE})"
         )
-        now = f"avg_over_time({_NOW.format(name)}[{settings.after}])"
-        found.append(
+        candidate = f"avg_over_time({_NOW.format(name)}[{settings.after}])"
+        rules.append(
             Record(
                 record=RATIO,
-                expr=f"(({now} / on {group} group_left () ({old})) ^ {power}) {named}",
+                expr=f"(({candidate} / on {group} group_left () ({baseline})) ^ {power})"
+                f" {with_baseline(settings)}",
                 labels={"measure": name},
             )
         )
-    return found
+    return rules

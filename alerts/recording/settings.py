@@ -1,12 +1,15 @@
-"""What the matched-load rules share: their settings, label lists and small PromQL phrases."""
+"""What the matched-load rules share: their settings, and the labels that they compare by."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from exporter.units import Duration, PrometheusDuration, parse_duration
+from exporter.vocabulary.family import PREFIX
 from exporter.vocabulary.verdict import Measure
+
+from .promql import label_list, series
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -68,39 +71,26 @@ class Settings(BaseModel):
         """The length of a window in seconds."""
         return parse_duration(self.interval)
 
-    def group(self, *more: str) -> str:
-        """Return a label list: what must be equal to compare, then `more`."""
-        names = (*self.keep_labels, "engine", "model", "gpu_model", "class", *more)
-        return f"({', '.join(dict.fromkeys(names))})"
-
     def margin_of(self, measure: Measure) -> float:
         """Return the change of a measure that matters, as a share."""
         return self.margin_prefill if measure == "prefill" else self.margin
 
-    def kind(self, *more: str) -> str:
-        """Return a label list: what one engine serves of one model in whatever class, `more`."""
-        return f"({', '.join(dict.fromkeys((*self.keep_labels, 'engine', 'model', *more)))})"
+    def labels(self, *more: str) -> str:
+        """Return a label list: what must be equal to compare servers, then `more`."""
+        return self.model_labels("gpu_model", "class", *more)
+
+    def model_labels(self, *more: str) -> str:
+        """Return a label list: one model on one engine in whatever class, then `more`."""
+        return label_list(*self.keep_labels, "engine", "model", *more)
+
+    def target_labels(self) -> str:
+        """Return a label list: what sets one server apart."""
+        return label_list(*self.keep_labels, "target")
 
     def metric(self, name: str, *matchers: str) -> str:
         """Return a selector of one of the exporter's series, by its name without prefix."""
-        return pick(f"inferfleet_{name}", *matchers, self.selector)
+        return series(f"{PREFIX}{name}", *matchers, self.selector)
 
     def info(self) -> str:
         """Return a selector of the servers whose release is known."""
         return self.metric("server_info", 'release!=""')
-
-
-def pick(name: str, *matchers: str) -> str:
-    """Return a selector with those of the matchers that are not empty."""
-    found = ", ".join(filter(None, matchers))
-    return f"{name}{{{found}}}" if found else name
-
-
-def either(expressions: Iterable[str]) -> str:
-    """Return the union of expressions, the first winning where labels are the same."""
-    return "\nor\n".join(expressions)
-
-
-def part(name: str, of: str) -> str:
-    """Return a selector of one of the series that share a name, told apart by the label `of`."""
-    return pick(name, f'of="{of}"')

@@ -11,10 +11,11 @@ from functools import partial
 from typing import Final
 
 from ..model import Record
-from .baseline import BASELINE, CANDIDATE, FIRST_SEEN, SUPERSEDED
-from .cells import RATE, SEEN
+from .baseline import BASELINE, CANDIDATE, while_newest
+from .cells import OBSERVATION, RATE
 from .curve import BASE_CURVE, CURVE, OWN, expected
-from .settings import Settings, either, part
+from .promql import union, with_term
+from .settings import Settings
 
 VISITED: Final = "release_batch:inferfleet_load_visited:sum"
 SUPPORT: Final = "release_batch:inferfleet_matched_support:info"
@@ -24,6 +25,7 @@ INDEX: Final = "target:inferfleet_matched_index:ln"
 PLAIN: Final = "target:inferfleet_matched_plain:ln"
 EARLIER: Final = "target:inferfleet_matched_earlier:ln"
 TILT: Final = "release:inferfleet_matched_tilt:ratio"
+PAST: Final = "target:inferfleet_matched_past:ln"
 SHIFT: Final = "target:inferfleet_matched_shift:ln"
 COMPARED: Final = "release:inferfleet_compared:info"
 
@@ -38,51 +40,52 @@ _TOGETHER: Final = "release:inferfleet_matched_together:product"
 _RIDGE: Final = 0.01
 
 
-def _seen(of: str) -> str:
-    return part(SEEN, of)
+def _observed(term: str) -> str:
+    return with_term(OBSERVATION, term)
 
 
 def _fair(settings: Settings, coefficient: Callable[[str], str], cell: str) -> str:
     """Expected time of a unit, where prefill and context are such as the curve has seen."""
-    key = settings.group("target", "release", "batch", "queue", "measure")
-    found = f"({expected(coefficient, cell)} > 0)"
-    for of in ("p", "c"):
-        low, high = (coefficient(f"{of}_{end}") for end in ("low", "high"))
-        found += (
-            f"\nand on {key} (({_seen(of)} >= on {cell} group_left () {low})"
+    key = settings.labels("target", "release", "batch", "queue", "measure")
+    time = f"({expected(coefficient, cell)} > 0)"
+    for term in ("p", "c"):
+        low, high = (coefficient(f"{term}_{end}") for end in ("low", "high"))
+        time += (
+            f"\nand on {key} (({_observed(term)} >= on {cell} group_left () {low})"
             f" <= on {cell} group_left () {high})"
         )
-    return found
+    return time
 
 
 def observed(settings: Settings) -> list[Record]:
     """Return the rules that set a window's observations against the baseline's curve."""
-    cell = settings.group("batch", "queue", "measure")
-    mine = settings.group("release", "batch", "queue", "measure")
-    key = settings.group("target", "release", "batch", "queue", "measure")
-    release, group = settings.group("release"), settings.group()
-    base = partial(part, BASE_CURVE)
-    candidates = f"(count by {group} ({_seen('w')} and on {release} {CANDIDATE}))"
+    cell = settings.labels("batch", "queue", "measure")
+    release_cell = settings.labels("release", "batch", "queue", "measure")
+    key = settings.labels("target", "release", "batch", "queue", "measure")
+    release, group = settings.labels("release"), settings.labels()
+    base = partial(with_term, BASE_CURVE)
+    candidates = f"(count by {group} ({_observed('w')} and on {release} {CANDIDATE}))"
     return [
-        Record(record=VISITED, expr=f"sum by {mine} ({_seen('w')})"),
+        # of the baseline's servers as well: those beside are judged over the same cells
+        Record(record=VISITED, expr=f"sum by {release_cell} ({_observed('w')})"),
         Record(
             record=COMPARED,
             expr=f"group by {release} ({CANDIDATE}) or ({BASELINE} and on {group} {candidates})",
         ),
         Record(
             record=SUPPORT,
-            expr=f"group by {mine} (sum_over_time({VISITED}[{settings.after}])"
+            expr=f"group by {release_cell} (sum_over_time({VISITED}[{settings.after}])"
             f" * {settings.cell_share:g} <= on {cell} group_left () {base('w')})"
             f" and on {release} {COMPARED}",
         ),
         Record(
             record=EXPECTED,
-            expr=f"(\n{_fair(settings, base, cell)}\nand on {mine} {SUPPORT}\n)"
-            f" * on {key} {_seen('g')}",
+            expr=f"(\n{_fair(settings, base, cell)}\nand on {release_cell} {SUPPORT}\n)"
+            f" * on {key} {_observed('g')}",
         ),
         Record(
             record=ACTUAL,
-            expr=f"({_seen('y')} * on {key} {_seen('g')}) and on {key} {EXPECTED}",
+            expr=f"({_observed('y')} * on {key} {_observed('g')}) and on {key} {EXPECTED}",
         ),
         *plain(settings),
         Record(
@@ -95,31 +98,31 @@ def observed(settings: Settings) -> list[Record]:
 
 def plain(settings: Settings) -> list[Record]:
     """Return the measures that are a server's ratio, whatever the load."""
-    target = settings.group("target", "release")
+    target = settings.labels("target", "release")
     window = settings.interval
     sums = [
         f"sum by {target} (rate({settings.metric(f'load_spec_{name}_tokens_total')}[{window}]))"
         for name in ("accepted", "draft")
     ]
-    names = f"on ({', '.join((*settings.keep_labels, 'target'))})"
-    local = 'cache="local"'
-    by = f"sum by ({', '.join((*settings.keep_labels, 'target'))})"
-    hits = [
-        f"{by} (rate({settings.metric(f'prefix_cache_{name}_tokens_total', local)}[{window}]))"
+    server = settings.target_labels()
+    counters = (
+        settings.metric(f"prefix_cache_{name}_tokens_total", 'cache="local"')
         for name in ("hit", "queried")
-    ]
+    )
+    hits = [f"sum by {server} (rate({counter}[{window}]))" for counter in counters]
     info = f"group by {target} ({settings.info()})"
-    old = f"group by {target} ({RATE.format('seconds')})"
+    # without a cell there is no observation: the warm-up leaves these measures out with the others
+    judged = f"group by {target} ({RATE.format('seconds')})"
     return [
         Record(
             record=PLAIN,
-            expr=f"ln({sums[0]} / ({sums[1]} > 0) > 0) and on {target} ({old})",
+            expr=f"ln({sums[0]} / ({sums[1]} > 0) > 0) and on {target} ({judged})",
             labels={"measure": "speculation"},
         ),
         Record(
             record=PLAIN,
-            expr=f"({info} * {names} group_left () ln({hits[0]} / ({hits[1]} > 0) > 0))"
-            f" and on {target} ({old})",
+            expr=f"({info} * on {server} group_left () ln({hits[0]} / ({hits[1]} > 0) > 0))"
+            f" and on {target} ({judged})",
             labels={"measure": "hit_ratio"},
         ),
     ]
@@ -130,35 +133,34 @@ def earlier(settings: Settings) -> list[Record]:
 
     With them the release's mean load and index, whose products tell how one moves with the other.
     """
-    cell = settings.group("release", "batch", "queue", "measure")
-    key = settings.group("target", "release", "batch", "queue", "measure")
-    release = settings.group("release", "measure")
+    cell = settings.labels("release", "batch", "queue", "measure")
+    key = settings.labels("target", "release", "batch", "queue", "measure")
+    release = settings.labels("release", "measure")
 
-    def curve(of: str) -> str:
-        return f"last_over_time({part(CURVE, of)}[{settings.keep}])"
+    def curve(term: str) -> str:
+        return f"last_over_time({with_term(CURVE, term)}[{settings.keep}])"
 
     hat = f"({_fair(settings, curve, cell)})"
-    load = (
-        f"sum by {release} ({_seen('w')} * on {key} {_seen('z')}) / sum by {release} ({_seen('w')})"
-    )
+    weighted = f"{_observed('w')} * on {key} {_observed('z')}"
+    load = f"sum by {release} ({weighted}) / sum by {release} ({_observed('w')})"
     index = f"quantile by {release} (0.5, {EARLIER})"
     return [
-        Record(record=FAIR, expr=f"{hat} * on {key} {_seen('g')}"),
+        Record(record=FAIR, expr=f"{hat} * on {key} {_observed('g')}"),
         Record(
             record=EARLIER,
             expr=_index(
                 settings,
                 FAIR,
-                f"({_seen('y')} * on {key} {_seen('g')}) and on {key} {FAIR}",
+                f"({_observed('y')} * on {key} {_observed('g')}) and on {key} {FAIR}",
             ),
         ),
-        Record(record=_TOGETHER, expr=f"{load} and on {release} {index}", labels={"of": "x"}),
-        Record(record=_TOGETHER, expr=index, labels={"of": "v"}),
+        Record(record=_TOGETHER, expr=f"{load} and on {release} {index}", labels={"term": "x"}),
+        Record(record=_TOGETHER, expr=index, labels={"term": "v"}),
         *(
             Record(
                 record=_TOGETHER,
-                expr=f"{part(_TOGETHER, a)} * on {release} {part(_TOGETHER, b)}",
-                labels={"of": a + b},
+                expr=f"{with_term(_TOGETHER, a)} * on {release} {with_term(_TOGETHER, b)}",
+                labels={"term": a + b},
             )
             for a, b in ("xx", "xv")
         ),
@@ -171,54 +173,52 @@ def own(settings: Settings) -> list[Record]:
     The tilt is what matching by batch leaves: a slow moment fills the batch, so that full batches
     hold more slow moments; it is the slope of the release's median index over its mean load.
     """
-    release, who = settings.group("release", "measure"), settings.group("release")
+    release, newest = settings.labels("release", "measure"), while_newest(settings)
     before = settings.before
-    held = f"and on {who} {FIRST_SEEN} unless on {who} {SUPERSEDED}"
 
-    def mean(of: str) -> str:
-        return f"avg_over_time({part(_TOGETHER, of)}[{before}])"
+    def mean(term: str) -> str:
+        return f"avg_over_time({with_term(_TOGETHER, term)}[{before}])"
 
     covariance = f"({mean('xv')} - on {release} ({mean('x')} * on {release} {mean('v')}))"
     variance = f"({mean('xx')} - on {release} ({mean('x')} ^ 2) + {_RIDGE:g})"
-    enough = f"count_over_time({part(_TOGETHER, 'x')}[{before}]) >= {LEAST_TOGETHER}"
+    enough = f"count_over_time({with_term(_TOGETHER, 'x')}[{before}]) >= {LEAST_TOGETHER}"
     pasts = [
-        f"(quantile_over_time(0.5, {one}[{before}]) and "
-        f"count_over_time({one}[{before}]) > {LEAST_OWN_WINDOWS})"
-        for one in (EARLIER, PLAIN)
+        f"(quantile_over_time(0.5, {index}[{before}]) and "
+        f"count_over_time({index}[{before}]) > {LEAST_OWN_WINDOWS})"
+        for index in (EARLIER, PLAIN)
     ]
     return [
-        Record(record=OWN, expr=f"({either(pasts)}) {held}"),
+        Record(record=OWN, expr=f"({union(pasts)}) {newest}"),
         Record(
             record=TILT,
-            expr=f"({covariance} / on {release} {variance} and on {release} {enough}) {held}",
+            expr=f"({covariance} / on {release} {variance} and on {release} {enough}) {newest}",
         ),
     ]
 
 
 def shift(settings: Settings) -> list[Record]:
-    """Return the rule that tells how far each server moved."""
-    same = settings.group("target", "measure")
-    group, who = settings.group("measure"), settings.group("release")
-    target = settings.group("target", "release")
+    """Return the rules of each server's own past, and of how far it moved from it."""
+    server = settings.labels("target", "measure")
+    group, release = settings.labels("measure"), settings.labels("release")
+    target = settings.labels("target", "release")
     now = (
         f"((quantile_over_time(0.5, {INDEX}[{settings.after}])"
         f" and count_over_time({INDEX}[{settings.after}]) >= {LEAST_WINDOWS})"
-        f" and on {target} {settings.metric('server_info')} and on {who} {COMPARED})"
+        f" and on {target} {settings.metric('server_info')} and on {release} {COMPARED})"
     )
-    past = f"sum without (release) (last_over_time({OWN}[{settings.keep}]) and on {who} {BASELINE})"
+    # a server without a past of its own is set against the mean of those that have one
+    kept = f"last_over_time({OWN}[{settings.keep}])"
+    past = f"sum without (release) ({kept} and on {release} {BASELINE})"
     return [
         Record(record=PAST, expr=past),
         Record(
             record=SHIFT,
-            expr=f"({now} - on {same} group_left () {PAST})\nor\n"
+            expr=f"({now} - on {server} group_left () {PAST})\nor\n"
             f"({now} - on {group} group_left () avg by {group} ({PAST}))",
         ),
     ]
 
 
-PAST: Final = "target:inferfleet_matched_past:ln"
-
-
-def _index(settings: Settings, done: str, spent: str) -> str:
-    target = settings.group("target", "release", "measure")
-    return f"ln(sum by {target} ({done}) / sum by {target} ({spent}))"
+def _index(settings: Settings, expected_time: str, actual_time: str) -> str:
+    target = settings.labels("target", "release", "measure")
+    return f"ln(sum by {target} ({expected_time}) / sum by {target} ({actual_time}))"

@@ -14,8 +14,8 @@ import pytest
 import yaml
 from packaging.version import Version
 
-from alerts.model import rule
-from alerts.recording.matched import of
+from alerts.model import as_dict
+from alerts.recording.matched import groups_for
 from alerts.recording.meanings import below, less
 from alerts.recording.settings import Settings
 from alerts.values import load
@@ -50,8 +50,8 @@ def written(settings: Settings, folder: Path) -> Path:
     path = folder / "rules.yml"
     data = {
         "groups": [
-            {"name": g.name, "interval": g.interval, "rules": [rule(r) for r in g.rules]}
-            for g in of(settings)
+            {"name": g.name, "interval": g.interval, "rules": [as_dict(r) for r in g.rules]}
+            for g in groups_for(settings)
         ]
     }
     path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
@@ -113,7 +113,7 @@ def test_prometheus_computes_what_numpy_does(tmp_path: Path) -> None:
     tests = {
         "rule_files": [str(written(SMALL, tmp_path))],
         "evaluation_interval": SMALL.interval,
-        "group_eval_order": [group.name for group in of(SMALL)],
+        "group_eval_order": [group.name for group in groups_for(SMALL)],
         "tests": [case(0.6, -0.10, steady, 5), case(1.0, 0.0, steady, 6)],
     }
     path = tmp_path / "tests.yml"

@@ -32,7 +32,7 @@ def test_only_what_differs_is_given(tmp_path: Path) -> None:
     values, shipped = load(path), load()
     rules = {one.alert: one for one in build.alerts(values)}
     down = rules["InferfleetTargetDown"]
-    assert (down.wait, down.severity, down.keep) == ("9m", "info", "3m")
+    assert (down.wait, down.severity, down.keep_firing_for) == ("9m", "info", "3m")
     assert down.expr == ('max by (target, cluster) (inferfleet_target_up{job="inferfleet"}) == 0')
     assert ">= 77" in rules["InferfleetQueueGrowing"].expr
     assert values.alerts["InferfleetQueueGrowing"].limits["window"] == "15m"

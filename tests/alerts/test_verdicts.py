@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import yaml
 
-from alerts.recording.matched import of
+from alerts.recording.matched import groups_for
 from alerts.values import load
 
 from .promtool import needs_promtool
@@ -195,7 +195,7 @@ def test_what_the_rules_say_of_one_change(tmp_path: Path) -> None:
     tests = {
         "rule_files": [str(written(SETTINGS, tmp_path))],
         "evaluation_interval": SETTINGS.interval,
-        "group_eval_order": [group.name for group in of(SETTINGS)],
+        "group_eval_order": [group.name for group in groups_for(SETTINGS)],
         "tests": [
             {
                 "interval": f"{STEP}m",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from alerts import build, values
-from alerts.model import rule
+from alerts.model import as_dict
 from dashboards.build import dashboards
 from exporter.publish.families import PUBLISHED
 from exporter.vocabulary.family import PREFIX
@@ -111,7 +111,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     fill(folder, database.openmetrics(pages))
     end = replayed_fleet.EPOCH + SHAPE.seconds - SHAPE.step
     rules = [
-        {"name": group.name, "rules": [rule(each) for each in group.rules]}
+        {"name": group.name, "rules": [as_dict(rule) for rule in group.rules]}
         for groups in build.groups(values.load()).values()
         for group in groups
     ]

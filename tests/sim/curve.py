@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from alerts.recording.curve import _RIDGE as RIDGE
+from alerts.recording.curve import RIDGE
 from alerts.recording.settings import Settings
 
 from .noise import Array
