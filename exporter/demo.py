@@ -24,8 +24,7 @@ from .config import (
 )
 from .derive.figure import Figure
 from .derive.figures import BY_NAME
-from .publish import fleet as report
-from .publish.figures import UNKNOWN, number_text, unit_text
+from .publish.figures import UNKNOWN, Json, number_text, unit_text
 from .replay.playlist import Playlist
 from .replay.recording import Recording, bundled_recordings, load_recording
 from .replay.server import ReplayServer
@@ -68,15 +67,15 @@ def run(listen: str, seconds: float | None) -> None:
 
 def fleet() -> tuple[list[str], list[Playlist]]:
     """Return the demo's servers: their names and what each plays."""
-    found = {name: load_recording(path) for name, path in bundled_recordings().items()}
-    old, new = found["vllm-dense-0.20.2-mrv1"], found["vllm-dense-0.26.0"]
-    moe, moe_v2 = found["vllm-moe-0.20.2-mrv1"], found["vllm-moe-0.20.2-mrv2"]
+    recordings = {name: load_recording(path) for name, path in bundled_recordings().items()}
+    old, new = recordings["vllm-dense-0.20.2-mrv1"], recordings["vllm-dense-0.26.0"]
+    moe, moe_v2 = recordings["vllm-moe-0.20.2-mrv1"], recordings["vllm-moe-0.20.2-mrv2"]
     busy = _from(new, "medium")
     playlists = {
         "dense-a": Playlist((_last(old, 24), busy)),
         "dense-b": Playlist((_last(old, 33), busy)),
         "dense-c": Playlist((_from(old, "full"),)),
-        "dense-d": Playlist((_from(found["vllm-dense-0.20.2-mrv2"], "medium"),)),
+        "dense-d": Playlist((_from(recordings["vllm-dense-0.20.2-mrv2"], "medium"),)),
         "moe-a": Playlist((_last(moe, 42), _from(moe_v2, "medium"))),
         "moe-b": Playlist((_from(moe, "full"),)),
     }
@@ -125,7 +124,7 @@ _COLUMNS: Final = (
 )
 
 
-def table(fleet: report.Json) -> Table:
+def table(fleet: Json) -> Table:
     """Return a fleet report as a table for the terminal."""
     columns = [BY_NAME[name] for name in _COLUMNS]
     shown = Table(title="inferfleet", title_justify="left")

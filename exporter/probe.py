@@ -1,4 +1,4 @@
-"""One look at one server: what it is, what it delivers, how full it is, and how we know."""
+"""One server probed: what it is, what it delivers, how full it is, and the source of each."""
 
 from collections.abc import Callable
 from time import monotonic, sleep
@@ -13,10 +13,11 @@ from .derive.figures import FIGURES
 from .errors import InferfleetError
 from .fetch import HttpClient
 from .gpu.telemetry import Telemetry
-from .publish import fleet as report
-from .publish.figures import texts_of
-from .sampling.server import Server
+from .publish.figures import Json, texts_of
+from .publish.fleet import server_report
+from .publish.gpu_report import gpu_report
 from .sampling.view import ServerView
+from .sampling.watched_server import WatchedServer
 from .validation import validation_message
 
 _INTERVAL: Final = 1.0
@@ -26,10 +27,10 @@ class ProbeError(InferfleetError):
     """The server could not be probed."""
 
 
-def probe(url: str, seconds: float, progress: Callable[[float], None]) -> report.Json:
+def probe(url: str, seconds: float, progress: Callable[[float], None]) -> Json:
     """Sample a server for some seconds and return its report.
 
-    The GPUs of this machine are looked at where the server is on it. `progress` is told the share
+    The GPUs of this machine are read where the server is on it. `progress` is called with the share
     done. Raises `ProbeError` for a bad address, and where no page could be read.
     """
     try:
@@ -46,14 +47,16 @@ def probe(url: str, seconds: float, progress: Callable[[float], None]) -> report
     telemetry = Telemetry(config)
     telemetry.start()
     try:
-        return _look(Server(target, client, config, telemetry), telemetry, seconds, progress)
+        return _sampled_report(
+            WatchedServer(target, client, config, telemetry), telemetry, seconds, progress
+        )
     finally:
         telemetry.stop()
 
 
-def _look(
-    server: Server, telemetry: Telemetry, seconds: float, progress: Callable[[float], None]
-) -> report.Json:
+def _sampled_report(
+    server: WatchedServer, telemetry: Telemetry, seconds: float, progress: Callable[[float], None]
+) -> Json:
     server.sample()
     if server.reading.error:
         raise ProbeError(server.reading.error)
@@ -66,43 +69,43 @@ def _look(
         sleep(min(_INTERVAL, seconds - elapsed))
         server.sample()
     reading, gpus = server.reading, telemetry.inventory.gpus
-    shown = ServerView(
+    view = ServerView(
         server, reading, reading.misses == 0 and reading.time is not None, monotonic()
     )
-    answer = report.server(shown, gpus)
-    answer.setdefault("gpu_telemetry", [report.gpu(gpu) for gpu in gpus.values()])
+    report = server_report(view, gpus)
+    report.setdefault("gpu_telemetry", [gpu_report(gpu) for gpu in gpus.values()])
     if reading.snapshot:
         origins = dict(reading.snapshot.plan.origins)
         if reading.link:
             energy = f"energy counters of {len(reading.link.gpus)} GPUs, by {reading.link.via}"
             origins["gpu_energy_joules_total"] = energy
-        answer["origins"] = origins
-    return answer
+        report["origins"] = origins
+    return report
 
 
-def show(answer: report.Json, console: Console) -> None:
+def show(report: Json, console: Console) -> None:
     """Print a report for people: identity first, then the figures, each with its source."""
-    facts, origins = _mapping(answer.get("facts")), _mapping(answer.get("origins"))
-    who = Table(title=f"{answer['target']}: {answer.get('engine')}", title_justify="left")
+    facts, origins = _mapping(report.get("facts")), _mapping(report.get("origins"))
+    identity = Table(title=f"{report['target']}: {report.get('engine')}", title_justify="left")
     for name in ("fact", "value", "source"):
-        who.add_column(name)
+        identity.add_column(name)
     for name, fact in facts.items():
-        one = _mapping(fact)
-        who.add_row(name, str(one["value"]), str(one["source"]))
+        claim = _mapping(fact)
+        identity.add_row(name, str(claim["value"]), str(claim["source"]))
     for name in ("release", "class", "config"):
-        who.add_row(name, str(answer.get(name) or "unknown"), "")
-    console.print(who)
-    console.print(_figure_table(answer, facts, origins))
-    gpus = answer.get("gpu_telemetry")
+        identity.add_row(name, str(report.get(name) or "unknown"), "")
+    console.print(identity)
+    console.print(_figure_table(report, facts, origins))
+    gpus = report.get("gpu_telemetry")
     if isinstance(gpus, list) and gpus:
-        console.print(_gpu_table(gpus, answer.get("gpu_link")))
+        console.print(_gpu_table(gpus, report.get("gpu_link")))
     for key in ("conflicts", "notes"):
-        lines = answer.get(key)
+        lines = report.get(key)
         for line in lines if isinstance(lines, list) else ():
             console.print(f"! {line}", markup=False)
 
 
-def _figure_table(answer: report.Json, facts: report.Json, origins: report.Json) -> Table:
+def _figure_table(report: Json, facts: Json, origins: Json) -> Table:
     table = Table(title="what it delivers", title_justify="left")
     table.add_column("figure")
     table.add_column("value", justify="right")
@@ -112,7 +115,7 @@ def _figure_table(answer: report.Json, facts: report.Json, origins: report.Json)
         limit = _mapping(facts.get(figure.limit))
         if limit and source:
             source += f" / {limit['value']} ({limit['source']})"
-        for title, text in texts_of(figure, answer.get(figure.name)):
+        for title, text in texts_of(figure, report.get(figure.name)):
             table.add_row(title, text, source)
     return table
 
@@ -142,7 +145,7 @@ def _gpu_table(gpus: list[object], link: object) -> Table:
         table.add_column(str(gpu.get("uuid"))[:8], justify="right")
     for figure, key, factor, form in _GPU_FIGURES:
         table.add_row(figure, *(_scaled(gpu.get(key), factor, form) for gpu in shown))
-    table.add_row("held down by", *(_held(gpu) for gpu in shown))
+    table.add_row("held down by", *(_throttle_reasons(gpu) for gpu in shown))
     return table
 
 
@@ -150,7 +153,7 @@ def _scaled(value: object, factor: float, form: str) -> str:
     return form.format(value * factor) if isinstance(value, int | float) else "unknown"
 
 
-def _held(gpu: dict[str, object]) -> str:
+def _throttle_reasons(gpu: dict[str, object]) -> str:
     reasons = gpu.get("throttled")
     if gpu.get("up") == 0:
         return "the GPU is lost"

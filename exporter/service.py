@@ -13,7 +13,8 @@ import yaml
 from .config import Config
 from .discovery.file_sd import FileSource
 from .errors import ConfigError
-from .publish import fleet as report
+from .publish.figures import Json
+from .publish.fleet import fleet_report
 from .publish.page import Publisher
 from .sampling.poller import Poller
 from .sampling.view import GpuView, ServerView
@@ -28,15 +29,15 @@ log = logging.getLogger(__name__)
 class Service:
     """Watches a fleet and serves its pages between `start` and `stop`.
 
-    `read_config` reads the configuration anew for a reload; it raises `ConfigError`.
+    `read_config` reads the configuration for a reload; it raises `ConfigError`.
     """
 
     def __init__(self, config: Config, read_config: Callable[[], Config]) -> None:
         self._read_config = read_config
         self._poller = Poller(config)
         self._publisher = Publisher()
-        self._reload_taken = True
-        self._one_reload_at_a_time = Lock()
+        self._reload_successful = True
+        self._reload_lock = Lock()
         backend = Backend(
             metrics=self.metrics,
             fleet=self.fleet,
@@ -63,21 +64,21 @@ class Service:
         self._poller.stop()
 
     def reload(self) -> None:
-        """Take the configuration anew; raise `ConfigError` and keep the old one where it is bad."""
-        with self._one_reload_at_a_time:
+        """Reload the configuration; where it is refused, keep the old one, raise `ConfigError`."""
+        with self._reload_lock:
             try:
                 config = self._read_config()
                 if config.web != self._poller.config.web:
                     raise ConfigError("web: a new address or web file needs a restart")
                 self._poller.reload(config)
             except ConfigError as error:
-                self._reload_taken = False
+                self._reload_successful = False
                 log.error("the old configuration is kept: %s", error)
                 raise
-            self._reload_taken = True
-            log.info("configuration taken")
+            self._reload_successful = True
+            log.info("configuration reloaded")
 
-    def shown(self) -> Sequence[ServerView]:
+    def server_views(self) -> Sequence[ServerView]:
         """Return every server with its reading of this moment."""
         config, now = self._poller.config, monotonic()
         return [
@@ -86,29 +87,29 @@ class Service:
             for reading in (server.reading,)
         ]
 
-    def shown_gpus(self) -> GpuView:
-        """Return the GPUs that are fresh at this moment, and how their sources do."""
+    def gpu_view(self) -> GpuView:
+        """Return the GPUs that are fresh at this moment, and the state of their sources."""
         telemetry = self._poller.telemetry
         return GpuView(telemetry.inventory.gpus, telemetry.sources(monotonic()))
 
     def metrics(self) -> list[bytes]:
         """Return the metrics page, the exporter's own process at its end."""
-        shown = self.shown()
-        own = {
-            "targets": float(len(shown)),
+        views = self.server_views()
+        exporter = {
+            "targets": float(len(views)),
             "discovery_problems": float(len(self._poller.problems())),
-            "config_last_reload_successful": float(self._reload_taken),
+            "config_last_reload_successful": float(self._reload_successful),
             "config_last_reload_success_timestamp_seconds": self._poller.loaded_at,
         }
-        page = self._publisher.page(shown, own, self.shown_gpus())
+        page = self._publisher.page(views, exporter, self.gpu_view())
         return [page, prometheus_client.generate_latest()]
 
-    def fleet(self) -> report.Json:
+    def fleet(self) -> Json:
         """Return the fleet as the API shows it."""
         config = self._poller.config
         problems = [*self._poller.problems(), *self._poller.telemetry.problems()]
         gpus = self._poller.telemetry.inventory.gpus
-        return report.fleet(self.shown(), problems, config.interval, config.window, gpus)
+        return fleet_report(self.server_views(), problems, config.interval, config.window, gpus)
 
     def _config_text(self) -> str:
         data = self._poller.config.model_dump(mode="json", exclude_defaults=True)
@@ -126,7 +127,7 @@ def serve(config: Config, read_config: Callable[[], Config]) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reloads."""
     # Waited for and not handled: a handler whose signal comes just as the main thread falls asleep
     # would run with the next signal only.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         service = Service(config, read_config)
 
@@ -141,4 +142,4 @@ def serve(config: Config, read_config: Callable[[], Config]) -> None:
             Thread(target=reload, daemon=True).start()
         service.stop()
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, old_mask)

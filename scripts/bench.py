@@ -29,7 +29,7 @@ from exporter.engines import detect
 from exporter.exposition import Reader
 from exporter.fetch import HttpClient
 from exporter.replay.recording import Recording, bundled_recordings, load_recording
-from exporter.sampling.server import Server
+from exporter.sampling.watched_server import WatchedServer
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -91,7 +91,7 @@ def scrape(seconds: float) -> None:
             window=_window(interval),
             load=LoadCellSettings(warm_up=0.0),
         )
-        server = Server(config.targets[0], HttpClient(config.http, 1, 1 << 24), config)
+        server = WatchedServer(config.targets[0], HttpClient(config.http, 1, 1 << 24), config)
         server.sample()
         server.identify()
         alone = _paced(server, 100, interval)
@@ -236,7 +236,7 @@ def _window(interval: float) -> float:
     return 12 * interval
 
 
-def _paced(server: Server, samples: int, interval: float) -> float:
+def _paced(server: WatchedServer, samples: int, interval: float) -> float:
     """Return the milliseconds of CPU one sample takes, taken at the interval."""
     spent = 0.0
     for _ in range(samples):

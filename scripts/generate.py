@@ -74,7 +74,7 @@ def _meanings() -> str:
         "|---|---|---|---|---|---|\n"
     ]
     for engine in ENGINES:
-        for change in sorted(engine_catalog(engine).meanings, key=lambda one: one.at):
+        for change in sorted(engine_catalog(engine).meanings, key=lambda meaning: meaning.at):
             series = ", ".join(f"`{PREFIX}{name}`" for name in change.series)
             forbids = ", ".join(change.forbids) or "no measure"
             parts.append(

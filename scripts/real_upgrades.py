@@ -34,14 +34,14 @@ def main() -> None:
 def _cells(old: Recording, new: Recording) -> None:
     print("| batch | mean B | prefill per token | context | ms a token | ratio | alike |")
     print("|---|---|---|---|---|---|---|")
-    sides = [_counted(one) for one in (old, new)]
+    sides = [_cell_sums(recording) for recording in (old, new)]
     weights = sums = 0.0
     for batch in sorted(sides[0].keys() & sides[1].keys(), key=float):
         a, b = (side[batch] for side in sides)
         if min(a["decode_tokens"], b["decode_tokens"]) < LEAST_TOKENS:
             continue
         times, means, q, context = (
-            [f(one) for one in (a, b)] for f in (_time, _batch, _prefill, _context)
+            [f(work) for work in (a, b)] for f in (_time, _batch, _prefill, _context)
         )
         ratio = times[0] / times[1]
         alike = all(max(x) <= ALIKE * min(x) for x in (means, q, context))
@@ -62,14 +62,14 @@ def _phases(old: Recording, new: Recording) -> None:
     print("| phase | sequences | client's tokens/s | ratio |")
     print("|---|---|---|---|")
     for a, b in zip(old.phases, new.phases, strict=False):
-        rates = [one["gen_tok_s"] for one in (a, b)]
+        rates = [phase["gen_tok_s"] for phase in (a, b)]
         print(
             f"| {a['name']} | {a['conc']} | {rates[0]:.0f} / {rates[1]:.0f} "
             f"| {rates[1] / rates[0]:.3f} |"
         )
 
 
-def _counted(recording: Recording) -> dict[str, dict[str, float]]:
+def _cell_sums(recording: Recording) -> dict[str, dict[str, float]]:
     meter = Meter(0.0, 30.0, 256)
     for snapshot in snapshots(recording):
         meter.add(snapshot, snapshot.time, (("release", "r"),), 1)

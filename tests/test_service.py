@@ -67,7 +67,8 @@ def serving(names: list[str]) -> Iterator[tuple[Service, list[Config | ConfigErr
 
 def identified(service: Service) -> bool:
     return all(
-        one.reading.identity and "window_seconds" in one.reading.figures for one in service.shown()
+        one.reading.identity and "window_seconds" in one.reading.figures
+        for one in service.server_views()
     )
 
 
@@ -99,7 +100,7 @@ def test_a_bad_reload_keeps_what_runs_and_says_so() -> None:
             service.reload()
         flag = "inferfleet_config_last_reload_successful"
         assert value(get(f"{service.url}metrics").decode(), flag) == 0
-        assert len(service.shown()) == 1
+        assert len(service.server_views()) == 1
         readings.append(good)
         service.reload()
         assert value(get(f"{service.url}metrics").decode(), flag) == 1

@@ -9,6 +9,9 @@ from ..engines.plan import Labels
 
 UNKNOWN: Final = "unknown"
 
+Json = dict[str, object]
+"""A document that becomes JSON."""
+
 
 def samples_of(figure: Figure, value: FigureValue) -> Iterator[tuple[Labels, float]]:
     """Yield the samples of a figure's gauge: one, one for each label value or for each state."""
@@ -56,6 +59,8 @@ def number_text(figure: Figure, value: object) -> str:
         return state.title if state else value
     if not isinstance(value, int | float):
         return UNKNOWN
+    if value == 0:
+        return "0%" if FORMATS[figure.unit] == "percent" else "0"
     match FORMATS[figure.unit]:
         case "percent":
             return f"{value:.1%}" if 0 < value < 0.0995 else f"{value:.0%}"

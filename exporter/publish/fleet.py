@@ -11,13 +11,12 @@ from ..derive.ratio import Ratio, pooled
 from ..engines.registry import ENGINES
 from ..gpu.reading import GpuReading
 from ..sampling.view import ServerView
-from .figures import json_value
+from .figures import Json, json_value
+from .gpu_report import gpu_report
 
-Json = dict[str, object]
 
-
-def fleet(
-    shown: Sequence[ServerView],
+def fleet_report(
+    views: Sequence[ServerView],
     problems: Sequence[str],
     interval: float,
     window: float,
@@ -29,82 +28,43 @@ def fleet(
         "inferfleet_version": __version__,
         "interval_seconds": interval,
         "window_seconds": window,
-        "totals": _totals(shown),
+        "totals": _totals(views),
         "problems": list(problems),
-        "servers": [server(one, gpus or {}) for one in shown],
+        "servers": [server_report(view, gpus or {}) for view in views],
     }
 
 
-def server(one: ServerView, gpus: Mapping[str, GpuReading] | None = None) -> Json:
+def server_report(view: ServerView, gpus: Mapping[str, GpuReading] | None = None) -> Json:
     """Return one server; keys whose value is unknown are null. A stale server shows no data.
 
-    `gpus` are all GPUs telemetry tells of, by UUID.
+    `gpus` are all GPUs that telemetry has, by UUID.
     """
-    reading = one.reading
+    reading = view.reading
     report: Json = {
-        "target": one.server.target.label,
-        "url": one.server.target.url,
-        "up": one.live,
+        "target": view.server.target.label,
+        "url": view.server.target.url,
+        "up": view.live,
         "error": reading.error or None,
         "error_reason": reading.reason or None,
-        "age_seconds": None if reading.time is None else max(one.now - reading.time, 0.0),
+        "age_seconds": None if reading.time is None else max(view.now - reading.time, 0.0),
         "scrape_duration_seconds": reading.duration,
-        "history": [[when, rate] for when, rate in list(one.server.history)],
+        "history": [list(point) for point in list(view.server.history)],
     }
-    if one.live:
-        report |= _identity(one) | _figures(reading.figures)
+    if view.live:
+        report |= _identity(view) | _figures(reading.figures)
         report["stalled"] = bool(reading.stalled)
         if reading.link:
             report["gpu_link"] = reading.link.via
             known = [gpus[uuid] for uuid in reading.link.uuids if uuid in gpus] if gpus else []
-            report["gpu_telemetry"] = [gpu(one) for one in known]
+            report["gpu_telemetry"] = [gpu_report(reading) for reading in known]
     return report
 
 
-_GPU: Final = (
-    ("up", "gpu_up"),
-    ("power_watts", "gpu_power_watts"),
-    ("power_limit_watts", "gpu_power_limit_watts"),
-    ("energy_joules", "gpu_energy_joules_total"),
-    ("memory_used_bytes", "gpu_memory_used_bytes"),
-    ("memory_total_bytes", "gpu_memory_total_bytes"),
-    ("sm_clock_hertz", "gpu_sm_clock_hertz"),
-    ("sm_clock_max_hertz", "gpu_sm_clock_max_hertz"),
-    ("utilization_ratio", "gpu_utilization_ratio"),
-    ("sm_active_ratio", "gpu_sm_active_ratio"),
-    ("tensor_active_ratio", "gpu_tensor_active_ratio"),
-    ("dram_active_ratio", "gpu_dram_active_ratio"),
-)
-# at rest, or set so by the operator: no reason to worry
-_CALM: Final = ("gpu_idle", "applications_clocks", "display")
-
-
-def gpu(reading: GpuReading) -> Json:
-    """Return one GPU; keys whose value is unknown are null, `throttled` lists the reasons now."""
-    reasons = [
-        dict(labels)["reason"]
-        for (family, labels), value in reading.values.items()
-        if family == "gpu_throttled" and value
-    ]
-    told = any(family == "gpu_throttled" for family, _ in reading.values)
-    return {
-        "uuid": reading.uuid,
-        "model": reading.model,
-        "host": reading.host or None,
-        "index": reading.index or None,
-        "mig_profile": reading.mig_profile or None,
-        "source": reading.source,
-        **{key: reading.value(family) for key, family in _GPU},
-        "temperature_celsius": reading.value("gpu_temperature_celsius", sensor="gpu"),
-        "throttled": [reason for reason in reasons if reason not in _CALM] if told else None,
-    }
-
-
-def _identity(one: ServerView) -> Json:
-    identity, snapshot = one.reading.identity, one.reading.snapshot
+def _identity(view: ServerView) -> Json:
+    identity, snapshot = view.reading.identity, view.reading.snapshot
     notes = list(snapshot.plan.notes) if snapshot else []
-    if one.reading.link and one.reading.link.shared:
-        notes.append(f"energy is left out: {one.reading.link.shared}")
+    if view.reading.link and view.reading.link.shared:
+        notes.append(f"energy is left out: {view.reading.link.shared}")
     report: Json = {
         "engine": snapshot.plan.engine if snapshot else None,
         "engine_title": ENGINES[snapshot.plan.engine].title if snapshot else None,
@@ -113,7 +73,7 @@ def _identity(one: ServerView) -> Json:
         "notes": notes,
     }
     if identity is None:
-        return report | {"notes": [*notes, "the server has not yet been asked who it is"]}
+        return report | {"notes": [*notes, "the server's identity has not been read yet"]}
     gpus = identity.facts.get("gpus")
     return report | {
         "version": identity.text("version") or None,

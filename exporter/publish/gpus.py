@@ -14,7 +14,7 @@ from .text import pairs
 def gpu_families(telemetry: GpuView) -> Iterator[tuple[Family, list[str]]]:
     """Yield every GPU family of which something is known, with its lines.
 
-    Thousands of GPUs are hundred thousands of lines: their labels are few and spelled once.
+    Thousands of GPUs are hundred thousands of lines: their labels are few and written once.
     """
     lines: dict[str, list[str]] = {}
 
@@ -26,20 +26,20 @@ def gpu_families(telemetry: GpuView) -> Iterator[tuple[Family, list[str]]]:
         labels = pairs((("source", source.name),))
         write("gpu_source_up", labels, float(source.up))
         write("gpu_reading_age_seconds", labels, source.age)
-    spelled: dict[Labels, str] = {}
+    texts: dict[Labels, str] = {}
     for uuid, gpu in telemetry.gpus.items():
-        write("gpu_info", pairs(_who(gpu)), 1.0)
-        named = pairs((("uuid", uuid),))
-        for (family, own), value in gpu.values.items():
-            if own not in spelled:
-                spelled[own] = f",{pairs(own)}" if own else ""
-            write(family, named + spelled[own], value)
-    for known in (*TELEMETRY, *FAMILIES):
-        if known.name in lines:
-            yield known, lines[known.name]
+        write("gpu_info", pairs(_info_labels(gpu)), 1.0)
+        uuid_label = pairs((("uuid", uuid),))
+        for (family, own_labels), value in gpu.values.items():
+            if own_labels not in texts:
+                texts[own_labels] = f",{pairs(own_labels)}" if own_labels else ""
+            write(family, uuid_label + texts[own_labels], value)
+    for published in (*TELEMETRY, *FAMILIES):
+        if published.name in lines:
+            yield published, lines[published.name]
 
 
-def _who(gpu: GpuReading) -> Labels:
+def _info_labels(gpu: GpuReading) -> Labels:
     return (
         ("uuid", gpu.uuid),
         ("gpu_model", gpu.model),

@@ -20,7 +20,7 @@ from ..config import Config, Target
 from ..discovery import Discoverer
 from ..fetch import HttpClient
 from ..gpu.telemetry import Telemetry
-from .server import Server
+from .watched_server import WatchedServer
 
 log = logging.getLogger(__name__)
 
@@ -33,17 +33,17 @@ class Poller:
 
     def __init__(self, config: Config) -> None:
         self._wake = Condition()
-        self._ended = Event()
-        self._queue: list[tuple[float, int, Server]] = []
+        self._stopped = Event()
+        self._queue: list[tuple[float, int, WatchedServer]] = []
         self._turns = count()
-        self._servers: dict[str, Server] = {}
+        self._servers: dict[str, WatchedServer] = {}
         self._threads: list[Thread] = []
         self.telemetry = Telemetry(config)
         self.config = config
-        self._take(config)
+        self._apply(config)
         self._lanes = _lanes(config)
 
-    def _take(self, config: Config, before: Discoverer | None = None) -> None:
+    def _apply(self, config: Config, before: Discoverer | None = None) -> None:
         # whatever may be refused comes before what begins to run
         client = HttpClient(config.http, config.workers, config.limits.page)
         telemetry = self._telemetry(config)
@@ -73,7 +73,7 @@ class Poller:
 
     def stop(self) -> None:
         """End the loop; samples under way end with their deadline."""
-        self._ended.set()
+        self._stopped.set()
         with self._wake:
             self._wake.notify_all()
         self.telemetry.stop()
@@ -84,17 +84,17 @@ class Poller:
             lane.shutdown(wait=False, cancel_futures=True)
 
     def reload(self, config: Config) -> None:
-        """Take a new configuration; servers that it leaves alike keep their readings.
+        """Apply a new configuration; servers that it leaves unchanged keep their readings.
 
         Raises `ConfigError` where it cannot be used, and then nothing has changed.
         """
         old, before = self.config, self._discoverer
-        self._take(config, before)
+        self._apply(config, before)
         before.close(self._discoverer)
-        alike = _shown_alike(old) == _shown_alike(config)
-        self._reconcile(self._discoverer.targets(), keep=alike)
+        unchanged = _sampling_settings(old) == _sampling_settings(config)
+        self._reconcile(self._discoverer.targets(), keep=unchanged)
 
-    def servers(self) -> Sequence[Server]:
+    def servers(self) -> Sequence[WatchedServer]:
         """Return the watched servers in order of their names."""
         return [server for _, server in sorted(self._servers.items())]
 
@@ -108,23 +108,24 @@ class Poller:
 
     def _reconcile(self, targets: Sequence[Target], keep: bool = True) -> None:
         with self._wake:
-            old, new = self._servers, dict[str, Server]()
+            old, new = self._servers, dict[str, WatchedServer]()
             now = monotonic()
             for target in targets:
-                held = old.get(target.label)
-                if held is None or not keep or held.target != target:
-                    held = Server(target, self._client.clone(), self.config, self.telemetry)
-                    heapq.heappush(self._queue, (now + self._phase(target), self._turn(), held))
-                new[target.label] = held
+                server = old.get(target.label)
+                if server is None or not keep or server.target != target:
+                    client = self._client.clone()
+                    server = WatchedServer(target, client, self.config, self.telemetry)
+                    heapq.heappush(self._queue, (now + self._phase(target), self._turn(), server))
+                new[target.label] = server
             self._servers = new
             self._wake.notify_all()
             for server in old.values():
                 if new.get(server.target.label) is not server:
-                    self._leave(server)
+                    self._close(server)
 
-    def _leave(self, server: Server) -> None:
-        """Let go of a server; needs the lock."""
-        server.leave()
+    def _close(self, server: WatchedServer) -> None:
+        """Close a server that is watched no longer; needs the lock."""
+        server.close()
         if server.target.label not in self._servers:
             self.telemetry.forget(server.target.label)
 
@@ -136,7 +137,7 @@ class Poller:
         return next(self._turns)
 
     def _schedule(self) -> None:
-        while not self._ended.is_set():
+        while not self._stopped.is_set():
             with self._wake:
                 now = monotonic()
                 wait = self._queue[0][0] - now if self._queue else 3600.0
@@ -144,7 +145,7 @@ class Poller:
                     self._wake.wait(wait)
                     continue
                 due, _, server = heapq.heappop(self._queue)
-                if server.gone:
+                if server.closed:
                     continue
                 interval = self.config.interval
                 following = due + interval * max(1, int((now - due) / interval))
@@ -157,28 +158,28 @@ class Poller:
             lane = failing if server.reading.misses else healthy
             lane.submit(self._sample, server)
 
-    def _sample(self, server: Server) -> None:
+    def _sample(self, server: WatchedServer) -> None:
         try:
             server.sample()
         finally:
             server.busy = False
-        if server.gone:
-            # it went while it was sampled, and has connected and claimed its GPUs once more
+        if server.closed:
+            # it was closed during the sample, and has connected and claimed its GPUs again
             with self._wake:
-                self._leave(server)
+                self._close(server)
             return
-        if server.identity_due(monotonic()) and not self._ended.is_set():
+        if server.identity_due(monotonic()) and not self._stopped.is_set():
             server.mark_identifying()
             self._lanes[2].submit(self._identify, server)
 
-    def _identify(self, server: Server) -> None:
+    def _identify(self, server: WatchedServer) -> None:
         try:
             server.identify()
         except Exception:
             log.exception("identifying %s failed", server.target.label)
 
     def _discover(self) -> None:
-        while not self._ended.wait(_DISCOVERY_TICK):
+        while not self._stopped.wait(_DISCOVERY_TICK):
             try:
                 if self._discoverer.refresh(monotonic()):
                     self._reconcile(self._discoverer.targets())
@@ -186,7 +187,7 @@ class Poller:
                 log.exception("discovery failed")
 
 
-def _shown_alike(config: Config) -> dict[str, Any]:
+def _sampling_settings(config: Config) -> dict[str, Any]:
     """Return what must not change for a server to keep its readings."""
     return config.model_dump(exclude={"targets", "discovery", "shard", "web"})
 

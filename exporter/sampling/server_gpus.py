@@ -1,4 +1,4 @@
-"""The GPUs under one server: tied to it by telemetry, part of its identity, and what they draw."""
+"""The GPUs under one server: tied to it by telemetry, a part of its identity, and their energy."""
 
 from ..config import Target
 from ..engines.identity import Identity
@@ -6,12 +6,15 @@ from ..gpu.attribution import GpuUser, Link
 from ..gpu.energy import EnergyUse
 from ..gpu.telemetry import Telemetry
 
+_GpuReport = tuple[int, str | None]
+"""How many GPUs telemetry ties to the server, and their model."""
 
-class Gpus:
+
+class ServerGpus:
     """Follows which GPUs a server uses. `pid` is its process, where that is on this machine.
 
-    What telemetry once told of a server's GPUs stays a part of its identity until the server
-    begins anew: a source that fails must not make a server look like another one.
+    What telemetry once said of a server's GPUs stays a part of its identity until the server
+    restarts: a source that fails must not make a server look like another one.
     """
 
     def __init__(self, target: Target, telemetry: Telemetry | None) -> None:
@@ -19,32 +22,33 @@ class Gpus:
         self.link: Link | None = None
         self._target = target
         self._telemetry = telemetry
-        self._told: tuple[int, str | None] | None = None
-        self._joined: tuple[Identity, tuple[int, str | None], Identity] | None = None
+        self._report: _GpuReport | None = None
+        self._joined: tuple[Identity, _GpuReport, Identity] | None = None
 
-    def begin_anew(self) -> None:
-        """Forget what belonged to an earlier life of the server."""
-        self.pid = self.link = self._told = self._joined = None
+    def reset(self) -> None:
+        """Forget what belonged to the process before a restart."""
+        self.pid = self.link = self._report = self._joined = None
 
-    def join(self, identity: Identity | None) -> Identity | None:
-        """Look up the server's GPUs and return its identity with what they tell."""
+    def identity_with_gpus(self, identity: Identity | None) -> Identity | None:
+        """Look up the server's GPUs and return its identity with their number and model."""
         self.link = self._telemetry.link(self._user()) if self._telemetry else None
         if self.link:
             declared = self._target.declare.gpu_uuids if self.link.via == "declared" else ()
-            self._told = len(declared or self.link.gpus), self.link.model
-        if identity is None or self._told is None:
+            self._report = len(declared or self.link.gpus), self.link.model
+        if identity is None or self._report is None:
             return identity
-        held = self._joined
-        if held is None or held[0] is not identity or held[1] != self._told:
-            count, model = self._told
-            together = identity.with_report("telemetry", gpus=count, gpu_model=model)
-            held = self._joined = identity, self._told, together
-        return held[2]
+        joined = self._joined
+        # one object from sample to sample while nothing changes: its hashes are worked out once
+        if joined is None or joined[0] is not identity or joined[1] != self._report:
+            count, model = self._report
+            with_gpus = identity.with_report("telemetry", gpus=count, gpu_model=model)
+            joined = self._joined = identity, self._report, with_gpus
+        return joined[2]
 
     def energy_use(self, identity: Identity | None, start: float, end: float) -> EnergyUse | None:
-        """Return what the server's GPUs drew between two times (monotonic seconds).
+        """Return what the server's GPUs used between two times (monotonic seconds).
 
-        None where it is unknown, not the server's alone, or told of some of its GPUs only.
+        None where it is unknown, not the server's alone, or known of some of its GPUs only.
         """
         link = self.link
         if link is None or self._telemetry is None:

@@ -5,22 +5,23 @@ from dataclasses import dataclass, field
 
 from ..gpu.reading import GpuReading
 from ..gpu.telemetry import SourceState
-from .server import Reading, Server
+from .reading import ServerReading
+from .watched_server import WatchedServer
 
 
 @dataclass(frozen=True, slots=True)
 class ServerView:
     """A server as one page shows it: its reading at the moment, and whether that is fresh."""
 
-    server: Server
-    reading: Reading
+    server: WatchedServer
+    reading: ServerReading
     live: bool
     now: float
 
 
 @dataclass(frozen=True, slots=True)
 class GpuView:
-    """GPU telemetry as one page shows it: every fresh reading by UUID, and how its sources do."""
+    """GPU telemetry as one page shows it: every fresh reading by UUID, and its sources."""
 
     gpus: Mapping[str, GpuReading] = field(default_factory=dict)
     sources: Sequence[SourceState] = ()

@@ -2,7 +2,7 @@
 // Rows are kept and only cells that changed are drawn again, so that hundreds of servers stay smooth.
 
 const REFRESH_MS = 5000;
-const PATIENCE_MS = 10000;
+const TIMEOUT_MS = 10000;
 const names = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 const find = (id) => document.getElementById(id);
 const rows = new Map();
@@ -15,8 +15,8 @@ for (const link of document.querySelectorAll("nav a")) link.href = here + link.g
 
 function update(cell, value, draw) {
   const key = JSON.stringify(value);
-  if (cell.drawn === key) return;
-  cell.drawn = key;
+  if (cell.content === key) return;
+  cell.content = key;
   cell.replaceChildren(...draw(value).filter((node) => node !== null && node !== undefined));
 }
 
@@ -30,10 +30,10 @@ function newRow(target) {
     return element("td", { class: kind, "data-head": column.head, role: "cell" });
   });
   main.append(...cells);
-  const told = element("td", { colspan: COLUMNS.length + 1, role: "cell" });
-  const reason = element("tr", { class: "reason", role: "row", hidden: true }, element("td", { role: "cell" }), told);
+  const message = element("td", { colspan: COLUMNS.length + 1, role: "cell" });
+  const reason = element("tr", { class: "reason", role: "row", hidden: true }, element("td", { role: "cell" }), message);
   body.append(main, reason);
-  const row = { body, main, open, sign, cells, reason, told, more: null, server: null };
+  const row = { body, main, open, sign, cells, reason, message, more: null, server: null };
   main.addEventListener("click", (event) => {
     if (event.target.closest("a") || (getSelection().toString() && event.target !== open)) return;
     toggle(row);
@@ -62,7 +62,7 @@ function drawRow(row, server, state, elapsed) {
     [element("span", { class: "sign", title: word, role: "img", "aria-label": word }, sign)]);
   COLUMNS.forEach((column, i) => update(row.cells[i], column.read(server, elapsed), column.draw));
   row.reason.hidden = state.reason === null;
-  update(row.told, [state.word, state.reason, server.up === false ? server.error_reason : null], ([word, reason, code]) =>
+  update(row.message, [state.word, state.reason, server.up === false ? server.error_reason : null], ([word, reason, code]) =>
     reason === null ? [] : [element("strong", {}, word), " ", reason, known(code) ? element("code", {}, code) : null]);
   if (row.more !== null) update(row.more.firstChild, server, (now) => [details(now)]);
 }
@@ -119,23 +119,23 @@ function drawTable() {
   const elapsed = (Date.now() - view.received) / 1000;
   const words = find("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
   const all = (fleet.servers || []).map((server) => ({ server, state: stateOf(server, fleet), group: groupOf(server) }));
-  const some = all.filter((one) => matches(one.server, one.state, words));
-  some.sort((a, b) => names.compare(a.group, b.group) || a.state.rank - b.state.rank ||
+  const chosen = all.filter((entry) => matches(entry.server, entry.state, words));
+  chosen.sort((a, b) => names.compare(a.group, b.group) || a.state.rank - b.state.rank ||
     names.compare(a.server.target, b.server.target));
   const order = [];
-  for (const [i, one] of some.entries()) {
-    if (view.group && (i === 0 || some[i - 1].group !== one.group)) {
-      order.push(groupHead(one.group, some.filter((other) => other.group === one.group).map((other) => other.server)));
+  for (const [i, entry] of chosen.entries()) {
+    if (view.group && (i === 0 || chosen[i - 1].group !== entry.group)) {
+      order.push(groupHead(entry.group, chosen.filter((other) => other.group === entry.group).map((other) => other.server)));
     }
-    const { target } = one.server;
+    const { target } = entry.server;
     if (!rows.has(target)) rows.set(target, newRow(target));
-    drawRow(rows.get(target), one.server, one.state, elapsed);
+    drawRow(rows.get(target), entry.server, entry.state, elapsed);
     order.push(rows.get(target).body);
   }
   arrange(order);
-  const alive = new Set(all.map((one) => one.server.target));
+  const alive = new Set(all.map((entry) => entry.server.target));
   for (const target of rows.keys()) if (!alive.has(target)) rows.delete(target);
-  find("empty").hidden = some.length > 0;
+  find("empty").hidden = chosen.length > 0;
   find("empty").textContent = all.length === 0 ? "No server is known yet. Targets come from the configuration file and from discovery."
     : `None of ${WHOLE.format(all.length)} servers matches.`;
   return all;
@@ -160,13 +160,13 @@ function tile(label, figure, note, extra) {
 
 function drawTiles(all) {
   const totals = view.fleet.totals || {};
-  const bad = ["down", "stalled", "stale"].map((id) => [all.filter((one) => one.state.id === id).length, id]).filter(([n]) => n > 0);
+  const troubled = ["down", "stalled", "stale"].map((id) => [all.filter((entry) => entry.state.id === id).length, id]).filter(([n]) => n > 0);
   const recent = `mean of the last ${span(view.fleet.window_seconds) || "window"}`;
   const up = element("span", {}, shown(whole(totals.up)), element("small", {}, ` of ${whole(totals.servers) ?? "–"}`));
-  const calm = all.length === 0 ? ["none known yet", ""] : ["all as they should be", "fine"];
-  const [news, kind] = bad.length > 0 ? [bad.map(([n, id]) => `${n} ${id}`).join(" · "), "trouble"] : calm;
-  update(find("tiles"), [totals, news, recent], () => [
-    tile("Servers up", up, news, kind),
+  const normal = all.length === 0 ? ["none known yet", ""] : ["all as they should be", "fine"];
+  const [note, kind] = troubled.length > 0 ? [troubled.map(([n, id]) => `${n} ${id}`).join(" · "), "trouble"] : normal;
+  update(find("tiles"), [totals, note, recent], () => [
+    tile("Servers up", up, note, kind),
     tile("GPUs", shown(whole(totals.gpus)), "under these servers"),
     tile("Generated tok/s", shown(rate(totals.generation_tokens_per_second)), recent),
     tile("Per GPU", shown(rate(totals.generation_tokens_per_second_per_gpu)), "generated tok/s", "key"),
@@ -192,7 +192,7 @@ function drawVersions() {
   }));
 }
 
-function drawNews() {
+function drawStatus() {
   const { fleet, lost } = view;
   const at = known(fleet.generated_at) ? clock(fleet.generated_at) : "an unknown time";
   find("pulse").textContent = lost ? "" : `live · ${at}`;
@@ -211,18 +211,18 @@ function drawNews() {
 function draw() {
   drawVersions();
   drawTiles(drawTable());
-  drawNews();
+  drawStatus();
 }
 
-function take(fleet) {
+function show(fleet) {
   Object.assign(view, { fleet, received: Date.now(), lost: null });
 }
 
 async function refresh() {
   try {
-    const answer = await fetch(`${here}api/v1/fleet`, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
-    if (!answer.ok) throw new Error(`the exporter answered ${answer.status}`);
-    take(await answer.json());
+    const response = await fetch(`${here}api/v1/fleet`, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
+    if (!response.ok) throw new Error(`the exporter answered ${response.status}`);
+    show(await response.json());
   } catch (error) {
     // A browser's own words for a fetch that failed differ and say little.
     view.lost = error instanceof TypeError || error.name === "TimeoutError" ? "the exporter does not answer" : error.message;
@@ -256,6 +256,6 @@ for (const button of find("grouping").querySelectorAll("button")) {
 find("filter").addEventListener("input", draw);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
 headings();
-take(JSON.parse(find("data").textContent));
+show(JSON.parse(find("data").textContent));
 draw();
 setTimeout(keepFresh, REFRESH_MS);

@@ -15,8 +15,8 @@ function stateOf(server, fleet) {
       reason: `${running === null ? "Requests" : `${running} requests`} are running and no token comes out, ` +
         "whatever the server's own health page says." };
   }
-  const patience = 3 * (fleet.interval_seconds || 5);
-  if (known(server.age_seconds) && server.age_seconds > patience) {
+  const staleAfter = 3 * (fleet.interval_seconds || 5);
+  if (known(server.age_seconds) && server.age_seconds > staleAfter) {
     return { rank: 2, id: "stale", word: "Stale", sign: "◔",
       reason: `Last read ${span(server.age_seconds)} ago: the figures are old, not live.` };
   }

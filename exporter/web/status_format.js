@@ -50,7 +50,7 @@ function element(name, attributes = {}, ...content) {
   return node;
 }
 
-function drawn(name, attributes, ...content) {
+function svgElement(name, attributes, ...content) {
   const node = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
   node.append(...content);
@@ -66,9 +66,9 @@ function bar(ratio, label) {
   const text = percent(ratio);
   if (text === null) return [unknown()];
   const width = Math.min(Math.max(ratio, 0), 1) * 100;
-  const track = drawn("svg", { class: "bar", viewBox: "0 0 100 4", preserveAspectRatio: "none", "aria-hidden": "true" },
-    drawn("rect", { class: "track", width: 100, height: 4 }),
-    drawn("rect", { class: "fill", width: width.toFixed(1), height: 4 }));
+  const track = svgElement("svg", { class: "bar", viewBox: "0 0 100 4", preserveAspectRatio: "none", "aria-hidden": "true" },
+    svgElement("rect", { class: "track", width: 100, height: 4 }),
+    svgElement("rect", { class: "fill", width: width.toFixed(1), height: 4 }));
   return [element("span", { class: "figure", title: label }, text), track];
 }
 
@@ -78,31 +78,31 @@ function pieces(history, width, height, most) {
   const long = Math.max(history[history.length - 1][0] - first, 1e-9);
   const steps = history.slice(1).map((point, i) => point[0] - history[i][0]).sort((a, b) => a - b);
   const gap = 3 * (steps[steps.length >> 1] || long);
-  const found = [];
+  const lines = [];
   let last = null;
   for (const [time, value] of history) {
     if (!known(value)) { last = null; continue; }
-    if (last === null || time - last > gap) found.push([]);
+    if (last === null || time - last > gap) lines.push([]);
     const x = ((time - first) / long) * width;
     const y = height - (Math.max(value, 0) / most) * height;
-    found[found.length - 1].push([x.toFixed(1), y.toFixed(1)]);
+    lines[lines.length - 1].push([x.toFixed(1), y.toFixed(1)]);
     last = time;
   }
-  return found;
+  return lines;
 }
 
 // A line over time that begins at zero, so that half as high is half as fast.
 function curve(history, width, height, most, name) {
   const top = 1.5;
-  const body = drawn("g", { transform: `translate(0 ${top})` });
+  const body = svgElement("g", { transform: `translate(0 ${top})` });
   for (const piece of pieces(history, width, height - 2 * top, most)) {
     const line = piece.map((point) => point.join(" ")).join("L");
     const [from, to] = [piece[0][0], piece[piece.length - 1][0]];
     const floor = height - 2 * top;
-    body.append(drawn("path", { class: "area", d: `M${from} ${floor}L${line}L${to} ${floor}Z` }),
-      drawn("path", { class: "line", d: `M${line}`, "vector-effect": "non-scaling-stroke" }));
+    body.append(svgElement("path", { class: "area", d: `M${from} ${floor}L${line}L${to} ${floor}Z` }),
+      svgElement("path", { class: "line", d: `M${line}`, "vector-effect": "non-scaling-stroke" }));
   }
-  return drawn("svg", { class: name, viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" }, body);
+  return svgElement("svg", { class: name, viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" }, body);
 }
 
 function highest(history) {

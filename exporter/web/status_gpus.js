@@ -1,4 +1,4 @@
-// The GPUs under a server: what they draw, how hard they work, what holds them down.
+// The GPUs under a server: their power, their activity, and what throttles them.
 
 // "NVIDIA H100 80GB HBM3" is an H100 to whoever looks for trouble; the title tells the rest.
 const shortModel = (model) => model.replace(/^NVIDIA /, "").replace(/ \d+GB HBM\d\w*$/, "");
@@ -8,8 +8,8 @@ function powerOf(server) {
   const measured = gpusOf(server).filter((gpu) => known(gpu.power_watts));
   if (measured.length === 0) return null;
   const limits = measured.every((gpu) => known(gpu.power_limit_watts));
-  const drawn = whole(sum(measured, (gpu) => gpu.power_watts));
-  return limits ? `${drawn} of ${whole(sum(measured, (gpu) => gpu.power_limit_watts))} W` : `${drawn} W`;
+  const power = whole(sum(measured, (gpu) => gpu.power_watts));
+  return limits ? `${power} of ${whole(sum(measured, (gpu) => gpu.power_limit_watts))} W` : `${power} W`;
 }
 
 // A power cap is how a busy GPU works; heat, a brake or a lost GPU is trouble.
@@ -17,8 +17,8 @@ function troubleOf(server) {
   const gpus = gpusOf(server);
   const lost = gpus.filter((gpu) => gpu.up === 0).length;
   if (lost > 0) return `${lost} of ${gpus.length} lost`;
-  const held = new Set(gpus.flatMap((gpu) => gpu.throttled || []).filter((reason) => reason !== "sw_power_cap"));
-  return held.size > 0 ? `held down: ${[...held].sort().join(", ")}` : null;
+  const reasons = new Set(gpus.flatMap((gpu) => gpu.throttled || []).filter((reason) => reason !== "sw_power_cap"));
+  return reasons.size > 0 ? `held down: ${[...reasons].sort().join(", ")}` : null;
 }
 
 const GIB = 2 ** 30;

@@ -16,8 +16,8 @@ from exporter.gpu.telemetry import Telemetry
 from exporter.publish.page import Publisher
 from exporter.replay.playlist import Player, Playlist
 from exporter.replay.recording import Recording
-from exporter.sampling.server import Server
 from exporter.sampling.view import GpuView, ServerView
+from exporter.sampling.watched_server import WatchedServer
 from tests.conftest import RECORDINGS, cached_load
 from tests.dashboards import features, telemetry
 
@@ -86,12 +86,12 @@ def pages(shape: Shape) -> Iterator[tuple[float, str]]:
     client = ReplayClient(clock, players, shape.outage)
     config = Config(interval=shape.step, timeout=5, window=4 * shape.step)
     with (
-        patch("exporter.sampling.server.monotonic", clock.monotonic),
-        patch("exporter.sampling.server.time", clock.unix),
+        patch("exporter.sampling.watched_server.monotonic", clock.monotonic),
+        patch("exporter.sampling.watched_server.time", clock.unix),
     ):
         gpus = Telemetry(config, [telemetry.InstantWatch(clock.monotonic(), shape.step)])
         names = (*players, features.HOST)
-        servers = [Server(_target(name), client, config, gpus) for name in names]
+        servers = [WatchedServer(_target(name), client, config, gpus) for name in names]
         while clock.now < shape.seconds:
             gpus.tick(clock.monotonic())
             yield clock.unix(), _page(servers, gpus, publisher, clock, config)
@@ -99,7 +99,11 @@ def pages(shape: Shape) -> Iterator[tuple[float, str]]:
 
 
 def _page(
-    servers: list[Server], gpus: Telemetry, publisher: Publisher, clock: Clock, config: Config
+    servers: list[WatchedServer],
+    gpus: Telemetry,
+    publisher: Publisher,
+    clock: Clock,
+    config: Config,
 ) -> str:
     shown = []
     for server in servers:

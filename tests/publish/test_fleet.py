@@ -6,9 +6,10 @@ from exporter.config import Config, Target
 from exporter.derive.figure import Figures
 from exporter.derive.ratio import Ratio
 from exporter.fetch import HttpClient
-from exporter.publish import fleet as report
-from exporter.sampling.server import Reading, Server
+from exporter.publish.fleet import fleet_report, server_report
+from exporter.sampling.reading import ServerReading
 from exporter.sampling.view import ServerView
+from exporter.sampling.watched_server import WatchedServer
 from tests.pages import snapshot
 
 FIGURES: Figures = {
@@ -24,15 +25,15 @@ FIGURES: Figures = {
 
 def shown(name: str, figures: Figures, live: bool = True) -> ServerView:
     config = Config()
-    server = Server(
+    server = WatchedServer(
         Target(url=f"http://{name}:1", name=name), HttpClient(config.http, 1, 1), config
     )
     page = snapshot('vllm:num_requests_running{engine="0",model_name="m"} 3\n')
-    return ServerView(server, Reading(time=1.0, snapshot=page, figures=figures), live, 2.0)
+    return ServerView(server, ServerReading(time=1.0, snapshot=page, figures=figures), live, 2.0)
 
 
 def totals(*fleet: ServerView) -> dict[str, object]:
-    found = report.fleet(fleet, [], 5, 60)["totals"]
+    found = fleet_report(fleet, [], 5, 60)["totals"]
     assert isinstance(found, dict)
     return found
 
@@ -60,7 +61,7 @@ def test_servers_of_unknown_size_do_not_count_per_gpu() -> None:
 def test_a_stale_server_shows_no_data_and_counts_in_no_total() -> None:
     stale = shown("a", FIGURES, live=False)
     assert totals(stale)["generation_tokens_per_second"] is None
-    one = report.server(stale)
+    one = server_report(stale)
     assert one["up"] is False
     assert "requests_running" not in one
     assert "generation_tokens_per_second" not in one
@@ -68,7 +69,7 @@ def test_a_stale_server_shows_no_data_and_counts_in_no_total() -> None:
 
 def test_unknown_is_null_and_the_document_is_json() -> None:
     text = json.dumps(
-        report.fleet([shown("a", {}), shown("b", FIGURES)], [], 5, 60), allow_nan=False
+        fleet_report([shown("a", {}), shown("b", FIGURES)], [], 5, 60), allow_nan=False
     )
     first, second = json.loads(text)["servers"]
     assert first["batch_occupancy_ratio"] is None

@@ -16,8 +16,8 @@ from exporter.publish.families import PUBLISHED
 from exporter.publish.page import Publisher
 from exporter.replay.recording import Recording
 from exporter.replay.server import ReplayServer
-from exporter.sampling.server import Server
 from exporter.sampling.view import ServerView
+from exporter.sampling.watched_server import WatchedServer
 from exporter.vocabulary.family import PREFIX
 from exporter.vocabulary.states import EXCLUSIONS
 from tests.conftest import RECORDINGS, cached_load
@@ -38,7 +38,7 @@ def watched(recording: Recording, name: str, at: tuple[float, ...] = (60.0, 65.0
     clock = Clock()
     with ReplayServer([recording], clock=clock, loop=False) as replay:
         target = Target(url=replay.urls[0], name=name, declare=Declaration(gpus=1))
-        server = Server(target, HttpClient(Config().http, 2, 1 << 24), Config(window=1000))
+        server = WatchedServer(target, HttpClient(Config().http, 2, 1 << 24), Config(window=1000))
         for seconds in at:
             clock.now = seconds
             server.sample()
@@ -167,7 +167,7 @@ def test_cells_show_what_was_counted_under_the_release_that_did_it() -> None:
 
 def test_a_server_never_reached_has_no_age() -> None:
     target = Target(url="http://127.0.0.1:1", name="a")
-    server = Server(target, HttpClient(Config().http, 2, 1 << 20), Config())
+    server = WatchedServer(target, HttpClient(Config().http, 2, 1 << 20), Config())
     server.sample()
     page_text = text(ServerView(server, server.reading, False, 5.0))
     assert "scrape_age_seconds{" not in page_text
@@ -177,7 +177,7 @@ def test_a_server_never_reached_has_no_age() -> None:
 def test_label_values_are_escaped() -> None:
     name = 'a"b\\c\nd'
     with FakeServer(metrics=(200, page(1))) as fake:
-        server = Server(
+        server = WatchedServer(
             Target(url=fake.url, name=name), HttpClient(Config().http, 2, 1 << 20), Config()
         )
         server.sample()

@@ -108,7 +108,7 @@ def test_servers_come_and_go_with_their_files(tmp_path: Path) -> None:
             assert len(poller.servers()) == 2
             listed.write_text("[]", encoding="utf-8")
             until(lambda: not poller.servers())
-            assert kept.gone
+            assert kept.closed
 
 
 def test_a_server_that_went_leaves_no_connection_behind(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_a_reload_keeps_what_did_not_change() -> None:
             slower = more.model_copy(update={"window": 30.0})
             poller.reload(slower)
             assert poller.servers()[0] is not held
-            assert held.gone
+            assert held.closed
 
 
 def test_a_reload_begins_anew_with_gpus_only_where_their_settings_changed() -> None:

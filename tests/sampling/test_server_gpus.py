@@ -15,12 +15,12 @@ from exporter.fetch import HttpClient
 from exporter.gpu.nvml import Nvml
 from exporter.gpu.telemetry import SourceState, Telemetry
 from exporter.gpu.watch import State, Watch
-from exporter.publish import fleet as report
 from exporter.publish.families import PUBLISHED
+from exporter.publish.fleet import server_report
 from exporter.publish.page import Publisher
 from exporter.replay.server import ReplayServer
-from exporter.sampling.server import Server
 from exporter.sampling.view import GpuView, ServerView
+from exporter.sampling.watched_server import WatchedServer
 from exporter.vocabulary.family import PREFIX
 from tests.conftest import RECORDINGS, cached_load
 from tests.fakes import FakeServer, page
@@ -48,7 +48,9 @@ class Stage:
         page = GpuPageSettings(url=f"{url}/gpu/metrics")
         config = Config(window=1000, gpu=GpuSettings(nvml=False, pages=[page], pages_interval=0.5))
         self.telemetry = Telemetry(config)
-        self.server = Server(target, HttpClient(config.http, 2, 1 << 24), config, self.telemetry)
+        self.server = WatchedServer(
+            target, HttpClient(config.http, 2, 1 << 24), config, self.telemetry
+        )
         self._clock = clock
 
     def read(self, seconds: float) -> None:
@@ -105,7 +107,7 @@ def test_a_server_and_its_gpu_are_one_story(replay: ReplayServer, clock: Clock) 
     assert 300 < page["gpu_power_watts"][""] <= page["gpu_power_limit_watts"][""] + 10
     (info,) = page["server_info"]
     assert "gpu_model=NVIDIA H200" in info
-    one = report.server(stage.shown(), stage.telemetry.inventory.gpus)
+    one = server_report(stage.shown(), stage.telemetry.inventory.gpus)
     assert one["gpu_link"] == "declared"
     gpus = one["gpu_telemetry"]
     assert isinstance(gpus, list)
@@ -131,7 +133,7 @@ def test_dcgms_pod_ties_a_gpu_to_the_server_that_declares_it(
         target = Target(url=fake.url, name="s", declare=Declaration(pod=pod))
         config = Config(targets=[target], gpu=gpus)
         telemetry = Telemetry(config)
-        server = Server(target, HttpClient(config.http, 1, 1 << 20), config, telemetry)
+        server = WatchedServer(target, HttpClient(config.http, 1, 1 << 20), config, telemetry)
         telemetry.tick(0.0)
         (watch,) = telemetry._watches
         until(lambda: watch._began is None)
@@ -143,7 +145,7 @@ def test_dcgms_pod_ties_a_gpu_to_the_server_that_declares_it(
     assert link.uuids == ("GPU-7d2c0f6e-5a1b-4c3d-8e9f-0a1b2c3d4e5f",)
     assert shared in link.shared
     assert bool(link.shared) == bool(shared)
-    told = str(report.server(ServerView(server, server.reading, True, 1.0))["notes"])
+    told = str(server_report(ServerView(server, server.reading, True, 1.0))["notes"])
     assert ("energy is left out" in told) == bool(shared)
 
 
@@ -185,7 +187,9 @@ def test_a_servers_worker_ties_its_gpu_to_it(tmp_path: Path) -> None:
             watch = Watch("nvml", Nvml(fake).read, 2.0, 5.0, 60.0)
             telemetry = Telemetry(Config(), [watch])
             target = Target(url=f"127.0.0.1:{port}", name="s")
-            server = Server(target, HttpClient(Config().http, 2, 1 << 20), Config(), telemetry)
+            server = WatchedServer(
+                target, HttpClient(Config().http, 2, 1 << 20), Config(), telemetry
+            )
             telemetry.tick(0.0)
             until(lambda: watch._began is None)
             telemetry.tick(0.0)

@@ -9,16 +9,16 @@ from exporter.config import Config, Declaration, Target
 from exporter.derive.figure import number_of
 from exporter.derive.ratio import Ratio
 from exporter.fetch import HttpClient
-from exporter.sampling.server import Server
+from exporter.sampling.watched_server import WatchedServer
 from tests.fakes import FakeServer, page
 
 VERSION = (200, b'{"version": "0.26.0"}')
 
 
-def watch(fake: FakeServer, **changes: object) -> Server:
+def watch(fake: FakeServer, **changes: object) -> WatchedServer:
     target = Target(url=fake.url, name="s", declare=Declaration(gpus=2, max_num_seqs=8))
     config = Config(targets=[target]).model_copy(update=changes)
-    return Server(target, HttpClient(config.http, 2, config.limits.page), config)
+    return WatchedServer(target, HttpClient(config.http, 2, config.limits.page), config)
 
 
 def test_a_page_becomes_a_reading_and_identity_gives_it_gpus() -> None:

@@ -1,0 +1,55 @@
+"""What is known of a server after its latest sample, and how its samples went."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..derive.figure import Figures
+from ..derive.meter import Load
+from ..engines.identity import Identity
+from ..engines.plan import Snapshot
+from ..gpu.attribution import Link
+
+STALE_AFTER_MISSES: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ServerReading:
+    """A server after its latest sample; replaced whole, never changed.
+
+    `time` is when the last good page came (monotonic seconds, None before the first); `error` and
+    `reason` say why the samples since then failed, `misses` how many of them did. `link` names the
+    GPUs under the server, where telemetry ties any to it.
+    """
+
+    time: float | None = None
+    misses: int = 0
+    error: str = ""
+    reason: str = ""
+    duration: float = 0.0
+    page_bytes: int = 0
+    page_samples: int = 0
+    snapshot: Snapshot | None = None
+    identity: Identity | None = None
+    figures: Figures = field(default_factory=dict)
+    load: Load = field(default_factory=Load)
+    stalled: frozenset[str] = frozenset()
+    link: Link | None = None
+
+    def fresh(self, now: float, interval: float, timeout: float) -> bool:
+        """Whether the data may be shown as live: fewer than two samples missed."""
+        return (
+            self.time is not None
+            and self.misses < STALE_AFTER_MISSES
+            and now - self.time <= STALE_AFTER_MISSES * interval + timeout
+        )
+
+
+@dataclass(slots=True)
+class SampleCounts:
+    """Samples taken, failed (by reason) and skipped because the one before had not ended."""
+
+    scrapes: int = 0
+    skipped: int = 0
+    restarts: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
