@@ -39,12 +39,12 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--fleet", type=int, default=500, help="servers of the large fleet")
     arguments.add_argument("--seconds", type=float, default=60.0, help="time a process is watched")
-    given = arguments.parse_args()
+    options = arguments.parse_args()
     recordings = [load_recording(path) for path in bundled_recordings().values()]
     parser(recordings)
-    scrape(given.seconds)
-    sidecar(given.seconds)
-    fleet(given.fleet, given.seconds)
+    scrape(options.seconds)
+    sidecar(options.seconds)
+    fleet(options.fleet, options.seconds)
 
 
 def parser(recordings: list[Recording]) -> None:
@@ -53,11 +53,11 @@ def parser(recordings: list[Recording]) -> None:
         pages = [page.text for page in recording.pages if page.text]
         reader = Reader(detect.wanted)
         _each(reader.read, pages)
-        one = statistics.median(_each(reader.read, pages) for _ in range(5))
-        other = statistics.median(_each(_reference, pages) for _ in range(2))
+        exporter_ms = statistics.median(_each(reader.read, pages) for _ in range(5))
+        reference_ms = statistics.median(_each(_reference, pages) for _ in range(2))
         print(
-            f"parse {recording.name}: {one:.3f} ms a page, prometheus_client {other:.2f} ms, "
-            f"ratio {other / one:.0f}"
+            f"parse {recording.name}: {exporter_ms:.3f} ms a page, "
+            f"prometheus_client {reference_ms:.2f} ms, ratio {reference_ms / exporter_ms:.0f}"
         )
 
 
@@ -82,7 +82,7 @@ def scrape(seconds: float) -> None:
             before, count = _process_cpu(pid), _scrapes(url)
             sleep(seconds / 2)
             samples = _scrapes(url) - count
-            ours = 1000 * (_process_cpu(pid) - before) / samples
+            process_ms = 1000 * (_process_cpu(pid) - before) / samples
         target = Target(url=urls[0])
         # as many samples in the window as at the default interval, however fast they are taken
         config = Config(
@@ -97,17 +97,17 @@ def scrape(seconds: float) -> None:
         alone = _paced(server, 100, interval)
         print(
             f"scrape: fetch + parse + derive {alone:.2f} ms CPU a page; whole exporter process, "
-            f"{samples:.0f} samples at {interval} s: {ours:.2f} ms a page"
+            f"{samples:.0f} samples at {interval} s: {process_ms:.2f} ms a page"
         )
         prometheus = shutil.which("prometheus")
         if prometheus is None:
             print("scrape: prometheus is not installed, so there is no reference")
             return
-        theirs = _prometheus(prometheus, urls[0], interval, seconds / 2)
+        prometheus_ms = _prometheus(prometheus, urls[0], interval, seconds / 2)
         print(
-            f"scrape: Prometheus {theirs:.2f} ms CPU a page at {interval} s; ratio of "
-            f"fetch + parse + derive to it {alone / theirs:.2f}, of the whole process "
-            f"{ours / theirs:.2f}"
+            f"scrape: Prometheus {prometheus_ms:.2f} ms CPU a page at {interval} s; ratio of "
+            f"fetch + parse + derive to it {alone / prometheus_ms:.2f}, of the whole process "
+            f"{process_ms / prometheus_ms:.2f}"
         )
 
 

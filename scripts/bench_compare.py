@@ -97,7 +97,7 @@ class Outcome:
     by_hand: dict[str, str]
 
 
-def outcome(case: Case) -> Outcome:
+def judge(case: Case) -> Outcome:
     """Simulate one fleet and judge it."""
     layout, before, after = HOURS[case.layout]
     fleet = simulate(
@@ -111,13 +111,12 @@ def outcome(case: Case) -> Outcome:
     )
     sums = {name: fleet.windows.sums[name] for name in NEEDED}
     fleet = replace(fleet, windows=replace(fleet.windows, sums=sums), lookups=None)
-    found = compare(fleet, QUESTION)[0]
-    decode = found.measures[0]
-    told = decode.estimate
-    judged = told is not None and decode.verdict != "not_comparable"
+    comparison = compare(fleet, QUESTION)[0]
+    decode = comparison.measures[0]
+    estimate = decode.estimate if decode.verdict != "not_comparable" else None
     by_hand = {
-        "tok/s": _beyond(found.naive_throughput),
-        "ITL": _beyond(found.naive_inter_token_latency),
+        "tok/s": _beyond(comparison.naive_throughput),
+        "ITL": _beyond(comparison.naive_inter_token_latency),
         **_mann_whitney(fleet),
     }
     if compute_change_points and layout == "before":
@@ -125,8 +124,8 @@ def outcome(case: Case) -> Outcome:
     return Outcome(
         case,
         decode.verdict,
-        told.ratio if told and judged else float("nan"),
-        told.lower <= 1 + case.effect <= told.upper if told and judged else None,
+        estimate.ratio if estimate else float("nan"),
+        estimate.lower <= 1 + case.effect <= estimate.upper if estimate else None,
         by_hand,
     )
 
@@ -143,23 +142,25 @@ def _mann_whitney(fleet: Fleet) -> dict[str, str]:
     On the fleet's mean of each window, as a canary judge sees it: concurrent where there is any.
     """
     windows = fleet.windows
-    found = design(windows, [s.release == NEW for s in windows.servers], fleet.facts, 3600.0)
-    base, ours = found.keep & ~found.treated, found.keep & found.treated
-    if found.concurrent:
-        base = base & (windows.time >= found.start)
-    said = {}
+    setup = design(windows, [s.release == NEW for s in windows.servers], fleet.facts, 3600.0)
+    baseline, candidate = setup.keep & ~setup.treated, setup.keep & setup.treated
+    if setup.concurrent:
+        baseline = baseline & (windows.time >= setup.start)
+    calls = {}
     for name, top, bottom, better in (
         ("MW tok/s", "decode_tokens", "seconds", 1.0),
         ("MW ITL", "decode_sequence_seconds", "decode_tokens", -1.0),
     ):
-        old, new = (_series(collapse(windows.where(rows)), top, bottom) for rows in (base, ours))
+        old, new = (
+            _series(collapse(windows.where(rows)), top, bottom) for rows in (baseline, candidate)
+        )
         low, high, middle = _shift(new, old)
         sign = "improvement", "regression"
         if better < 0:
             sign = sign[1], sign[0]
         quarter = 0.25 * abs(middle)
-        said[name] = sign[0] if low > quarter else sign[1] if high < -quarter else "neither"
-    return said
+        calls[name] = sign[0] if low > quarter else sign[1] if high < -quarter else "neither"
+    return calls
 
 
 def _otava(fleet: Fleet, before: float) -> str:
@@ -167,10 +168,10 @@ def _otava(fleet: Fleet, before: float) -> str:
     windows = fleet.windows
     hour = ((windows.time - windows.time.min()) // 3600).astype(int)
     rates = np.bincount(hour, windows.column("decode_tokens"))
-    found, _ = compute_change_points(
+    change_points, _ = compute_change_points(
         [float(rate) for rate in rates], window_len=30, max_pvalue=0.001, min_magnitude=0.05
     )
-    near = [point for point in found if abs(point.index - before) <= 3]
+    near = [point for point in change_points if abs(point.index - before) <= 3]
     if not near:
         return "neither"
     return "regression" if near[0].stats.mean_2 < near[0].stats.mean_1 else "improvement"
@@ -207,22 +208,22 @@ def row(outcomes: list[Outcome]) -> str:
     case, n = outcomes[0].case, len(outcomes)
 
     def share(word: str) -> float:
-        return 100 * sum(one.verdict == word for one in outcomes) / n
+        return 100 * sum(outcome.verdict == word for outcome in outcomes) / n
 
-    ratios = np.array([one.ratio for one in outcomes])
-    known = [one.covered for one in outcomes if one.covered is not None]
-    bias = 100 * (np.nanmean(ratios) - 1 - case.effect) if known else float("nan")
-    covered = 100 * np.mean(known) if known else float("nan")
+    ratios = np.array([outcome.ratio for outcome in outcomes])
+    covered = [outcome.covered for outcome in outcomes if outcome.covered is not None]
+    bias = 100 * (np.nanmean(ratios) - 1 - case.effect) if covered else float("nan")
+    coverage = 100 * np.mean(covered) if covered else float("nan")
     hand = "  ".join(
-        f"{100 * sum(one.by_hand[rule] == 'regression' for one in outcomes) / n:3.0f}/"
-        f"{100 * sum(one.by_hand[rule] == 'improvement' for one in outcomes) / n:3.0f}"
+        f"{100 * sum(outcome.by_hand[rule] == 'regression' for outcome in outcomes) / n:3.0f}/"
+        f"{100 * sum(outcome.by_hand[rule] == 'improvement' for outcome in outcomes) / n:3.0f}"
         for rule in outcomes[0].by_hand
     )
     words = ("regression", "improvement", "equivalent", "inconclusive", "not_comparable")
-    said = " ".join(f"{share(word):5.1f}" for word in words)
+    shares = " ".join(f"{share(word):5.1f}" for word in words)
     return (
         f"{case.layout:25s} {case.shape:5s} {case.scenario:17s} {100 * case.effect:+4.0f} "
-        f"| {said} | {bias:+5.1f} {covered:5.0f} | {hand}"
+        f"| {shares} | {bias:+5.1f} {coverage:5.0f} | {hand}"
     )
 
 
@@ -234,12 +235,12 @@ def main() -> None:
     arguments.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     arguments.add_argument("--only", default="", help="a part of the designs' names")
     arguments.add_argument("--effect", type=float, help="only this true effect")
-    given = arguments.parse_args()
+    options = arguments.parse_args()
     todo = [
         case
-        for case in cases(given.seeds, given.first)
-        if given.only in f"{case.layout} {case.shape} {case.scenario}"
-        and given.effect in (None, case.effect)
+        for case in cases(options.seeds, options.first)
+        if options.only in f"{case.layout} {case.shape} {case.scenario}"
+        and options.effect in (None, case.effect)
     ]
     begin = monotonic()
     print(
@@ -251,10 +252,10 @@ def main() -> None:
         "|  bias cover | by hand"
     )
     totals: list[Outcome] = []
-    with multiprocessing.Pool(given.jobs) as pool:
-        found = pool.imap(outcome, todo, chunksize=2)
+    with multiprocessing.Pool(options.jobs) as pool:
+        results = pool.imap(judge, todo, chunksize=2)
         for _, group in groupby(
-            found, key=lambda o: (o.case.layout, o.case.shape, o.case.scenario, o.case.effect)
+            results, key=lambda o: (o.case.layout, o.case.shape, o.case.scenario, o.case.effect)
         ):
             members = list(group)
             totals += members
@@ -274,14 +275,14 @@ def summary(outcomes: list[Outcome]) -> str:
                 rule: 100 * np.mean([o.by_hand[rule] != "neither" for o in alike])
                 for rule in alike[0].by_hand
             }
-            known = [
+            covered = [
                 o.covered for o in outcomes if o.case.layout == layout and o.covered is not None
             ]
             lines.append(
                 f"{layout}: {len(alike)} fleets without a change, wrong calls "
                 f"{100 * np.mean(wrong):.1f} %; by hand "
                 + ", ".join(f"{rule} {share:.0f} %" for rule, share in hand.items())
-                + (f"; interval holds the truth {100 * np.mean(known):.0f} %" if known else "")
+                + (f"; interval holds the truth {100 * np.mean(covered):.0f} %" if covered else "")
             )
     sign = [
         o

@@ -25,9 +25,9 @@ BEGIN = 1_700_006_400.0
 SLOWER = 0.95
 
 
-def labels(server: int, side: int, cell: int | None = None) -> dict[str, str]:
-    """Return a server's labels, of a cell where one is given."""
-    found = {
+def labels_of(server: int, side: int, cell: int | None = None) -> dict[str, str]:
+    """Return a server's labels, of a cell where one is options."""
+    labels = {
         "target": f"node-{server:04d}:8000",
         "engine": "vllm",
         "release": ("0.20.2", "0.26.0")[side],
@@ -36,8 +36,8 @@ def labels(server: int, side: int, cell: int | None = None) -> dict[str, str]:
         "class": "0badcafe",
     }
     if cell is not None:
-        found["batch"] = f"{EDGES[cell]:g}"
-    return found
+        labels["batch"] = f"{EDGES[cell]:g}"
+    return labels
 
 
 @lru_cache(maxsize=4096)
@@ -52,7 +52,7 @@ def text_of(
     token = (11.0 + 0.1 * batch + 0.05 * share * batch) / 1000
     token = token * np.exp(0.01 * random.standard_normal(count)) / (SLOWER if side else 1.0)
     tokens = batch * spent / token
-    known = {
+    increases = {
         "seconds": spent,
         "gpu_seconds": 4 * spent,
         "decode_sequence_seconds": batch * spent,
@@ -67,24 +67,24 @@ def text_of(
         "joules": 2000 * spent,
         "metered_decode_tokens": tokens,
     }.get(quantity)
-    if known is None:
+    if increases is None:
         return []
     ends = BEGIN + width * (1 + np.arange(count))
-    return [f'[{end:.0f},"{value:.6f}"]' for end, value in zip(ends, known, strict=True)]
+    return [f'[{end:.0f},"{value:.6f}"]' for end, value in zip(ends, increases, strict=True)]
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers what `inferfleet compare` asks; the fleet's size and days stand on the server."""
+    """Answers the queries of `inferfleet compare`; the server has the fleet's size and days."""
 
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
         form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
         if self.path.endswith("/series"):
-            data = json.dumps(self.listed(form["match[]"][0]))
+            data = json.dumps(self.series_labels(form["match[]"][0]))
         else:
-            found = ",".join(self.matrix(form["query"][0], form))
-            data = f'{{"resultType":"matrix","result":[{found}]}}'
+            series = ",".join(self.matrix(form["query"][0], form))
+            data = f'{{"resultType":"matrix","result":[{series}]}}'
         body = f'{{"status":"success","data":{data}}}'.encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -94,15 +94,18 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         pass
 
-    def sides(self) -> list[tuple[int, int]]:
+    def lives(self) -> list[tuple[int, int]]:
         servers = self.server.servers  # type: ignore[attr-defined]
         return [(i, 0) for i in range(servers)] + [(i, 1) for i in range(servers // 2)]
 
-    def listed(self, match: str) -> list[dict[str, str]]:
+    def series_labels(self, match: str) -> list[dict[str, str]]:
         if match == "inferfleet_server_info":
-            return [{**labels(*one), "version": labels(*one)["release"]} for one in self.sides()]
+            return [
+                {**labels_of(*life), "version": labels_of(*life)["release"]}
+                for life in self.lives()
+            ]
         if match.startswith("inferfleet_load"):
-            return [labels(*one, cell) for one in self.sides() for cell in range(len(EDGES))]
+            return [labels_of(*life, cell) for life in self.lives() for cell in range(len(EDGES))]
         return []
 
     def matrix(self, query: str, form: dict[str, list[str]]) -> list[str]:
@@ -114,8 +117,8 @@ class Handler(BaseHTTPRequestHandler):
         count = int(days * 86_400 / width)
         first = max(round((float(form["start"][0]) - BEGIN) / width) - 1, 0)
         last = min(round((float(form["end"][0]) - BEGIN) / width), count)
-        found = list[str]()
-        for server, side in self.sides():
+        series = list[str]()
+        for server, side in self.lives():
             upgraded = server < self.server.servers // 2  # type: ignore[attr-defined]
             low = max(first, count // 2) if side else first
             high = min(last, count // 2) if upgraded and not side else last
@@ -124,11 +127,11 @@ class Handler(BaseHTTPRequestHandler):
             for cell in range(len(EDGES)):
                 text = text_of(quantity, cell, side, (server + cell) % PATTERNS, width, count)
                 if text:
-                    found.append(
-                        f'{{"metric":{json.dumps(labels(server, side, cell))},'
+                    series.append(
+                        f'{{"metric":{json.dumps(labels_of(server, side, cell))},'
                         f'"values":[{",".join(text[low:high])}]}}'
                     )
-        return found
+        return series
 
 
 def serve(pipe: "multiprocessing.connection.Connection", servers: int, days: float) -> None:
@@ -144,17 +147,17 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--servers", type=int, default=1000)
     arguments.add_argument("--days", type=float, default=30.0)
-    given = arguments.parse_args()
-    ours, theirs = multiprocessing.Pipe()
+    options = arguments.parse_args()
+    receiver, sender = multiprocessing.Pipe()
     api = multiprocessing.Process(
-        target=serve, args=(theirs, given.servers, given.days), daemon=True
+        target=serve, args=(sender, options.servers, options.days), daemon=True
     )
     api.start()
-    port = ours.recv()
+    port = receiver.recv()
     command = [sys.executable, "-m", "exporter", "compare"]
     command += ["--prometheus", f"http://127.0.0.1:{port}", "--json"]
     command += ["--baseline", 'version="0.20.2"', "--candidate", 'version="0.26.0"']
-    command += ["--from", f"{BEGIN:.0f}", "--to", f"{BEGIN + given.days * 86_400:.0f}"]
+    command += ["--from", f"{BEGIN:.0f}", "--to", f"{BEGIN + options.days * 86_400:.0f}"]
     begin = monotonic()
     answer = subprocess.run(command, capture_output=True, text=True)
     wall = monotonic() - begin
@@ -166,7 +169,7 @@ def main() -> None:
     decode = report["comparisons"][0]["measures"][0]
     print(report["headline"])
     print(
-        f"compare: {given.servers} servers, {given.days:g} days, windows of "
+        f"compare: {options.servers} servers, {options.days:g} days, windows of "
         f"{report['window_seconds'] / 60:.0f} min: "
         f"{wall:.1f} s ({cpu:.1f} s of CPU, the API's "
         f"own not counted), {peak:.0f} MB at most; decode "

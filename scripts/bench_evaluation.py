@@ -35,37 +35,39 @@ class Page:
     """Cells of many servers; each spends its time in two neighbouring cells, wandering."""
 
     def __init__(self, servers: int) -> None:
-        self._draw = random.Random(1)
+        self._random = random.Random(1)
         self._servers = servers
         self._began = time()
-        self._held: dict[tuple[int, str], list[float]] = {}
+        self._counters: dict[tuple[int, str], list[float]] = {}
 
     def text(self) -> bytes:
         """Move every counter on by a scrape's worth of work and return the page."""
         lines = []
         for server in range(self._servers):
             release = "new" if server % 2 and time() - self._began > 60 else "old"
-            who = (
+            labels = (
                 f'target="s{server}",engine="vllm",release="{release}",model="m",'
                 f'gpu_model="H100",class="c0"'
             )
-            lines.append(f'inferfleet_server_info{{{who},version="0.20.{len(release)}"}} 1')
-            at = self._draw.randrange(len(CELLS) - 1)
+            lines.append(f'inferfleet_server_info{{{labels},version="0.20.{len(release)}"}} 1')
+            at = self._random.randrange(len(CELLS) - 1)
             for cell in CELLS:
-                totals = self._held.setdefault((server, release + cell), [0.0] * len(QUANTITIES))
+                totals = self._counters.setdefault(
+                    (server, release + cell), [0.0] * len(QUANTITIES)
+                )
                 if cell in CELLS[at : at + 2]:
-                    self._add(totals, float(cell) * self._draw.uniform(0.75, 1.0))
+                    self._add(totals, float(cell) * self._random.uniform(0.75, 1.0))
                 for quantity, value in zip(QUANTITIES, totals, strict=True):
                     lines.append(
-                        f'inferfleet_load_{quantity}_total{{{who},batch="{cell}"}} {value!r}'
+                        f'inferfleet_load_{quantity}_total{{{labels},batch="{cell}"}} {value!r}'
                     )
         return ("\n".join(lines) + "\n").encode()
 
     def _add(self, totals: list[float], batch: float) -> None:
-        seconds, q = SCRAPE / 2, self._draw.uniform(3, 7)
-        step = (12 + 0.03 * batch + 0.05 * q * batch) * self._draw.uniform(0.98, 1.02) / 1000
+        seconds, q = SCRAPE / 2, self._random.uniform(3, 7)
+        step = (12 + 0.03 * batch + 0.05 * q * batch) * self._random.uniform(0.98, 1.02) / 1000
         tokens = batch / step * seconds
-        done = {
+        work = {
             "seconds": seconds,
             "gpu_seconds": seconds,
             "decode_sequence_seconds": batch * seconds,
@@ -79,7 +81,7 @@ class Page:
             "joules": 400 * seconds,
         }
         for i, quantity in enumerate(QUANTITIES):
-            totals[i] += done.get(quantity, 0.0)
+            totals[i] += work.get(quantity, 0.0)
 
 
 def main() -> None:
@@ -87,12 +89,12 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--servers", type=int, default=1000)
     arguments.add_argument("--seconds", type=float, default=300.0)
-    given = arguments.parse_args()
+    options = arguments.parse_args()
     program = shutil.which("prometheus")
     if program is None:
         print("rules: prometheus is not installed, so their cost is not measured")
         return
-    page = Page(given.servers)
+    page = Page(options.servers)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -125,7 +127,7 @@ def main() -> None:
             preexec_fn=lambda: os.nice(10) and None,
         )
         try:
-            worst = _watch(f"http://127.0.0.1:{port}/metrics", given.seconds)
+            worst = _watch(f"http://127.0.0.1:{port}/metrics", options.seconds)
         finally:
             process.terminate()
             process.wait()
@@ -133,7 +135,7 @@ def main() -> None:
     for group, seconds in worst.items():
         interval = shipped.interval if group.endswith("load") else shipped.curve_interval
         print(
-            f"{group}: {given.servers} servers, worst evaluation {seconds:.2f} s, "
+            f"{group}: {options.servers} servers, worst evaluation {seconds:.2f} s, "
             f"{100 * seconds / parse_duration(interval):.1f} % of its interval of {interval}"
         )
 

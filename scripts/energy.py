@@ -1,7 +1,7 @@
 """Joules per token in each phase of the recordings that hold a GPU's energy counter.
 
 The counter is cut at the phases' edges as the exporter cuts it at its samples; tokens are what the
-load client counted. What lies between phases is told too, so that all adds up to the counter.
+load client counted. What lies between phases is listed too, so that all adds up to the counter.
 """
 
 from collections.abc import Iterator
@@ -33,19 +33,19 @@ class PhaseEnergy:
 
 
 def phases(recording: Recording) -> list[PhaseEnergy]:
-    """Return the phases in order, and what was drawn outside them as one more."""
+    """Return the phases in order, and the energy used outside them as one more."""
     meter, total = _metered(recording)
-    found = []
+    measured = []
     for phase in recording.phases:
-        drawn = meter.energy_use(["gpu"], phase["start"], phase["end"])
-        assert drawn is not None, f"{recording.name}: {phase['name']} lies outside the counter"
+        use = meter.energy_use(["gpu"], phase["start"], phase["end"])
+        assert use is not None, f"{recording.name}: {phase['name']} lies outside the counter"
         tokens = float(phase["gen_tokens"]), float(phase["prompt_tokens"])
-        found.append(PhaseEnergy(phase["name"], drawn.seconds, drawn.joules, *tokens))
+        measured.append(PhaseEnergy(phase["name"], use.seconds, use.joules, *tokens))
     times = [sample["t"] for sample in recording.nvml if "t" in sample]
-    rest = times[-1] - times[0] - sum(phase.seconds for phase in found)
-    drawn_in_rest = sum(piece for piece in _between(recording, meter))
-    assert abs(sum(p.joules for p in found) + drawn_in_rest - total) < 1e-6 * total
-    return [*found, PhaseEnergy(BETWEEN, rest, drawn_in_rest, 0.0, 0.0)]
+    rest = times[-1] - times[0] - sum(phase.seconds for phase in measured)
+    joules_between = sum(piece for piece in _between(recording, meter))
+    assert abs(sum(p.joules for p in measured) + joules_between - total) < 1e-6 * total
+    return [*measured, PhaseEnergy(BETWEEN, rest, joules_between, 0.0, 0.0)]
 
 
 def counted(recording: Recording) -> float:
@@ -62,29 +62,29 @@ def _metered(recording: Recording) -> tuple[EnergyCounters, float]:
 
 
 def _between(recording: Recording, meter: EnergyCounters) -> Iterator[float]:
-    """Yield what was drawn before, between and after the phases."""
+    """Yield the energy used before, between and after the phases."""
     times = [sample["t"] for sample in recording.nvml if "t" in sample]
     starts = [*(phase["start"] for phase in recording.phases), times[-1]]
     ends = [times[0], *(phase["end"] for phase in recording.phases)]
     for start, end in zip(ends, starts, strict=True):
-        drawn = meter.energy_use(["gpu"], start, end)
-        yield drawn.joules if drawn else 0.0
+        use = meter.energy_use(["gpu"], start, end)
+        yield use.joules if use else 0.0
 
 
-def table(recordings: list[Recording]) -> Table:
+def energy_table(recordings: list[Recording]) -> Table:
     """Return joules per generated token and watts, phase by phase, recording beside recording."""
-    shown = Table(title="joules per generated token (per token, prompt included; watts)")
-    shown.add_column("phase")
+    table = Table(title="joules per generated token (per token, prompt included; watts)")
+    table.add_column("phase")
     for recording in recordings:
-        shown.add_column(recording.name, justify="right")
+        table.add_column(recording.name, justify="right")
     columns = [phases(recording) for recording in recordings]
     for row in zip(*columns, strict=True):
-        shown.add_row(row[0].name, *(_cell(phase) for phase in row))
+        table.add_row(row[0].name, *(_cell(phase) for phase in row))
     totals = [sum(phase.joules for phase in column) for column in columns]
-    shown.add_row("all, kJ", *(f"{total / 1e3:.2f}" for total in totals))
+    table.add_row("all, kJ", *(f"{total / 1e3:.2f}" for total in totals))
     counters = (counted(recording) / 1e3 for recording in recordings)
-    shown.add_row("the counter, kJ", *(f"{total:.2f}" for total in counters))
-    return shown
+    table.add_row("the counter, kJ", *(f"{total:.2f}" for total in counters))
+    return table
 
 
 def _cell(phase: PhaseEnergy) -> str:
@@ -96,9 +96,9 @@ def _cell(phase: PhaseEnergy) -> str:
 
 def main() -> None:
     """Print the dense and the MoE recordings."""
-    found = [load_recording(path) for path in bundled_recordings().values()]
+    recordings = [load_recording(path) for path in bundled_recordings().values()]
     for kind in ("dense", "moe"):
-        Console(width=140).print(table([one for one in found if kind in one.name]))
+        Console(width=140).print(energy_table([each for each in recordings if kind in each.name]))
 
 
 if __name__ == "__main__":

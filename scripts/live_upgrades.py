@@ -5,11 +5,8 @@ replay a phase's steady middle; `same` and `slower` are a release followed by it
 that does 90 % of its work in the same time.
 """
 
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from tests.alerts.upgrade import play, recorded, same, slower, table
 

@@ -148,7 +148,7 @@ def _bottom(panel: dict[str, Any]) -> int:
 def _shoot(site: str, name: str, part: str, theme: str, height: int) -> None:
     target = OUT / (f"{name}-{theme}.png" if part == "open" else f"{name}-{part}-{theme}.png")
     with tempfile.TemporaryDirectory() as profile:
-        done = subprocess.run(
+        result = subprocess.run(
             [
                 *("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
                 *("--disable-background-networking", "--disable-component-update"),
@@ -162,7 +162,7 @@ def _shoot(site: str, name: str, part: str, theme: str, height: int) -> None:
             check=True,
         )
     _small(target)
-    faults = re.findall(r"CONSOLE.*?\] \"(.*?)\", source", done.stderr)
+    faults = re.findall(r"CONSOLE.*?\] \"(.*?)\", source", result.stderr)
     for fault in dict.fromkeys(faults):
         print(f"{name}: {fault[:300]}", file=sys.stderr)
     print(f"{target.relative_to(ROOT)} {target.stat().st_size / 1000:.0f} kB")
@@ -171,10 +171,10 @@ def _shoot(site: str, name: str, part: str, theme: str, height: int) -> None:
 def _small(target: Path) -> None:
     """Write a picture again with few enough colours to be small."""
     with Image.open(target) as picture:
-        whole = picture.convert("RGB")
+        original = picture.convert("RGB")
     for colors in COLORS:
-        few = whole.quantize(colors, dither=Image.Dither.NONE)
-        few.save(target, optimize=True)
+        reduced = original.quantize(colors, dither=Image.Dither.NONE)
+        reduced.save(target, optimize=True)
         if target.stat().st_size < MOST_BYTES:
             break
 

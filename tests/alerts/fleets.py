@@ -22,23 +22,23 @@ _SPEED: Final = 5.0
 # a page a sample, recorded 2 s apart: means over more would hide how time follows from prefill
 _INTERVAL: Final = 2.0 / _SPEED
 _STAGGER: Final = 0.3
-# seconds the first servers say they have been up
-_UP: Final = 7200.0
+# uptime of the first servers, in seconds
+_UPTIME: Final = 7200.0
 # seconds at the ends of a phase in which its clients come and go
-_COMING, _GOING = 3.9, 1.9
+_RAMP_UP, _RAMP_DOWN = 3.9, 1.9
 _WORK: Final = re.compile(r"^(vllm:(?!\w+_seconds_sum)\w+_(?:total|count|bucket|sum)\{.*\}) (\S+)$")
 _LATENCY: Final = re.compile(r"^vllm:inter_token_latency_seconds_(sum|count)\{.*\} (\S+)$", re.M)
 
 
 def client_rate(recording: Recording, phase: str) -> float:
     """Return the tokens per second that the load client counted in a phase."""
-    return float(_told(recording, phase)["gen_tok_s"])
+    return float(_phase(recording, phase)["gen_tok_s"])
 
 
 def steady(recording: Recording, phase: str) -> Recording:
     """Return a recording's pages of one load phase, without its ramps."""
-    told = _told(recording, phase)
-    begin, end = told["start"] + _COMING, told["end"] - _GOING
+    load = _phase(recording, phase)
+    begin, end = load["start"] + _RAMP_UP, load["end"] - _RAMP_DOWN
     pages = tuple(page for page in recording.pages if begin <= page.time <= end)
     return replace(recording, pages=pages)
 
@@ -85,7 +85,7 @@ class Fleet:
         self._after = after
         self._old: str | None = releases[0]
         self._new: str | None = releases[1]
-        self._before = _replay(before, _UP)
+        self._before = _replay(before, _UPTIME)
         self._stack = ExitStack()
 
     @property
@@ -134,8 +134,8 @@ class Fleet:
         )
 
 
-def _told(recording: Recording, phase: str) -> Mapping[str, Any]:
-    return next(one for one in recording.phases if one["name"] == phase)
+def _phase(recording: Recording, name: str) -> Mapping[str, Any]:
+    return next(each for each in recording.phases if each["name"] == name)
 
 
 def _replay(recording: Recording, age: float, port: int = 0) -> ReplayServer:

@@ -34,8 +34,8 @@ def openmetrics(fleet: Fleet, quantities: tuple[str, ...]) -> str:
 
 
 def _labels(server: Server, **more: str) -> str:
-    known = {**server.labels, "instance": "exporter:10190", "job": "inferfleet", **more}
-    return "{" + ",".join(f'{key}="{value}"' for key, value in known.items()) + "}"
+    labels = {**server.labels, "instance": "exporter:10190", "job": "inferfleet", **more}
+    return "{" + ",".join(f'{key}="{value}"' for key, value in labels.items()) + "}"
 
 
 def _counter(
@@ -45,11 +45,11 @@ def _counter(
     edges = np.stack([at[order], at[order] + width], axis=1).ravel()
     sums = np.cumsum(grown[order])
     heights = np.stack([sums - grown[order], sums], axis=1).ravel()
-    seen = times[(times >= at.min()) & (times <= at.max() + width)]
-    values = np.interp(seen, edges, heights)
+    scrapes = times[(times >= at.min()) & (times <= at.max() + width)]
+    values = np.interp(scrapes, edges, heights)
     return [
         f"{name}_total{labels} {value:.9g} {moment:.0f}"
-        for moment, value in zip(seen, values, strict=True)
+        for moment, value in zip(scrapes, values, strict=True)
     ]
 
 
@@ -61,11 +61,11 @@ def _of_lookups(
         name = f"inferfleet_prefix_cache_{suffix}_tokens"
         lines.append(f"# TYPE {name} counter")
         for target in sorted({server.target for server in servers}):
-            mine = np.array([servers[i].target == target for i in lookups.server])
+            rows = np.array([servers[i].target == target for i in lookups.server])
             labels = f'{{target="{target}",cache="local"}}'
-            order = np.argsort(lookups.time[mine])
+            order = np.argsort(lookups.time[rows])
             lines += _counter(
-                name, labels, lookups.time[mine][order], values[mine][order], width, times
+                name, labels, lookups.time[rows][order], values[rows][order], width, times
             )
     return lines
 
@@ -75,18 +75,18 @@ def _identity(fleet: Fleet, times: np.ndarray) -> list[str]:
     lines = ["# TYPE inferfleet_server_info gauge"]
     gauges: dict[str, list[str]] = {}
     for i, (server, facts) in enumerate(zip(windows.servers, fleet.facts, strict=True)):
-        mine = windows.time[windows.server == i]
-        if not len(mine):
+        starts = windows.time[windows.server == i]
+        if not len(starts):
             continue
-        inside = times[(times >= mine.min()) & (times <= mine.max() + windows.width)]
-        known = {"target": server.target, **facts.labels}
-        labels = "{" + ",".join(f'{key}="{value}"' for key, value in known.items()) + "}"
-        lines += [f"inferfleet_server_info{labels} 1 {moment:.0f}" for moment in inside]
-        told = {**facts.limits, "server_start_time_seconds": facts.starts[0]}
-        for name, value in told.items():
+        scrapes = times[(times >= starts.min()) & (times <= starts.max() + windows.width)]
+        info = {"target": server.target, **facts.labels}
+        labels = "{" + ",".join(f'{key}="{value}"' for key, value in info.items()) + "}"
+        lines += [f"inferfleet_server_info{labels} 1 {moment:.0f}" for moment in scrapes]
+        values = {**facts.limits, "server_start_time_seconds": facts.starts[0]}
+        for name, value in values.items():
             gauges.setdefault(name, []).extend(
                 f'inferfleet_{name}{{target="{server.target}"}} {value:.9g} {moment:.0f}'
-                for moment in inside
+                for moment in scrapes
             )
     for name, samples in gauges.items():
         lines += [f"# TYPE inferfleet_{name} gauge", *samples]

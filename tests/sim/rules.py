@@ -178,9 +178,9 @@ class _Evaluation:
         history = self._own_index[release][:, since : number + 1]
         medians = self._own_median.setdefault(release, np.full(len(history), np.nan))
         for server, index in enumerate(history):
-            known = index[np.isfinite(index)]
-            if len(known) > LEAST_OWN_WINDOWS:
-                medians[server] = np.median(known)
+            usable = index[np.isfinite(index)]
+            if len(usable) > LEAST_OWN_WINDOWS:
+                medians[server] = np.median(usable)
 
     def _tilt(self, release: int, since: int, number: int) -> float:
         """Return how the release's mean index moves with its load: what matching leaves."""

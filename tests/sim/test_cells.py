@@ -35,12 +35,12 @@ def test_cells_are_those_of_the_exporter() -> None:
             end = End(None, float(fleet.saturated[server, i]), context)
             increase = {raw: float(amounts[name][server, i]) for name, raw in COUNTED.items()}
             interval = Interval(SLICE, increase, None, None, None)
-            done = work_of(interval, "vllm", (end, end), 1, float(fleet.joules[server, i]))
-            assert done is not None
-            cell = batch_of(done)
+            work = work_of(interval, "vllm", (end, end), 1, float(fleet.joules[server, i]))
+            assert work is not None
+            cell = batch_of(work)
             assert cell == f"{UPPER[cells[server, i]]:g}"
             for quantity in QUANTITIES:
-                sums[cell, i // SLICES_PER_WINDOW, quantity] += done[quantity]
+                sums[cell, i // SLICES_PER_WINDOW, quantity] += work[quantity]
         for (cell, window, quantity), value in sums.items():
             column = [f"{edge:g}" for edge in UPPER].index(cell)
             assert gained[quantity][server, column, window] == pytest.approx(value)
@@ -59,6 +59,6 @@ def test_an_effect_touches_what_it_says() -> None:
         upgrade = Upgrade(-0.10, part, hours_before=1, hours_after=3)
         fleet = simulate(np.random.default_rng(3), upgrade, Scenario(), servers=2)
         judged = (fleet.release == 1) & (fleet.age > 3600) & (fleet.age < 7200)
-        took = fleet.batch[judged] * SLICE
-        speed = (fleet.truth["decode"][judged] / took).mean() - 1
+        seconds = fleet.batch[judged] * SLICE
+        speed = (fleet.truth["decode"][judged] / seconds).mean() - 1
         assert least < speed < most
