@@ -21,9 +21,10 @@ import numpy as np
 
 from alerts.values import load
 from exporter.compare.assess.comparison import Question, compare
-from exporter.compare.estimate.design import design
-from exporter.compare.fleet.matchers import read
-from exporter.compare.fleet.windows import Fleet, Floats, Windows, collapse
+from exporter.compare.estimate.design import choose_design
+from exporter.compare.fleet.arrays import Floats
+from exporter.compare.fleet.matchers import parse_matchers
+from exporter.compare.fleet.windows import Fleet, Windows, collapse
 
 # beside it where it is installed; nothing else needs it
 try:
@@ -37,8 +38,8 @@ from tests.sim.scenario import SCENARIOS
 
 MATCHED = load().matched
 QUESTION = Question(
-    read(f'version="{OLD}"', "--baseline"),
-    read(f'version="{NEW}"', "--candidate"),
+    parse_matchers(f'version="{OLD}"', "--baseline"),
+    parse_matchers(f'version="{NEW}"', "--candidate"),
     detail=False,
     margin=MATCHED.margin,
     warm_up=MATCHED.warm_up,
@@ -142,10 +143,11 @@ def _mann_whitney(fleet: Fleet) -> dict[str, str]:
     On the fleet's mean of each window, as a canary judge sees it: concurrent where there is any.
     """
     windows = fleet.windows
-    setup = design(windows, [s.release == NEW for s in windows.servers], fleet.facts, 3600.0)
+    candidate_servers = [server.release == NEW for server in windows.servers]
+    setup = choose_design(windows, candidate_servers, fleet.facts, 3600.0)
     baseline, candidate = setup.keep & ~setup.treated, setup.keep & setup.treated
     if setup.concurrent:
-        baseline = baseline & (windows.time >= setup.start)
+        baseline = baseline & (windows.time >= setup.candidate_start)
     calls = {}
     for name, top, bottom, better in (
         ("MW tok/s", "decode_tokens", "seconds", 1.0),

@@ -4,9 +4,10 @@ import sys
 from pathlib import Path
 
 from alerts.values import load
-from exporter.compare.assess.claim import read as claim
+from exporter.compare.assess.claim import parse_claim
 from exporter.compare.assess.comparison import Question
-from exporter.compare.fleet.matchers import read
+from exporter.compare.fleet.matchers import parse_matchers
+from exporter.compare.fleet.span import Span
 from exporter.compare.report.html import html
 from exporter.compare.run import report_of
 from tests.sim.comparison import NEW, OLD, START, simulate
@@ -22,14 +23,14 @@ def main() -> None:
     )
     matched = load().matched
     question = Question(
-        read(f'version="{OLD}"', "--baseline"),
-        read(f'version="{NEW}"', "--candidate"),
-        claim=claim("+56%"),
+        parse_matchers(f'version="{OLD}"', "--baseline"),
+        parse_matchers(f'version="{NEW}"', "--candidate"),
+        claim=parse_claim("+56%"),
         margin=matched.margin,
         warm_up=matched.warm_up,
     )
     end = START + AFTER * 3600
-    report = report_of(fleet, question, end, (START - BEFORE * 3600, end))
+    report = report_of(fleet, question, end, Span(START - BEFORE * 3600, end))
     Path(sys.argv[1]).write_text(html(report), encoding="utf-8")
 
 

@@ -33,6 +33,7 @@ ROOMS = (
     "exporter.compare.estimate",
     "exporter.compare.assess",
     "exporter.compare.report",
+    "exporter.compare.options",
     "exporter.compare.run",
     "exporter.compare.judge",
     "exporter.compare.schedule",

@@ -32,47 +32,48 @@ class Output:
 
 def main(flags: Mapping[str, Any], output: Output) -> int:
     """Make the comparison and show it; return the exit code."""
-    extra.check("numpy", *(("matplotlib",) if output.html else ()))
+    extra.require("numpy", *(("matplotlib",) if output.html else ()))
     from rich.console import Console
     from rich.progress import Progress
 
     from .assess.verdict import EXIT
-    from .run import Options, moment, run
+    from .options import Options, parse_time
+    from .run import run
 
     options = Options(
         **{name: value for name, value in flags.items() if name not in ("from", "to", "margin")},
-        start=moment(flags["from"], "--from") if flags["from"] else None,
-        end=moment(flags["to"], "--to") if flags["to"] else None,
+        start=parse_time(flags["from"], "--from") if flags["from"] else None,
+        end=parse_time(flags["to"], "--to") if flags["to"] else None,
         margin=_share(flags["margin"], "--margin"),
     )
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("reading", total=1.0)
-        found = run(
+        report = run(
             options,
-            lambda done, text: bar.update(task, completed=done, description=f"reading: {text}"),
+            lambda share, text: bar.update(task, completed=share, description=f"reading: {text}"),
         )
     if output.html:
-        _write_html(output.html, found)
-    _print(found, output)
-    return EXIT[found.verdict] if output.gate else 0
+        _write_html(output.html, report)
+    _print(report, output)
+    return EXIT[report.verdict] if output.gate else 0
 
 
 def judge(
-    flags: Mapping[str, Any], every: float, listen: str, state: Path | None, once: bool
+    flags: Mapping[str, Any], interval: float, listen: str, state: Path | None, once: bool
 ) -> None:
     """Judge on a schedule until interrupted, or once, printing the metrics."""
-    extra.check("numpy")
+    extra.require("numpy")
     from threading import Event
 
     from .judge import Judge
-    from .run import Options
+    from .options import Options
     from .schedule import serve
 
     options = Options(**{**flags, "margin": _share(flags["margin"], "--margin")})
     judging = Judge(options, state)
     if not once:
-        serve(judging, listen, every, Event())
+        serve(judging, listen, interval, Event())
         return
     if not judging.run():
         raise CompareError("the run failed; the log says why")
@@ -86,28 +87,28 @@ def _share(text: str, option: str) -> float:
         raise CompareError(f"{option}: {error}") from None
 
 
-def _write_html(path: Path, found: "Report") -> None:
+def _write_html(path: Path, report: "Report") -> None:
     from .report.html import html
 
     try:
-        path.write_text(html(found), encoding="utf-8")
+        path.write_text(html(report), encoding="utf-8")
     except OSError as error:
         raise CompareError(
             f"--report: {path} cannot be written: {error.strerror or error}"
         ) from error
 
 
-def _print(found: "Report", output: Output) -> None:
+def _print(report: "Report", output: Output) -> None:
     if output.as_json:
-        sys.stdout.write(found.model_dump_json(indent=2) + "\n")
+        sys.stdout.write(report.model_dump_json(indent=2) + "\n")
     elif output.as_markdown:
         from .report.markdown import markdown
 
-        sys.stdout.write(markdown(found))
+        sys.stdout.write(markdown(report))
     else:
         from rich.console import Console
 
-        from .report.terminal import show
+        from .report.terminal import print_report
 
         console = Console()
-        show(found, console if console.is_terminal else Console(width=_WIDTH))
+        print_report(report, console if console.is_terminal else Console(width=_WIDTH))

@@ -1,22 +1,19 @@
-"""What `pip install inferfleet[compare]` brings, asked for where it is needed."""
+"""The libraries that `pip install inferfleet[compare]` brings, required where they are needed."""
 
 import os
 from importlib.util import find_spec
-from typing import Final
 
 from ..errors import CompareError
 
-_WANTED: Final = ("numpy", "matplotlib")
 
-
-def check(*names: str) -> None:
+def require(*names: str) -> None:
     """Raise `CompareError` with what to install where a library is missing.
 
     Called before numpy is loaded: its matrices are small here, and threads would only wait for
     each other.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    missing = [name for name in names or _WANTED if find_spec(name) is None]
+    missing = [name for name in names if find_spec(name) is None]
     if missing:
         raise CompareError(
             f"comparing needs {' and '.join(missing)}: run pip install 'inferfleet[compare]'"

@@ -1,7 +1,7 @@
 """`inferfleet judge`: the comparison on a schedule, its verdicts published as metrics.
 
 Keeps the last verdicts through a lost Prometheus, and through its own restart where it has a state
-file. A failed run is told by the age of the last good one, never by a changed verdict.
+file. A failed run shows in the age of the last good one, never by a changed verdict.
 """
 
 import logging
@@ -23,12 +23,12 @@ from ..vocabulary.family import PREFIX
 from ..vocabulary.verdict import VERDICTS
 from .assess.comparison import Question, compare
 from .assess.result import Comparison
-from .assess.upgrades import Upgrade, at_look, upgrades
-from .fleet.matchers import matches
-from .fleet.query import fetch
+from .assess.upgrades import Upgrade, interim_analysis, newest_upgrades
+from .fleet.matchers import match_all
+from .fleet.query import fetch_fleet
 from .fleet.span import Span
 from .fleet.windows import Fleet
-from .run import Options, api_of, question_of
+from .options import Options, api_of, question_of
 
 _log = logging.getLogger(__name__)
 
@@ -44,12 +44,12 @@ class _State(BaseModel):
 
 
 class Judge(Collector):
-    """Holds the last verdicts and writes them as metrics; `run` replaces them whole."""
+    """Keeps the last verdicts and collects them as metrics; `run` replaces them whole."""
 
     def __init__(
         self, options: Options, state: Path | None = None, now: Callable[[], float] = _now
     ) -> None:
-        self._options, self._path, self._clock = options, state, now
+        self._options, self._state_path, self._now = options, state, now
         self._api = api_of(options)
         self._question = question_of(options)
         self._state = _load(state) if state else _State()
@@ -58,7 +58,7 @@ class Judge(Collector):
     def run(self) -> bool:
         """Judge once; return whether it succeeded. A failure leaves the verdicts as they are."""
         try:
-            found = self._judge()
+            comparisons = self._judge()
         except InferfleetError as error:
             self._failures += 1
             _log.warning("the verdicts stay as they were: %s", error)
@@ -67,49 +67,46 @@ class Judge(Collector):
             self._failures += 1
             _log.exception("the verdicts stay as they were")
             return False
-        self._state = _State(succeeded_at=self._clock(), comparisons=found)
+        self._state = _State(succeeded_at=self._now(), comparisons=comparisons)
         self._save()
         return True
 
     def _judge(self) -> tuple[Comparison, ...]:
-        end = self._clock()
-        question = self._question
-        span = Span(end - self._options.window, end, self._options.step)
-        fleet = fetch(self._api, (question.baseline, question.candidate), question.models, span)
-        if question.baseline and question.candidate:
-            asked = _asked(fleet, question)
-        else:
-            asked = upgrades(fleet, question)
-        found = list[Comparison]()
-        for upgrade in asked:
-            look = at_look(fleet, upgrade, end)
-            if look is not None:
-                found += compare(*look)
-        return tuple(found)
+        now, question = self._now(), self._question
+        span = Span(now - self._options.window, now, self._options.step)
+        sides = question.baseline, question.candidate
+        fleet = fetch_fleet(self._api, sides, question.models, span)
+        chosen = bool(question.baseline and question.candidate)
+        upgrades = _chosen_upgrade(fleet, question) if chosen else newest_upgrades(fleet, question)
+        comparisons = list[Comparison]()
+        for upgrade in upgrades:
+            analysis = interim_analysis(fleet, upgrade, now)
+            if analysis is not None:
+                comparisons += compare(*analysis)
+        return tuple(comparisons)
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics of the last verdicts."""
         state = self._state
         effect = _gauge("upgrade_effect_ratio", (*_LABELS, "bound"))
         verdict = _gauge("upgrade_verdict", (*_LABELS, "verdict"))
-        for one in state.comparisons:
-            for measure in one.measures:
+        for comparison in state.comparisons:
+            for result in comparison.measures:
                 labels = [
-                    one.engine,
-                    one.model,
-                    one.gpu_model,
-                    one.server_class,
-                    ", ".join(one.candidate.releases),
-                    ", ".join(one.baseline.releases),
-                    measure.measure,
+                    comparison.engine,
+                    comparison.model,
+                    comparison.gpu_model,
+                    comparison.server_class,
+                    ", ".join(comparison.candidate.releases),
+                    ", ".join(comparison.baseline.releases),
+                    result.measure,
                 ]
-                told = measure.estimate
-                if told is not None:
-                    bounds = {"estimate": told.ratio, "lower": told.lower, "upper": told.upper}
-                    for bound, value in bounds.items():
-                        effect.add_metric([*labels, bound], value)
-                for word in VERDICTS:
-                    verdict.add_metric([*labels, word], float(word == measure.verdict))
+                if estimate := result.estimate:
+                    effect.add_metric([*labels, "estimate"], estimate.ratio)
+                    effect.add_metric([*labels, "lower"], estimate.lower)
+                    effect.add_metric([*labels, "upper"], estimate.upper)
+                for value in VERDICTS:
+                    verdict.add_metric([*labels, value], float(value == result.verdict))
         yield effect
         yield verdict
         last = _gauge("judge_last_success_timestamp_seconds", ())
@@ -129,24 +126,24 @@ class Judge(Collector):
         return generate_latest(registry).decode()
 
     def _save(self) -> None:
-        if self._path is None:
+        path = self._state_path
+        if path is None:
             return
-        beside = self._path.with_name(self._path.name + ".new")
+        # a crash in the middle of writing must not cost the last verdicts
+        temporary = path.with_name(path.name + ".new")
         try:
-            beside.write_text(self._state.model_dump_json(), encoding="utf-8")
-            os.replace(beside, self._path)
+            temporary.write_text(self._state.model_dump_json(), encoding="utf-8")
+            os.replace(temporary, path)
         except OSError as error:
-            _log.warning("--state: %s cannot be written: %s", self._path, error.strerror or error)
+            _log.warning("--state: %s cannot be written: %s", path, error.strerror or error)
 
 
-def _asked(fleet: Fleet, question: Question) -> tuple[Upgrade, ...]:
-    """Return the one upgrade the matchers ask for, if its candidate has had work."""
-    labels = [
-        {**server.labels, **facts.labels}
-        for server, facts in zip(fleet.windows.servers, fleet.facts, strict=True)
-    ]
-    ours = fleet.windows.of([matches(question.candidate, one) for one in labels])
-    return (Upgrade(question, float(ours.time.min())),) if len(ours) else ()
+def _chosen_upgrade(fleet: Fleet, question: Question) -> tuple[Upgrade, ...]:
+    """Return the one upgrade that the matchers choose, none if its candidate has had no work."""
+    candidate = fleet.windows.of_servers(
+        [match_all(question.candidate, labels) for labels in fleet.labels]
+    )
+    return (Upgrade(question, float(candidate.time.min())),) if len(candidate) else ()
 
 
 def _gauge(name: str, labels: tuple[str, ...]) -> GaugeMetricFamily:

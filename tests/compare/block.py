@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from exporter.compare.fleet.windows import Fleet, Lookups, Server
+from exporter.compare.fleet.windows import Fleet, Lookups, ServerKey
 
 EVERY = 60.0
 
@@ -33,7 +33,7 @@ def openmetrics(fleet: Fleet, quantities: tuple[str, ...]) -> str:
     return "\n".join(lines) + "\n# EOF\n"
 
 
-def _labels(server: Server, **more: str) -> str:
+def _labels(server: ServerKey, **more: str) -> str:
     labels = {**server.labels, "instance": "exporter:10190", "job": "inferfleet", **more}
     return "{" + ",".join(f'{key}="{value}"' for key, value in labels.items()) + "}"
 
@@ -54,7 +54,7 @@ def _counter(
 
 
 def _of_lookups(
-    lookups: Lookups, servers: tuple[Server, ...], width: float, times: np.ndarray
+    lookups: Lookups, servers: tuple[ServerKey, ...], width: float, times: np.ndarray
 ) -> list[str]:
     lines = list[str]()
     for suffix, values in (("queried", lookups.queried), ("hit", lookups.hit)):

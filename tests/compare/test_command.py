@@ -104,7 +104,7 @@ def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
         "inferfleet: comparing needs numpy and matplotlib: run pip install 'inferfleet[compare]'\n"
     )
     with pytest.raises(CompareError, match="needs numpy: run"):
-        extra.check("numpy")
+        extra.require("numpy")
 
 
 def test_judge_once() -> None:

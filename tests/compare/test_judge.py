@@ -7,9 +7,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.compare.assess.comparison import Question
-from exporter.compare.assess.upgrades import LOOKS, at_look, upgrades
+from exporter.compare.assess.upgrades import INTERIM_HOURS, interim_analysis, newest_upgrades
 from exporter.compare.judge import Judge
-from exporter.compare.run import Options
+from exporter.compare.options import Options
 from tests.compare.fake_api import FakeApi
 from tests.sim.comparison import NEW, OLD, START, simulate
 
@@ -37,25 +37,25 @@ def judge(
 
 
 def test_upgrades_are_found_and_judged_at_looks_only() -> None:
-    found = upgrades(FLEET, QUESTION)
+    found = newest_upgrades(FLEET, QUESTION)
     assert len(found) == 1
     assert found[0].question.baseline[0].value == OLD
     assert found[0].question.candidate[0].value == NEW
-    start = found[0].started
+    start = found[0].start
     assert abs(start - START) < 600
-    assert at_look(FLEET, found[0], start + 3600 * 2.9) is None
-    two = at_look(FLEET, found[0], start + 3600 * 3.1)
-    later = at_look(FLEET, found[0], start + 3600 * 4.9)
+    assert interim_analysis(FLEET, found[0], start + 3600 * 2.9) is None
+    two = interim_analysis(FLEET, found[0], start + 3600 * 3.1)
+    later = interim_analysis(FLEET, found[0], start + 3600 * 4.9)
     assert two is not None
     assert later is not None
     # between two looks nothing new is seen
     assert len(two[0].windows) == len(later[0].windows) < len(FLEET.windows)
-    assert two[1].alpha == pytest.approx(0.05 / len(LOOKS))
+    assert two[1].alpha == pytest.approx(0.05 / len(INTERIM_HOURS))
 
 
 def test_a_fleet_of_one_release_has_no_upgrade() -> None:
-    old = FLEET.windows.of([s.release == OLD for s in FLEET.windows.servers])
-    assert upgrades(replace(FLEET, windows=old), QUESTION) == ()
+    old = FLEET.windows.of_servers([s.release == OLD for s in FLEET.windows.servers])
+    assert newest_upgrades(replace(FLEET, windows=old), QUESTION) == ()
 
 
 @pytest.mark.parametrize("named", [True, False])

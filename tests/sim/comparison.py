@@ -6,7 +6,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.compare.fleet.windows import Facts, Fleet, Lookups, Server, Windows
+from exporter.compare.fleet.windows import Fleet, Lookups, ServerFacts, ServerKey, Windows
 
 from .cells import UPPER, cell_of, per_slice
 from .engine import MAX_SEQUENCES, Shape
@@ -52,8 +52,8 @@ class _Lives:
     """Each server's time on each release: `number` of every slice, and what is known of each."""
 
     number: NDArray[np.int64]
-    servers: tuple[Server, ...]
-    facts: tuple[Facts, ...]
+    servers: tuple[ServerKey, ...]
+    facts: tuple[ServerFacts, ...]
 
 
 def windows(fleet: SimulatedFleet, model: str) -> Fleet:
@@ -93,19 +93,19 @@ def _summed(place: NDArray[np.int64], values: Array) -> Array:
 
 def _lives(fleet: SimulatedFleet, model: str) -> _Lives:
     number = np.zeros(fleet.release.shape, dtype=np.int64)
-    servers, facts = list[Server](), list[Facts]()
+    servers, facts = list[ServerKey](), list[ServerFacts]()
     for node, release in enumerate(fleet.release):
         for side in np.unique(release):
             running = release == side
             number[node, running] = len(servers)
             started = np.unique(np.round(fleet.time - fleet.age[node])[running])
             version = (OLD, NEW)[side]
-            servers.append(Server(f"node{node}", "vllm", version, model, "NVIDIA H200", "abc"))
+            servers.append(ServerKey(f"node{node}", "vllm", version, model, "NVIDIA H200", "abc"))
             facts.append(_facts(version, model, tuple(START + float(t) for t in started)))
     return _Lives(number, tuple(servers), tuple(facts))
 
 
-def _facts(version: str, model: str, starts: tuple[float, ...]) -> Facts:
+def _facts(version: str, model: str, starts: tuple[float, ...]) -> ServerFacts:
     labels = {
         "engine": "vllm",
         "version": version,
@@ -116,4 +116,4 @@ def _facts(version: str, model: str, starts: tuple[float, ...]) -> Facts:
         "config": "c0ffee00",
     }
     limits = {"max_running_requests": MAX_SEQUENCES, "kv_cache_capacity_tokens": 500_000.0}
-    return Facts(labels, limits, starts)
+    return ServerFacts(labels, limits, starts)

@@ -1,1 +1,1 @@
-"""From estimates to a verdict: gates, measures, causes, claim. Pure: no I/O, no clock."""
+"""From estimates to a verdict: checks, measures, causes, claim. Pure: no I/O, no clock."""

@@ -1,4 +1,4 @@
-"""One comparison from a fleet: sides chosen, gates, design, measures, headline.
+"""One comparison from a fleet: sides chosen, checks, design, measures, headline.
 
 Pure: the same fleet gives the same report. No I/O, no clock.
 """
@@ -10,22 +10,24 @@ from typing import Final
 
 import numpy as np
 
-from ...vocabulary.verdict import Verdict
-from ..estimate.design import Design, design
-from ..fleet.matchers import Matcher, matches
-from ..fleet.windows import Facts, Fleet, Lookups, Mask, Server, Windows
+from ...vocabulary.verdict import Measure, Verdict
+from ..estimate.design import Design, choose_design
+from ..estimate.shares import kept_lookups
+from ..fleet.matchers import Matcher, match_all
+from ..fleet.windows import Fleet, Lookups, ServerKey, Windows
 from . import checks
-from .causes import causes
-from .claim import held
-from .description import naive, side, timeline
-from .effects import all_measures
-from .headline import headline
-from .result import Check, Comparison, Difference, MeasureResult, Side
-from .shares import kept
-from .terms import Terms
-from .verdict import holm, worst
+from .claim import check_claim
+from .criteria import Criteria, not_comparable
+from .data_checks import check_data
+from .description import describe_side, naive_ratios, name_side, timeline
+from .effects import compare_measures
+from .hit_ratio_causes import hit_ratio_causes
+from .result import Check, Comparison, Difference, MeasureResult
+from .verdict import withdraw_chance_calls, worst
+from .wording import headline
 
-_SHORT: Final = (
+_COUNTED_AT_THE_END: Final[tuple[Measure, ...]] = ("prefill", "inter_token_latency")
+_SHORT_WINDOWS: Final = (
     "the windows are shorter than requests, and what is counted when a request ends falls into "
     "another window than its work"
 )
@@ -33,161 +35,188 @@ _SHORT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: the two sides as matchers, the margin (relative), the error, a claim.
+    """What is compared: the two sides as matchers, and by which criteria.
 
-    `warm_up` is how long after its start a server is not judged, in seconds. Without `detail` no
-    effects by batch range and cell are worked out.
+    `margin` is relative, `alpha` the significance level, `warm_up` how long after its start a
+    server is not judged, in seconds; `claim` is a ratio. Without `detail` no effects by batch range
+    and cell are worked out.
     """
 
     baseline: tuple[Matcher, ...]
     candidate: tuple[Matcher, ...]
+    _: KW_ONLY
+    margin: float
+    warm_up: float
     alpha: float = 0.05
     claim: float | None = None
     models: tuple[Matcher, ...] = ()
     detail: bool = True
-    _: KW_ONLY
-    margin: float
-    warm_up: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """Which of a fleet's servers are the baseline and which the candidate, a flag for each."""
+
+    baseline: list[bool]
+    candidate: list[bool]
+
+    @property
+    def either(self) -> list[bool]:
+        return [old or new for old, new in zip(self.baseline, self.candidate, strict=True)]
+
+    def within(self, members: set[int]) -> "_Sides":
+        """Return the sides among some servers only."""
+        return _Sides(
+            [old and i in members for i, old in enumerate(self.baseline)],
+            [new and i in members for i, new in enumerate(self.candidate)],
+        )
 
 
 def compare(fleet: Fleet, question: Question) -> tuple[Comparison, ...]:
     """Return a comparison for each model on each kind of GPU that both sides serve."""
-    labels = [
-        {**server.labels, **facts.labels}
-        for server, facts in zip(fleet.windows.servers, fleet.facts, strict=True)
-    ]
-    wanted = [matches(question.models, one) for one in labels]
-    old = [ok and matches(question.baseline, one) for ok, one in zip(wanted, labels, strict=True)]
-    new = [ok and matches(question.candidate, one) for ok, one in zip(wanted, labels, strict=True)]
-    both = [a and b for a, b in zip(old, new, strict=True)]
-    old = [a and not b for a, b in zip(old, both, strict=True)]
-    new = [a and not b for a, b in zip(new, both, strict=True)]
-    found = list[Comparison]()
-    order = sorted(range(len(labels)), key=lambda i: _family(fleet.windows.servers[i]))
-    for _, group in groupby(order, key=lambda i: _family(fleet.windows.servers[i])):
-        members = list(group)
-        for chosen in _classes(fleet.windows.servers, members, old, new):
-            mine = [i in chosen for i in range(len(labels))]
-            a = [x and y for x, y in zip(old, mine, strict=True)]
-            b = [x and y for x, y in zip(new, mine, strict=True)]
-            if any(a) and any(b):
-                found.append(_one(fleet, a, b, question))
-    return _held_to_holm(tuple(found), question.alpha)
+    servers, comparisons = fleet.windows.servers, list[Comparison]()
+    sides = _choose_sides(fleet, question)
+    order = sorted(range(len(servers)), key=lambda i: _model_and_gpu(servers[i]))
+    for _, group in groupby(order, key=lambda i: _model_and_gpu(servers[i])):
+        for members in _by_class(servers, list(group), sides):
+            part = sides.within(members)
+            if any(part.baseline) and any(part.candidate):
+                comparisons.append(_compare_sides(fleet, part, question))
+    return _withdraw_chance_calls(comparisons, question.alpha)
 
 
-def _family(server: Server) -> tuple[str, str]:
+def _choose_sides(fleet: Fleet, question: Question) -> _Sides:
+    """Return the sides the matchers choose; what matches both belongs to neither."""
+    baseline, candidate = list[bool](), list[bool]()
+    for labels in fleet.labels:
+        is_old, is_new = (
+            match_all(question.models, labels) and match_all(matchers, labels)
+            for matchers in (question.baseline, question.candidate)
+        )
+        baseline.append(is_old and not is_new)
+        candidate.append(is_new and not is_old)
+    return _Sides(baseline, candidate)
+
+
+def _model_and_gpu(server: ServerKey) -> tuple[str, str]:
+    # one model has its path in one place and its bare name in another
     return server.model.rpartition("/")[2].casefold(), server.gpu_model.casefold()
 
 
-def _classes(
-    servers: Sequence[Server], members: list[int], old: list[bool], new: list[bool]
-) -> list[set[int]]:
+def _by_class(servers: Sequence[ServerKey], members: list[int], sides: _Sides) -> list[set[int]]:
     """Return the members by class both sides have; all together where they share none."""
-    shared = {servers[i].server_class for i in members if old[i]} & {
-        servers[i].server_class for i in members if new[i]
+    shared = {servers[i].server_class for i in members if sides.baseline[i]} & {
+        servers[i].server_class for i in members if sides.candidate[i]
     }
     if not shared:
         return [set(members)]
-    return [{i for i in members if servers[i].server_class == one} for one in sorted(shared)]
+    return [
+        {i for i in members if servers[i].server_class == server_class}
+        for server_class in sorted(shared)
+    ]
 
 
-def _one(fleet: Fleet, old: list[bool], new: list[bool], question: Question) -> Comparison:
-    windows = fleet.windows.of([a or b for a, b in zip(old, new, strict=True)])
-    lookups = _of_lookups(fleet.lookups, old, new)
-    base = [f for f, is_old in zip(fleet.facts, old, strict=True) if is_old]
-    ours = [f for f, is_new in zip(fleet.facts, new, strict=True) if is_new]
+def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Comparison:
+    windows = fleet.windows.of_servers(sides.either)
     servers = fleet.windows.servers
-    sides = (
-        [s for s, is_old in zip(servers, old, strict=True) if is_old],
-        [s for s, is_new in zip(servers, new, strict=True) if is_new],
+    old, new = (
+        [server for server, selected in zip(servers, flags, strict=True) if selected]
+        for flags in (sides.baseline, sides.candidate)
     )
-    known = dict(zip(servers, fleet.facts, strict=True))
-    differing = checks.differences(base, ours)
-    meaning, forbidden = checks.meanings(
-        tuple(sorted({s.engine for s in side_}) for side_ in sides),  # type: ignore[arg-type]
-        (checks.values(base, "version"), checks.values(ours, "version")),
+    facts = dict(zip(servers, fleet.facts, strict=True))
+    old_facts, new_facts = [facts[server] for server in old], [facts[server] for server in new]
+    differing = checks.differences(old_facts, new_facts)
+    meanings, forbidden = checks.check_meanings(
+        (sorted({server.engine for server in old}), sorted({server.engine for server in new})),
+        (checks.label_values(old_facts, "version"), checks.label_values(new_facts, "version")),
     )
     if fleet.short:
-        forbidden = {**dict.fromkeys(("prefill", "inter_token_latency"), _SHORT), **forbidden}
-    passed = [checks.identity(*sides, known), checks.settings(differing), meaning]
-    first = sides[1][0]
-    if passed[0].outcome == "failed":
-        return _refused(sides, passed, differing)
-    treated = np.asarray(new, dtype=bool)[windows.server]
-    if treated.all() or not treated.any():
-        lacking = "baseline has" if treated.all() else "candidate has"
-        passed.append(
-            Check(
-                name="data",
-                outcome="failed",
-                text=f"the {lacking if len(windows) else 'two sides have'} no windows in this time",
-                remedy="widen --window to a time when both ran",
-            )
-        )
-        return _refused(sides, passed, differing)
-    found = design(windows, new, fleet.facts, question.warm_up)
-    terms = Terms(question.margin, question.alpha, question.detail)
-    results, speed = all_measures(windows, found, lookups, forbidden, terms)
-    passed += [
-        checks.warm_up(found, _seconds(windows, found.keep)),
-        checks.age(_ages(windows, found, fleet.facts)),
-        checks.gaps(*_seen(windows, found), fleet.excluded),
-        checks.servers(found),
-        _overlap(results[0]),
-        *_unknown(speed.load.unknown if speed else ()),
+        forbidden = {**dict.fromkeys(_COUNTED_AT_THE_END, _SHORT_WINDOWS), **forbidden}
+    passed = [
+        checks.check_identity(old, new, facts),
+        checks.check_settings(differing),
+        meanings,
     ]
-    lookups = kept(lookups, windows, found)
-    a = side(windows, found.keep & ~found.treated, fleet.facts, lookups, old)
-    b = side(windows, found.keep & found.treated, fleet.facts, lookups, new)
-    rate, latency = naive(windows, *_naive_rows(windows, found))
-    hits = next((one for one in results if one.measure == "hit_ratio"), None)
-    comparison = Comparison(
-        engine=first.engine,
-        model=first.model,
-        gpu_model=first.gpu_model,
-        server_class=first.server_class,
-        design=found.kind,
-        headline="",
-        verdict=_verdict(results),
-        checks=tuple(passed),
-        measures=results,
-        naive_throughput=rate,
-        naive_inter_token_latency=latency,
-        baseline=a,
-        candidate=b,
-        differences=differing,
-        hit_ratio_causes=causes(
-            hits, (a.hit_ratio, b.hit_ratio), (base, ours), forbidden, differing, found
-        ),
-        timeline=timeline(speed, windows, found),
-        candidate_start=found.start if np.isfinite(found.start) else None,
+    if passed[0].outcome != "failed":
+        passed += _check_present(windows, sides)
+    if any(check.outcome == "failed" for check in passed):
+        return _finish(_refused(old, new, passed, differing))
+    design = choose_design(windows, sides.candidate, fleet.facts, question.warm_up)
+    criteria = Criteria(question.margin, question.alpha, question.detail)
+    lookups = _lookups_of(fleet.lookups, sides)
+    results, index = compare_measures(windows, design, lookups, forbidden, criteria)
+    unknown = index.observations.unknown if index else ()
+    passed += check_data(windows, design, fleet.facts, fleet.excluded, results[0], unknown)
+    kept = kept_lookups(lookups, windows, design)
+    baseline, candidate = (
+        describe_side(windows, design.keep & rows, fleet.facts, kept, flags)
+        for rows, flags in ((~design.treated, sides.baseline), (design.treated, sides.candidate))
     )
-    if question.claim is not None:
-        comparison = comparison.model_copy(update={"claim": held(question.claim, comparison)})
-    return comparison.model_copy(update={"headline": headline(comparison)})
+    throughput, latency = naive_ratios(windows, design)
+    hit_ratio = next((result for result in results if result.measure == "hit_ratio"), None)
+    return _finish(
+        Comparison(
+            engine=new[0].engine,
+            model=new[0].model,
+            gpu_model=new[0].gpu_model,
+            server_class=new[0].server_class,
+            design=design.kind,
+            headline="",
+            verdict=_overall_verdict(results),
+            checks=tuple(passed),
+            measures=results,
+            naive_throughput=throughput,
+            naive_inter_token_latency=latency,
+            baseline=baseline,
+            candidate=candidate,
+            differences=differing,
+            hit_ratio_causes=hit_ratio_causes(
+                hit_ratio,
+                (baseline.hit_ratio, candidate.hit_ratio),
+                (old_facts, new_facts),
+                forbidden,
+                differing,
+                design,
+            ),
+            timeline=timeline(index, windows, design),
+            candidate_start=_finite_start(design),
+        ),
+        question.claim,
+    )
 
 
-def _of_lookups(lookups: Lookups | None, old: list[bool], new: list[bool]) -> Lookups | None:
+def _check_present(windows: Windows, sides: _Sides) -> list[Check]:
+    """Return a failed check where a side has no windows at all."""
+    treated = np.asarray(sides.candidate, dtype=bool)[windows.server]
+    if not treated.all() and treated.any():
+        return []
+    lacking = "baseline has" if treated.all() else "candidate has"
+    return [
+        Check(
+            name="data",
+            outcome="failed",
+            text=f"the {lacking if len(windows) else 'two sides have'} no windows in this time",
+            remedy="widen --window to a time when both ran",
+        )
+    ]
+
+
+def _lookups_of(lookups: Lookups | None, sides: _Sides) -> Lookups | None:
     if lookups is None:
         return None
-    rows = np.asarray([a or b for a, b in zip(old, new, strict=True)], dtype=bool)[lookups.server]
-    return Lookups(
-        lookups.server[rows], lookups.time[rows], lookups.queried[rows], lookups.hit[rows]
-    )
+    return lookups.where(np.asarray(sides.either, dtype=bool)[lookups.server])
 
 
 def _refused(
-    sides: tuple[Sequence[Server], Sequence[Server]],
+    baseline: Sequence[ServerKey],
+    candidate: Sequence[ServerKey],
     passed: Sequence[Check],
     differing: tuple[Difference, ...],
 ) -> Comparison:
     """Return the comparison that a failed check ended."""
-    server = sides[1][0]
+    server = candidate[0]
     failed = next(check for check in passed if check.outcome == "failed")
-    result = MeasureResult(
-        measure="decode", verdict="not_comparable", reason=failed.text, remedy=failed.remedy
-    )
-    comparison = Comparison(
+    return Comparison(
         engine=server.engine,
         model=server.model,
         gpu_model=server.gpu_model,
@@ -196,129 +225,50 @@ def _refused(
         headline="",
         verdict="not_comparable",
         checks=tuple(passed),
-        measures=(result,),
+        measures=(not_comparable("decode", failed.text, failed.remedy),),
         naive_throughput=None,
         naive_inter_token_latency=None,
-        baseline=_unseen(sides[0]),
-        candidate=_unseen(sides[1]),
+        baseline=name_side(baseline),
+        candidate=name_side(candidate),
         differences=differing,
         hit_ratio_causes=(),
         timeline=(),
         candidate_start=None,
     )
-    return comparison.model_copy(update={"headline": headline(comparison)})
 
 
-def _unseen(servers: Sequence[Server]) -> Side:
-    """Return a side of which only its names are told."""
-    return Side(
-        releases=tuple(sorted({server.release for server in servers})),
-        versions=(),
-        servers=len({server.node or server.target for server in servers}),
-        hours=0.0,
-        kv_cache_capacity_tokens=None,
-        largest_batch=None,
-        hit_ratio=None,
-        tokens_per_second_per_gpu=None,
-        seconds_per_token=None,
-        curve=(),
-    )
+def _finish(comparison: Comparison, claimed_ratio: float | None = None) -> Comparison:
+    """Return the comparison with the claim checked and its headline."""
+    claim = check_claim(claimed_ratio, comparison) if claimed_ratio is not None else None
+    return comparison.model_copy(update={"claim": claim, "headline": headline(comparison)})
 
 
-def _verdict(results: Sequence[MeasureResult]) -> Verdict:
+def _finite_start(design: Design) -> float | None:
+    """Return the candidate's first used window, None where none is used."""
+    return design.candidate_start if np.isfinite(design.candidate_start) else None
+
+
+def _overall_verdict(results: Sequence[MeasureResult]) -> Verdict:
     """Return the verdict of the whole: decode's, or a regression of prefill where decode holds."""
-    by_name = {one.measure: one.verdict for one in results}
-    if by_name.get("prefill") == "regression":
-        return worst(("regression", by_name["decode"]))
-    return by_name["decode"]
+    verdicts = {result.measure: result.verdict for result in results}
+    if verdicts.get("prefill") == "regression":
+        return worst(("regression", verdicts["decode"]))
+    return verdicts["decode"]
 
 
-def _overlap(decode: MeasureResult) -> Check:
-    if decode.coverage is None:
-        return Check(name="overlap", outcome="noted", text="how far the loads overlap is not known")
-    if decode.verdict == "not_comparable" and "loads the baseline" in decode.reason:
-        return Check(name="overlap", outcome="failed", text=decode.reason, remedy=decode.remedy)
-    return Check(
-        name="overlap",
-        outcome="passed",
-        text=f"{decode.coverage:.0%} of the candidate's decode tokens at loads the baseline saw",
-    )
-
-
-def _unknown(names: tuple[str, ...]) -> list[Check]:
-    return [
-        Check(
-            name="covariates",
-            outcome="noted",
-            text=f"the {name} is not known, so it is not corrected for",
-            remedy="check which series the engine release gives (docs/support.md)",
-        )
-        for name in names
-    ]
-
-
-def _seconds(windows: Windows, rows: Mask) -> float:
-    return float(np.nansum(windows.column("seconds")[rows]))
-
-
-def _seen(windows: Windows, found: Design) -> tuple[float, float]:
-    """Return the windows seen and those between each server's first and last, in seconds."""
-    seen = expected = 0.0
-    for i in np.unique(windows.server):
-        times = np.unique(windows.time[windows.server == i])
-        seen += len(times) * windows.width
-        expected += float(times[-1] - times[0]) + windows.width
-    return seen, expected
-
-
-def _ages(
-    windows: Windows, found: Design, facts: Sequence[Facts]
-) -> tuple[float | None, float | None]:
-    """Return each side's median age of its servers at their last window, in seconds."""
-    ages: tuple[list[float], list[float]] = [], []
-    for i in np.unique(windows.server):
-        rows = windows.server == i
-        last = float(windows.time[rows].max()) + windows.width
-        begun = [start for start in facts[i].starts if start <= last]
-        if begun:
-            ages[int(found.treated[rows][0])].append(last - max(begun))
-    old, new = (float(np.median(one)) if one else None for one in ages)
-    return old, new
-
-
-def _naive_rows(windows: Windows, found: Design) -> tuple[Mask, Mask]:
-    """Return the rows a person would compare: at the same time where there is such a time."""
-    base, ours = found.keep & ~found.treated, found.keep & found.treated
-    if found.concurrent and (base & (windows.time >= found.start)).any():
-        base = base & (windows.time >= found.start)
-    return base, ours
-
-
-def _held_to_holm(found: tuple[Comparison, ...], alpha: float) -> tuple[Comparison, ...]:
-    """Take back calls that do not stand when all comparisons are tested at once."""
-    called = [
-        (i, one.measures[0].p_value)
-        for i, one in enumerate(found)
-        if one.measures[0].p_value is not None
-    ]
-    if len(called) < 2:
-        return found
-    kept = dict(
-        zip((i for i, _ in called), holm([p or 0.0 for _, p in called], alpha), strict=True)
-    )
-    result = list[Comparison]()
-    for i, one in enumerate(found):
-        decode = one.measures[0]
-        if decode.verdict in ("regression", "improvement") and not kept.get(i, True):
-            decode = decode.model_copy(
-                update={
-                    "verdict": "inconclusive",
-                    "reason": f"of {len(called)} comparisons made at once, one such effect is "
-                    "expected by chance (Holm)",
-                }
+def _withdraw_chance_calls(comparisons: list[Comparison], alpha: float) -> tuple[Comparison, ...]:
+    """Withdraw calls of decode that do not stand when all comparisons are tested at once."""
+    decodes = [comparison.measures[0] for comparison in comparisons]
+    if sum(decode.p_value is not None for decode in decodes) < 2:
+        return tuple(comparisons)
+    adjusted = list[Comparison]()
+    standing = withdraw_chance_calls(decodes, alpha, "comparisons made")
+    for comparison, before, after in zip(comparisons, decodes, standing, strict=True):
+        if after is not before:
+            results = (after, *comparison.measures[1:])
+            comparison = comparison.model_copy(
+                update={"measures": results, "verdict": _overall_verdict(results)}
             )
-            results = (decode, *one.measures[1:])
-            one = one.model_copy(update={"measures": results, "verdict": _verdict(results)})
-            one = one.model_copy(update={"headline": headline(one)})
-        result.append(one)
-    return tuple(result)
+            comparison = comparison.model_copy(update={"headline": headline(comparison)})
+        adjusted.append(comparison)
+    return tuple(adjusted)

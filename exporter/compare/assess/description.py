@@ -9,51 +9,70 @@ from typing import Final
 import numpy as np
 
 from ..estimate.design import Design
-from ..estimate.measures import Index
-from ..fleet.windows import IDLE, Facts, Lookups, Mask, Windows
-from .causes import hit_ratio
-from .checks import values
+from ..estimate.speed import SpeedIndex
+from ..fleet.arrays import Mask
+from ..fleet.windows import IDLE, Lookups, ServerFacts, ServerKey, Windows
+from .checks import label_values
+from .hit_ratio_causes import hit_ratio
 from .result import CurvePoint, Side, TimelinePoint
 
-_RARE: Final = 0.001
-_POINTS: Final = 400
+_MIN_TIME_SHARE: Final = 0.001
+_MAX_POINTS: Final = 400
 
 
-def side(
+def describe_side(
     windows: Windows,
     rows: Mask,
-    facts: Sequence[Facts],
+    facts: Sequence[ServerFacts],
     lookups: Lookups | None,
-    chosen: Sequence[bool],
+    selected: Sequence[bool],
 ) -> Side:
-    """Return one side; `rows` are its rows, `chosen` tells which servers are its own."""
-    mine = windows.where(rows)
-    own = [one for one, is_own in zip(facts, chosen, strict=True) if is_own]
-    labels = {server for server in np.unique(mine.server)}
-    servers = [windows.servers[i] for i in labels]
-    asked = [one for one, is_own in zip(windows.servers, chosen, strict=True) if is_own]
-    tokens, sequences = mine.column("decode_tokens"), mine.column("decode_sequence_seconds")
-    made, gpu_seconds = float(np.nansum(tokens)), float(np.nansum(mine.column("gpu_seconds")))
-    spent = float(np.nansum(sequences))
-    curve = _curve(mine)
-    capacity = [one.limits["kv_cache_capacity_tokens"] for one in own if _has_capacity(one)]
+    """Return one side; `rows` are the rows of its that are used, `selected` marks its servers."""
+    used = windows.where(rows)
+    side_facts = [server for server, is_own in zip(facts, selected, strict=True) if is_own]
+    side_servers = [
+        server for server, is_own in zip(windows.servers, selected, strict=True) if is_own
+    ]
+    used_servers = [windows.servers[i] for i in np.unique(used.server)]
+    tokens = float(np.nansum(used.column("decode_tokens")))
+    gpu_seconds = float(np.nansum(used.column("gpu_seconds")))
+    sequence_seconds = float(np.nansum(used.column("decode_sequence_seconds")))
+    curve = _curve(used)
+    capacities = [
+        server.limits["kv_cache_capacity_tokens"]
+        for server in side_facts
+        if "kv_cache_capacity_tokens" in server.limits
+    ]
+    visited = [point.batch for point in curve if point.time_share >= _MIN_TIME_SHARE]
     return Side(
         # a side of which nothing was kept still has its name
-        releases=tuple(sorted({one.release for one in servers or asked})),
-        versions=values(own, "version"),
-        servers=len({server.node or server.target for server in servers}),
-        hours=len(np.unique(mine.time)) * windows.width / 3600.0,
-        kv_cache_capacity_tokens=float(np.median(capacity)) if capacity else None,
-        largest_batch=max((p.batch for p in curve if p.time_share >= _RARE), default=None),
-        hit_ratio=hit_ratio(lookups, chosen),
-        tokens_per_second_per_gpu=made / gpu_seconds if gpu_seconds > 0 else None,
-        seconds_per_token=spent / made if made > 0 else None,
+        releases=tuple(sorted({server.release for server in used_servers or side_servers})),
+        versions=label_values(side_facts, "version"),
+        servers=len({server.node_name for server in used_servers}),
+        hours=len(np.unique(used.time)) * windows.width / 3600.0,
+        kv_cache_capacity_tokens=float(np.median(capacities)) if capacities else None,
+        largest_batch=max(visited, default=None),
+        hit_ratio=hit_ratio(lookups, selected),
+        tokens_per_second_per_gpu=tokens / gpu_seconds if gpu_seconds > 0 else None,
+        seconds_per_token=sequence_seconds / tokens if tokens > 0 else None,
         curve=curve,
     )
 
 
-def _has_capacity(facts: Facts) -> bool:
-    return "kv_cache_capacity_tokens" in facts.limits
+def name_side(servers: Sequence[ServerKey]) -> Side:
+    """Return a side of which nothing but its servers is known."""
+    return Side(
+        releases=tuple(sorted({server.release for server in servers})),
+        versions=(),
+        servers=len({server.node_name for server in servers}),
+        hours=0.0,
+        kv_cache_capacity_tokens=None,
+        largest_batch=None,
+        hit_ratio=None,
+        tokens_per_second_per_gpu=None,
+        seconds_per_token=None,
+        curve=(),
+    )
 
 
 def _curve(windows: Windows) -> tuple[CurvePoint, ...]:
@@ -61,67 +80,76 @@ def _curve(windows: Windows) -> tuple[CurvePoint, ...]:
     total = float(np.nansum(windows.column("seconds")))
     for cell in np.unique(windows.batch[windows.batch != IDLE]):
         rows = windows.batch == cell
-        sums = {
-            name: float(np.nansum(windows.column(name)[rows]))
+        seconds, gpu_seconds, sequence_seconds, tokens = (
+            float(np.nansum(windows.column(name)[rows]))
             for name in ("seconds", "gpu_seconds", "decode_sequence_seconds", "decode_tokens")
-        }
-        tokens, seconds = sums["decode_tokens"], sums["seconds"]
-        if tokens <= 0 or seconds <= 0 or sums["decode_sequence_seconds"] <= 0:
+        )
+        if tokens <= 0 or seconds <= 0 or sequence_seconds <= 0:
             continue
         points.append(
             CurvePoint(
-                batch=sums["decode_sequence_seconds"] / seconds,
-                milliseconds_per_token=1000.0 * sums["decode_sequence_seconds"] / tokens,
+                batch=sequence_seconds / seconds,
+                milliseconds_per_token=1000.0 * sequence_seconds / tokens,
                 tokens_per_second=tokens / seconds,
-                tokens_per_second_per_gpu=(
-                    tokens / sums["gpu_seconds"] if sums["gpu_seconds"] > 0 else None
-                ),
+                tokens_per_second_per_gpu=tokens / gpu_seconds if gpu_seconds > 0 else None,
                 time_share=seconds / total,
             )
         )
     return tuple(points)
 
 
-def naive(windows: Windows, base: Mask, ours: Mask) -> tuple[float | None, float | None]:
-    """Return the ratios people compare by hand: tokens/s per GPU, and mean inter-token latency.
+def naive_ratios(windows: Windows, design: Design) -> tuple[float | None, float | None]:
+    """Return the ratios people compare by hand: tokens/s per GPU, and inter-token latency.
 
     Above 1 looks better. They mostly show what demand did.
     """
-
-    def sums(rows: Mask) -> tuple[float, float, float]:
+    sides = list[tuple[float, float, float]]()
+    for rows in _naive_rows(windows, design):
         seconds = windows.column("gpu_seconds")[rows]
         if not np.nansum(seconds) > 0:
             seconds = windows.column("seconds")[rows]
         tokens = float(np.nansum(windows.column("decode_tokens")[rows]))
-        spent = float(np.nansum(windows.column("decode_sequence_seconds")[rows]))
-        return tokens, spent, float(np.nansum(seconds))
-
-    (tokens, spent, seconds), (our_tokens, our_spent, our_seconds) = sums(base), sums(ours)
-    if min(tokens, spent, seconds, our_tokens, our_spent, our_seconds) <= 0:
+        sequence_seconds = float(np.nansum(windows.column("decode_sequence_seconds")[rows]))
+        sides.append((tokens, sequence_seconds, float(np.nansum(seconds))))
+    if min(min(side) for side in sides) <= 0:
         return None, None
-    rate = (our_tokens / our_seconds) / (tokens / seconds)
-    return rate, (spent / tokens) / (our_spent / our_tokens)
+    (old_tokens, old_sequence, old_seconds), (new_tokens, new_sequence, new_seconds) = sides
+    throughput = (new_tokens / new_seconds) / (old_tokens / old_seconds)
+    return throughput, (old_sequence / old_tokens) / (new_sequence / new_tokens)
 
 
-def timeline(index: Index | None, windows: Windows, design: Design) -> tuple[TimelinePoint, ...]:
-    """Return each side's mean log speed index by time block."""
+def _naive_rows(windows: Windows, design: Design) -> tuple[Mask, Mask]:
+    """Return the rows a person would compare: at the same time where there is such a time."""
+    baseline, candidate = design.keep & ~design.treated, design.keep & design.treated
+    concurrent = baseline & (windows.time >= design.candidate_start)
+    if design.concurrent and concurrent.any():
+        return concurrent, candidate
+    return baseline, candidate
+
+
+def timeline(
+    index: SpeedIndex | None, windows: Windows, design: Design
+) -> tuple[TimelinePoint, ...]:
+    """Return each side's mean log speed index by time block, some hundred points at most."""
     if index is None:
         return ()
-    rows, weight = index.load.rows, np.where(design.keep[index.load.rows], index.load.weight, 0.0)
+    rows = index.observations.rows
+    weight = np.where(design.keep[rows], index.observations.weight, 0.0)
     block = design.block[rows]
-    every = max(len(np.unique(block)) // _POINTS, 1)
-    block = block // every
+    blocks_per_point = max(len(np.unique(block)) // _MAX_POINTS, 1)
+    point_of_row = block // blocks_per_point
     points = list[TimelinePoint]()
-    begin = float(windows.time.min())
-    for one in np.unique(block[weight > 0]):
+    start = float(windows.time.min())
+    for point in np.unique(point_of_row[weight > 0]):
         means = list[float | None]()
-        for chosen in (~index.treated, index.treated):
-            mine = (block == one) & chosen
-            total = float(weight[mine].sum())
-            means.append(float((weight[mine] * index.y[mine]).sum()) / total if total > 0 else None)
+        for side in (~index.treated, index.treated):
+            inside = (point_of_row == point) & side
+            total = float(weight[inside].sum())
+            mean = float((weight[inside] * index.y[inside]).sum()) / total if total > 0 else None
+            means.append(mean)
         points.append(
             TimelinePoint(
-                time=begin + float(one) * design.block_seconds * every,
+                time=start + float(point) * design.block_seconds * blocks_per_point,
                 baseline=means[0],
                 candidate=means[1],
             )

@@ -1,8 +1,8 @@
 """Which upgrades there are in a fleet, and at which moments each is judged. Pure arithmetic.
 
-Looking again and again until something shows finds something in every upgrade. So an upgrade is
-judged at fixed looks only, each with its share of the error (Bonferroni), and between two looks the
-verdict of the last one stands.
+Testing again and again until something shows finds something in every upgrade. So an upgrade is
+judged at fixed interim analyses only, each with its share of the significance level (Bonferroni),
+and between two of them the verdict of the last one stands.
 """
 
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from ..fleet.matchers import Matcher
 from ..fleet.windows import Fleet
 from .comparison import Question
 
-LOOKS: Final = (2.0, 6.0, 24.0)
+INTERIM_HOURS: Final = (2.0, 6.0, 24.0)
 """Hours of the candidate after warm-up at which it is judged."""
 
 
@@ -23,15 +23,15 @@ class Upgrade:
     """A release that came after another, and since when (Unix seconds) it had work."""
 
     question: Question
-    started: float
+    start: float
 
 
-def upgrades(fleet: Fleet, question: Question) -> tuple[Upgrade, ...]:
-    """Return the newest upgrade of every class of servers; sides are told by release.
+def newest_upgrades(fleet: Fleet, question: Question) -> tuple[Upgrade, ...]:
+    """Return the newest upgrade of every class of servers; the sides are releases.
 
     The baseline is the release with the most work before the candidate's first.
     """
-    windows, found = fleet.windows, list[Upgrade]()
+    windows, upgrades = fleet.windows, list[Upgrade]()
     tokens = np.nan_to_num(windows.column("decode_tokens"))
     classes: dict[tuple[str, str], dict[str, list[int]]] = {}
     for i, server in enumerate(windows.servers):
@@ -39,36 +39,38 @@ def upgrades(fleet: Fleet, question: Question) -> tuple[Upgrade, ...]:
         classes.setdefault(key, {}).setdefault(server.release, []).append(i)
     for (model, server_class), releases in classes.items():
         rows = {name: np.isin(windows.server, ids) for name, ids in releases.items()}
-        begun = {name: float(windows.time[mask].min()) for name, mask in rows.items() if mask.any()}
-        if len(begun) < 2:
+        starts = {
+            name: float(windows.time[mask].min()) for name, mask in rows.items() if mask.any()
+        }
+        if len(starts) < 2:
             continue
-        candidate = max(begun, key=lambda name: begun[name])
-        before = windows.time < begun[candidate]
-        work = {name: float(tokens[rows[name] & before].sum()) for name in begun}
-        baseline = max((n for n in begun if n != candidate), key=lambda name: work[name])
+        candidate = max(starts, key=lambda name: starts[name])
+        before = windows.time < starts[candidate]
+        work = {name: float(tokens[rows[name] & before].sum()) for name in starts}
+        baseline = max((name for name in starts if name != candidate), key=lambda name: work[name])
         same = Matcher("model", "=", model), Matcher("class", "=", server_class)
-        found.append(
+        upgrades.append(
             Upgrade(
                 replace(
                     question,
                     baseline=(Matcher("release", "=", baseline), *same),
                     candidate=(Matcher("release", "=", candidate), *same),
                 ),
-                begun[candidate],
+                starts[candidate],
             )
         )
-    return tuple(found)
+    return tuple(upgrades)
 
 
-def at_look(fleet: Fleet, upgrade: Upgrade, now: float) -> tuple[Fleet, Question] | None:
-    """Return what the last look sees and asks, None before the first look."""
-    begin = upgrade.started + upgrade.question.warm_up
-    passed = [look for look in LOOKS if begin + 3600.0 * look <= now]
+def interim_analysis(fleet: Fleet, upgrade: Upgrade, now: float) -> tuple[Fleet, Question] | None:
+    """Return the data and the question of the last interim analysis, None before the first."""
+    first_used = upgrade.start + upgrade.question.warm_up
+    passed = [hours for hours in INTERIM_HOURS if first_used + 3600.0 * hours <= now]
     if not passed:
         return None
-    end = begin + 3600.0 * passed[-1]
+    end = first_used + 3600.0 * passed[-1]
     windows = fleet.windows.where(fleet.windows.time + fleet.windows.width <= end)
     return (
         replace(fleet, windows=windows),
-        replace(upgrade.question, alpha=upgrade.question.alpha / len(LOOKS)),
+        replace(upgrade.question, alpha=upgrade.question.alpha / len(INTERIM_HOURS)),
     )

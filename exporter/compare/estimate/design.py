@@ -7,23 +7,24 @@ the release.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
 
-from ..fleet.windows import Facts, Floats, Ints, Mask, Windows
+from ..fleet.arrays import Floats, Ints, Mask
+from ..fleet.windows import ServerFacts, Windows
 
 Kind = Literal["difference in differences", "side by side", "before and after"]
 
-_DAY: Final = 24.0
-_CONCURRENT: Final = 7200.0
-_EARLIER: Final = 6 * 3600.0
-_LONG: Final = 12 * 3600.0
-_MACHINES: Final = 0.02
+_DAY_HOURS: Final = 24.0
+_MIN_CONCURRENT_SECONDS: Final = 7200.0
+_MIN_EARLIER_SECONDS: Final = 6 * 3600.0
+_LONG_SECONDS: Final = 12 * 3600.0
+_MACHINE_STDDEV: Final = 0.02
 """Standard deviation of the speed of machines of one kind; a few of them may look more alike."""
 
-_FLOORS: Final[dict[Kind, float]] = {
+_MINIMUM_STDERR: Final[dict[Kind, float]] = {
     "difference in differences": 0.004,
     "side by side": 0.004,
     "before and after": 0.010,
@@ -39,8 +40,9 @@ class Design:
     """How a comparison is made. Rows are those of the windows it was made from.
 
     `treated` marks candidate rows, `keep` those that may be used; `node` and `block` number the
-    clusters; `ever` tells of each node whether it ran the candidate. `hours` are the hours of data
-    of baseline and candidate; `warm_up_seconds` what was dropped as warm-up. `fault` says what the
+    clusters; `ever_treated` holds of each node whether it ran the candidate. `servers` and `hours`
+    count those with data, of baseline and candidate; `candidate_start` is the candidate's first
+    window (Unix seconds); `warm_up_seconds` what was dropped as warm-up. `fault` says what the
     design lacks and `remedy` what to do about it, both empty where nothing.
     """
 
@@ -51,10 +53,10 @@ class Design:
     nodes: tuple[str, ...]
     block: Ints
     block_seconds: float
-    ever: Mask
+    ever_treated: Mask
     servers: tuple[int, int]
     hours: tuple[float, float]
-    start: float
+    candidate_start: float
     warm_up_seconds: float
     fault: str = ""
     remedy: str = ""
@@ -65,46 +67,69 @@ class Design:
         return self.kind != "before and after"
 
     @property
-    def floor(self) -> float:
-        """The standard error of the log ratio that no amount of data gets below."""
-        return _FLOORS[self.kind]
+    def node_effects(self) -> bool:
+        """Whether each node is compared with its own past.
+
+        Side by side no node has one: an effect of each node would take the release's with it.
+        """
+        return self.kind != "side by side"
 
     @property
-    def least(self) -> float:
-        """The standard error that different machines alone make; 0 where each is its own past."""
-        if self.kind != "side by side" or min(self.servers) < 1:
+    def minimum_stderr(self) -> float:
+        """The standard error of the log ratio that no amount of data gets below."""
+        return _MINIMUM_STDERR[self.kind]
+
+    @property
+    def machine_stderr(self) -> float:
+        """The standard error that different machines alone make; 0 where each is its own past.
+
+        Four machines that happen to be alike would seem to rule out what machines of one kind are
+        known to differ by; so their number alone says how well their mean is known.
+        """
+        if self.node_effects or min(self.servers) < 1:
             return 0.0
-        return _MACHINES * float(np.sqrt(sum(1.0 / count for count in self.servers)))
+        return _MACHINE_STDDEV * float(np.sqrt(sum(1.0 / count for count in self.servers)))
+
+    def per_window(self, windows: Windows) -> "Design":
+        """Return the design of the collapsed windows: each has what its first row had."""
+        first = windows.first_rows()
+        return replace(
+            self,
+            keep=self.keep[first],
+            treated=self.treated[first],
+            node=self.node[first],
+            block=self.block[first],
+        )
 
 
-def design(
-    windows: Windows, candidate: Sequence[bool], facts: Sequence[Facts], warm_up: float
+def choose_design(
+    windows: Windows, candidate: Sequence[bool], facts: Sequence[ServerFacts], warm_up: float
 ) -> Design:
-    """Choose the design of the windows of one comparison; both sides have rows.
+    """Return the design that the windows of one comparison allow; both sides have rows.
 
-    `candidate` tells of each server of the windows whether it is the candidate's.
+    `candidate` holds of each server of the windows whether it is the candidate's; `warm_up` is how
+    long after its start a server is not used, in seconds.
     """
     treated = np.asarray(candidate, dtype=bool)[windows.server]
-    names = [server.node or server.target for server in windows.servers]
+    names = [server.node_name for server in windows.servers]
     nodes = tuple(sorted({names[i] for i in np.unique(windows.server)}))
-    place = {name: i for i, name in enumerate(nodes)}
-    node = np.array([place.get(name, -1) for name in names], dtype=np.int64)[windows.server]
+    number = {name: i for i, name in enumerate(nodes)}
+    node = np.array([number.get(name, -1) for name in names], dtype=np.int64)[windows.server]
     cold = _cold(windows, node, facts, warm_up)
     keep = ~cold & ~_straddling(windows, node, treated)
-    ever = np.bincount(node[treated], minlength=len(nodes)) > 0
-    kind, since, until = _kind(windows, node, treated & keep, ~treated & keep)
-    keep &= (windows.time >= since) & (windows.time <= until)
-    start = _least(windows.time[treated & keep])
-    spans = _hours(windows, ~treated & keep), _hours(windows, treated & keep)
-    block_seconds = max(7200.0 if spans[1] * 3600 > _LONG else 3600.0, windows.width)
+    ever_treated = np.bincount(node[treated], minlength=len(nodes)) > 0
+    kind, first, last = _kind(windows, node, treated & keep, ~treated & keep)
+    keep &= (windows.time >= first) & (windows.time <= last)
+    start = _earliest(windows.time[treated & keep])
+    hours = _hours(windows, ~treated & keep), _hours(windows, treated & keep)
+    # Blocks are the clusters in time: long enough that neighbours are nearly independent, and many
+    # enough to estimate a variance from.
+    block_seconds = max(7200.0 if hours[1] * 3600 > _LONG_SECONDS else 3600.0, windows.width)
     block = ((windows.time - windows.time.min()) // block_seconds).astype(np.int64)
-    servers = (
-        len(
-            np.unique(node[~treated & keep & ((windows.time >= start) | (kind != "side by side"))])
-        ),
-        len(np.unique(node[treated & keep])),
-    )
-    fault, remedy = _fault(kind, servers, spans)
+    # side by side, a baseline server that had gone before the candidate came is no control
+    controls = ~treated & keep & ((windows.time >= start) | (kind != "side by side"))
+    servers = len(np.unique(node[controls])), len(np.unique(node[treated & keep]))
+    fault, remedy = _fault(kind, servers, hours)
     return Design(
         kind,
         keep,
@@ -113,9 +138,9 @@ def design(
         nodes,
         block,
         block_seconds,
-        ever,
+        ever_treated,
         servers,
-        spans,
+        hours,
         start,
         _seconds(windows, cold),
         fault,
@@ -123,24 +148,29 @@ def design(
     )
 
 
-def _kind(windows: Windows, node: Ints, ours: Mask, base: Mask) -> tuple[Kind, float, float]:
-    """Return the design and the first and last time it uses."""
+def _kind(
+    windows: Windows, node: Ints, candidate: Mask, baseline: Mask
+) -> tuple[Kind, float, float]:
+    """Return the design and the first and last window start that it uses."""
     always, time = (-np.inf, np.inf), windows.time
-    if not ours.any() or not base.any():
+    if not candidate.any() or not baseline.any():
         return "side by side", *always
-    first, last = float(time[ours].min()), float(time[base].max())
-    beside = base & (time >= first)
-    upgraded = np.unique(node[ours])
-    earlier = base & np.isin(node, upgraded) & (time < first)
-    controls = np.unique(node[beside & ~(np.isin(node, upgraded) & (time < first))])
+    first, last = float(time[candidate].min()), float(time[baseline].max())
+    concurrent = baseline & (time >= first)
+    upgraded = np.unique(node[candidate])
+    earlier = baseline & np.isin(node, upgraded) & (time < first)
+    controls = np.unique(node[concurrent & ~(np.isin(node, upgraded) & (time < first))])
     shared = last - first + windows.width
     # a rollout that went through quickly leaves a day on each side, which tells more
-    passed = _hours(windows, ours & (time > last)) > _hours(windows, ours & (time <= last))
-    days = min(_hours(windows, earlier), _hours(windows, ours)) >= _DAY
-    if passed and days:
+    after_rollout = _hours(windows, candidate & (time > last))
+    completed = after_rollout > _hours(windows, candidate & (time <= last))
+    days = min(_hours(windows, earlier), _hours(windows, candidate)) >= _DAY_HOURS
+    if completed and days:
         return "before and after", *always
-    if len(controls) and len(upgraded) and shared >= min(_CONCURRENT, 12 * windows.width):
-        long_enough = _hours(windows, earlier) * 3600 >= _EARLIER
+    enough = shared >= min(_MIN_CONCURRENT_SECONDS, 12 * windows.width)
+    if len(controls) and len(upgraded) and enough:
+        long_enough = _hours(windows, earlier) * 3600 >= _MIN_EARLIER_SECONDS
+        # most upgraded nodes need a past, or the effect is that of other machines
         if long_enough and len(np.unique(node[earlier])) >= max(len(upgraded) // 2, 1):
             return "difference in differences", -np.inf, last
         return "side by side", first, last
@@ -150,7 +180,7 @@ def _kind(windows: Windows, node: Ints, ours: Mask, base: Mask) -> tuple[Kind, f
 
 
 def _fault(kind: Kind, servers: tuple[int, int], hours: tuple[float, float]) -> tuple[str, str]:
-    few = min(servers)
+    """Return what the design lacks and what to do about it, empty where nothing."""
     if kind == "side by side" and servers[0] == 0:
         return (
             "the two sides ran on different servers at different times",
@@ -158,21 +188,21 @@ def _fault(kind: Kind, servers: tuple[int, int], hours: tuple[float, float]) -> 
             "servers ran it",
         )
     if kind == "before and after":
-        if min(hours) < _DAY:
+        if min(hours) < _DAY_HOURS:
             return (
                 f"the same servers ran the baseline for {hours[0]:.1f} h and the candidate for "
                 f"{hours[1]:.1f} h, never both at once, so the hour of the day cannot be told "
                 "from the release",
                 "wait until each has run for 24 h, or put some servers back on the baseline",
             )
-        if few < 2:
+        if min(servers) < 2:
             return (
                 "only one server ran both releases, so its own drift cannot be told from the "
                 "release",
                 "compare at least two servers, better four",
             )
         return "", ""
-    if few < 2:
+    if min(servers) < 2:
         return (
             f"{servers[0]} server{'s' * (servers[0] != 1)} ran the baseline and {servers[1]} the "
             "candidate, so the machine cannot be told from the release",
@@ -181,31 +211,39 @@ def _fault(kind: Kind, servers: tuple[int, int], hours: tuple[float, float]) -> 
     return "", ""
 
 
-def _cold(windows: Windows, node: Ints, facts: Sequence[Facts], warm_up: float) -> Mask:
-    """Mark rows of servers that had just begun, by their start or by what ran there before."""
+def _cold(windows: Windows, node: Ints, facts: Sequence[ServerFacts], warm_up: float) -> Mask:
+    """Mark rows of servers that had just started.
+
+    Where its start is not known, a server that follows another on its node started with its first
+    window; the first one on a node may have run long before the time looked at.
+    """
     cold = np.zeros(len(windows), dtype=bool)
     if warm_up <= 0:
         return cold
-    begun = np.full(int(node.max(initial=0)) + 1, np.inf)
-    np.minimum.at(begun, node, windows.time)
+    node_start = np.full(int(node.max(initial=0)) + 1, np.inf)
+    np.minimum.at(node_start, node, windows.time)
     for i in np.unique(windows.server):
-        mine = windows.server == i
-        time = windows.time[mine]
+        rows = windows.server == i
+        time = windows.time[rows]
         starts = facts[i].starts
         first = float(time.min())
-        if not starts and first > begun[node[mine][0]]:
+        if not starts and first > node_start[node[rows][0]]:
             starts = (first,)
         for start in starts:
-            cold[mine] |= (time + windows.width > start) & (time < start + warm_up)
+            cold[rows] |= (time + windows.width > start) & (time < start + warm_up)
     return cold
 
 
 def _straddling(windows: Windows, node: Ints, treated: Mask) -> Mask:
-    """Mark windows in which one node worked under both releases."""
+    """Mark windows in which one node worked under both releases.
+
+    Prometheus extrapolates the increase of a series that begins or ends within a window, and a
+    start in its middle shares the window's traffic between both: neither release's part is known.
+    """
     step = ((windows.time - windows.time.min()) / windows.width).round().astype(np.int64)
     key = node * (int(step.max(initial=0)) + 1) + step
-    both = np.intersect1d(key[treated], key[~treated])
-    return np.isin(key, both)
+    shared = np.intersect1d(key[treated], key[~treated])
+    return np.isin(key, shared)
 
 
 def _hours(windows: Windows, mask: Mask) -> float:
@@ -213,10 +251,9 @@ def _hours(windows: Windows, mask: Mask) -> float:
     return len(np.unique(windows.time[mask])) * windows.width / 3600.0
 
 
-def _least(values: Floats) -> float:
-    return float(values.min()) if len(values) else float("inf")
+def _earliest(times: Floats) -> float:
+    return float(times.min()) if len(times) else float("inf")
 
 
 def _seconds(windows: Windows, mask: Mask) -> float:
-    found = windows.column("seconds")[mask]
-    return float(np.nansum(found))
+    return float(np.nansum(windows.column("seconds")[mask]))

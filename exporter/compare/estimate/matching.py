@@ -11,16 +11,20 @@ from typing import Final
 
 import numpy as np
 
-from ..fleet.windows import Floats, Ints, Mask, Numbers
+from ..fleet.arrays import Floats, Ints, Mask, Numbers
 
-RANGE: Final = 0.002
-LEAST_ROWS: Final = 5.0
-_CELL: Final = 0.2
-_LARGEST_WEIGHT: Final = 10.0
+MIN_WINDOWS_PER_CELL: Final = 5.0
+"""Baseline windows that a load needs before the curve is taken to be known there."""
+
+TAIL: Final = 0.002
+"""Share of the baseline cut off at either end of its range: a stray window is no support."""
+
+_CELL_WIDTH: Final = 0.2
+_MAX_RELATIVE_WEIGHT: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Matched:
+class Matching:
     """Weights of the rows, 0 where left out, and the share of the candidate's work that is in.
 
     `lacking` names the covariate in which most of the lost work lies outside the baseline.
@@ -31,83 +35,100 @@ class Matched:
     lacking: str
 
 
-def concurrent(
-    loads: dict[str, Floats],
-    weight: Floats,
-    treated: Mask,
-    work: Floats,
-    cell: Ints,
-    least: float = LEAST_ROWS,
-) -> Matched:
-    """Keep rows within the baseline's range of each load, in cells the baseline visited."""
-    lost = _outside(loads, weight, treated, cell, least)
-    kept = ~np.logical_or.reduce(list(lost.values()))
-    return _matched(np.where(kept, weight, 0.0), lost, treated, work)
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadRows:
+    """The load of each row: what is matched on.
+
+    `loads` are the covariates that must overlap, on a log scale; `cell` numbers the batch cells;
+    `weight` is 0 for rows that are not used; `work` is what coverage counts.
+    """
+
+    loads: dict[str, Floats]
+    cell: Ints
+    weight: Floats
+    work: Floats
+    treated: Mask
 
 
-def reweighted(
-    loads: dict[str, Floats],
-    weight: Floats,
-    treated: Mask,
-    work: Floats,
-    cell: Ints,
-    least: float = LEAST_ROWS,
-) -> Matched:
+def match_range(rows: LoadRows, min_windows: float = MIN_WINDOWS_PER_CELL) -> Matching:
+    """Keep rows within the baseline's range of each load, in cells the baseline visited.
+
+    For releases that ran at the same time: the time blocks' effects compare like hours, and the
+    curve takes out what remains of the load. Outside the range the curve would extrapolate.
+    """
+    outside = _outside_baseline(rows, min_windows)
+    kept = ~np.logical_or.reduce(list(outside.values()))
+    return _matching(np.where(kept, rows.weight, 0.0), outside, rows)
+
+
+def match_distribution(rows: LoadRows, min_windows: float = MIN_WINDOWS_PER_CELL) -> Matching:
     """Weight the baseline to the candidate's mix; neighbours lie within a cell of each other.
+
+    For releases that ran one after the other: without concurrent controls, an error of the curve
+    would be taken for the release wherever the mix of loads moved. With the baseline reweighted to
+    the candidate's mix, the curve's errors are on both sides and cancel.
 
     Cells are 0.2 wide in the log of each load, and a row's neighbours are those of its own and of
     the adjoining cells (radius matching after Stuart 2010, section 3, made linear in the rows).
+    A candidate cell's weight is spread over its baseline neighbours in proportion to their own, so
+    that each cell adds to the baseline what it adds to the candidate. Candidate rows without enough
+    neighbours lie outside common support and are left out, which lowers coverage. One baseline row
+    counts for ten average ones at most: beyond that a few rows would decide the result (weight
+    truncation, Cole and Hernan 2008).
     """
-    lost = _outside(loads, weight, treated, cell, least)
-    inside = ~np.logical_or.reduce(list(lost.values()))
-    grid = np.stack([np.floor(values / _CELL) for values in loads.values()], axis=1)
+    outside = _outside_baseline(rows, min_windows)
+    inside = ~np.logical_or.reduce(list(outside.values()))
+    weight, treated = rows.weight, rows.treated
+    grid = np.stack([np.floor(values / _CELL_WIDTH) for values in rows.loads.values()], axis=1)
+    # a margin of one cell on each side, so that a step over the edge meets no other cell's number
     grid = (grid - grid.min(0)).astype(np.int64) + 1
     shape = grid.max(0) + 2
     key = np.ravel_multi_index(tuple(grid.T), tuple(int(n) for n in shape))
-    found, inverse = np.unique(key, return_inverse=True)
+    cells, inverse = np.unique(key, return_inverse=True)
     strides = np.append(np.cumprod(shape[:0:-1])[::-1], 1)
-    steps = [int(np.dot(step, strides)) for step in product((-1, 0, 1), repeat=len(loads))]
-    base = np.bincount(inverse, weight * (inside & ~treated), len(found))
-    ours = np.bincount(inverse, weight * (inside & treated), len(found))
-    near = np.sum([_shifted(found, base, step) for step in steps], axis=0)
-    enough = near >= least
-    wanted = np.where(enough, ours / np.maximum(near, 1e-300), 0.0)
-    factor = np.sum([_shifted(found, wanted, -step) for step in steps], axis=0)
-    used = factor[factor > 0]
-    if len(used):
-        mean = float((base * factor).sum() / max(float(base[factor > 0].sum()), 1e-300))
-        factor = np.minimum(factor, _LARGEST_WEIGHT * mean)
-    new = np.where(treated, enough[inverse], factor[inverse]) * weight * inside
-    lost["the mix of batch, prefill share and context"] = ~enough[inverse] & treated
-    return _matched(np.asarray(new, dtype=np.float64), lost, treated, work)
+    steps = [int(np.dot(step, strides)) for step in product((-1, 0, 1), repeat=len(rows.loads))]
+    baseline = np.bincount(inverse, weight * (inside & ~treated), len(cells))
+    candidate = np.bincount(inverse, weight * (inside & treated), len(cells))
+    neighbours = np.sum([_shifted(cells, baseline, step) for step in steps], axis=0)
+    supported = neighbours >= min_windows
+    demanded = np.where(supported, candidate / np.maximum(neighbours, 1e-300), 0.0)
+    factor = np.sum([_shifted(cells, demanded, -step) for step in steps], axis=0)
+    positive = factor > 0
+    if positive.any():
+        mean = float((baseline * factor).sum() / max(float(baseline[positive].sum()), 1e-300))
+        factor = np.minimum(factor, _MAX_RELATIVE_WEIGHT * mean)
+    matched = np.where(treated, supported[inverse], factor[inverse]) * weight * inside
+    outside["the mix of batch, prefill share and context"] = ~supported[inverse] & treated
+    return _matching(np.asarray(matched, dtype=np.float64), outside, rows)
 
 
 def _shifted(keys: Ints, values: Numbers, step: int) -> Floats:
     """Return for each key the value of the key `step` away, 0 where there is none."""
-    place = np.searchsorted(keys, keys + step)
-    place = np.minimum(place, len(keys) - 1)
-    return np.where(keys[place] == keys + step, values[place].astype(np.float64), 0.0)
+    position = np.searchsorted(keys, keys + step)
+    position = np.minimum(position, len(keys) - 1)
+    return np.where(keys[position] == keys + step, values[position].astype(np.float64), 0.0)
 
 
-def _outside(
-    loads: dict[str, Floats], weight: Floats, treated: Mask, cell: Ints, least: float
-) -> dict[str, Mask]:
-    baseline = ~treated & (weight > 0)
-    visits = np.bincount(cell[baseline], weight[baseline], int(cell.max(initial=0)) + 1)
-    lost: dict[str, Mask] = {"decode batch": visits[cell] < least}
-    for name, values in loads.items():
+def _outside_baseline(rows: LoadRows, min_windows: float) -> dict[str, Mask]:
+    """Return by covariate which rows lie where the baseline has too little data."""
+    baseline = ~rows.treated & (rows.weight > 0)
+    cells = int(rows.cell.max(initial=0)) + 1
+    visits = np.bincount(rows.cell[baseline], rows.weight[baseline], cells)
+    outside: dict[str, Mask] = {"decode batch": visits[rows.cell] < min_windows}
+    for name, values in rows.loads.items():
         if not baseline.any():
-            lost[name] = np.ones(len(values), dtype=bool)
+            outside[name] = np.ones(len(values), dtype=bool)
             continue
-        low, high = np.quantile(values[baseline], [RANGE, 1.0 - RANGE])
-        lost[name] = lost.get(name, False) | (values < low) | (values > high)
-    return lost
+        low, high = np.quantile(values[baseline], [TAIL, 1.0 - TAIL])
+        outside[name] = outside.get(name, False) | (values < low) | (values > high)
+    return outside
 
 
-def _matched(new: Floats, lost: dict[str, Mask], treated: Mask, work: Floats) -> Matched:
+def _matching(weight: Floats, outside: dict[str, Mask], rows: LoadRows) -> Matching:
+    work, treated = rows.work, rows.treated
     total = float(work[treated].sum())
     if total <= 0:
-        return Matched(new, 0.0, "work of the candidate")
-    coverage = float(work[treated & (new > 0)].sum()) / total
-    worst = max(lost, key=lambda name: float(work[treated & lost[name]].sum()))
-    return Matched(new, coverage, worst)
+        return Matching(weight, 0.0, "work of the candidate")
+    coverage = float(work[treated & (weight > 0)].sum()) / total
+    worst = max(outside, key=lambda name: float(work[treated & outside[name]].sum()))
+    return Matching(weight, coverage, worst)

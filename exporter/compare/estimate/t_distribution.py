@@ -9,34 +9,37 @@ import numpy as np
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(200)
 
 
-def below(t: float, freedom: float) -> float:
+def cumulative(t: float, degrees_of_freedom: float) -> float:
     """Return the probability that Student's t with these degrees of freedom is below t.
 
-    The density is integrated over the angle atan(t / sqrt(freedom)), where it is smooth and
-    bounded: cos(angle) ** (freedom - 1), by Gauss-Legendre quadrature.
+    The density is integrated over the angle atan(t / sqrt(degrees of freedom)), where it is smooth
+    and bounded, cos(angle) ** (degrees of freedom - 1), by Gauss-Legendre quadrature.
     """
-    angle = float(np.arctan(t / sqrt(freedom)))
+    angle = float(np.arctan(t / sqrt(degrees_of_freedom)))
     half = angle / 2.0
     points = half * (_NODES + 1.0)
-    area = half * float((_WEIGHTS * np.cos(points) ** (freedom - 1.0)).sum())
-    log_scale = lgamma((freedom + 1.0) / 2.0) - lgamma(freedom / 2.0)
+    area = half * float((_WEIGHTS * np.cos(points) ** (degrees_of_freedom - 1.0)).sum())
+    log_scale = lgamma((degrees_of_freedom + 1.0) / 2.0) - lgamma(degrees_of_freedom / 2.0)
     return 0.5 + area * _exp(log_scale) / sqrt(pi)
 
 
 @lru_cache(maxsize=1024)
-def quantile(share: float, freedom: float) -> float:
-    """Return the t below which a share of the distribution lies; share from 0.5 to below 1."""
+def quantile(probability: float, degrees_of_freedom: float) -> float:
+    """Return the t that Student's t is below with a probability from 0.5 to under 1."""
     low, high = 0.0, 1.0
-    while below(high, freedom) < share:
+    while cumulative(high, degrees_of_freedom) < probability:
         low, high = high, 2.0 * high
         if high > 1e12:
             break
     for _ in range(80):
         middle = (low + high) / 2.0
-        low, high = (middle, high) if below(middle, freedom) < share else (low, middle)
+        if cumulative(middle, degrees_of_freedom) < probability:
+            low = middle
+        else:
+            high = middle
     return (low + high) / 2.0
 
 
-def two_sided(t: float, freedom: float) -> float:
+def two_sided_p_value(t: float, degrees_of_freedom: float) -> float:
     """Return the probability of a value at least as far from 0 as t."""
-    return max(2.0 * (1.0 - below(abs(t), freedom)), 0.0)
+    return max(2.0 * (1.0 - cumulative(abs(t), degrees_of_freedom)), 0.0)

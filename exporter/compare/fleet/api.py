@@ -19,15 +19,15 @@ from ... import __version__
 from ...config import HttpSettings
 from ...errors import CompareError, CredentialsError
 from ...fetch import authorization_header, root_cause
-from .windows import Floats
+from .arrays import Floats
 
 # Prometheus refuses more than 11,000 points of one series in one answer
-_MOST_POINTS: Final = 10_000
-_VALUES: Final = 1_000_000
-_TRIES: Final = 4
-_MOST_BYTES: Final = 256 << 20
-_CHUNK: Final = 1 << 20
-_TOO_MUCH: Final = (
+_MAX_POINTS: Final = 10_000
+_MAX_VALUES: Final = 1_000_000
+_MAX_ATTEMPTS: Final = 4
+_MAX_BYTES: Final = 256 << 20
+_CHUNK_BYTES: Final = 1 << 20
+_TOO_LARGE_WORDS: Final = (
     "too many samples",
     "maximum resolution",
     "exceeded maximum",
@@ -44,7 +44,7 @@ class QueryError(CompareError):
     """The API did not answer a query."""
 
 
-class TooMuch(QueryError):
+class QueryTooLarge(QueryError):
     """The API refused a query for the size of its answer or the time it takes."""
 
 
@@ -57,8 +57,8 @@ class Series:
     values: Floats
 
 
-class Api:
-    """Asks one API. `url` is what stands before /api/v1; `headers` go with every request."""
+class PrometheusApi:
+    """A client of one API. `url` is what stands before /api/v1; `headers` go with every request."""
 
     def __init__(
         self,
@@ -66,17 +66,17 @@ class Api:
         http: HttpSettings | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float = 120.0,
-        pause: Callable[[float], None] = _sleep,
+        sleep: Callable[[float], None] = _sleep,
     ) -> None:
         if not url.startswith(("http://", "https://")):
             raise CompareError(f"--prometheus: {url!r} is no address; write http://HOST:9090")
         self.url = url.rstrip("/").removesuffix("/api/v1")
         self._http = http or HttpSettings()
-        self._timeout, self._pause = timeout, pause
+        self._timeout, self._sleep = timeout, sleep
         self._session = requests.Session()
         self._session.headers["User-Agent"] = f"inferfleet/{__version__}"
         self._session.headers.update(headers or {})
-        # told with each request: a bundle named in the environment would win over the session's
+        # given with each request: a bundle named in the environment would win over the session's
         self._verify: bool | str = str(self._http.ca_file) if self._http.ca_file else True
         if self._http.insecure_skip_verify:
             self._verify = False
@@ -88,44 +88,49 @@ class Api:
             )
 
     def range(self, query: str, start: float, end: float, step: float) -> list[Series]:
-        """Return the series of a range query; raise `TooMuch` or `QueryError`."""
-        data = self._ask("query_range", {"query": query, "start": start, "end": end, "step": step})
-        found = _result(data, "matrix", query)
-        return [_series(one) for one in found if isinstance(one, dict)]
+        """Return the series of a range query; raise `QueryTooLarge` or `QueryError`."""
+        data = self._post("query_range", {"query": query, "start": start, "end": end, "step": step})
+        return [
+            _parse_series(series)
+            for series in _result(data, "matrix", query)
+            if isinstance(series, dict)
+        ]
 
-    def chunks(self, query: str, times: Floats, step: float, series: int) -> Iterator[Series]:
-        """Yield the series of a query in chunks of time, halved where they are found too large.
+    def range_in_chunks(
+        self, query: str, times: Floats, step: float, series: int
+    ) -> Iterator[Series]:
+        """Yield the series of a query in chunks of time, halved where refused as too large.
 
         `times` are the evaluation times, `step` apart; `series` is about how many there will be.
         """
-        size = int(min(max(_VALUES // max(series, 1), 1), _MOST_POINTS))
-        begin = 0
-        while begin < len(times):
-            part = times[begin : begin + size]
+        size = int(min(max(_MAX_VALUES // max(series, 1), 1), _MAX_POINTS))
+        start = 0
+        while start < len(times):
+            part = times[start : start + size]
             try:
-                found = self.range(query, float(part[0]), float(part[-1]), step)
-            except TooMuch:
+                answer = self.range(query, float(part[0]), float(part[-1]), step)
+            except QueryTooLarge:
                 if size == 1:
                     raise
                 size = max(min(size, len(part)) // 2, 1)
                 continue
-            yield from found
-            begin += len(part)
+            yield from answer
+            start += len(part)
 
     def series(self, match: str, start: float, end: float) -> list[dict[str, str]]:
         """Return the label sets of the series that match and have samples in a time."""
-        data = self._ask("series", {"match[]": match, "start": start, "end": end})
+        data = self._post("series", {"match[]": match, "start": start, "end": end})
         if not isinstance(data, list):
             raise QueryError(f"{self.url} answered the series of {match} with no list")
-        return [one for one in data if isinstance(one, dict)]
+        return [labels for labels in data if isinstance(labels, dict)]
 
-    def _ask(self, what: str, form: Mapping[str, str | float]) -> Any:
+    def _post(self, endpoint: str, form: Mapping[str, str | float]) -> Any:
         """Return `data` of an answer; try again what may pass, up to four times in all."""
-        url, fault = f"{self.url}/api/v1/{what}", ""
-        for attempt in range(_TRIES):
+        url, fault = f"{self.url}/api/v1/{endpoint}", ""
+        for attempt in range(_MAX_ATTEMPTS):
             if attempt:
                 # spread out, so that several clients do not come back together
-                self._pause(min(2.0**attempt, 10.0) * (0.5 + random.random() / 2))
+                self._sleep(min(2.0**attempt, 10.0) * (0.5 + random.random() / 2))
             try:
                 with self._session.post(
                     url,
@@ -140,7 +145,7 @@ class Api:
             except requests.exceptions.SSLError as error:
                 raise QueryError(f"{self.url}: TLS failed: {root_cause(error)}") from error
             except requests.exceptions.ReadTimeout:
-                raise TooMuch(f"{url} did not answer within {self._timeout:g} s") from None
+                raise QueryTooLarge(f"{url} did not answer within {self._timeout:g} s") from None
             except (requests.exceptions.RequestException, OSError) as error:
                 fault = f"{self.url} cannot be reached: {root_cause(error)}"
                 continue
@@ -148,20 +153,22 @@ class Api:
                 raise QueryError(
                     f"{self.url} answered {status}: give credentials with --http-config"
                 )
-            answer = _parsed(body)
+            answer = _parse_json(body)
             if status == 200 and answer is not None and answer.get("status") == "success":
                 return answer.get("data")
-            told = str((answer or {}).get("error") or body[:200].decode("utf-8", "replace")).strip()
-            fault = f"{url} answered {status}: {told or 'nothing'}"
+            message = str(
+                (answer or {}).get("error") or body[:200].decode("utf-8", "replace")
+            ).strip()
+            fault = f"{url} answered {status}: {message or 'nothing'}"
             if answer is None and status in (200, 404):
                 fault += "; is --prometheus the address of a Prometheus?"
             if status == 429:
                 continue
-            if status == 413 or any(word in told.lower() for word in _TOO_MUCH):
-                raise TooMuch(fault)
+            if status == 413 or any(word in message.lower() for word in _TOO_LARGE_WORDS):
+                raise QueryTooLarge(fault)
             if status in (400, 404, 405, 422) or status == 200:
                 raise QueryError(fault)
-        raise QueryError(f"{fault}; given up after {_TRIES} tries")
+        raise QueryError(f"{fault}; given up after {_MAX_ATTEMPTS} tries")
 
     def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add credentials; files are read each time, since secrets are rotated.
@@ -169,43 +176,44 @@ class Api:
         Given as `auth`, so that no netrc file of the user's replaces them.
         """
         try:
-            signed = authorization_header(self._http)
+            header = authorization_header(self._http)
         except CredentialsError as error:
             raise QueryError(str(error)) from error
-        if signed:
-            request.headers["Authorization"] = signed
+        if header:
+            request.headers["Authorization"] = header
         return request
 
 
 def _body(response: requests.Response) -> bytes:
     chunks, size = list[bytes](), 0
-    for chunk in response.iter_content(_CHUNK):
+    for chunk in response.iter_content(_CHUNK_BYTES):
         chunks.append(chunk)
         size += len(chunk)
-        if size > _MOST_BYTES:
-            raise TooMuch(f"{response.url} sent more than {_MOST_BYTES >> 20} MiB")
+        if size > _MAX_BYTES:
+            raise QueryTooLarge(f"{response.url} sent more than {_MAX_BYTES >> 20} MiB")
     return b"".join(chunks)
 
 
-def _parsed(body: bytes) -> dict[str, Any] | None:
+def _parse_json(body: bytes) -> dict[str, Any] | None:
+    """Return the object in a body, None where it is none."""
     try:
-        found = json.loads(body)
+        data = json.loads(body)
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return data if isinstance(data, dict) else None
 
 
 def _result(data: Any, kind: str, query: str) -> Iterable[Any]:
     if not isinstance(data, dict) or data.get("resultType") != kind:
         raise QueryError(f"the API answered {query} with something that is no {kind}")
-    found = data.get("result")
-    return found if isinstance(found, list) else []
+    result = data.get("result")
+    return result if isinstance(result, list) else []
 
 
-def _series(found: Mapping[str, Any]) -> Series:
-    values = found.get("values") or []
+def _parse_series(series: Mapping[str, Any]) -> Series:
+    samples = series.get("values") or []
     return Series(
-        found.get("metric") or {},
-        np.array([one[0] for one in values], dtype=np.float64),
-        np.array([float(one[1]) for one in values]),
+        series.get("metric") or {},
+        np.array([time for time, _ in samples], dtype=np.float64),
+        np.array([float(value) for _, value in samples]),
     )

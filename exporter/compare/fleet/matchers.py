@@ -25,9 +25,9 @@ LABELS: Final = (
     "role",
     "config",
 )
-"""What a side can be told by; `version` and those after `class` come from the server's identity."""
+"""What a side can be chosen by; `version` and those after `class` are of the server's identity."""
 
-_ONE: Final = re.compile(
+_MATCHER: Final = re.compile(
     r"\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*"
     r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`)\s*(,|$)"
 )
@@ -45,12 +45,12 @@ class Matcher:
     def _pattern(self) -> re.Pattern[str]:
         return re.compile(self.value)
 
-    def takes(self, labels: Mapping[str, str]) -> bool:
+    def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether a set of labels matches; a missing label is empty, as in PromQL."""
-        found = labels.get(self.label, "")
+        value = labels.get(self.label, "")
         if self.operator in ("=", "!="):
-            return (found == self.value) == (self.operator == "=")
-        return bool(self._pattern.fullmatch(found)) == (self.operator == "=~")
+            return (value == self.value) == (self.operator == "=")
+        return bool(self._pattern.fullmatch(value)) == (self.operator == "=~")
 
     def __str__(self) -> str:
         """Return the matcher as PromQL writes it."""
@@ -58,12 +58,12 @@ class Matcher:
         return f'{self.label}{self.operator}"{quoted}"'
 
 
-def read(text: str, option: str) -> tuple[Matcher, ...]:
+def parse_matchers(text: str, option: str) -> tuple[Matcher, ...]:
     """Return the matchers in a text, braces allowed; raise `CompareError` naming the option."""
     rest = text.strip().removeprefix("{").removesuffix("}").strip()
-    found = list[Matcher]()
+    matchers = list[Matcher]()
     while rest:
-        match = _ONE.match(rest)
+        match = _MATCHER.match(rest)
         if match is None:
             raise CompareError(
                 f"{option}: {rest!r} is no label matcher; write it as in PromQL, such as "
@@ -73,16 +73,16 @@ def read(text: str, option: str) -> tuple[Matcher, ...]:
         if label not in LABELS:
             raise CompareError(f"{option}: no label {label!r}; there are {', '.join(LABELS)}")
         value = quoted[1:-1] if quoted[0] == "`" else _unescaped(quoted[1:-1])
-        found.append(_checked(Matcher(label, operator, value), option))
+        matchers.append(_checked(Matcher(label, operator, value), option))
         rest = rest[match.end() :]
-    if not found:
+    if not matchers:
         raise CompareError(f"{option}: give at least one label matcher, such as 'release=\"a\"'")
-    return tuple(found)
+    return tuple(matchers)
 
 
 def _checked(matcher: Matcher, option: str) -> Matcher:
     try:
-        matcher.takes({})
+        matcher.matches({})
     except re.error as error:
         raise CompareError(
             f"{option}: {matcher.value!r} is no regular expression: {error}"
@@ -94,11 +94,11 @@ def _unescaped(text: str) -> str:
     return re.sub(r"\\(.)", lambda m: {"n": "\n", "t": "\t"}.get(m[1], m[1]), text)
 
 
-def matches(matchers: Sequence[Matcher], labels: Mapping[str, str]) -> bool:
+def match_all(matchers: Sequence[Matcher], labels: Mapping[str, str]) -> bool:
     """Whether labels match all of them."""
-    return all(one.takes(labels) for one in matchers)
+    return all(matcher.matches(labels) for matcher in matchers)
 
 
-def written(matchers: Sequence[Matcher]) -> str:
+def format_matchers(matchers: Sequence[Matcher]) -> str:
     """Return matchers as PromQL writes them."""
-    return ", ".join(str(one) for one in matchers)
+    return ", ".join(str(matcher) for matcher in matchers)

@@ -1,110 +1,128 @@
 """A fleet's windows of load cells from a Prometheus-compatible API.
 
-Windows are increases, asked for in chunks the API and memory can bear: what is refused as too much
-is asked for in halves. Long times of large fleets are cut into longer windows; the cells keep the
-loads apart all the same, so little is lost. Data-parallel engines are added up by the query.
+Windows are increases, queried in chunks the API and memory can bear: what is refused as too large
+is queried in halves. Long times of large fleets are cut into longer windows; the cells keep the
+loads apart all the same, so little is lost. Data-parallel ranks are added up by the query.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from ...engines.catalog import version_of
-from .api import Api
-from .matchers import Matcher, matches
-from .servers import Life, facts_of, lives, nodes
+from .api import PrometheusApi, Series
+from .arrays import Floats, Ints
+from .matchers import Matcher, match_all
+from .servers import IdentityKey, fetch_facts, fetch_identities, fetch_nodes, identity_key
 from .span import Span
-from .windows import QUANTITIES, Fleet, Floats, Ints, Lookups, Server, Windows, batch_of
+from .windows import QUANTITIES, Fleet, Lookups, ServerKey, Windows, parse_batch
 
 Progress = Callable[[float, str], None]
+"""Is called with the share done and what is being read."""
 
 WIDTHS: Final = (300.0, 900.0, 1800.0, 3600.0, 7200.0, 21_600.0, 43_200.0)
 CELL: Final = ("target", "engine", "release", "model", "gpu_model", "class", "batch")
-_ASKED: Final = ("target", "release", "class", "batch")
-"""What tells cells apart; the class stands for model and GPU, the target for its engine."""
+_GROUP_BY: Final = ("target", "release", "class", "batch")
+"""What distinguishes cells; the class stands for model and GPU, the target for its engine."""
 
 # no measure over whole windows needs when first tokens came
-_READ: Final = tuple(name for name in QUANTITIES if not name.startswith("first_token"))
-_MOST_ROWS: Final = 1_000_000
-_REASON: Final = "inferfleet_load_excluded_seconds_total"
+_FETCHED: Final = tuple(name for name in QUANTITIES if not name.startswith("first_token"))
+_MAX_ROWS: Final = 1_000_000
+_MAX_MATCHED_VALUES: Final = 20
+_EXCLUDED: Final = "inferfleet_load_excluded_seconds_total"
+_REASONS: Final = 8
 
 
-def fetch(
-    api: Api,
+@dataclass(frozen=True, slots=True, eq=False)
+class _Grid:
+    """The ends of whole windows in Unix seconds, `width` apart."""
+
+    ends: Floats
+    width: float
+
+    @property
+    def starts(self) -> Floats:
+        return np.asarray(self.ends - self.width)
+
+    def columns(self, times: Floats) -> Ints:
+        """Return the window that each time is the end of."""
+        return np.asarray(np.rint((times - self.ends[0]) / self.width), dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """The cells of both sides' servers: `server` and `batch` by cell, and each cell's number."""
+
+    servers: tuple[ServerKey, ...]
+    numbers: Mapping[tuple[str, ...], int]
+    server: Ints
+    batch: Floats
+
+    def number(self, series: Series) -> int | None:
+        """Return the cell that a series grouped by `_GROUP_BY` is of, None for another's."""
+        return self.numbers.get(tuple(series.labels.get(name, "") for name in _GROUP_BY))
+
+
+def fetch_fleet(
+    api: PrometheusApi,
     sides: tuple[tuple[Matcher, ...], tuple[Matcher, ...]],
     models: tuple[Matcher, ...],
     span: Span,
     progress: Progress = lambda share, text: None,
 ) -> Fleet:
-    """Return the fleet both sides belong to; raise `QueryError` naming what failed.
-
-    `progress` is told the share done and what is being read.
-    """
-    progress(0.0, "who is there")
-    known = lives(api, span.start, span.end)
-    listed = _listed(api, known, sides, models, span)
-    width = span.width or _width(len(listed.batch), span.end - span.start)
-    if width > span.end - span.start:
-        width = max(span.end - span.start, 1.0)
-    ends = _ends(span, width)
-    selector = _selector(listed.servers)
-    rows = _cells(api, listed, ends, width, selector, progress)
-    facts = facts_of(api, listed.servers, known, span, rows[0], rows[1])
-    servers = nodes(api, listed.servers, span.start, span.end)
-    fleet_windows = Windows(servers, rows[0], rows[1], rows[2], width, rows[3])
-    lookups = _lookups(api, fleet_windows, ends, width)
-    excluded = _excluded(api, ends, width)
+    """Return the fleet both sides belong to; raise `QueryError` naming what failed."""
+    progress(0.0, "servers")
+    identities = fetch_identities(api, span)
+    cells = _fetch_cells(api, identities, sides, models, span)
+    width = span.width or _width(len(cells.batch), span.seconds)
+    if width > span.seconds:
+        width = max(span.seconds, 1.0)
+    grid = _grid(span, width)
+    windows = _fetch_windows(api, cells, grid, progress)
+    facts = fetch_facts(api, cells.servers, identities, span, (windows.server, windows.time))
+    windows = replace(windows, servers=fetch_nodes(api, cells.servers, span))
+    lookups = _fetch_lookups(api, windows, grid)
+    excluded = _fetch_excluded(api, grid)
     progress(1.0, "done")
-    told = f"windows of {width / 60:.0f} minutes, for the size of the fleet and the time"
-    notes = (told,) if width > WIDTHS[0] else ()
-    return Fleet(fleet_windows, facts, lookups, excluded, notes, source=api.url)
+    note = f"windows of {width / 60:.0f} minutes, for the size of the fleet and the time"
+    notes = (note,) if width > WIDTHS[0] else ()
+    return Fleet(windows, facts, lookups, excluded, notes, source=api.url)
 
 
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """The servers that belong to a side, and the cells each was seen in, in order."""
-
-    servers: tuple[Server, ...]
-    cells: Mapping[tuple[str, ...], int]
-    server: Ints
-    batch: Floats
-
-
-def _listed(
-    api: Api,
-    known: Mapping[tuple[str, str, str], Life],
+def _fetch_cells(
+    api: PrometheusApi,
+    identities: Mapping[IdentityKey, Mapping[str, str]],
     sides: tuple[tuple[Matcher, ...], tuple[Matcher, ...]],
     models: tuple[Matcher, ...],
     span: Span,
-) -> _Listed:
-    found: dict[tuple[str, ...], None] = {}
+) -> _Cells:
+    """Return the cells of the servers that a side's matchers choose, in the order of labels."""
+    keys: set[tuple[str, ...]] = set()
     for labels in api.series("inferfleet_load_seconds_total", span.start, span.end):
-        life = known.get(
-            (labels.get("target", ""), labels.get("release", ""), labels.get("class", ""))
-        )
+        # a release without an identity yet may still be a version
         release = labels.get("release", "")
-        told = {"version": release} if version_of(release) else {}
-        merged = {**told, **(life.labels if life else {}), **labels}
-        either = matches(sides[0], merged) or matches(sides[1], merged)
-        if either and matches(models, merged):
-            found[tuple(labels.get(name, "") for name in CELL)] = None
+        version = {"version": release} if version_of(release) else {}
+        known = {**version, **identities.get(identity_key(labels), {}), **labels}
+        either = match_all(sides[0], known) or match_all(sides[1], known)
+        if either and match_all(models, known):
+            keys.add(tuple(labels.get(name, "") for name in CELL))
     servers: dict[tuple[str, ...], int] = {}
-    cells: dict[tuple[str, ...], int] = {}
-    of_cell, batches = list[int](), list[float]()
-    for key in sorted(found):
-        batch = batch_of(key[-1])
+    numbers: dict[tuple[str, ...], int] = {}
+    cell_server, batches = list[int](), list[float]()
+    for key in sorted(keys):
+        batch = parse_batch(key[-1])
         if np.isnan(batch):
             continue
-        cells[tuple(key[CELL.index(name)] for name in _ASKED)] = len(batches)
-        of_cell.append(servers.setdefault(key[:-1], len(servers)))
+        numbers[tuple(key[CELL.index(name)] for name in _GROUP_BY)] = len(batches)
+        cell_server.append(servers.setdefault(key[:-1], len(servers)))
         batches.append(batch)
-    return _Listed(
-        tuple(Server(*key) for key in servers),
-        cells,
-        np.array(of_cell, dtype=np.int64),
+    return _Cells(
+        tuple(ServerKey(*key) for key in servers),
+        numbers,
+        np.array(cell_server, dtype=np.int64),
         np.array(batches),
     )
 
@@ -113,27 +131,27 @@ def _width(cells: int, seconds: float) -> float:
     """Return the shortest width with which so many cells make no more rows than memory bears."""
     for width in WIDTHS:
         # a server is in about half of its cells in any one window
-        if cells * seconds / width / 2 <= _MOST_ROWS:
+        if cells * seconds / width / 2 <= _MAX_ROWS:
             return width
     return WIDTHS[-1]
 
 
-def _ends(span: Span, width: float) -> Floats:
-    """Return the ends of whole windows, aligned so that every run sees the same ones."""
+def _grid(span: Span, width: float) -> _Grid:
+    """Return whole windows, aligned so that every run has the same ones."""
     first = np.ceil(span.start / width) * width + width
-    return np.arange(first, span.end + 1e-6, width)
+    return _Grid(np.arange(first, span.end + 1e-6, width), width)
 
 
-def _selector(servers: Sequence[Server]) -> str:
+def _selector(servers: Sequence[ServerKey]) -> str:
     """Return matchers that keep what belongs to no side out of the answers."""
     parts = []
     for label, values in (
         ("release", {server.release for server in servers}),
         ("model", {server.model for server in servers}),
     ):
-        if 0 < len(values) <= 20:
-            known = "|".join(_quoted(value) for value in sorted(values))
-            parts.append(f'{label}=~"{known}"')
+        if 0 < len(values) <= _MAX_MATCHED_VALUES:
+            pattern = "|".join(_quoted(value) for value in sorted(values))
+            parts.append(f'{label}=~"{pattern}"')
     return "{" + ",".join(parts) + "}"
 
 
@@ -142,50 +160,58 @@ def _quoted(value: str) -> str:
     return escaped.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-Rows = tuple[Ints, Floats, Floats, dict[str, npt.NDArray[np.float32]]]
+def _fetch_windows(api: PrometheusApi, cells: _Cells, grid: _Grid, progress: Progress) -> Windows:
+    """Return the rows in which time was spent.
 
-
-def _cells(
-    api: Api, listed: _Listed, ends: Floats, width: float, selector: str, progress: Progress
-) -> Rows:
-    """Return the rows in which time was spent: server, window start, batch and the sums."""
-    shape = len(listed.batch), len(ends)
+    One table of cells by windows is held at a time, and of each only the rows picked: a large
+    fleet's cells are empty in most windows.
+    """
+    shape = len(cells.batch), len(grid.ends)
+    selector = _selector(cells.servers)
     sums: dict[str, npt.NDArray[np.float32]] = {}
     picked: npt.NDArray[np.int64] | None = None
-    for done, quantity in enumerate(_READ):
-        progress(done / (len(_READ) + 1), quantity.replace("_", " "))
+    for done, quantity in enumerate(_FETCHED):
+        progress(done / (len(_FETCHED) + 1), quantity.replace("_", " "))
         table = np.full(shape, np.nan, dtype=np.float32)
         query = (
-            f"sum by ({', '.join(_ASKED)}) "
-            f"(increase(inferfleet_load_{quantity}_total{selector}[{width:.0f}s]))"
+            f"sum by ({', '.join(_GROUP_BY)}) "
+            f"(increase(inferfleet_load_{quantity}_total{selector}[{grid.width:.0f}s]))"
         )
-        for series in api.chunks(query, ends, width, shape[0]):
-            row = listed.cells.get(tuple(series.labels.get(name, "") for name in _ASKED))
-            if row is not None:
-                table[row, _places(series.times, ends, width)] = series.values
+        for series in api.range_in_chunks(query, grid.ends, grid.width, shape[0]):
+            cell = cells.number(series)
+            if cell is not None:
+                table[cell, grid.columns(series.times)] = series.values
         if picked is None:
             picked = np.flatnonzero(table > 0)
         values = table.ravel()[picked]
         if quantity == "seconds" or not np.isnan(values).all():
             sums[quantity] = values
         del table
-    found = picked if picked is not None else np.zeros(0, dtype=np.int64)
-    cell, window = np.divmod(found, max(len(ends), 1))
-    return listed.server[cell], ends[window] - width, listed.batch[cell], sums
+    rows = picked if picked is not None else np.zeros(0, dtype=np.int64)
+    cell_of_row, window = np.divmod(rows, max(len(grid.ends), 1))
+    return Windows(
+        cells.servers,
+        cells.server[cell_of_row],
+        grid.ends[window] - grid.width,
+        cells.batch[cell_of_row],
+        grid.width,
+        sums,
+    )
 
 
-def _places(times: Floats, ends: Floats, width: float) -> Ints:
-    return np.asarray(np.rint((times - ends[0]) / width), dtype=np.int64)
+def _fetch_lookups(api: PrometheusApi, windows: Windows, grid: _Grid) -> Lookups | None:
+    """Return prefix-cache lookups of windows in which a target worked under one release only.
 
-
-def _lookups(api: Api, windows: Windows, ends: Floats, width: float) -> Lookups | None:
-    """Return prefix-cache lookups of windows in which a target worked under one release only."""
+    The counters of the cache have no release: a window belongs to the server whose cells are in it.
+    """
     if not len(windows):
         return None
     targets: dict[str, int] = {}
-    place = np.array([targets.setdefault(s.target, len(targets)) for s in windows.servers])
-    owner = np.full((len(targets), len(ends)), -1, dtype=np.int64)
-    row, column = place[windows.server], _places(windows.time + width, ends, width)
+    target_of_server = np.array(
+        [targets.setdefault(server.target, len(targets)) for server in windows.servers]
+    )
+    owner = np.full((len(targets), len(grid.ends)), -1, dtype=np.int64)
+    row, column = target_of_server[windows.server], grid.columns(windows.time + grid.width)
     owner[row, column] = windows.server
     shared = owner[row, column] != windows.server
     owner[row[shared], column[shared]] = -1
@@ -194,24 +220,26 @@ def _lookups(api: Api, windows: Windows, ends: Floats, width: float) -> Lookups 
         table = np.full(owner.shape, np.nan)
         query = (
             f"sum by (target) (increase(inferfleet_prefix_cache_{name}_tokens_total"
-            f'{{cache="local"}}[{width:.0f}s]))'
+            f'{{cache="local"}}[{grid.width:.0f}s]))'
         )
-        for series in api.chunks(query, ends, width, len(targets)):
-            at = targets.get(series.labels.get("target", ""))
-            if at is not None:
-                table[at, _places(series.times, ends, width)] = series.values
+        for series in api.range_in_chunks(query, grid.ends, grid.width, len(targets)):
+            target = targets.get(series.labels.get("target", ""))
+            if target is not None:
+                table[target, grid.columns(series.times)] = series.values
         tables.append(table)
-    rows = (owner >= 0) & (tables[0] > 0) & np.isfinite(tables[1])
-    if not rows.any():
+    queried, hit = tables
+    known = (owner >= 0) & (queried > 0) & np.isfinite(hit)
+    if not known.any():
         return None
-    window = np.broadcast_to(ends - width, owner.shape)
-    return Lookups(owner[rows], window[rows], tables[0][rows], tables[1][rows])
+    starts = np.broadcast_to(grid.starts, owner.shape)
+    return Lookups(owner[known], starts[known], queried[known], hit[known])
 
 
-def _excluded(api: Api, ends: Floats, width: float) -> dict[str, float]:
-    query = f"sum by (reason) (increase({_REASON}[{width:.0f}s]))"
-    found: dict[str, float] = {}
-    for series in api.chunks(query, ends, width, 8):
+def _fetch_excluded(api: PrometheusApi, grid: _Grid) -> dict[str, float]:
+    """Return the seconds that the exporter left out, by reason."""
+    query = f"sum by (reason) (increase({_EXCLUDED}[{grid.width:.0f}s]))"
+    excluded: dict[str, float] = {}
+    for series in api.range_in_chunks(query, grid.ends, grid.width, _REASONS):
         reason = series.labels.get("reason", "")
-        found[reason] = found.get(reason, 0.0) + float(np.nansum(series.values))
-    return {reason: seconds for reason, seconds in found.items() if seconds > 0}
+        excluded[reason] = excluded.get(reason, 0.0) + float(np.nansum(series.values))
+    return {reason: seconds for reason, seconds in excluded.items() if seconds > 0}

@@ -6,25 +6,20 @@ one window; the columns are the increases of the load counters. Unknown is NaN, 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from ...derive.load_cell import QUANTITIES as QUANTITIES
-
-Floats = npt.NDArray[np.float64]
-Numbers = npt.NDArray[np.floating[Any]] | npt.NDArray[np.integer[Any]]
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
+from .arrays import Floats, Ints, Mask, Numbers
 
 IDLE: Final = 0.0
 """The batch of the cell `idle`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """One release's life on one target, as the labels of its cells tell.
+class ServerKey:
+    """One release on one target, as the labels of its cells name it.
 
     `node` is the hardware it ran on: the target, or its GPUs where they are known, so that a pod
     with a new name on the same GPUs is the same node.
@@ -50,6 +45,11 @@ class Server:
             "class": self.server_class,
         }
 
+    @property
+    def node_name(self) -> str:
+        """The hardware it ran on, or its target where no node is known."""
+        return self.node or self.target
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows:
@@ -59,7 +59,7 @@ class Windows:
     idle cell.
     """
 
-    servers: tuple[Server, ...]
+    servers: tuple[ServerKey, ...]
     server: Ints
     time: Floats
     batch: Floats
@@ -72,10 +72,10 @@ class Windows:
 
     def column(self, quantity: str) -> Floats:
         """Return a quantity of every row, NaN where unknown."""
-        found = self.sums.get(quantity)
-        if found is None:
+        values = self.sums.get(quantity)
+        if values is None:
             return np.full(len(self), np.nan)
-        return np.asarray(found, dtype=np.float64)
+        return np.asarray(values, dtype=np.float64)
 
     def where(self, mask: Mask) -> "Windows":
         """Return the rows of a mask."""
@@ -89,13 +89,18 @@ class Windows:
             sums,
         )
 
-    def of(self, wanted: Sequence[bool]) -> "Windows":
+    def of_servers(self, selected: Sequence[bool]) -> "Windows":
         """Return the rows of the servers whose flag is set."""
-        return self.where(np.asarray(wanted, dtype=bool)[self.server])
+        return self.where(np.asarray(selected, dtype=bool)[self.server])
+
+    def first_rows(self) -> Ints:
+        """Return the first row of each server and window, in the order of `collapse`."""
+        _, first = np.unique(window_keys(self), return_index=True)
+        return np.asarray(first, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ServerFacts:
     """What else is known of a server: its identity's labels, its limits, its starts (Unix s)."""
 
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -105,34 +110,46 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lookups:
-    """Prefix-cache lookups of whole servers by window: tokens looked up and found."""
+    """Prefix-cache lookups of whole servers by window: tokens looked up and tokens hit."""
 
     server: Ints
     time: Floats
     queried: Floats
     hit: Floats
 
+    def where(self, mask: Mask) -> "Lookups":
+        """Return the rows of a mask."""
+        return Lookups(self.server[mask], self.time[mask], self.queried[mask], self.hit[mask])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fleet:
-    """Everything one comparison looks at. `facts` are parallel to the windows' servers.
+    """The data of one comparison. `facts` are parallel to the windows' servers.
 
-    `excluded` tells the seconds the exporter left out by reason; `notes` are sentences for the
-    report; `source` says where the data came from. `short` is true where windows are no longer
-    than requests.
+    `excluded` maps a reason to the seconds that the exporter left out for it; `notes` are sentences
+    for the report; `source` says where the data came from. `short` is true where windows are no
+    longer than requests.
     """
 
     windows: Windows
-    facts: tuple[Facts, ...]
+    facts: tuple[ServerFacts, ...]
     lookups: Lookups | None = None
     excluded: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     source: str = ""
     short: bool = False
 
+    @property
+    def labels(self) -> list[dict[str, str]]:
+        """Each server's labels: those of its cells, and over them those of its identity."""
+        return [
+            {**server.labels, **facts.labels}
+            for server, facts in zip(self.windows.servers, self.facts, strict=True)
+        ]
 
-def batch_of(label: str) -> float:
-    """Return the upper edge a `batch` label names, NaN where it is no batch."""
+
+def parse_batch(label: str) -> float:
+    """Return the upper edge that a `batch` label names, NaN where it is no batch."""
     if label == "idle":
         return IDLE
     try:
@@ -141,25 +158,31 @@ def batch_of(label: str) -> float:
         return float("nan")
 
 
+def window_keys(windows: Windows) -> Ints:
+    """Return a number for each row that its server and window share with no other."""
+    # starts are multiples of the width up to rounding: they are counted, not compared
+    step = np.round((windows.time - windows.time.min()) / windows.width).astype(np.int64)
+    return np.asarray(windows.server * (int(step.max(initial=0)) + 1) + step)
+
+
 def collapse(windows: Windows) -> Windows:
     """Return one row per server and window: its cells added up, the idle one included."""
     if not len(windows):
         return windows
-    step = np.round((windows.time - windows.time.min()) / windows.width).astype(np.int64)
-    key = windows.server * (int(step.max()) + 1) + step
-    found, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    keys, first, inverse = np.unique(window_keys(windows), return_index=True, return_inverse=True)
     sums: dict[str, Floats] = {}
     for name in windows.sums:
         values = windows.column(name)
         known = ~np.isnan(values)
-        total = np.bincount(inverse, np.where(known, values, 0.0), len(found))
-        count = np.bincount(inverse, known, len(found))
+        total = np.bincount(inverse, np.where(known, values, 0.0), len(keys))
+        count = np.bincount(inverse, known, len(keys))
+        # a sum of nothing known is unknown; a cell that is silent beside known ones adds nothing
         sums[name] = np.where(count > 0, total, np.nan)
     return Windows(
         windows.servers,
         windows.server[first],
         windows.time[first],
-        np.full(len(found), np.nan),
+        np.full(len(keys), np.nan),
         windows.width,
         sums,
     )

@@ -1,20 +1,21 @@
 """A report as one HTML file with nothing outside it: tables, plots, light and dark, printable."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from html import escape
 from importlib.resources import files
 
-from ...vocabulary.verdict import MEASURES, VERDICTS, Verdict
-from ..assess.headline import batch_range, change, detectable_effect, names, percent, reasons, title
-from ..assess.result import Comparison, Report
+from ...vocabulary.verdict import VERDICTS
+from ..assess.result import Check, Comparison, Report
+from ..assess.wording import percent_change, reasons, side_names, title
 from . import plots
-from .terminal import side_rows
+from .rows import HEADS, PHASE_HEADS, EffectRow, effect_rows, side_rows
 
 
 def html(report: Report) -> str:
     """Return the report as an HTML page."""
     style = files(__package__).joinpath("report.css").read_text(encoding="utf-8")
-    when = datetime.fromtimestamp(report.generated_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    generated = datetime.fromtimestamp(report.generated_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
     many = len(report.comparisons) > 1
     parts = [
         "<!doctype html>",
@@ -25,13 +26,13 @@ def html(report: Report) -> str:
         f'<header class="{report.verdict}"><p class="verdict">{VERDICTS[report.verdict]}</p>',
         f"<h1>{escape(report.headline)}</h1></header><main>",
         *(f'<p class="note">{escape(note)}</p>' for note in report.notes),
-        *(_comparison(one, many, f"c{i}") for i, one in enumerate(report.comparisons)),
+        *(_section(comparison, many, f"c{i}") for i, comparison in enumerate(report.comparisons)),
         "</main><footer>",
         f"<p>Baseline <code>{escape(report.baseline)}</code>, candidate "
         f"<code>{escape(report.candidate)}</code>; {escape(_span(report))}windows of "
         f"{report.window_seconds:g} s; margin {100 * report.margin:g} %; "
         f"intervals {100 * (1 - report.alpha):g} %. inferfleet {report.inferfleet_version}, "
-        f"{when}, from {escape(report.source)}.</p></footer></body></html>",
+        f"{generated}, from {escape(report.source)}.</p></footer></body></html>",
     ]
     # a number and its percent sign stay on one line
     return "\n".join(parts).replace(" %", "\u00a0%") + "\n"
@@ -40,111 +41,104 @@ def html(report: Report) -> str:
 def _span(report: Report) -> str:
     if report.start is None or report.end is None:
         return ""
-    begin, end = (
+    start, end = (
         datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M")
         for time in (report.start, report.end)
     )
-    return f"{begin} to {end} UTC; "
+    return f"{start} to {end} UTC; "
 
 
-def _comparison(one: Comparison, many: bool, key: str) -> str:
-    old, new = names(one)
+def _section(comparison: Comparison, many: bool, prefix: str) -> str:
     parts = ["<section>"]
     if many:
-        parts.append(f'<h2 class="{one.verdict}">{escape(one.headline)}</h2>')
-    parts += [_measures(one, old, new), _reasons(one), _plots(one, key), _phases(one)]
-    if one.claim:
-        lines = "".join(f"<li>{escape(text)}</li>" for text in one.claim.details)
-        parts.append(f"<h3>The claim</h3><p>{escape(one.claim.text)}</p><ul>{lines}</ul>")
-    if one.hit_ratio_causes:
-        lines = "".join(f"<li>{escape(text)}</li>" for text in one.hit_ratio_causes)
-        parts.append(f"<h3>Prefix-cache hit rate</h3><ul>{lines}</ul>")
-    rows = "".join(
-        f"<tr><th>{escape(name)}</th><td>{escape(a)}</td><td>{escape(b)}</td></tr>"
-        for name, a, b in side_rows(one)
-    )
+        parts.append(f'<h2 class="{comparison.verdict}">{escape(comparison.headline)}</h2>')
+    parts += [_effects(comparison), _reasons(comparison), _figures(comparison, prefix)]
+    parts.append(_phases(comparison))
+    if claim := comparison.claim:
+        parts.append(f"<h3>The claim</h3><p>{escape(claim.text)}</p>{_list(claim.details)}")
+    if comparison.hit_ratio_causes:
+        parts.append(f"<h3>Prefix-cache hit rate</h3>{_list(comparison.hit_ratio_causes)}")
+    sides = _table(("", "baseline", "candidate"), side_rows(comparison))
+    checks = "".join(_check(check) for check in comparison.checks)
     parts.append(
-        '<div class="pair"><div><h3>The two sides, and what differs</h3><table><thead><tr><th></th>'
-        f"<th>baseline</th><th>candidate</th></tr></thead><tbody>{rows}</tbody></table></div>"
-        f"<div><h3>What was checked</h3><ul class=checks>{_checks(one)}</ul></div></div></section>"
+        f'<div class="pair"><div><h3>The two sides, and what differs</h3>{sides}</div>'
+        f"<div><h3>What was checked</h3><ul class=checks>{checks}</ul></div></div></section>"
     )
     return "\n".join(part for part in parts if part)
 
 
-def _measures(one: Comparison, old: str, new: str) -> str:
-    rows = list[str]()
-    for measure in one.measures:
-        detectable = detectable_effect(measure)
-        name = MEASURES[measure.measure].title
-        rows.append(_row(name, *change(measure), detectable, measure.verdict, "measure"))
-        for part in measure.ranges:
-            name = f"batch {batch_range(part.low, part.high)}, {part.token_share:.0%} of tokens"
-            rows.append(_row(name, *change(part), "", part.verdict, "range"))
-        for subgroup in measure.subgroups:
-            rows.append(_row(subgroup.name, *change(subgroup), "", subgroup.verdict, "range"))
+def _effects(comparison: Comparison) -> str:
+    old, new = side_names(comparison)
+    heads = "".join(f"<th>{head}</th>" for head in HEADS)
+    rows = "".join(_effect_row(row) for row in effect_rows(comparison))
     return (
         f"<table class=measures><caption>{escape(new)} against {escape(old)}; above 0 is better"
-        "</caption><thead><tr><th>measure</th><th>change</th><th>95 % interval</th>"
-        "<th>detectable</th><th>verdict</th></tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table>"
+        f"</caption><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
     )
 
 
-def _row(name: str, found: str, interval: str, detectable: str, verdict: Verdict, kind: str) -> str:
-    cells = "".join(f"<td>{escape(text)}</td>" for text in (found, interval, detectable))
-    word = f'<td class="{verdict}">{VERDICTS[verdict]}</td>'
-    return f'<tr class="{kind}"><th>{escape(name)}</th>{cells}{word}</tr>'
+def _effect_row(row: EffectRow) -> str:
+    style = "measure" if row.kind == "measure" else "range"
+    cells = "".join(f"<td>{escape(text)}</td>" for text in (row.change, row.interval))
+    cells += f"<td>{escape(row.detectable)}</td>"
+    verdict = f'<td class="{row.verdict}">{VERDICTS[row.verdict]}</td>'
+    return f'<tr class="{style}"><th>{escape(row.name)}</th>{cells}{verdict}</tr>'
 
 
-def _reasons(one: Comparison) -> str:
-    lines = "".join(f"<li>{escape(text)}</li>" for text in reasons(one))
-    return f'<ul class="note">{lines}</ul>' if lines else ""
+def _reasons(comparison: Comparison) -> str:
+    texts = reasons(comparison)
+    return _list(texts, ' class="note"') if texts else ""
 
 
-def _plots(one: Comparison, key: str) -> str:
-    drawn = (
-        ("Effect by decode batch", plots.effect_by_batch(one)),
-        ("By hand, and at equal load", plots.naive_beside_matched(one)),
-        (
-            "Observed rate by decode batch",
-            plots.rate_by_batch(one) if one.baseline.curve else "",
-        ),
-        ("Load of both sides", plots.load_distribution(one) if one.baseline.curve else ""),
-        ("Over time; dashed: the candidate's first window", plots.timeline(one)),
+def _figures(comparison: Comparison, prefix: str) -> str:
+    has_curve = bool(comparison.baseline.curve)
+    figures = (
+        ("Effect by decode batch", plots.effect_by_batch(comparison)),
+        ("By hand, and at equal load", plots.naive_beside_matched(comparison)),
+        ("Observed rate by decode batch", plots.rate_by_batch(comparison) if has_curve else ""),
+        ("Load of both sides", plots.load_distribution(comparison) if has_curve else ""),
+        ("Over time; dashed: the candidate's first window", plots.timeline(comparison)),
     )
-    figures = [
-        f"<figure><figcaption>{caption}</figcaption>{_named(svg, f'{key}p{i}')}</figure>"
-        for i, (caption, svg) in enumerate(drawn)
+    parts = [
+        f"<figure><figcaption>{caption}</figcaption>{_unique_ids(svg, f'{prefix}p{i}')}</figure>"
+        for i, (caption, svg) in enumerate(figures)
         if svg
     ]
-    return f'<div class="plots">{"".join(figures)}</div>' if figures else ""
+    return f'<div class="plots">{"".join(parts)}</div>' if parts else ""
 
 
-def _named(svg: str, key: str) -> str:
-    """Make the names inside a drawing its own: several drawings share a page."""
-    for sign in ('id="', 'href="#', "url(#"):
-        svg = svg.replace(sign, sign + key)
+def _unique_ids(svg: str, prefix: str) -> str:
+    """Put a prefix before the ids of a drawing: several drawings share a page."""
+    for reference in ('id="', 'href="#', "url(#"):
+        svg = svg.replace(reference, reference + prefix)
     return svg
 
 
-def _phases(one: Comparison) -> str:
-    if not one.phases:
+def _phases(comparison: Comparison) -> str:
+    if not comparison.phases:
         return ""
-    rows = "".join(
-        f"<tr><th>{escape(phase.phase)}</th><td>{percent(phase.client_ratio)}</td>"
-        f"<td>{percent(phase.cells_ratio)}</td></tr>"
-        for phase in one.phases
-    )
-    return (
-        "<h3>By load phase</h3><table><thead><tr><th>phase</th><th>load client's tokens/s</th>"
-        f"<th>from the cells</th></tr></thead><tbody>{rows}</tbody></table>"
-    )
+    rows = [
+        (phase.phase, percent_change(phase.client_ratio), percent_change(phase.cells_ratio))
+        for phase in comparison.phases
+    ]
+    return f"<h3>By load phase</h3>{_table(PHASE_HEADS, rows)}"
 
 
-def _checks(one: Comparison) -> str:
-    return "".join(
-        f'<li class="{check.outcome}"><b>{escape(check.name)}</b> {escape(check.text)}'
-        + (f"; {escape(check.remedy)}" if check.remedy else "")
-        + "</li>"
-        for check in one.checks
+def _check(check: Check) -> str:
+    remedy = f"; {escape(check.remedy)}" if check.remedy else ""
+    text = f"<b>{escape(check.name)}</b> {escape(check.text)}{remedy}"
+    return f'<li class="{check.outcome}">{text}</li>'
+
+
+def _list(texts: Iterable[str], attributes: str = "") -> str:
+    items = "".join(f"<li>{escape(text)}</li>" for text in texts)
+    return f"<ul{attributes}>{items}</ul>"
+
+
+def _table(heads: Iterable[str], rows: Iterable[tuple[str, str, str]]) -> str:
+    head = "".join(f"<th>{escape(text)}</th>" for text in heads)
+    body = "".join(
+        f"<tr><th>{escape(name)}</th><td>{escape(left)}</td><td>{escape(right)}</td></tr>"
+        for name, left, right in rows
     )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

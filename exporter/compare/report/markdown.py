@@ -2,73 +2,69 @@
 
 from collections.abc import Sequence
 
-from ...vocabulary.verdict import MEASURES, VERDICTS
-from ..assess.headline import batch_range, change, detectable_effect, percent, reasons, title
+from ...vocabulary.verdict import VERDICTS
 from ..assess.result import Comparison, Report
-from .terminal import side_rows
+from ..assess.wording import percent_change, reasons, title
+from .rows import HEADS, PHASE_HEADS, EffectRow, effect_rows, side_rows
 
 
 def markdown(report: Report) -> str:
     """Return the report as Markdown."""
-    parts = [f"## {_cell(title(report))}", f"**{_cell(report.headline)}**"]
-    parts += [_cell(note) for note in report.notes]
-    for one in report.comparisons:
-        parts += _comparison(one, len(report.comparisons) > 1)
+    parts = [f"## {_escaped(title(report))}", f"**{_escaped(report.headline)}**"]
+    parts += [_escaped(note) for note in report.notes]
+    for comparison in report.comparisons:
+        if len(report.comparisons) > 1:
+            parts.append(f"### {_escaped(comparison.headline)}")
+        parts += _comparison(comparison)
     parts.append(
         f"inferfleet {report.inferfleet_version}, windows of {report.window_seconds:g} s, margin "
-        f"{100 * report.margin:g} %, from {_cell(report.source)}."
+        f"{100 * report.margin:g} %, from {_escaped(report.source)}."
     )
     return "\n\n".join(parts) + "\n"
 
 
-def _comparison(one: Comparison, many: bool) -> list[str]:
-    parts = [f"### {_cell(one.headline)}"] if many else []
-    rows = list[tuple[str, ...]]()
-    for measure in one.measures:
-        detectable = detectable_effect(measure)
-        verdict = VERDICTS[measure.verdict]
-        rows.append((MEASURES[measure.measure].title, *change(measure), detectable, verdict))
-        rows += [
-            (
-                f"at batch {batch_range(part.low, part.high)} ({part.token_share:.0%} of tokens)",
-                *change(part),
-                "",
-                VERDICTS[part.verdict],
-            )
-            for part in measure.ranges
+def _comparison(comparison: Comparison) -> list[str]:
+    parts = [_table(HEADS, [_effect_row(row) for row in effect_rows(comparison)])]
+    if texts := reasons(comparison):
+        parts.append(_list(texts))
+    throughput, latency = comparison.naive_throughput, comparison.naive_inter_token_latency
+    if throughput is not None and latency is not None:
+        parts.append(
+            f"Not at equal load: tokens/s per GPU {percent_change(throughput)}, mean "
+            f"inter-token speed {percent_change(latency)}."
+        )
+    if comparison.phases:
+        phases = [
+            (phase.phase, percent_change(phase.client_ratio), percent_change(phase.cells_ratio))
+            for phase in comparison.phases
         ]
-        rows += [(one.name, *change(one), "", VERDICTS[one.verdict]) for one in measure.subgroups]
-    heads = "measure", "change", "95 % interval", "detectable", "verdict"
-    parts.append(_table(heads, rows))
-    if why := reasons(one):
-        parts.append("\n".join(f"- {_cell(text)}" for text in why))
-    if one.naive_throughput is not None and one.naive_inter_token_latency is not None:
-        parts.append(
-            f"Not at equal load: tokens/s per GPU {percent(one.naive_throughput)}, mean "
-            f"inter-token speed {percent(one.naive_inter_token_latency)}."
-        )
-    if one.phases:
-        lines = [(p.phase, percent(p.client_ratio), percent(p.cells_ratio)) for p in one.phases]
-        parts.append(_table(("load phase", "load client's tokens/s", "from the cells"), lines))
-    if one.claim:
-        parts.append(
-            "\n".join([_cell(one.claim.text), *(f"- {text}" for text in one.claim.details)])
-        )
-    parts.append(_table(("", "baseline", "candidate"), side_rows(one)))
-    told = [f"hit rate: {text}" for text in one.hit_ratio_causes]
-    told += [
+        parts.append(_table(("load phase", *PHASE_HEADS[1:]), phases))
+    if claim := comparison.claim:
+        parts.append("\n".join([_escaped(claim.text), _list(claim.details)]))
+    parts.append(_table(("", "baseline", "candidate"), side_rows(comparison)))
+    texts = [f"hit rate: {text}" for text in comparison.hit_ratio_causes]
+    texts += [
         f"{check.name} {check.outcome}: {check.text}"
         + (f"; {check.remedy}" if check.remedy else "")
-        for check in one.checks
+        for check in comparison.checks
     ]
-    parts.append("\n".join(f"- {_cell(text)}" for text in told))
+    parts.append(_list(texts))
     return parts
+
+
+def _effect_row(row: EffectRow) -> tuple[str, ...]:
+    name = f"at {row.name}" if row.kind == "range" else row.name
+    return name, row.change, row.interval, row.detectable, VERDICTS[row.verdict]
+
+
+def _list(texts: Sequence[str]) -> str:
+    return "\n".join(f"- {_escaped(text)}" for text in texts)
 
 
 def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [heads, tuple("---" for _ in heads), *rows]
-    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(_escaped(cell) for cell in line) + " |" for line in lines)
 
 
-def _cell(text: str) -> str:
+def _escaped(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")

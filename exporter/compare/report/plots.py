@@ -16,8 +16,8 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 
-from ..assess.headline import names
 from ..assess.result import Comparison, CurvePoint, RangeEffect
+from ..assess.wording import side_names
 
 OLD: Final = "#8a8f98"
 NEW: Final = "#2f81f7"
@@ -25,14 +25,19 @@ GOOD: Final = "#2da44e"
 BAD: Final = "#e5534b"
 UNSURE: Final = "#c69026"
 _INK: Final = "#010203"
-_RARE: Final = 0.01
+_MIN_TOKEN_SHARE: Final = 0.01
+_MIN_TIME_SHARE: Final = 0.001
 _SIZE: Final = (6.6, 3.1)
 
 
-def effect_by_batch(one: Comparison) -> str:
+def effect_by_batch(comparison: Comparison) -> str:
     """Draw the effect in each batch cell with its interval."""
-    decode = one.measures[0]
-    cells = [c for c in decode.cells if (c.estimate or c.observed_ratio) and c.token_share >= _RARE]
+    decode = comparison.measures[0]
+    cells = [
+        c
+        for c in decode.cells
+        if (c.estimate or c.observed_ratio) and c.token_share >= _MIN_TOKEN_SHARE
+    ]
     if not cells:
         return ""
 
@@ -47,21 +52,21 @@ def effect_by_batch(one: Comparison) -> str:
 
 
 def _interval(axes: Axes, x: float, cell: RangeEffect) -> None:
-    told = cell.estimate
-    ratio = told.ratio if told else cell.observed_ratio or 1.0
+    estimate = cell.estimate
+    ratio = estimate.ratio if estimate else cell.observed_ratio or 1.0
     color = {"regression": BAD, "improvement": GOOD, "equivalent": GOOD}.get(cell.verdict, UNSURE)
     change = 100 * (ratio - 1)
-    if told:
-        reach = [[100 * (ratio - told.lower)], [100 * (told.upper - ratio)]]
-        axes.errorbar([x], [change], yerr=reach, color=color, capsize=2.5, linewidth=1.4)
+    if estimate:
+        error = [[100 * (ratio - estimate.lower)], [100 * (estimate.upper - ratio)]]
+        axes.errorbar([x], [change], yerr=error, color=color, capsize=2.5, linewidth=1.4)
     axes.plot([x], [change], marker="o", color=color, markersize=3 + 9 * cell.token_share**0.5)
 
 
-def load_distribution(one: Comparison) -> str:
+def load_distribution(comparison: Comparison) -> str:
     """Draw how much of its time each side spent at each decode batch."""
 
     def draw(axes: Axes) -> None:
-        for curve, color, name in _sides(one):
+        for curve, color, name in _sides(comparison):
             axes.plot(
                 [point.batch for point in curve],
                 [100 * point.time_share for point in curve],
@@ -78,12 +83,12 @@ def load_distribution(one: Comparison) -> str:
     return _svg("load", draw)
 
 
-def rate_by_batch(one: Comparison) -> str:
+def rate_by_batch(comparison: Comparison) -> str:
     """Draw tokens per second (for each GPU where known) over the decode batch of both sides.
 
     As observed: prefill share and context may differ between the sides.
     """
-    sides = _sides(one)
+    sides = _sides(comparison)
     per_gpu = all(p.tokens_per_second_per_gpu for curve, _, _ in sides for p in curve)
 
     def draw(axes: Axes) -> None:
@@ -107,24 +112,24 @@ def rate_by_batch(one: Comparison) -> str:
     return _svg("rate", draw)
 
 
-def timeline(one: Comparison) -> str:
+def timeline(comparison: Comparison) -> str:
     """Draw each side's speed at equal load over time, and when the candidate began."""
-    points = one.timeline
+    points = comparison.timeline
     if len(points) < 2:
         return ""
     clock = points[-1].time > 86_400 * 365
 
-    def when(time: float) -> datetime | float:
+    def position(time: float) -> datetime | float:
         return datetime.fromtimestamp(time, UTC) if clock else time / 60.0
 
     def draw(axes: Axes) -> None:
-        old, new = names(one)
+        old, new = side_names(comparison)
         for values, color, name in (
             ([p.baseline for p in points], OLD, old),
             ([p.candidate for p in points], NEW, new),
         ):
             known = [
-                (when(p.time), 100 * value)
+                (position(p.time), 100 * value)
                 for p, value in zip(points, values, strict=True)
                 if value is not None
             ]
@@ -136,8 +141,9 @@ def timeline(one: Comparison) -> str:
                 label=name,
             )
         axes.axhline(0, color=_INK, linewidth=0.8)
-        if one.candidate_start is not None:
-            axes.axvline(when(one.candidate_start), color=_INK, linewidth=0.8, linestyle="--")  # type: ignore[arg-type]
+        if comparison.candidate_start is not None:
+            start = position(comparison.candidate_start)
+            axes.axvline(start, color=_INK, linewidth=0.8, linestyle="--")  # type: ignore[arg-type]
         axes.set_ylabel("speed at equal load, %")
         if clock:
             locator = AutoDateLocator()  # type: ignore[no-untyped-call]
@@ -150,20 +156,21 @@ def timeline(one: Comparison) -> str:
     return _svg("timeline", draw)
 
 
-def naive_beside_matched(one: Comparison) -> str:
-    """Draw what is compared by hand beside what was found at equal load."""
-    decode = one.measures[0]
+def naive_beside_matched(comparison: Comparison) -> str:
+    """Draw what is compared by hand beside the effect at equal load."""
+    decode = comparison.measures[0]
     ratio = decode.estimate.ratio if decode.estimate else decode.observed_ratio
     rows: list[tuple[str, float, tuple[float, float] | None, str]] = []
-    if one.naive_throughput is not None:
-        rows.append(("tokens/s per GPU,\nany load", one.naive_throughput, None, OLD))
-    if one.naive_inter_token_latency is not None:
-        rows.append(("inter-token speed,\nany load", one.naive_inter_token_latency, None, OLD))
-    if ratio is not None:
-        told = decode.estimate
+    if comparison.naive_throughput is not None:
+        rows.append(("tokens/s per GPU,\nany load", comparison.naive_throughput, None, OLD))
+    if comparison.naive_inter_token_latency is not None:
         rows.append(
-            ("decode speed at\nequal load", ratio, (told.lower, told.upper) if told else None, NEW)
+            ("inter-token speed,\nany load", comparison.naive_inter_token_latency, None, OLD)
         )
+    if ratio is not None:
+        estimate = decode.estimate
+        interval = (estimate.lower, estimate.upper) if estimate else None
+        rows.append(("decode speed at\nequal load", ratio, interval, NEW))
     if not rows:
         return ""
 
@@ -180,12 +187,13 @@ def naive_beside_matched(one: Comparison) -> str:
     return _svg("naive", draw)
 
 
-def _sides(one: Comparison) -> list[tuple[Sequence[CurvePoint], str, str]]:
-    old, new = names(one)
-    found = [(one.baseline.curve, OLD, old), (one.candidate.curve, NEW, new)]
+def _sides(comparison: Comparison) -> list[tuple[Sequence[CurvePoint], str, str]]:
+    old, new = side_names(comparison)
+    sides = [(comparison.baseline.curve, OLD, old), (comparison.candidate.curve, NEW, new)]
     # cells hardly ever visited are no load the side had
     return [
-        ([p for p in curve if p.time_share > 0.001], color, name) for curve, color, name in found
+        ([p for p in curve if p.time_share > _MIN_TIME_SHARE], color, name)
+        for curve, color, name in sides
     ]
 
 

@@ -5,18 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter.compare.assess.claim import read as claim_of
+from exporter.compare.assess.claim import parse_claim
 from exporter.compare.assess.comparison import Question, compare
 from exporter.compare.assess.result import Comparison, MeasureResult
-from exporter.compare.fleet.matchers import Matcher, read
-from exporter.compare.fleet.windows import Facts, Fleet, Server, Windows
+from exporter.compare.fleet.matchers import Matcher, parse_matchers
+from exporter.compare.fleet.windows import Fleet, ServerFacts, ServerKey, Windows
 from exporter.errors import CompareError
 from tests.sim.comparison import NEW, OLD, START, simulate
 from tests.sim.scenario import SCENARIOS
 
 QUESTION = Question(
-    read(f'version="{OLD}"', "--baseline"),
-    read(f'version="{NEW}"', "--candidate"),
+    parse_matchers(f'version="{OLD}"', "--baseline"),
+    parse_matchers(f'version="{NEW}"', "--candidate"),
     detail=False,
     margin=0.03,
     warm_up=3600.0,
@@ -103,7 +103,7 @@ def test_a_time_without_any_window_is_not_comparable() -> None:
 
 def test_the_effect_by_batch_range_and_a_claim() -> None:
     fleet = simulate(2009, 0.10, "did")
-    one = judged(fleet, replace(QUESTION, detail=True, claim=claim_of("+56%")))
+    one = judged(fleet, replace(QUESTION, detail=True, claim=parse_claim("+56%")))
     decode = one.measures[0]
     assert {part.verdict for part in decode.ranges if part.token_share > 0.2} == {"improvement"}
     assert sum(part.token_share for part in decode.ranges) == pytest.approx(1.0, abs=0.02)
@@ -111,7 +111,7 @@ def test_the_effect_by_batch_range_and_a_claim() -> None:
     assert one.claim is not None
     assert one.claim.holds is False
     assert "does not hold" in one.claim.text
-    kept = judged(fleet, replace(QUESTION, claim=claim_of("+5 %"))).claim
+    kept = judged(fleet, replace(QUESTION, claim=parse_claim("+5 %"))).claim
     assert kept is not None
     assert kept.holds is True
 
@@ -142,7 +142,7 @@ def test_another_model_gpu_or_class_is_not_compared() -> None:
     assert one.verdict == "not_comparable"
     assert "different classes" in one.headline
     quantised = tuple(
-        Facts({**f.labels, "quantization": "fp8" if f.labels["release"] == NEW else "none"})
+        ServerFacts({**f.labels, "quantization": "fp8" if f.labels["release"] == NEW else "none"})
         for f in fleet.facts
     )
     other = judged(replace(fleet, facts=quantised))
@@ -154,7 +154,7 @@ def test_a_meaning_change_takes_its_measure_out_and_leaves_the_others() -> None:
     versions = {OLD: "0.26.0", NEW: "0.27.0"}
     fleet = with_fewer_hits(fleet)
     facts = tuple(
-        Facts({**f.labels, "version": versions[f.labels["release"]]}, f.limits, f.starts)
+        ServerFacts({**f.labels, "version": versions[f.labels["release"]]}, f.limits, f.starts)
         for f in fleet.facts
     )
     one = judged(
@@ -178,7 +178,7 @@ def test_two_engines_are_compared_without_what_they_count_differently() -> None:
         replace(s, engine="sglang" if s.release == NEW else "vllm") for s in fleet.windows.servers
     )
     facts = tuple(
-        Facts(
+        ServerFacts(
             {**f.labels, "engine": "sglang"} if f.labels["release"] == NEW else f.labels,
             f.limits,
             f.starts,
@@ -188,7 +188,9 @@ def test_two_engines_are_compared_without_what_they_count_differently() -> None:
     one = judged(
         replace(fleet, windows=replace(fleet.windows, servers=servers), facts=facts),
         replace(
-            QUESTION, baseline=read('engine="vllm"', ""), candidate=read('engine="sglang"', "")
+            QUESTION,
+            baseline=parse_matchers('engine="vllm"', ""),
+            candidate=parse_matchers('engine="sglang"', ""),
         ),
     )
     assert one.verdict == "regression"
@@ -199,7 +201,7 @@ def test_two_engines_are_compared_without_what_they_count_differently() -> None:
 def test_known_causes_of_a_moved_hit_rate() -> None:
     fleet = simulate(2014, 0.0, "did")
     facts = tuple(
-        Facts(
+        ServerFacts(
             f.labels,
             {
                 "kv_cache_capacity_tokens": 250_000.0 if f.labels["release"] == NEW else 500_000.0,
@@ -251,8 +253,8 @@ def test_an_unknown_covariate_is_told_and_unknown_energy_is_absent() -> None:
 def test_of_many_models_the_one_that_fell_is_found() -> None:
     """Holm keeps a clear regression and twenty alike models call none."""
     fleets = [simulate(2100 + i, -0.10 if i == 3 else 0.0, "did", after=4) for i in range(4)]
-    servers: list[Server] = []
-    facts: list[Facts] = []
+    servers: list[ServerKey] = []
+    facts: list[ServerFacts] = []
     parts: list[Windows] = []
     offsets = list[int]()
     for i, fleet in enumerate(fleets):
@@ -260,7 +262,9 @@ def test_of_many_models_the_one_that_fell_is_found() -> None:
         servers += [
             replace(s, model=f"m{i}", target=f"{i}-{s.target}") for s in fleet.windows.servers
         ]
-        facts += [Facts({**f.labels, "model": f"m{i}"}, f.limits, f.starts) for f in fleet.facts]
+        facts += [
+            ServerFacts({**f.labels, "model": f"m{i}"}, f.limits, f.starts) for f in fleet.facts
+        ]
         parts.append(fleet.windows)
     merged = Windows(
         tuple(servers),
@@ -286,7 +290,7 @@ def test_warm_up_windows_are_left_out() -> None:
 @pytest.mark.parametrize("text", ["much", "-100%", ""])
 def test_a_claim_that_is_none(text: str) -> None:
     with pytest.raises(CompareError, match="--claim"):
-        claim_of(text)
+        parse_claim(text)
 
 
 def test_a_side_of_which_nothing_was_kept_has_its_name() -> None:

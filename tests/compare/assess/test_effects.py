@@ -1,19 +1,20 @@
-"""What the measures of one comparison owe each other."""
+"""How the measures of one comparison bear on each other."""
 
-from exporter.compare.assess.effects import _by_direction, _held_together
+from exporter.compare.assess.effects import _by_direction
 from exporter.compare.assess.result import Estimate, MeasureResult
+from exporter.compare.assess.verdict import withdraw_chance_calls
 from tests.compare.estimate.test_design import chosen, windows
 
-TOLD = Estimate(ratio=0.9, lower=0.85, upper=0.95, stderr=0.02)
+ESTIMATE = Estimate(ratio=0.9, lower=0.85, upper=0.95, stderr=0.02)
 SIDES = windows(*[(n, "old", 0, 8) for n in "ab"], *[(n, "new", 0, 8) for n in "cd"])
 
 
 def measured(name: str, p: float | None, verdict: str = "regression") -> MeasureResult:
-    return MeasureResult(measure=name, verdict=verdict, p_value=p, estimate=TOLD)  # type: ignore[arg-type]
+    return MeasureResult(measure=name, verdict=verdict, p_value=p, estimate=ESTIMATE)  # type: ignore[arg-type]
 
 
-def test_one_weak_call_among_many_measures_is_taken_back() -> None:
-    found = _held_together(
+def test_one_weak_call_among_many_measures_is_withdrawn() -> None:
+    results = withdraw_chance_calls(
         [
             measured("prefill", 0.001),
             measured("energy", 0.04),
@@ -21,15 +22,16 @@ def test_one_weak_call_among_many_measures_is_taken_back() -> None:
             measured("speculation", None, "not_comparable"),
         ],
         0.05,
+        "measures judged",
     )
-    assert [one.verdict for one in found] == [
+    assert [result.verdict for result in results] == [
         "regression",
         "inconclusive",
         "inconclusive",
         "not_comparable",
     ]
-    assert "of 3 measures" in found[1].reason
-    assert found[0].reason == ""
+    assert "of 3 measures" in results[1].reason
+    assert results[0].reason == ""
 
 
 def test_a_change_too_large_to_overlap_is_called_by_direction_alone() -> None:

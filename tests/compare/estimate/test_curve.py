@@ -1,21 +1,21 @@
-"""The free batch curve: its solver against scipy, and curves no formula was told."""
+"""The free batch curve: its solver against scipy, and curves of no formula."""
 
 import numpy as np
 import pytest
 from scipy.optimize import nnls as scipy_nnls
 
-from exporter.compare.estimate.curve import fit, huber, nnls
-from exporter.compare.fleet.windows import Floats
+from exporter.compare.estimate.curve import fit, huber_weights, nnls
+from exporter.compare.fleet.arrays import Floats
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_solver_is_scipys(seed: int) -> None:
     random = np.random.default_rng(seed)
     matrix = random.normal(size=(60, 18)) + 0.3
-    wanted = np.maximum(random.normal(size=18), 0)
-    right = matrix @ wanted + random.normal(size=60)
-    found = nnls(matrix.T @ matrix, matrix.T @ right)
-    assert found == pytest.approx(scipy_nnls(matrix, right)[0], abs=1e-7)
+    truth = np.maximum(random.normal(size=18), 0)
+    right = matrix @ truth + random.normal(size=60)
+    solution = nnls(matrix.T @ matrix, matrix.T @ right)
+    assert solution == pytest.approx(scipy_nnls(matrix, right)[0], abs=1e-7)
 
 
 def test_the_solver_bears_a_column_without_data_and_a_target_it_cannot_reach() -> None:
@@ -37,10 +37,10 @@ def test_a_curve_with_a_jump_and_the_slopes_inside_its_cells() -> None:
     share, context = random.uniform(0, 8, 3000), random.uniform(500, 9000, 3000)
     covariates = np.stack([share * batch, context * batch], axis=1)
     truth = experts(batch) + 2e-5 * share * batch + 3e-9 * context * batch
-    seen = truth * np.exp(0.02 * random.standard_normal(3000))
+    observed = truth * np.exp(0.02 * random.standard_normal(3000))
     # one in twenty windows had a noisy neighbour
-    seen[::20] *= 1.4
-    curve = fit(batch, covariates, seen, np.ones(3000))
+    observed[::20] *= 1.4
+    curve = fit(batch, covariates, observed, np.ones(3000))
     assert np.abs(np.log(curve.at(batch, covariates) / truth)).mean() < 0.01
     assert curve.slopes == pytest.approx([2e-5, 3e-9], rel=0.1)
 
@@ -55,6 +55,6 @@ def test_a_large_fit_uses_some_of_its_rows() -> None:
 
 def test_huber_weights_fall_off_beyond_two_deviations() -> None:
     residual = np.array([0.0, 1.0, -1.0, 1.0, -1.0, 100.0])
-    weights = huber(residual, np.ones(6))
+    weights = huber_weights(residual, np.ones(6))
     assert weights[:5] == pytest.approx(1.0)
     assert weights[5] == pytest.approx(2 * 1.4826 / 100.0)

@@ -5,15 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter.compare.estimate.design import Design, design
-from exporter.compare.fleet.windows import Facts, Floats, Server, Windows
+from exporter.compare.estimate.design import Design, choose_design
+from exporter.compare.fleet.arrays import Floats
+from exporter.compare.fleet.windows import ServerFacts, ServerKey, Windows
 
 HOUR = 3600.0
 
 
 def windows(*lives: tuple[str, str, float, float]) -> Windows:
     """Return windows of (node, release, first hour, last hour), 5 minutes each."""
-    servers = tuple(Server(node, "vllm", release, "m", "g", "c") for node, release, _, _ in lives)
+    servers = tuple(
+        ServerKey(node, "vllm", release, "m", "g", "c") for node, release, _, _ in lives
+    )
     server, time = list[int](), list[float]()
     for i, (_, _, first, last) in enumerate(lives):
         for moment in np.arange(first * HOUR, last * HOUR, 300.0):
@@ -30,13 +33,13 @@ def windows(*lives: tuple[str, str, float, float]) -> Windows:
     )
 
 
-def chosen(found: Windows, warm_up: float = HOUR) -> Design:
-    ours = [server.release == "new" for server in found.servers]
-    return design(found, ours, [Facts() for _ in ours], warm_up)
+def chosen(windows: Windows, warm_up: float = HOUR) -> Design:
+    candidate = [server.release == "new" for server in windows.servers]
+    return choose_design(windows, candidate, [ServerFacts() for _ in candidate], warm_up)
 
 
 def test_some_stay_and_the_upgraded_have_a_past() -> None:
-    found = chosen(
+    design = chosen(
         windows(
             ("a", "old", 0, 24),
             ("a", "new", 24, 31),
@@ -46,48 +49,48 @@ def test_some_stay_and_the_upgraded_have_a_past() -> None:
             ("d", "old", 0, 31),
         )
     )
-    assert found.kind == "difference in differences"
-    assert found.fault == ""
-    assert found.servers == (4, 2)
-    assert found.hours == (31.0, 6.0)
-    assert found.warm_up_seconds == 2 * HOUR
-    assert found.start == 25 * HOUR
-    assert list(found.ever) == [True, True, False, False]
+    assert design.kind == "difference in differences"
+    assert design.fault == ""
+    assert design.servers == (4, 2)
+    assert design.hours == (31.0, 6.0)
+    assert design.warm_up_seconds == 2 * HOUR
+    assert design.candidate_start == 25 * HOUR
+    assert list(design.ever_treated) == [True, True, False, False]
 
 
 def test_new_servers_beside_old_ones() -> None:
-    found = chosen(windows(*[(n, "old", 0, 6) for n in "ab"], *[(n, "new", 0, 6) for n in "cd"]))
-    assert found.kind == "side by side"
-    assert found.fault == ""
-    assert found.servers == (2, 2)
+    design = chosen(windows(*[(n, "old", 0, 6) for n in "ab"], *[(n, "new", 0, 6) for n in "cd"]))
+    assert design.kind == "side by side"
+    assert design.fault == ""
+    assert design.servers == (2, 2)
 
 
 @pytest.mark.parametrize(("last", "fault"), [(49, ""), (40, "hour of the day")])
 def test_all_upgraded_at_once(last: float, fault: str) -> None:
     lives = [(n, "old", 0.0, 24.0) for n in "ab"] + [(n, "new", 24.0, last) for n in "ab"]
-    found = chosen(windows(*lives))
-    assert found.kind == "before and after"
-    assert fault in found.fault
-    assert bool(found.fault) == bool(fault)
-    assert not found.concurrent
+    design = chosen(windows(*lives))
+    assert design.kind == "before and after"
+    assert fault in design.fault
+    assert bool(design.fault) == bool(fault)
+    assert not design.concurrent
 
 
 def test_a_rollout_of_some_hours_is_judged_by_the_days_beside_it() -> None:
     lives = []
     for i, node in enumerate("abcd"):
         lives += [(node, "old", 0.0, 24.0 + i), (node, "new", 24.0 + i, 60.0)]
-    found = chosen(windows(*lives))
-    assert found.kind == "before and after"
-    assert found.fault == ""
+    design = chosen(windows(*lives))
+    assert design.kind == "before and after"
+    assert design.fault == ""
 
 
 def test_sides_that_share_nothing() -> None:
-    found = chosen(
+    design = chosen(
         windows(
             ("a", "old", 0, 24), ("b", "old", 0, 24), ("c", "new", 24, 48), ("d", "new", 24, 48)
         )
     )
-    assert "different servers at different times" in found.fault
+    assert "different servers at different times" in design.fault
 
 
 def test_one_server_each_way() -> None:
@@ -98,21 +101,21 @@ def test_one_server_each_way() -> None:
 
 
 def test_a_pod_with_a_new_name_on_the_same_gpus_is_the_same_node() -> None:
-    found = windows(
+    pods = windows(
         *[(f"pod-{i}", "old", 0.0, 24.0) for i in range(2)],
         *[(f"pod-{i + 7}", "new", 24.0, 49.0) for i in range(2)],
     )
-    named = tuple(replace(server, node=f"gpu {i % 2}") for i, server in enumerate(found.servers))
-    assert chosen(replace(found, servers=named)).kind == "before and after"
+    named = tuple(replace(server, node=f"gpu {i % 2}") for i, server in enumerate(pods.servers))
+    assert chosen(replace(pods, servers=named)).kind == "before and after"
 
 
 def test_a_window_under_both_releases_is_left_out() -> None:
-    found = chosen(
+    design = chosen(
         windows(
             ("a", "old", 0, 24), ("a", "new", 23.5, 49), ("b", "old", 0, 50), ("c", "old", 0, 50)
         ),
         0.0,
     )
-    of_a = found.node == found.nodes.index("a")
-    overlap = (np.arange(len(of_a)) >= 0) & of_a & ~found.keep
+    of_a = design.node == design.nodes.index("a")
+    overlap = (np.arange(len(of_a)) >= 0) & of_a & ~design.keep
     assert overlap.sum() == 12

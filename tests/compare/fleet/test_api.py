@@ -1,4 +1,4 @@
-"""The API client: what is tried again, what is asked in halves, what is told at once."""
+"""The API client: what is tried again, what is queried in halves, what is reported at once."""
 
 import json
 import shutil
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.compare.fleet.api import Api, QueryError, TooMuch
-from exporter.compare.run import Options, api_of
+from exporter.compare.fleet.api import PrometheusApi, QueryError, QueryTooLarge
+from exporter.compare.options import Options, api_of
 from exporter.config import HttpSettings
 from exporter.errors import CompareError
 from tests.compare.fake_api import FakeApi, Fault, slow
@@ -18,15 +18,17 @@ from tests.sim.comparison import simulate
 FLEET = simulate(1, before=1, after=2, nodes=2, layout="side")
 
 
-def asked(fault: Fault | None = None, **options: object) -> tuple[FakeApi, Api, list[float]]:
+def fake_and_client(
+    fault: Fault | None = None, **options: object
+) -> tuple[FakeApi, PrometheusApi, list[float]]:
     pauses: list[float] = []
     fake = FakeApi(FLEET, fault=fault)
-    api = Api(fake.url, pause=pauses.append, timeout=5.0, **options)  # type: ignore[arg-type]
+    api = PrometheusApi(fake.url, sleep=pauses.append, timeout=5.0, **options)  # type: ignore[arg-type]
     return fake, api, pauses
 
 
 def test_what_may_pass_is_tried_again_and_later_each_time() -> None:
-    fake, api, pauses = asked(lambda n, path: (503, "busy") if n < 3 else None)
+    fake, api, pauses = fake_and_client(lambda n, path: (503, "busy") if n < 3 else None)
     with fake:
         assert api.series("inferfleet_server_info", 0, 1)
     assert len(fake.queries) == 3
@@ -35,14 +37,16 @@ def test_what_may_pass_is_tried_again_and_later_each_time() -> None:
 
 
 def test_an_api_that_asks_for_patience_is_given_it() -> None:
-    fake, api, pauses = asked(lambda n, path: (429, "too many requests") if n < 2 else None)
+    fake, api, pauses = fake_and_client(
+        lambda n, path: (429, "too many requests") if n < 2 else None
+    )
     with fake:
         assert api.series("inferfleet_server_info", 0, 1)
     assert len(pauses) == 1
 
 
 def test_given_up_in_the_end() -> None:
-    fake, api, _ = asked(lambda n, path: (500, "broken"))
+    fake, api, _ = fake_and_client(lambda n, path: (500, "broken"))
     with fake, pytest.raises(QueryError, match="answered 500: broken; given up after 4 tries"):
         api.series("x", 0, 1)
 
@@ -58,7 +62,7 @@ def test_given_up_in_the_end() -> None:
     ],
 )
 def test_what_will_not_pass_is_told_at_once(status: int, body: object, fault: str) -> None:
-    fake, api, pauses = asked(lambda n, path: (status, json.dumps(body)))
+    fake, api, pauses = fake_and_client(lambda n, path: (status, json.dumps(body)))
     with fake, pytest.raises(QueryError, match=fault):
         api.range("up", 0, 1, 1)
     assert pauses == []
@@ -76,8 +80,8 @@ def test_what_will_not_pass_is_told_at_once(status: int, body: object, fault: st
 )
 def test_what_is_too_much_is_told_apart(status: int, error: str) -> None:
     body = json.dumps({"status": "error", "error": error})
-    fake, api, pauses = asked(lambda n, path: (status, body))
-    with fake, pytest.raises(TooMuch):
+    fake, api, pauses = fake_and_client(lambda n, path: (status, body))
+    with fake, pytest.raises(QueryTooLarge):
         api.range("up", 0, 1, 1)
     assert pauses == []
 
@@ -85,17 +89,17 @@ def test_what_is_too_much_is_told_apart(status: int, error: str) -> None:
 def test_a_hung_api_ends_at_the_timeout() -> None:
     fake = FakeApi(FLEET)
     fake.fault = lambda n, path: slow(fake)
-    api = Api(fake.url, timeout=0.2, pause=lambda seconds: None)
-    with fake, pytest.raises(TooMuch, match=r"did not answer within 0\.2 s"):
+    api = PrometheusApi(fake.url, timeout=0.2, sleep=lambda seconds: None)
+    with fake, pytest.raises(QueryTooLarge, match=r"did not answer within 0\.2 s"):
         api.range("up", 0, 1, 1)
 
 
 def test_nobody_there() -> None:
-    api = Api("http://127.0.0.1:1", pause=lambda seconds: None)
+    api = PrometheusApi("http://127.0.0.1:1", sleep=lambda seconds: None)
     with pytest.raises(QueryError, match=r"127\.0\.0\.1:1 cannot be reached: connection refused"):
         api.series("up", 0, 1)
     with pytest.raises(CompareError, match="--prometheus: 'prom' is no address"):
-        Api("prom")
+        PrometheusApi("prom")
 
 
 def test_credentials_come_from_files_and_headers_go_along(tmp_path: Path) -> None:
@@ -123,7 +127,7 @@ def test_credentials_come_from_files_and_headers_go_along(tmp_path: Path) -> Non
         basic = HttpSettings.model_validate(
             {"basic_auth": {"username": "u", "password_file": str(password)}}
         )
-        Api(fake.url, basic).series("inferfleet_server_info", 0, 1)
+        PrometheusApi(fake.url, basic).series("inferfleet_server_info", 0, 1)
         assert fake.headers["Authorization"] == "Basic dTpzZWNyZXQ="
         token.unlink()
         with pytest.raises(QueryError, match="token with the credentials cannot be read"):
@@ -159,6 +163,8 @@ def test_tls_with_the_own_authority(tmp_path: Path) -> None:
     context.load_cert_chain(certificate, key)
     with FakeApi(FLEET, tls=context) as fake:
         trusting = HttpSettings.model_validate({"ca_file": str(certificate)})
-        assert Api(fake.url, trusting).series("inferfleet_server_info", 0, 1)
+        assert PrometheusApi(fake.url, trusting).series("inferfleet_server_info", 0, 1)
         with pytest.raises(QueryError, match="TLS failed"):
-            Api(fake.url, pause=lambda seconds: None).series("inferfleet_server_info", 0, 1)
+            PrometheusApi(fake.url, sleep=lambda seconds: None).series(
+                "inferfleet_server_info", 0, 1
+            )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.compare.fleet.matchers import matches, read, written
+from exporter.compare.fleet.matchers import format_matchers, match_all, parse_matchers
 from exporter.errors import CompareError
 
 
@@ -20,9 +20,9 @@ from exporter.errors import CompareError
     ],
 )
 def test_matching(text: str, labels: dict[str, str], takes: bool) -> None:
-    found = read(text, "--baseline")
-    assert matches(found, labels) is takes
-    assert read(written(found), "--baseline") == found
+    found = parse_matchers(text, "--baseline")
+    assert match_all(found, labels) is takes
+    assert parse_matchers(format_matchers(found), "--baseline") == found
 
 
 @pytest.mark.parametrize(
@@ -37,5 +37,5 @@ def test_matching(text: str, labels: dict[str, str], takes: bool) -> None:
 )
 def test_faults_name_the_option_and_the_mend(text: str, fault: str) -> None:
     with pytest.raises(CompareError, match="--candidate") as told:
-        read(text, "--candidate")
+        parse_matchers(text, "--candidate")
     assert fault in str(told.value)

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from exporter.compare.assess.comparison import compare
-from exporter.compare.fleet.api import Api, QueryError
-from exporter.compare.fleet.matchers import read
-from exporter.compare.fleet.query import fetch
+from exporter.compare.fleet.api import PrometheusApi, QueryError
+from exporter.compare.fleet.matchers import parse_matchers
+from exporter.compare.fleet.query import fetch_fleet
 from exporter.compare.fleet.span import Span
 from exporter.compare.fleet.windows import Fleet
-from exporter.compare.run import Options, question_of, run
+from exporter.compare.options import Options, question_of
+from exporter.compare.run import run
 from tests.compare.block import openmetrics
 from tests.compare.fake_api import FakeApi
 from tests.prometheus import fill, needs_prometheus, prometheus
@@ -19,7 +20,10 @@ from tests.sim.comparison import NEW, OLD, START, simulate
 
 BEFORE, AFTER = 8.0, 5.0
 SPAN = Span(START - BEFORE * 3600, START + AFTER * 3600)
-SIDES = read(f'version="{OLD}"', "--baseline"), read(f'version="{NEW}"', "--candidate")
+SIDES = (
+    parse_matchers(f'version="{OLD}"', "--baseline"),
+    parse_matchers(f'version="{NEW}"', "--candidate"),
+)
 CELLS = (
     "seconds",
     "gpu_seconds",
@@ -49,20 +53,22 @@ def rows(fleet: Fleet) -> dict[tuple[str, str, float, float], tuple[float, ...]]
     }
 
 
-def asked(fake: FakeApi, span: Span = SPAN) -> Fleet:
-    return fetch(Api(fake.url, pause=lambda seconds: None), SIDES, (), span)
+def fetched(fake: FakeApi, span: Span = SPAN) -> Fleet:
+    return fetch_fleet(PrometheusApi(fake.url, sleep=lambda seconds: None), SIDES, (), span)
 
 
 def test_every_window_comes_through(fleet: Fleet) -> None:
     with FakeApi(fleet) as fake:
-        told = list[float]()
-        found = fetch(Api(fake.url), SIDES, (), SPAN, lambda share, text: told.append(share))
+        shares = list[float]()
+        found = fetch_fleet(
+            PrometheusApi(fake.url), SIDES, (), SPAN, lambda share, text: shares.append(share)
+        )
     expected = rows(fleet)
     assert rows(found).keys() == expected.keys()
     for key, values in rows(found).items():
         assert values == pytest.approx(expected[key], rel=1e-6)
-    assert told == sorted(told)
-    assert told[-1] == 1.0
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
     assert found.lookups is not None
     assert found.lookups.queried.sum() > 0
     assert {f.labels["version"] for f in found.facts} == {OLD, NEW}
@@ -72,22 +78,22 @@ def test_every_window_comes_through(fleet: Fleet) -> None:
 
 def test_an_api_with_small_limits_is_asked_in_smaller_pieces(fleet: Fleet) -> None:
     with FakeApi(fleet) as fake:
-        whole = asked(fake)
+        whole = fetched(fake)
         one_go = len(fake.queries)
     with FakeApi(fleet, most_values=2000) as fake:
-        pieces = asked(fake)
+        pieces = fetched(fake)
         assert len(fake.queries) > 1.5 * one_go
     assert rows(pieces) == rows(whole)
 
 
 def test_an_api_that_bears_nothing_is_told(fleet: Fleet) -> None:
     with FakeApi(fleet, most_values=0) as fake, pytest.raises(QueryError, match="too many samples"):
-        asked(fake)
+        fetched(fake)
 
 
 def test_releases_of_no_side_are_not_asked_for(fleet: Fleet) -> None:
     with FakeApi(fleet) as fake:
-        found = fetch(Api(fake.url), (SIDES[0], SIDES[0]), (), SPAN)
+        found = fetch_fleet(PrometheusApi(fake.url), (SIDES[0], SIDES[0]), (), SPAN)
         queries = [
             form["query"] for form in fake.queries if "load_decode_tokens" in form.get("query", "")
         ]
@@ -97,7 +103,7 @@ def test_releases_of_no_side_are_not_asked_for(fleet: Fleet) -> None:
 
 def test_a_wide_window_is_taken_as_asked(fleet: Fleet) -> None:
     with FakeApi(fleet) as fake:
-        asked(fake, Span(SPAN.start, SPAN.end, 3600.0))
+        fetched(fake, Span(SPAN.start, SPAN.end, 3600.0))
         query = next(form for form in fake.queries if "load_seconds" in form.get("query", ""))
     assert "[3600s]" in query["query"]
     assert float(query["step"]) == 3600

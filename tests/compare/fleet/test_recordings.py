@@ -7,8 +7,9 @@ from typer.testing import CliRunner
 
 from exporter.cli import app
 from exporter.compare.assess.result import Report
-from exporter.compare.fleet.recordings import read
-from exporter.compare.run import Options, run
+from exporter.compare.fleet.recordings import read_recordings
+from exporter.compare.options import Options
+from exporter.compare.run import run
 from exporter.errors import CompareError, RecordingError
 from tests.conftest import RECORDINGS
 
@@ -63,10 +64,10 @@ def test_a_runner_that_differs_is_named() -> None:
 
 
 def test_windows_hold_all_that_was_done() -> None:
-    played = read((DENSE, DENSE_NEW))
+    played = read_recordings((DENSE, DENSE_NEW))
     windows = played.fleet.windows
     tokens = windows.column("decode_tokens")
-    phases = {side: sum(phase.client[side] for phase in played.phases) for side in (0, 1)}
+    phases = {side: sum(phase.client_rates[side] for phase in played.phases) for side in (0, 1)}
     assert min(phases.values()) > 0
     for side, generated in ((0, 509_456.0), (1, 454_701.0)):
         # the client's tokens of all phases, less each request's first

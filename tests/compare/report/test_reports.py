@@ -9,20 +9,21 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
-from exporter.compare.assess.claim import read as claim_of
+from exporter.compare.assess.claim import parse_claim
 from exporter.compare.assess.comparison import Question
 from exporter.compare.assess.result import Report
-from exporter.compare.fleet.matchers import read
+from exporter.compare.fleet.matchers import parse_matchers
+from exporter.compare.fleet.span import Span
 from exporter.compare.report.html import html
 from exporter.compare.report.markdown import markdown
-from exporter.compare.report.terminal import show
+from exporter.compare.report.terminal import print_report
 from exporter.compare.run import report_of
 from tests.sim.comparison import NEW, OLD, START, simulate
 
 QUESTION = Question(
-    read(f'version="{OLD}"', "--baseline"),
-    read(f'version="{NEW}"', "--candidate"),
-    claim=claim_of("+56%"),
+    parse_matchers(f'version="{OLD}"', "--baseline"),
+    parse_matchers(f'version="{NEW}"', "--candidate"),
+    claim=parse_claim("+56%"),
     margin=0.03,
     warm_up=3600.0,
 )
@@ -31,7 +32,7 @@ QUESTION = Question(
 @pytest.fixture(scope="module")
 def report() -> Report:
     fleet = simulate(12, -0.10, "did", nodes=6, before=8, after=6)
-    return report_of(fleet, QUESTION, START, (START - 8 * 3600, START + 6 * 3600))
+    return report_of(fleet, QUESTION, START, Span(START - 8 * 3600, START + 6 * 3600))
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def page(report: Report) -> str:
 
 def terminal(report: Report) -> str:
     console = Console(file=io.StringIO(), width=200)
-    show(report, console)
+    print_report(report, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -128,12 +129,12 @@ def test_what_is_drawn_is_what_was_found(report: Report, page: str) -> None:
 
 
 def test_names_from_outside_stay_text(report: Report) -> None:
-    evil = '<script>alert("x")</script>|[red]'
+    evil = '<script>alert("x")</script>|[red][/blue]'
     one = report.comparisons[0].model_copy(update={"hit_ratio_causes": (evil,)})
     other = report.model_copy(update={"headline": evil, "comparisons": (one,)})
     assert "<script>" not in html(other)
     assert "<script>" not in markdown(other)
-    assert "\\|[red]" in markdown(other)
+    assert "\\|[red][/blue]" in markdown(other)
     assert evil in terminal(other)
 
 

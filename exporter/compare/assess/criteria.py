@@ -1,0 +1,55 @@
+"""The criteria of a verdict, and how the result of a measure is made by them.
+
+Pure arithmetic.
+"""
+
+from dataclasses import dataclass
+
+from ...vocabulary.verdict import Measure
+from ..estimate.design import Design
+from ..estimate.effect import Effect
+from .result import MeasureResult
+from .verdict import (
+    estimate_of,
+    minimum_detectable_effect,
+    p_value,
+    required_sample_size,
+    verdict_of,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """What a verdict is judged by: the margin (relative) and the significance level.
+
+    Without `detail` no effects by batch range and cell are worked out.
+    """
+
+    margin: float
+    alpha: float
+    detail: bool = True
+
+
+def judge_effect(
+    measure: Measure, effect: Effect, design: Design, criteria: Criteria
+) -> MeasureResult:
+    """Return the result of a measure from its effect on the log ratio."""
+    verdict = verdict_of(effect, criteria.margin, criteria.alpha)
+    required = None
+    if verdict == "inconclusive":
+        required = required_sample_size(
+            effect, criteria.margin, criteria.alpha, min(design.servers), design.hours[1]
+        )
+    return MeasureResult(
+        measure=measure,
+        verdict=verdict,
+        estimate=estimate_of(effect, criteria.alpha),
+        p_value=p_value(effect),
+        minimum_detectable_effect=minimum_detectable_effect(effect, criteria.alpha),
+        required_sample_size=required,
+    )
+
+
+def not_comparable(measure: Measure, reason: str, remedy: str = "") -> MeasureResult:
+    """Return the result of a measure that cannot be compared."""
+    return MeasureResult(measure=measure, verdict="not_comparable", reason=reason, remedy=remedy)

@@ -1,0 +1,161 @@
+"""What is checked of the data of a comparison: warm-up, age, gaps, design, overlap, covariates.
+
+Pure. Each check passes, corrects, notes what may explain an effect, or fails with what to do.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from ..estimate.design import Design
+from ..fleet.windows import ServerFacts, Windows
+from .effects import MIN_COVERAGE
+from .result import Check, MeasureResult
+
+_MAX_AGE_DIFFERENCE_SECONDS: Final = 6 * 86_400.0
+_MIN_PRESENT_SHARE: Final = 0.5
+_MAX_EXCLUDED_SHARE: Final = 0.5
+
+
+def check_data(
+    windows: Windows,
+    design: Design,
+    facts: Sequence[ServerFacts],
+    excluded: Mapping[str, float],
+    decode: MeasureResult,
+    unknown: Sequence[str],
+) -> list[Check]:
+    """Return the checks of a comparison's windows, in the order of the report.
+
+    `excluded` maps a reason to the seconds that the exporter left out for it; `unknown` names the
+    covariates that are not known.
+    """
+    return [
+        _warm_up(windows, design),
+        _age(_median_ages(windows, design, facts)),
+        _gaps(*_present_and_expected(windows), excluded),
+        _design(design),
+        _overlap(decode, design),
+        *_covariates(unknown),
+    ]
+
+
+def _warm_up(windows: Windows, design: Design) -> Check:
+    """Report how much was left out as warm-up."""
+    if design.warm_up_seconds <= 0:
+        return Check(name="warm-up", outcome="passed", text="no server had just begun")
+    kept = float(np.nansum(windows.column("seconds")[design.keep]))
+    return Check(
+        name="warm-up",
+        outcome="corrected",
+        text=f"{design.warm_up_seconds / 3600:.1f} server-hours of warm-up are left out, "
+        f"{kept / 3600:.1f} are kept",
+    )
+
+
+def _median_ages(
+    windows: Windows, design: Design, facts: Sequence[ServerFacts]
+) -> tuple[float | None, float | None]:
+    """Return each side's median age of its servers at their last window, in seconds."""
+    ages: tuple[list[float], list[float]] = [], []
+    for i in np.unique(windows.server):
+        rows = windows.server == i
+        last = float(windows.time[rows].max()) + windows.width
+        starts = [start for start in facts[i].starts if start <= last]
+        if starts:
+            ages[int(design.treated[rows][0])].append(last - max(starts))
+    baseline, candidate = (float(np.median(side)) if side else None for side in ages)
+    return baseline, candidate
+
+
+def _age(medians: tuple[float | None, float | None]) -> Check:
+    """Note sides whose servers have been up for very different times."""
+    baseline, candidate = medians
+    if baseline is None or candidate is None:
+        return Check(name="age", outcome="noted", text="when the servers began is not known")
+    if abs(baseline - candidate) > _MAX_AGE_DIFFERENCE_SECONDS:
+        return Check(
+            name="age",
+            outcome="noted",
+            text=f"baseline servers have been up for {baseline / 86_400:.1f} days, candidate ones "
+            f"for {candidate / 86_400:.1f}; long-lived servers can be slower by age alone",
+            remedy="restart one baseline server and compare again",
+        )
+    return Check(name="age", outcome="passed", text="servers of similar age")
+
+
+def _present_and_expected(windows: Windows) -> tuple[float, float]:
+    """Return the windows present and those between each server's first and last, in seconds."""
+    present = expected = 0.0
+    for i in np.unique(windows.server):
+        times = np.unique(windows.time[windows.server == i])
+        present += len(times) * windows.width
+        expected += float(times[-1] - times[0]) + windows.width
+    return present, expected
+
+
+def _gaps(present: float, expected: float, excluded: Mapping[str, float]) -> Check:
+    """Note missing windows and what the exporter itself left out, in seconds."""
+    lost = sum(seconds for reason, seconds in excluded.items() if reason != "warm_up")
+    listed = ", ".join(
+        f"{reason} {seconds / 3600:.1f} h" for reason, seconds in sorted(excluded.items())
+    )
+    if expected > 0 and present < _MIN_PRESENT_SHARE * expected:
+        return Check(
+            name="gaps",
+            outcome="noted",
+            text=f"only {present / expected:.0%} of the windows between the first and the last "
+            "have data",
+            remedy="look for outages of the exporter or of Prometheus in that time",
+        )
+    if lost > _MAX_EXCLUDED_SHARE * max(present, 1.0):
+        return Check(
+            name="gaps",
+            outcome="noted",
+            text=f"the exporter left out much time: {listed}",
+            remedy="see inferfleet_load_excluded_seconds_total for the servers concerned",
+        )
+    return Check(
+        name="gaps",
+        outcome="passed",
+        text="no large gaps" + (f"; left out: {listed}" if listed else ""),
+    )
+
+
+def _design(design: Design) -> Check:
+    """Check that the design has what it needs."""
+    if design.fault:
+        return Check(name="design", outcome="failed", text=design.fault, remedy=design.remedy)
+    return Check(
+        name="design",
+        outcome="passed",
+        text=f"{design.kind}: {design.servers[0]} servers on the baseline, {design.servers[1]} on "
+        f"the candidate, {design.hours[1]:.1f} h of the candidate",
+    )
+
+
+def _overlap(decode: MeasureResult, design: Design) -> Check:
+    """Check that the candidate worked at loads the baseline had."""
+    if decode.coverage is None:
+        return Check(name="overlap", outcome="noted", text="how far the loads overlap is not known")
+    refused = decode.verdict == "not_comparable" and not design.fault
+    if refused and decode.coverage < MIN_COVERAGE:
+        return Check(name="overlap", outcome="failed", text=decode.reason, remedy=decode.remedy)
+    return Check(
+        name="overlap",
+        outcome="passed",
+        text=f"{decode.coverage:.0%} of the candidate's decode tokens at loads the baseline had",
+    )
+
+
+def _covariates(unknown: Sequence[str]) -> list[Check]:
+    return [
+        Check(
+            name="covariates",
+            outcome="noted",
+            text=f"the {name} is not known, so it is not corrected for",
+            remedy="check which series the engine release gives (docs/support.md)",
+        )
+        for name in unknown
+    ]

@@ -1,0 +1,107 @@
+"""The effect of a release on parts of its load: batch ranges and cells, prefill share, context.
+
+Pure arithmetic. They describe where the whole's effect comes from; the verdict is the whole's.
+"""
+
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+
+from ...vocabulary.verdict import Verdict
+from ..estimate.design import Design
+from ..estimate.effect import estimate_effect
+from ..estimate.speed import SpeedIndex
+from .criteria import Criteria
+from .result import RangeEffect, SubgroupEffect
+from .verdict import estimate_of, verdict_of
+
+RANGES: Final = ((0.0, 4.0), (4.0, 16.0), (16.0, 64.0), (64.0, 256.0), (256.0, float("inf")))
+MIN_WINDOWS_PER_SUBGROUP: Final = 12
+_MIN_WINDOWS_DESCRIBED: Final = 3
+
+
+def by_range(index: SpeedIndex, design: Design, criteria: Criteria) -> tuple[RangeEffect, ...]:
+    """Return the effect in each range of decode batch that the candidate visited."""
+    return _by_batch(index, design, criteria, RANGES)
+
+
+def by_cell(index: SpeedIndex, design: Design, criteria: Criteria) -> tuple[RangeEffect, ...]:
+    """Return the effect in each half octave, in the edges the exporter counts by."""
+    edges = sorted([0.0, *(2.0**k for k in range(14)), *(1.5 * 2.0**k for k in range(13))])
+    top = float(index.observations.x.max(initial=1.0))
+    cells = tuple((low, high) for low, high in pairwise(edges) if low < top)
+    return _by_batch(index, design, criteria, cells)
+
+
+def _by_batch(
+    index: SpeedIndex,
+    design: Design,
+    criteria: Criteria,
+    ranges: tuple[tuple[float, float], ...],
+) -> tuple[RangeEffect, ...]:
+    if not criteria.detail:
+        return ()
+    effects = list[RangeEffect]()
+    x, work = index.observations.x, index.observations.work
+    used, treated = index.matching.weight > 0, index.treated
+    total = float(work[treated & used].sum())
+    # with a fault there is no verdict, and what is shown only describes
+    min_windows = _MIN_WINDOWS_DESCRIBED if design.fault else MIN_WINDOWS_PER_SUBGROUP
+    for low, high in ranges:
+        inside = (x > low) & (x <= high)
+        candidate, baseline = inside & treated & used, inside & ~treated & used
+        if not candidate.any() or total <= 0:
+            continue
+        effect = None
+        if min(candidate.sum(), baseline.sum()) >= min_windows:
+            regression = index.regression(design, inside)
+            effect = estimate_effect(regression, design.minimum_stderr, design.machine_stderr)
+        verdict: Verdict = "not_comparable" if design.fault else "inconclusive"
+        estimate = observed_ratio = None
+        if effect is not None and design.fault:
+            observed_ratio = float(np.exp(effect.estimate))
+        elif effect is not None:
+            verdict = verdict_of(effect, criteria.margin, criteria.alpha)
+            estimate = estimate_of(effect, criteria.alpha)
+        effects.append(
+            RangeEffect(
+                low=low,
+                high=high,
+                verdict=verdict,
+                estimate=estimate,
+                observed_ratio=observed_ratio,
+                token_share=float(work[candidate].sum()) / total,
+            )
+        )
+    return tuple(effects)
+
+
+def by_subgroup(
+    index: SpeedIndex, design: Design, criteria: Criteria
+) -> tuple[SubgroupEffect, ...]:
+    """Return the effect below and above the candidate's median prefill share and context."""
+    if not criteria.detail:
+        return ()
+    effects, observations = list[SubgroupEffect](), index.observations
+    candidate = index.treated & (index.matching.weight > 0)
+    names = [name for name in ("prefill share", "context") if name in observations.loads]
+    for column, name in enumerate(names):
+        # the curve's covariates are those times the batch
+        values = observations.covariates[:, column] / observations.x
+        median = float(np.median(values[candidate]))
+        unit = f"{median:.1f} prompt tokens a token"
+        if name == "context":
+            unit = f"{median:,.0f} tokens"
+        for preposition, mask in (("up to", values <= median), ("above", values > median)):
+            regression = index.regression(design, mask)
+            effect = estimate_effect(regression, design.minimum_stderr, design.machine_stderr)
+            if effect is not None and (mask & candidate).sum() >= MIN_WINDOWS_PER_SUBGROUP:
+                effects.append(
+                    SubgroupEffect(
+                        name=f"{name} {preposition} {unit}",
+                        verdict=verdict_of(effect, criteria.margin, criteria.alpha),
+                        estimate=estimate_of(effect, criteria.alpha),
+                    )
+                )
+    return tuple(effects)

@@ -1,0 +1,79 @@
+"""The variance of an effect by a block bootstrap over nodes, and over time blocks.
+
+Pure arithmetic: the generator has a fixed seed, so that one fleet has one answer.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from ..fleet.arrays import Floats, Mask
+from .regression import Regression, absorbed, coefficient
+
+_SEED: Final = 20
+_REPLICATES: Final = 100
+_LARGE: Final = 20_000
+
+
+def bootstrap_variance(regression: Regression, weight: Floats) -> float:
+    """Return the variance of the estimate when nodes, and then time blocks, are resampled.
+
+    Whole clusters are resampled, not rows, since rows of one are not independent. Nodes are
+    resampled within those that ran the candidate and those that did not, blocks within those before
+    and after the first candidate row, so that every replicate has the design's shape: a replicate
+    without controls would estimate something else.
+    """
+    cells = _summed(replace(regression, weight=weight))
+    generator = np.random.default_rng(_SEED)
+    first = regression.block[(regression.treated > 0) & (weight > 0)].min()
+    after = np.arange(regression.blocks) >= first
+    every_node, every_block = np.ones(regression.nodes), np.ones(regression.blocks)
+    large = regression.nodes * regression.blocks >= _LARGE
+    count = _REPLICATES // 3 if large else _REPLICATES
+    by_node = [
+        _replicate(cells, _resampled(regression.ever_treated, generator), every_block)
+        for _ in range(count)
+    ]
+    by_block = [_replicate(cells, every_node, _resampled(after, generator)) for _ in range(count)]
+    return _variance(by_node) + _variance(by_block)
+
+
+def _variance(estimates: list[float | None]) -> float:
+    """Return the variance of the replicates that had an estimate, 0 where half had none."""
+    values = np.array([value for value in estimates if value is not None])
+    return float(values.var()) if len(values) > len(estimates) // 2 else 0.0
+
+
+def _resampled(strata: Mask, generator: np.random.Generator) -> Floats:
+    """Return how often each member is in a sample with replacement from its own stratum."""
+    counts = np.zeros(len(strata))
+    for stratum in (strata, ~strata):
+        members = np.flatnonzero(stratum)
+        if len(members):
+            counts += np.bincount(generator.choice(members, len(members)), minlength=len(strata))
+    return counts
+
+
+def _summed(regression: Regression) -> Regression:
+    """Add rows up by node, block and side; a regression on the sums is the one on the rows."""
+    key = (regression.node * regression.blocks + regression.block) * 2 + (regression.treated > 0)
+    keys, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    weight = np.bincount(inverse, regression.weight, len(keys)).astype(np.float64)
+    sums = np.bincount(inverse, regression.weight * regression.y, len(keys))
+    return replace(
+        regression,
+        y=sums / np.maximum(weight, 1e-300),
+        weight=weight,
+        treated=regression.treated[first],
+        node=regression.node[first],
+        block=regression.block[first],
+    )
+
+
+def _replicate(cells: Regression, nodes: Floats, blocks: Floats) -> float | None:
+    """Return the estimate with nodes and blocks counted so many times, None where there is none."""
+    weight = cells.weight * nodes[cells.node] * blocks[cells.block]
+    if float(weight.sum()) <= 0:
+        return None
+    return coefficient(cells.y, absorbed(cells.treated, weight, cells), weight)

@@ -1,0 +1,129 @@
+"""Each measure as observations: time per unit of work, and the load it was done under.
+
+Pure arithmetic. Decode, prefill and energy are compared in their batch cells; inter-token latency
+at equal demand over whole windows.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from ..fleet.arrays import Floats, Mask
+from ..fleet.windows import IDLE, Windows, collapse
+
+_MIN_SECONDS: Final = 2.0
+_MIN_TOKENS: Final = 50.0
+_MIN_KNOWN_SHARE: Final = 0.9
+_MAX_SATURATED_SHARE: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observations:
+    """Time per unit of work and the load it was done under, for rows of windows.
+
+    `x` is what the curve runs over (decode batch, or tokens per second for inter-token latency);
+    `loads` are the covariates that must overlap, on a log scale; `covariates` those of the curve, a
+    column each; `work` what coverage counts. `rows` marks which rows of the windows these are;
+    `unknown` names the covariates that the engines do not report.
+    """
+
+    x: Floats
+    time: Floats
+    covariates: Floats
+    loads: dict[str, Floats]
+    weight: Floats
+    work: Floats
+    rows: Mask
+    unknown: tuple[str, ...]
+
+    def where(self, mask: Mask) -> "Observations":
+        """Return the observations of a mask, which has an entry for each of them."""
+        rows = self.rows.copy()
+        rows[np.flatnonzero(rows)[~mask]] = False
+        return Observations(
+            self.x[mask],
+            self.time[mask],
+            self.covariates[mask],
+            {name: values[mask] for name, values in self.loads.items()},
+            self.weight[mask],
+            self.work[mask],
+            rows,
+            self.unknown,
+        )
+
+
+def decode(windows: Windows) -> Observations:
+    """Return sequence-seconds per decoded token over the decode batch.
+
+    By Little's law the mean number of sequences is their rate times their mean time: sequence
+    seconds over tokens are the mean time a sequence takes for a token, without any histogram.
+    """
+    return _per_token(windows, windows.column("decode_sequence_seconds"), "decode_tokens")
+
+
+def energy(windows: Windows) -> Observations:
+    """Return joules per decoded token of metered time over the decode batch."""
+    return _per_token(windows, windows.column("joules"), "metered_decode_tokens")
+
+
+def prefill(windows: Windows) -> Observations:
+    """Return seconds per computed prompt token of finished prefills over the decode batch."""
+    return _per_token(
+        windows, windows.column("finished_prefill_seconds"), "finished_prefill_tokens"
+    )
+
+
+def inter_token_latency(windows: Windows) -> tuple[Windows, Observations]:
+    """Return whole windows, and seconds per decoded token over the tokens per second demanded.
+
+    At equal demand a slower release also runs a larger batch, so that its latency changes by more
+    than its speed at equal batch does. Windows that were saturated are left out: there the engine
+    decides the rate, not the demand.
+    """
+    whole = collapse(windows)
+    seconds = whole.column("seconds")
+    saturated = np.nan_to_num(whole.column("saturated_seconds")) / seconds
+    with np.errstate(all="ignore"):
+        rate = whole.column("decode_tokens") / seconds
+    observations = _per_token(
+        whole, whole.column("decode_sequence_seconds"), "decode_tokens", demand=rate
+    )
+    unsaturated = saturated[observations.rows] < _MAX_SATURATED_SHARE
+    return whole, observations.where(unsaturated)
+
+
+def _per_token(
+    windows: Windows, spent: Floats, work_column: str, demand: Floats | None = None
+) -> Observations:
+    """Return what was spent per unit of work, over the decode batch or over a demand."""
+    seconds, tokens = windows.column("seconds"), windows.column("decode_tokens")
+    sequences, work = windows.column("decode_sequence_seconds"), windows.column(work_column)
+    with np.errstate(all="ignore"):
+        batch = sequences / seconds
+        x = batch if demand is None else demand
+        prefill_share = windows.column("prefill_tokens") / tokens
+        context = windows.column("context_token_seconds") / sequences
+        # a ratio of a few tokens or of a moment is mostly rounding
+        rows = (seconds >= _MIN_SECONDS) & (work >= _MIN_TOKENS) & (spent > 0) & (x > 0)
+        rows &= (tokens > 0) & (sequences > 0) & (windows.batch != IDLE)
+    x, prefill_share, context = x[rows], prefill_share[rows], context[rows]
+    loads = {"decode batch" if demand is None else "demand": np.log(x)}
+    columns, unknown = [], list[str]()
+    # Prefill share and context are 0 at times: the offsets keep their logarithms finite, and make
+    # a difference between small shares small.
+    for name, values, log in (
+        ("prefill share", prefill_share, np.log(np.nan_to_num(prefill_share) + 0.2)),
+        ("context", context, np.log(np.maximum(np.nan_to_num(context), 1.0))),
+    ):
+        if len(values) and np.isfinite(values).mean() < _MIN_KNOWN_SHARE:
+            unknown.append(name)
+            continue
+        loads[name] = log
+        # a step's time grows with the prompt tokens and the context of all its sequences
+        columns.append(np.nan_to_num(values) * x)
+    covariates = np.stack(columns, axis=1) if columns else np.zeros((len(x), 0))
+    weight = seconds[rows] / windows.width
+    return Observations(
+        x, spent[rows] / work[rows], covariates, loads, weight, work[rows], rows, tuple(unknown)
+    )

@@ -1,0 +1,90 @@
+"""The regression behind an effect: its data, and fixed effects of node and time block absorbed.
+
+Pure arithmetic.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..fleet.arrays import Floats, Ints, Mask
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Regression:
+    """The rows of a regression; every array but the last has one entry a row.
+
+    `y` is the outcome, `weight` at least 0, `treated` 1 for the candidate; `node` and `block`
+    number the clusters. `ever_treated` holds of each node whether it ran the candidate.
+    """
+
+    y: Floats
+    weight: Floats
+    treated: Floats
+    node: Ints
+    block: Ints
+    ever_treated: Mask
+    node_effects: bool
+    time_effects: bool
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes there are."""
+        return len(self.ever_treated)
+
+    @property
+    def blocks(self) -> int:
+        """How many time blocks there are."""
+        return int(self.block.max(initial=-1)) + 1
+
+
+def absorbed(values: Floats, weight: Floats, regression: Regression) -> Floats:
+    """Return the residuals of values on the fixed effects of node and time block.
+
+    A regression of residuals on residuals has the coefficient of the whole regression (Frisch and
+    Waugh 1933, Lovell 1963), so that the dummies of nodes and blocks need not be columns.
+    """
+    if not (regression.node_effects or regression.time_effects):
+        return values - float((weight * values).sum() / weight.sum())
+    if not (regression.node_effects and regression.time_effects):
+        group = regression.node if regression.node_effects else regression.block
+        total = np.bincount(group, weight)
+        mean = np.bincount(group, weight * values) / np.maximum(total, 1e-300)
+        return np.asarray(values - mean[group])
+    by_node, by_block = _two_way_effects(values, weight, regression)
+    return np.asarray(values - by_node[regression.node] - by_block[regression.block])
+
+
+def coefficient(outcome: Floats, treatment: Floats, weight: Floats) -> float | None:
+    """Return the slope of an outcome on an absorbed treatment, None where that has no variation.
+
+    The treatment has none left where it is the same as a node or a time block: then nothing tells
+    the release from the machine or from the hour.
+    """
+    power = float((weight * treatment * treatment).sum())
+    if power <= 1e-9 * max(float(weight.sum()), 1e-300):
+        return None
+    return float((weight * treatment * outcome).sum()) / power
+
+
+def _two_way_effects(
+    values: Floats, weight: Floats, regression: Regression
+) -> tuple[Floats, Floats]:
+    """Solve the normal equations of node and block effects by elimination of the nodes.
+
+    What is left to solve is as large as there are time blocks, some hundreds at most, however many
+    the nodes are.
+    """
+    node, block = regression.node, regression.block
+    nodes, blocks = regression.nodes, regression.blocks
+    joint = np.bincount(node * blocks + block, weight, nodes * blocks).reshape(nodes, blocks)
+    sums = weight * values
+    of_node = np.bincount(node, sums, nodes)
+    of_block = np.bincount(block, sums, blocks)
+    inverse = 1.0 / np.maximum(joint.sum(1), 1e-300)
+    schur = np.diag(joint.sum(0)) - joint.T @ (joint * inverse[:, None])
+    # a constant may move from the blocks to the nodes; a touch of ridge settles where it is
+    schur.flat[:: blocks + 1] += 1e-10 * max(float(np.trace(schur)) / blocks, 1e-300)
+    by_block = np.linalg.solve(schur, of_block - joint.T @ (of_node * inverse))
+    by_node = (of_node - joint @ by_block) * inverse
+    return np.asarray(by_node), np.asarray(by_block)

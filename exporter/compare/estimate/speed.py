@@ -1,0 +1,94 @@
+"""The speed of each observation beside what the baseline's curve expects, and the rows matched.
+
+Pure arithmetic.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from ..fleet.arrays import Floats, Mask
+from .curve import fit
+from .design import Design
+from .matching import (
+    MIN_WINDOWS_PER_CELL,
+    LoadRows,
+    Matching,
+    match_distribution,
+    match_range,
+)
+from .observations import Observations
+from .regression import Regression
+
+_MIN_WINDOWS_DESCRIBED: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpeedIndex:
+    """Log of (time expected on the baseline's curve / time observed) by row, and the matching.
+
+    Above 0 is faster than the baseline at the same load. Arrays are parallel to the observations.
+    """
+
+    observations: Observations
+    y: Floats
+    treated: Mask
+    matching: Matching
+
+    def regression(self, design: Design, mask: Mask | None = None) -> Regression:
+        """Return the regression of the index on the release, over the matched rows of a mask."""
+        rows, weight = self.observations.rows, self.matching.weight
+        return Regression(
+            self.y,
+            weight if mask is None else np.where(mask, weight, 0.0),
+            self.treated.astype(np.float64),
+            design.node[rows],
+            design.block[rows],
+            design.ever_treated,
+            design.node_effects,
+            design.concurrent,
+        )
+
+
+def speed_index(observations: Observations, design: Design) -> SpeedIndex | None:
+    """Fit the baseline's curve and match; None where the baseline has too few rows."""
+    rows = observations.rows
+    treated, keep = design.treated[rows], design.keep[rows]
+    weight = np.where(keep, observations.weight, 0.0)
+    baseline = (weight > 0) & ~treated
+    # two rows a coefficient at least; with a fault there is no verdict, and what is shown only
+    # describes
+    rows_per_coefficient = 1 if design.fault else 2
+    min_windows = _MIN_WINDOWS_DESCRIBED if design.fault else MIN_WINDOWS_PER_CELL
+    too_few = baseline.sum() < rows_per_coefficient * _coefficients(observations)
+    if too_few or not (treated & (weight > 0)).any():
+        return None
+    curve = fit(
+        observations.x[baseline],
+        observations.covariates[baseline],
+        observations.time[baseline],
+        weight[baseline],
+    )
+    cell = np.floor(2.0 * np.log2(observations.x)).astype(np.int64)
+    cell -= cell.min()
+    expected = curve.at(observations.x, observations.covariates)
+    # the curve is 0 where the baseline had no data at all: no expectation, no comparison
+    usable = (weight > 0) & (expected > 0)
+    load_rows = LoadRows(
+        observations.loads,
+        cell,
+        np.where(usable, weight, 0.0),
+        np.where(keep, observations.work, 0.0),
+        treated,
+    )
+    match = match_range if design.concurrent else match_distribution
+    matching = match(load_rows, min_windows)
+    y = np.log(np.where(usable, expected, observations.time) / observations.time)
+    return SpeedIndex(observations, y, treated, matching)
+
+
+def _coefficients(observations: Observations) -> int:
+    """Return how many coefficients the curve has: about one a half octave, and the slopes."""
+    half_octaves = np.unique(np.floor(2.0 * np.log2(observations.x)))
+    return len(half_octaves) + int(observations.covariates.shape[1])

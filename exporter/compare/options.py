@@ -1,0 +1,116 @@
+"""The options of `inferfleet compare` and `judge`, and what they name: an API and a question."""
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from datetime import UTC, datetime
+from math import isfinite
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from ..config import HttpSettings
+from ..errors import CompareError
+from ..validation import validation_message
+from ..yaml_text import parse_yaml
+from .assess.claim import parse_claim
+from .assess.comparison import Question
+from .fleet.api import PrometheusApi
+from .fleet.matchers import Matcher, parse_matchers
+
+DEFAULT_WINDOW: Final = 7 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of the command line; times in Unix seconds, durations in seconds."""
+
+    baseline: str = ""
+    candidate: str = ""
+    prometheus: str = ""
+    recordings: tuple[str, ...] = ()
+    model: str = ""
+    _: KW_ONLY
+    margin: float
+    warm_up: float
+    window: float = DEFAULT_WINDOW
+    start: float | None = None
+    end: float | None = None
+    step: float | None = None
+    claim: str = ""
+    http_config: Path | None = None
+    headers: tuple[str, ...] = ()
+    timeout: float = 120.0
+    alpha: float = 0.05
+
+
+def api_of(options: Options) -> PrometheusApi:
+    """Return the API the options name."""
+    return PrometheusApi(
+        options.prometheus,
+        _http_settings(options.http_config),
+        _headers(options.headers),
+        options.timeout,
+    )
+
+
+def question_of(options: Options) -> Question:
+    """Return the question of the options; a side they leave out has no matchers."""
+    if not 0 < options.margin < 1:
+        raise CompareError(f"--margin: {options.margin:.0%} is no margin; give 2% or so")
+    models: tuple[Matcher, ...] = ()
+    if any(sign in options.model for sign in "=~"):
+        models = parse_matchers(options.model, "--model")
+    elif options.model:
+        models = (Matcher("model", "=", options.model),)
+    return Question(
+        parse_matchers(options.baseline, "--baseline") if options.baseline else (),
+        parse_matchers(options.candidate, "--candidate") if options.candidate else (),
+        margin=options.margin,
+        warm_up=options.warm_up,
+        alpha=options.alpha,
+        claim=parse_claim(options.claim) if options.claim else None,
+        models=models,
+    )
+
+
+def _http_settings(path: Path | None) -> HttpSettings:
+    if path is None:
+        return HttpSettings()
+    try:
+        data = parse_yaml(path.read_text(encoding="utf-8"))
+        return HttpSettings.model_validate({} if data is None else data)
+    except OSError as error:
+        raise CompareError(
+            f"--http-config: {path} cannot be read: {error.strerror or error}"
+        ) from error
+    except ValidationError as error:
+        raise CompareError(f"--http-config: {path}: {validation_message(error)}") from error
+    except ValueError as error:
+        raise CompareError(f"--http-config: {path} is no YAML: {error}") from error
+
+
+def _headers(lines: tuple[str, ...]) -> Mapping[str, str]:
+    headers = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip():
+            raise CompareError(f"--header: {line!r} is no header; write 'X-Scope-OrgID: tenant'")
+        headers[name.strip()] = value.strip()
+    return headers
+
+
+def parse_time(text: str, option: str) -> float:
+    """Return a time in Unix seconds, from those or an ISO date with or without a zone (UTC)."""
+    try:
+        if isfinite(unix := float(text)):
+            return unix
+    except ValueError:
+        pass
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise CompareError(
+            f"{option}: {text!r} is no time; write 2026-05-10T12:00 or Unix seconds"
+        ) from None
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
