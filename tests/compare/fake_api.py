@@ -79,28 +79,28 @@ class FakeApi:
 
     def answer(self, path: str, form: dict[str, str]) -> tuple[int, str]:
         """Return status and body of one request."""
-        if self.fault and (told := self.fault(len(self.queries), path)):
-            return told
+        if self.fault and (refusal := self.fault(len(self.queries), path)):
+            return refusal
         if path.endswith("/series"):
             return 200, success(self._series(form["match[]"]))
-        found = self._matrix(form)
-        if sum(len(one["values"]) for one in found) > self.most_values:
+        series = self._matrix(form)
+        if sum(len(item["values"]) for item in series) > self.most_values:
             return 422, json.dumps(
                 {"status": "error", "error": "query processing would load too many samples"}
             )
-        return 200, success({"resultType": "matrix", "result": found})
+        return 200, success({"resultType": "matrix", "result": series})
 
     def _series(self, match: str) -> list[dict[str, str]]:
-        windows, found = self.fleet.windows, list[dict[str, str]]()
+        windows, series = self.fleet.windows, list[dict[str, str]]()
         for i, server in enumerate(windows.servers):
             if match == "inferfleet_server_info":
-                found.append({"target": server.target, **self.fleet.facts[i].labels})
+                series.append({"target": server.target, **self.fleet.facts[i].labels})
             elif match.startswith("inferfleet_load"):
-                found += [
+                series += [
                     {**server.labels, "engine_index": "0", "batch": f"{batch:g}"}
                     for batch in np.unique(windows.batch[windows.server == i])
                 ]
-        return found
+        return series
 
     def _matrix(self, form: dict[str, str]) -> list[dict[str, Any]]:
         query, start, end = form["query"], float(form["start"]), float(form["end"])
@@ -112,18 +112,20 @@ class FakeApi:
                 for b in np.unique(windows.batch[windows.server == i])
             ]
             values = windows.column(match[1])
-            found = []
+            series = []
             for i, batch in keys:
                 rows = (windows.server == i) & (windows.batch == batch) & ~np.isnan(values)
                 labels = {**windows.servers[i].labels, "batch": f"{batch:g}"}
-                found.append(
-                    _one(labels, windows.time[rows] + windows.width, values[rows], start, end)
+                series.append(
+                    _range_series(
+                        labels, windows.time[rows] + windows.width, values[rows], start, end
+                    )
                 )
-            return [one for one in found if one["values"]]
+            return [item for item in series if item["values"]]
         if (match := re.search(r"prefix_cache_(queried|hit)_tokens", query)) and lookups:
             values = lookups.queried if match[1] == "queried" else lookups.hit
             return [
-                _one(
+                _range_series(
                     {"target": windows.servers[i].target},
                     lookups.time[lookups.server == i] + windows.width,
                     values[lookups.server == i],
@@ -137,19 +139,19 @@ class FakeApi:
         return []
 
     def _gauges(self, name: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
-        windows, found = self.fleet.windows, list[dict[str, Any]]()
+        windows, series = self.fleet.windows, list[dict[str, Any]]()
         moments = np.arange(start, end + 1, step)
         for i, facts in enumerate(self.fleet.facts):
-            mine = windows.time[windows.server == i]
+            times = windows.time[windows.server == i]
             value = facts.limits.get(name)
             if name == "server_start_time_seconds" and facts.starts:
                 value = facts.starts[0]
-            if value is None or not len(mine):
+            if value is None or not len(times):
                 continue
-            inside = moments[(moments >= mine.min()) & (moments <= mine.max() + windows.width)]
+            inside = moments[(moments >= times.min()) & (moments <= times.max() + windows.width)]
             labels = {"target": windows.servers[i].target}
-            found.append(_one(labels, inside, np.full(len(inside), value), start, end))
-        return found
+            series.append(_range_series(labels, inside, np.full(len(inside), value), start, end))
+        return series
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -171,7 +173,7 @@ def success(data: object) -> str:
     return json.dumps({"status": "success", "data": data})
 
 
-def _one(
+def _range_series(
     labels: dict[str, str], times: np.ndarray, values: np.ndarray, start: float, end: float
 ) -> dict[str, Any]:
     inside = (times >= start - 1e-6) & (times <= end + 1e-6)

@@ -32,8 +32,8 @@ def test_a_gate_goes_by_the_exit_code(fleet: Fleet, code: int, tmp_path: Path) -
     report = tmp_path / "out.html"
     with FakeApi(fleet) as fake:
         words = ["compare", "--prometheus", fake.url, *SIDES, *SPAN, "--json"]
-        found, output, _ = run(*words, "--gate", "--report", str(report))
-        assert found == code
+        status, output, _ = run(*words, "--gate", "--report", str(report))
+        assert status == code
     data = json.loads(output)
     assert data["verdict"] == ("regression" if code else "improvement")
     assert data["margin"] == load().matched.margin

@@ -32,20 +32,20 @@ def samples(page: str, name: str) -> dict[str, float]:
 def judge(
     url: str, state: Path | None = None, now: float = END, sides: tuple[str, str] = ("", "")
 ) -> Judge:
-    told = Options(*sides, prometheus=url, window=13 * 3600.0, margin=0.03, warm_up=3600.0)
-    return Judge(told, state, lambda: now)
+    options = Options(*sides, prometheus=url, window=13 * 3600.0, margin=0.03, warm_up=3600.0)
+    return Judge(options, state, lambda: now)
 
 
 def test_upgrades_are_found_and_judged_at_looks_only() -> None:
-    found = newest_upgrades(FLEET, QUESTION)
-    assert len(found) == 1
-    assert found[0].question.baseline[0].value == OLD
-    assert found[0].question.candidate[0].value == NEW
-    start = found[0].start
+    upgrades = newest_upgrades(FLEET, QUESTION)
+    assert len(upgrades) == 1
+    assert upgrades[0].question.baseline[0].value == OLD
+    assert upgrades[0].question.candidate[0].value == NEW
+    start = upgrades[0].start
     assert abs(start - START) < 600
-    assert interim_analysis(FLEET, found[0], start + 3600 * 2.9) is None
-    two = interim_analysis(FLEET, found[0], start + 3600 * 3.1)
-    later = interim_analysis(FLEET, found[0], start + 3600 * 4.9)
+    assert interim_analysis(FLEET, upgrades[0], start + 3600 * 2.9) is None
+    two = interim_analysis(FLEET, upgrades[0], start + 3600 * 3.1)
+    later = interim_analysis(FLEET, upgrades[0], start + 3600 * 4.9)
     assert two is not None
     assert later is not None
     # between two looks nothing new is seen
@@ -83,11 +83,11 @@ def test_a_lost_prometheus_and_a_restart_leave_the_verdicts(tmp_path: Path) -> N
         assert first.run()
         fake.fault = lambda n, path: (400, "gone")
         assert not first.run()
-    kept = samples(first.page(), "inferfleet_upgrade_verdict")
-    assert kept["decode,,regression"] == 1
+    verdicts = samples(first.page(), "inferfleet_upgrade_verdict")
+    assert verdicts["decode,,regression"] == 1
     assert samples(first.page(), "inferfleet_judge_failures_total") == {",,": 1}
     again = judge("http://127.0.0.1:1", state, END + 900)
-    assert samples(again.page(), "inferfleet_upgrade_verdict") == kept
+    assert samples(again.page(), "inferfleet_upgrade_verdict") == verdicts
     assert samples(again.page(), "inferfleet_judge_last_success_timestamp_seconds") == {",,": END}
     state.write_text("{}garbage")
     assert samples(judge("http://127.0.0.1:1", state).page(), "inferfleet_upgrade_verdict") == {}

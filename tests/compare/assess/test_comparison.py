@@ -24,21 +24,21 @@ QUESTION = Question(
 
 
 def judged(fleet: Fleet, question: Question = QUESTION) -> Comparison:
-    found = compare(fleet, question)
-    assert len(found) == 1
-    return found[0]
+    comparisons = compare(fleet, question)
+    assert len(comparisons) == 1
+    return comparisons[0]
 
 
-def measure(one: Comparison, name: str) -> MeasureResult:
-    return next(m for m in one.measures if m.measure == name)
+def measure(comparison: Comparison, name: str) -> MeasureResult:
+    return next(m for m in comparison.measures if m.measure == name)
 
 
 def with_fewer_hits(fleet: Fleet) -> Fleet:
     """Return the fleet with half of the candidate's prefix-cache hits taken away."""
     lookups = fleet.lookups
     assert lookups is not None
-    ours = np.array([s.release == NEW for s in fleet.windows.servers])[lookups.server]
-    fewer = replace(lookups, hit=np.where(ours, 0.5 * lookups.hit, lookups.hit))
+    candidate = np.array([s.release == NEW for s in fleet.windows.servers])[lookups.server]
+    fewer = replace(lookups, hit=np.where(candidate, 0.5 * lookups.hit, lookups.hit))
     return replace(fleet, lookups=fewer)
 
 
@@ -47,9 +47,9 @@ def with_fewer_hits(fleet: Fleet) -> Fleet:
 def test_a_release_compared_with_itself_is_never_called(shape: str, scenario: str) -> None:
     for seed in (2001,):
         fleet = simulate(seed, 0.0, "did", SCENARIOS[scenario], shape)  # type: ignore[arg-type]
-        one = judged(fleet)
-        assert one.design == "difference in differences"
-        assert one.measures[0].verdict in ("equivalent", "inconclusive"), one.headline
+        comparison = judged(fleet)
+        assert comparison.design == "difference in differences"
+        assert comparison.measures[0].verdict in ("equivalent", "inconclusive"), comparison.headline
 
 
 @pytest.mark.parametrize("shape", ["dense", "moe"])
@@ -58,14 +58,14 @@ def test_a_release_compared_with_itself_is_never_called(shape: str, scenario: st
 )
 def test_a_change_is_found(shape: str, change: float, verdict: str) -> None:
     for seed in (2003,):
-        one = judged(simulate(seed, change, "did", shape=shape))  # type: ignore[arg-type]
-        told = one.measures[0].estimate
-        assert told is not None
-        assert one.verdict == verdict
-        assert told.lower < 1 + change < told.upper
+        comparison = judged(simulate(seed, change, "did", shape=shape))  # type: ignore[arg-type]
+        result = comparison.measures[0].estimate
+        assert result is not None
+        assert comparison.verdict == verdict
+        assert result.lower < 1 + change < result.upper
         # with few prompts' noise a mixture of experts' 5 % of prefill need not show
         also = {"inconclusive"} if (shape, change) == ("moe", -0.05) else set()
-        assert measure(one, "prefill").verdict in {verdict} | also
+        assert measure(comparison, "prefill").verdict in {verdict} | also
 
 
 def test_the_designs() -> None:
@@ -79,53 +79,53 @@ def test_the_designs() -> None:
 
 def test_a_short_before_and_after_is_not_comparable() -> None:
     for change in (0.0, -0.10):
-        one = judged(simulate(2007, change, "before", before=6, after=7))
-        assert one.verdict == "not_comparable"
-        assert "hour of the day" in one.measures[0].reason
-        assert "24 h" in one.measures[0].remedy
-        assert one.measures[0].estimate is None
-        assert one.measures[0].observed_ratio is not None
+        comparison = judged(simulate(2007, change, "before", before=6, after=7))
+        assert comparison.verdict == "not_comparable"
+        assert "hour of the day" in comparison.measures[0].reason
+        assert "24 h" in comparison.measures[0].remedy
+        assert comparison.measures[0].estimate is None
+        assert comparison.measures[0].observed_ratio is not None
 
 
 def test_too_few_servers_are_not_comparable() -> None:
-    one = judged(simulate(2008, -0.10, "side", nodes=2, before=1, after=7))
-    assert one.verdict == "not_comparable"
-    assert "1 server ran the baseline and 1 the candidate" in one.headline
+    comparison = judged(simulate(2008, -0.10, "side", nodes=2, before=1, after=7))
+    assert comparison.verdict == "not_comparable"
+    assert "1 server ran the baseline and 1 the candidate" in comparison.headline
 
 
 def test_a_time_without_any_window_is_not_comparable() -> None:
     fleet = simulate(7, -0.05, nodes=4, before=8, after=5)
     none = fleet.windows.where(np.zeros(len(fleet.windows), dtype=bool))
-    one = judged(replace(fleet, windows=none))
-    assert one.verdict == "not_comparable"
-    assert one.measures[0].reason == "the two sides have no windows in this time"
+    comparison = judged(replace(fleet, windows=none))
+    assert comparison.verdict == "not_comparable"
+    assert comparison.measures[0].reason == "the two sides have no windows in this time"
 
 
 def test_the_effect_by_batch_range_and_a_claim() -> None:
     fleet = simulate(2009, 0.10, "did")
-    one = judged(fleet, replace(QUESTION, detail=True, claim=parse_claim("+56%")))
-    decode = one.measures[0]
+    comparison = judged(fleet, replace(QUESTION, detail=True, claim=parse_claim("+56%")))
+    decode = comparison.measures[0]
     assert {part.verdict for part in decode.ranges if part.token_share > 0.2} == {"improvement"}
     assert sum(part.token_share for part in decode.ranges) == pytest.approx(1.0, abs=0.02)
     assert len(decode.cells) > len(decode.ranges)
-    assert one.claim is not None
-    assert one.claim.holds is False
-    assert "does not hold" in one.claim.text
-    kept = judged(fleet, replace(QUESTION, claim=parse_claim("+5 %"))).claim
-    assert kept is not None
-    assert kept.holds is True
+    assert comparison.claim is not None
+    assert comparison.claim.holds is False
+    assert "does not hold" in comparison.claim.text
+    claim = judged(fleet, replace(QUESTION, claim=parse_claim("+5 %"))).claim
+    assert claim is not None
+    assert claim.holds is True
 
 
 def test_no_overlap_of_load_is_not_comparable_before_and_after() -> None:
     fleet = simulate(2010, 0.0, "before", before=24, after=26)
     windows = fleet.windows
-    ours = np.array([s.release == NEW for s in windows.servers])[windows.server]
+    candidate = np.array([s.release == NEW for s in windows.servers])[windows.server]
     tokens = windows.column("prefill_tokens")
-    other = {**windows.sums, "prefill_tokens": np.where(ours, 40.0 * tokens, tokens)}
-    one = judged(replace(fleet, windows=replace(windows, sums=other)))
-    assert one.verdict == "not_comparable"
-    assert "prefill share" in one.measures[0].reason
-    assert next(g for g in one.checks if g.name == "overlap").outcome == "failed"
+    other = {**windows.sums, "prefill_tokens": np.where(candidate, 40.0 * tokens, tokens)}
+    comparison = judged(replace(fleet, windows=replace(windows, sums=other)))
+    assert comparison.verdict == "not_comparable"
+    assert "prefill share" in comparison.measures[0].reason
+    assert next(g for g in comparison.checks if g.name == "overlap").outcome == "failed"
 
 
 def test_another_model_gpu_or_class_is_not_compared() -> None:
@@ -138,9 +138,9 @@ def test_another_model_gpu_or_class_is_not_compared() -> None:
         return replace(fleet, windows=replace(fleet.windows, servers=servers))
 
     assert compare(changed(model="other"), QUESTION) == ()
-    one = judged(changed(server_class="fedcba98"))
-    assert one.verdict == "not_comparable"
-    assert "different classes" in one.headline
+    comparison = judged(changed(server_class="fedcba98"))
+    assert comparison.verdict == "not_comparable"
+    assert "different classes" in comparison.headline
     quantised = tuple(
         ServerFacts({**f.labels, "quantization": "fp8" if f.labels["release"] == NEW else "none"})
         for f in fleet.facts
@@ -157,7 +157,7 @@ def test_a_meaning_change_takes_its_measure_out_and_leaves_the_others() -> None:
         ServerFacts({**f.labels, "version": versions[f.labels["release"]]}, f.limits, f.starts)
         for f in fleet.facts
     )
-    one = judged(
+    comparison = judged(
         replace(fleet, facts=facts),
         replace(
             QUESTION,
@@ -165,11 +165,11 @@ def test_a_meaning_change_takes_its_measure_out_and_leaves_the_others() -> None:
             candidate=(Matcher("release", "=", NEW),),
         ),
     )
-    hits = measure(one, "hit_ratio")
+    hits = measure(comparison, "hit_ratio")
     assert hits.verdict == "not_comparable"
     assert "0.27.0" in hits.reason
-    assert one.measures[0].verdict in ("equivalent", "inconclusive")
-    assert any("meaning with 0.27.0" in text for text in one.hit_ratio_causes)
+    assert comparison.measures[0].verdict in ("equivalent", "inconclusive")
+    assert any("meaning with 0.27.0" in text for text in comparison.hit_ratio_causes)
 
 
 def test_two_engines_are_compared_without_what_they_count_differently() -> None:
@@ -185,7 +185,7 @@ def test_two_engines_are_compared_without_what_they_count_differently() -> None:
         )
         for f in fleet.facts
     )
-    one = judged(
+    comparison = judged(
         replace(fleet, windows=replace(fleet.windows, servers=servers), facts=facts),
         replace(
             QUESTION,
@@ -193,9 +193,9 @@ def test_two_engines_are_compared_without_what_they_count_differently() -> None:
             candidate=parse_matchers('engine="sglang"', ""),
         ),
     )
-    assert one.verdict == "regression"
-    assert one.engine == "sglang"
-    assert measure(one, "hit_ratio").reason == "the two engines count it differently"
+    assert comparison.verdict == "regression"
+    assert comparison.engine == "sglang"
+    assert measure(comparison, "hit_ratio").reason == "the two engines count it differently"
 
 
 def test_known_causes_of_a_moved_hit_rate() -> None:
@@ -211,30 +211,30 @@ def test_known_causes_of_a_moved_hit_rate() -> None:
         )
         for f in fleet.facts
     )
-    one = judged(replace(with_fewer_hits(fleet), facts=facts))
-    assert measure(one, "hit_ratio").verdict == "regression"
-    told = " ".join(one.hit_ratio_causes)
-    assert "block size is 16 on the baseline and 784" in told
-    assert "holds 50% of the baseline's tokens" in told
-    assert {d.name for d in one.differences} >= {"KV cache, tokens"}
+    comparison = judged(replace(with_fewer_hits(fleet), facts=facts))
+    assert measure(comparison, "hit_ratio").verdict == "regression"
+    causes = " ".join(comparison.hit_ratio_causes)
+    assert "block size is 16 on the baseline and 784" in causes
+    assert "holds 50% of the baseline's tokens" in causes
+    assert {d.name for d in comparison.differences} >= {"KV cache, tokens"}
 
 
 def test_speculation_is_compared_where_there_is_any() -> None:
     fleet = simulate(2015, 0.0, "did")
     windows = fleet.windows
-    ours = np.array([s.release == NEW for s in windows.servers])[windows.server]
+    candidate = np.array([s.release == NEW for s in windows.servers])[windows.server]
     noise = 1 + 0.02 * np.random.default_rng(0).standard_normal(len(windows))
     drafted = 2.0 * windows.column("decode_tokens")
     sums = {
         **windows.sums,
         "spec_draft_tokens": drafted,
-        "spec_accepted_tokens": drafted * np.where(ours, 0.6, 0.7) * noise,
+        "spec_accepted_tokens": drafted * np.where(candidate, 0.6, 0.7) * noise,
     }
-    one = judged(replace(fleet, windows=replace(windows, sums=sums)))
-    told = measure(one, "speculation")
-    assert told.verdict == "regression"
-    assert told.estimate is not None
-    assert told.estimate.ratio == pytest.approx(0.6 / 0.7, rel=0.02)
+    comparison = judged(replace(fleet, windows=replace(windows, sums=sums)))
+    result = measure(comparison, "speculation")
+    assert result.verdict == "regression"
+    assert result.estimate is not None
+    assert result.estimate.ratio == pytest.approx(0.6 / 0.7, rel=0.02)
 
 
 def test_an_unknown_covariate_is_told_and_unknown_energy_is_absent() -> None:
@@ -244,10 +244,10 @@ def test_an_unknown_covariate_is_told_and_unknown_energy_is_absent() -> None:
         for name, values in fleet.windows.sums.items()
         if name not in ("context_token_seconds", "joules")
     }
-    one = judged(replace(fleet, windows=replace(fleet.windows, sums=sums)))
-    assert one.verdict == "regression"
-    assert any("context is not known" in check.text for check in one.checks)
-    assert "energy" not in {m.measure for m in one.measures}
+    comparison = judged(replace(fleet, windows=replace(fleet.windows, sums=sums)))
+    assert comparison.verdict == "regression"
+    assert any("context is not known" in check.text for check in comparison.checks)
+    assert "energy" not in {m.measure for m in comparison.measures}
 
 
 def test_of_many_models_the_one_that_fell_is_found() -> None:
@@ -274,17 +274,19 @@ def test_of_many_models_the_one_that_fell_is_found() -> None:
         300.0,
         {name: np.concatenate([p.column(name) for p in parts]) for name in parts[0].sums},
     )
-    found = compare(Fleet(merged, tuple(facts)), QUESTION)
-    assert [one.model for one in found if one.verdict == "regression"] == ["m3"]
-    assert not [one for one in found if one.verdict == "improvement"]
+    comparisons = compare(Fleet(merged, tuple(facts)), QUESTION)
+    assert [
+        comparison.model for comparison in comparisons if comparison.verdict == "regression"
+    ] == ["m3"]
+    assert not [comparison for comparison in comparisons if comparison.verdict == "improvement"]
 
 
 def test_warm_up_windows_are_left_out() -> None:
-    one = judged(simulate(2017, 0.0, "did"))
-    check = next(check for check in one.checks if check.name == "warm-up")
+    comparison = judged(simulate(2017, 0.0, "did"))
+    check = next(check for check in comparison.checks if check.name == "warm-up")
     assert check.outcome == "corrected"
-    assert one.candidate_start is not None
-    assert one.candidate_start >= START + 3600 - 300
+    assert comparison.candidate_start is not None
+    assert comparison.candidate_start >= START + 3600 - 300
 
 
 @pytest.mark.parametrize("text", ["much", "-100%", ""])
@@ -295,6 +297,6 @@ def test_a_claim_that_is_none(text: str) -> None:
 
 def test_a_side_of_which_nothing_was_kept_has_its_name() -> None:
     fleet = simulate(7, -0.05, nodes=4, before=8, after=5)
-    one = judged(fleet, replace(QUESTION, warm_up=1e9))
-    assert (one.candidate.servers, one.candidate.releases) == (0, (NEW,))
-    assert NEW in one.headline
+    comparison = judged(fleet, replace(QUESTION, warm_up=1e9))
+    assert (comparison.candidate.servers, comparison.candidate.releases) == (0, (NEW,))
+    assert NEW in comparison.headline

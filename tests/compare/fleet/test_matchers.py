@@ -7,7 +7,7 @@ from exporter.errors import CompareError
 
 
 @pytest.mark.parametrize(
-    ("text", "labels", "takes"),
+    ("text", "labels", "expected"),
     [
         ('version="0.20.2"', {"version": "0.20.2"}, True),
         ('version="0.20.2"', {"version": "0.20.20"}, False),
@@ -19,10 +19,10 @@ from exporter.errors import CompareError
         (r'model="a\"b"', {"model": 'a"b'}, True),
     ],
 )
-def test_matching(text: str, labels: dict[str, str], takes: bool) -> None:
-    found = parse_matchers(text, "--baseline")
-    assert match_all(found, labels) is takes
-    assert parse_matchers(format_matchers(found), "--baseline") == found
+def test_matching(text: str, labels: dict[str, str], expected: bool) -> None:
+    matchers = parse_matchers(text, "--baseline")
+    assert match_all(matchers, labels) is expected
+    assert parse_matchers(format_matchers(matchers), "--baseline") == matchers
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,6 @@ def test_matching(text: str, labels: dict[str, str], takes: bool) -> None:
     ],
 )
 def test_faults_name_the_option_and_the_mend(text: str, fault: str) -> None:
-    with pytest.raises(CompareError, match="--candidate") as told:
+    with pytest.raises(CompareError, match="--candidate") as raised:
         parse_matchers(text, "--candidate")
-    assert fault in str(told.value)
+    assert fault in str(raised.value)

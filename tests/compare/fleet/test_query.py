@@ -60,20 +60,20 @@ def fetched(fake: FakeApi, span: Span = SPAN) -> Fleet:
 def test_every_window_comes_through(fleet: Fleet) -> None:
     with FakeApi(fleet) as fake:
         shares = list[float]()
-        found = fetch_fleet(
+        fetched_fleet = fetch_fleet(
             PrometheusApi(fake.url), SIDES, (), SPAN, lambda share, text: shares.append(share)
         )
     expected = rows(fleet)
-    assert rows(found).keys() == expected.keys()
-    for key, values in rows(found).items():
+    assert rows(fetched_fleet).keys() == expected.keys()
+    for key, values in rows(fetched_fleet).items():
         assert values == pytest.approx(expected[key], rel=1e-6)
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
-    assert found.lookups is not None
-    assert found.lookups.queried.sum() > 0
-    assert {f.labels["version"] for f in found.facts} == {OLD, NEW}
-    assert found.facts[0].limits["kv_cache_capacity_tokens"] == 500_000
-    assert found.facts[0].starts == fleet.facts[0].starts
+    assert fetched_fleet.lookups is not None
+    assert fetched_fleet.lookups.queried.sum() > 0
+    assert {f.labels["version"] for f in fetched_fleet.facts} == {OLD, NEW}
+    assert fetched_fleet.facts[0].limits["kv_cache_capacity_tokens"] == 500_000
+    assert fetched_fleet.facts[0].starts == fleet.facts[0].starts
 
 
 def test_an_api_with_small_limits_is_asked_in_smaller_pieces(fleet: Fleet) -> None:
@@ -93,11 +93,11 @@ def test_an_api_that_bears_nothing_is_told(fleet: Fleet) -> None:
 
 def test_releases_of_no_side_are_not_asked_for(fleet: Fleet) -> None:
     with FakeApi(fleet) as fake:
-        found = fetch_fleet(PrometheusApi(fake.url), (SIDES[0], SIDES[0]), (), SPAN)
+        fetched_fleet = fetch_fleet(PrometheusApi(fake.url), (SIDES[0], SIDES[0]), (), SPAN)
         queries = [
             form["query"] for form in fake.queries if "load_decode_tokens" in form.get("query", "")
         ]
-    assert {s.release for s in found.windows.servers} == {OLD}
+    assert {s.release for s in fetched_fleet.windows.servers} == {OLD}
     assert 'release=~"0\\\\.20\\\\.2"' in queries[0]
 
 
@@ -145,11 +145,11 @@ def test_a_real_prometheus_gives_the_verdict_of_the_fleet_it_holds(
         )
         report = run(options, now=lambda: SPAN.end)
     direct = compare(fleet, question_of(options))[0].measures[0]
-    found = report.comparisons[0].measures[0]
+    decode = report.comparisons[0].measures[0]
     assert report.verdict == "regression"
-    assert found.estimate is not None
+    assert decode.estimate is not None
     assert direct.estimate is not None
-    assert found.estimate.ratio == pytest.approx(direct.estimate.ratio, rel=1e-4)
-    assert found.estimate.lower == pytest.approx(direct.estimate.lower, rel=1e-3)
+    assert decode.estimate.ratio == pytest.approx(direct.estimate.ratio, rel=1e-4)
+    assert decode.estimate.lower == pytest.approx(direct.estimate.lower, rel=1e-3)
     assert report.comparisons[0].candidate.kv_cache_capacity_tokens == 500_000
     assert report.comparisons[0].baseline.hit_ratio == pytest.approx(0.5, abs=0.1)

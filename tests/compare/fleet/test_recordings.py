@@ -44,23 +44,25 @@ def test_the_cells_agree_with_the_load_client_in_every_phase(old: str, new: str)
 
 def test_one_server_each_is_described_and_not_judged() -> None:
     report = compared(DENSE, DENSE_NEW)
-    one = report.comparisons[0]
+    comparison = report.comparisons[0]
     assert report.verdict == "not_comparable"
     assert "1 server ran the baseline and 1 the candidate" in report.headline
-    decode = one.measures[0]
+    decode = comparison.measures[0]
     assert decode.estimate is None
     assert decode.observed_ratio == pytest.approx(1.0, abs=0.05)
-    assert {m.verdict for m in one.measures} == {"not_comparable"}
+    assert {m.verdict for m in comparison.measures} == {"not_comparable"}
     # the engine's own figure, from its start-up log
-    assert one.baseline.kv_cache_capacity_tokens == 838_640
-    assert one.naive_throughput is not None
-    assert any("step-tokens-computed-only" in check.text for check in one.checks)
-    assert "energy" in {m.measure for m in one.measures}
+    assert comparison.baseline.kv_cache_capacity_tokens == 838_640
+    assert comparison.naive_throughput is not None
+    assert any("step-tokens-computed-only" in check.text for check in comparison.checks)
+    assert "energy" in {m.measure for m in comparison.measures}
 
 
 def test_a_runner_that_differs_is_named() -> None:
-    one = compared(MOE, MOE_V2).comparisons[0]
-    assert ("runner", "v1", "v2") in {(d.name, d.baseline, d.candidate) for d in one.differences}
+    comparison = compared(MOE, MOE_V2).comparisons[0]
+    assert ("runner", "v1", "v2") in {
+        (d.name, d.baseline, d.candidate) for d in comparison.differences
+    }
 
 
 def test_windows_hold_all_that_was_done() -> None:

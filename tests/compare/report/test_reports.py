@@ -59,12 +59,12 @@ def test_the_headline_is_one_sentence_and_first_everywhere(report: Report, page:
 
 
 def test_every_form_has_every_measure_check_and_the_claim(report: Report, page: str) -> None:
-    one = report.comparisons[0]
+    comparison = report.comparisons[0]
     for text in (terminal(report), markdown(report), unescape(page).replace("\u00a0", " ")):
-        for measure in one.measures:
+        for measure in comparison.measures:
             assert measure.estimate is not None
             assert f"{100 * (measure.estimate.ratio - 1):+.1f} %" in text
-        for check in one.checks:
+        for check in comparison.checks:
             assert check.text.split(":")[0] in text
         assert "the claim of +56.0 % does not hold" in text
         assert "500,000" in text
@@ -85,17 +85,19 @@ class Tags(HTMLParser):
         super().__init__()
         self.open: list[str] = []
         self.ids: list[str] = []
-        self.seen: list[str] = []
+        self.names: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.append(tag)
+        self.names.append(tag)
         if tag not in ("meta", "br", "img", "link"):
             self.open.append(tag)
-        known = dict(attrs)
-        assert "src" not in known
-        assert not (known.get("href") or known.get("xlink:href") or "#").startswith("http")
-        if known.get("id"):
-            self.ids.append(str(known["id"]))
+        attributes = dict(attrs)
+        assert "src" not in attributes
+        assert not (attributes.get("href") or attributes.get("xlink:href") or "#").startswith(
+            "http"
+        )
+        if attributes.get("id"):
+            self.ids.append(str(attributes["id"]))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attrs)
@@ -110,9 +112,9 @@ def test_the_html_stands_alone(page: str) -> None:
     tags.feed(page)
     assert tags.open == []
     assert len(tags.ids) == len(set(tags.ids))
-    assert tags.seen.count("svg") == 5
-    assert "script" not in tags.seen
-    assert "link" not in tags.seen
+    assert tags.names.count("svg") == 5
+    assert "script" not in tags.names
+    assert "link" not in tags.names
     assert "@import" not in page
     assert "prefers-color-scheme: dark" in page
     assert "@media print" in page
@@ -130,8 +132,8 @@ def test_what_is_drawn_is_what_was_found(report: Report, page: str) -> None:
 
 def test_names_from_outside_stay_text(report: Report) -> None:
     evil = '<script>alert("x")</script>|[red][/blue]'
-    one = report.comparisons[0].model_copy(update={"hit_ratio_causes": (evil,)})
-    other = report.model_copy(update={"headline": evil, "comparisons": (one,)})
+    comparison = report.comparisons[0].model_copy(update={"hit_ratio_causes": (evil,)})
+    other = report.model_copy(update={"headline": evil, "comparisons": (comparison,)})
     assert "<script>" not in html(other)
     assert "<script>" not in markdown(other)
     assert "\\|[red][/blue]" in markdown(other)
@@ -139,10 +141,12 @@ def test_names_from_outside_stay_text(report: Report) -> None:
 
 
 def test_of_several_comparisons_each_has_its_headline(report: Report) -> None:
-    one = report.comparisons[0]
-    two = report.model_copy(update={"comparisons": (one, one.model_copy(update={"model": "n"}))})
+    comparison = report.comparisons[0]
+    two = report.model_copy(
+        update={"comparisons": (comparison, comparison.model_copy(update={"model": "n"}))}
+    )
     for text in (terminal(two), markdown(two), html(two).replace("\u00a0", " ")):
-        assert text.count(one.headline) >= 2
+        assert text.count(comparison.headline) >= 2
     tags = Tags()
     tags.feed(html(two))
     assert len(tags.ids) == len(set(tags.ids))
