@@ -32,7 +32,7 @@ try:
 except ImportError:
     compute_change_points = None
 
-from tests.sim.comparison import NEW, OLD, Layout, simulate
+from tests.sim.comparison import NEW, OLD, simulate_comparison
 from tests.sim.engine import Shape
 from tests.sim.scenario import SCENARIOS
 
@@ -44,12 +44,12 @@ QUESTION = Question(
     margin=MATCHED.margin,
     warm_up=MATCHED.warm_up,
 )
-# design: hours before and after the upgrade, the first of them warm-up
-HOURS: dict[str, tuple[Layout, float, float]] = {
-    "DiD 24 h + 6 h": ("did", 24.0, 7.0),
-    "side by side 6 h": ("side", 1.0, 7.0),
-    "before/after 24 h + 24 h": ("before", 24.0, 26.0),
-    "before/after 6 h + 6 h": ("before", 6.0, 7.0),
+# design: share of the servers upgraded, hours before and after, the first of them warm-up
+DESIGNS = {
+    "DiD 24 h + 6 h": (0.5, 24.0, 7.0),
+    "side by side 6 h": (0.5, 1.0, 7.0),
+    "before/after 24 h + 24 h": (1.0, 24.0, 26.0),
+    "before/after 6 h + 6 h": (1.0, 6.0, 7.0),
 }
 CONFOUNDERS = (
     "none",
@@ -80,7 +80,7 @@ NEEDED = (
 class Case:
     """One cell of the table and one seed."""
 
-    layout: str
+    design: str
     shape: Shape
     scenario: str
     effect: float
@@ -100,13 +100,13 @@ class Outcome:
 
 def judge(case: Case) -> Outcome:
     """Simulate one fleet and judge it."""
-    layout, before, after = HOURS[case.layout]
-    fleet = simulate(
+    share, before, after = DESIGNS[case.design]
+    fleet = simulate_comparison(
         case.seed,
         case.effect,
-        layout,
         SCENARIOS[case.scenario],
         case.shape,
+        share=share,
         before=before,
         after=after,
     )
@@ -120,7 +120,7 @@ def judge(case: Case) -> Outcome:
         "ITL": _beyond(comparison.naive_inter_token_latency),
         **_mann_whitney(fleet),
     }
-    if compute_change_points and layout == "before":
+    if compute_change_points and share == 1:
         by_hand["Otava"] = _otava(fleet, before)
     return Outcome(
         case,
@@ -194,15 +194,15 @@ def _shift(new: Floats, old: Floats) -> tuple[float, float, float]:
 
 def cases(seeds: int, first: int) -> Iterator[Case]:
     """Yield the table's cells: no effect under every confounder, effects under none and all."""
-    for layout in HOURS:
+    for name in DESIGNS:
         for shape in ("dense", "moe"):
             for scenario in CONFOUNDERS:
                 effects = [0.0]
-                if scenario in ("none", "all at once") and layout != "before/after 6 h + 6 h":
+                if scenario in ("none", "all at once") and name != "before/after 6 h + 6 h":
                     effects += [-0.05, -0.10, 0.56]
                 for effect in effects:
                     for k in range(seeds):
-                        yield Case(layout, shape, scenario, effect, first + k)
+                        yield Case(name, shape, scenario, effect, first + k)
 
 
 def row(outcomes: list[Outcome]) -> str:
@@ -224,7 +224,7 @@ def row(outcomes: list[Outcome]) -> str:
     words = ("regression", "improvement", "equivalent", "inconclusive", "not_comparable")
     shares = " ".join(f"{share(word):5.1f}" for word in words)
     return (
-        f"{case.layout:25s} {case.shape:5s} {case.scenario:17s} {100 * case.effect:+4.0f} "
+        f"{case.design:25s} {case.shape:5s} {case.scenario:17s} {100 * case.effect:+4.0f} "
         f"| {shares} | {bias:+5.1f} {coverage:5.0f} | {hand}"
     )
 
@@ -241,7 +241,7 @@ def main() -> None:
     todo = [
         case
         for case in cases(options.seeds, options.first)
-        if options.only in f"{case.layout} {case.shape} {case.scenario}"
+        if options.only in f"{case.design} {case.shape} {case.scenario}"
         and options.effect in (None, case.effect)
     ]
     begin = monotonic()
@@ -257,7 +257,7 @@ def main() -> None:
     with multiprocessing.Pool(options.jobs) as pool:
         results = pool.imap(judge, todo, chunksize=2)
         for _, group in groupby(
-            results, key=lambda o: (o.case.layout, o.case.shape, o.case.scenario, o.case.effect)
+            results, key=lambda o: (o.case.design, o.case.shape, o.case.scenario, o.case.effect)
         ):
             members = list(group)
             totals += members
@@ -269,8 +269,8 @@ def main() -> None:
 def summary(outcomes: list[Outcome]) -> str:
     """Return the figures the table is held to."""
     lines = list[str]()
-    for layout in HOURS:
-        alike = [o for o in outcomes if o.case.layout == layout and o.case.effect == 0]
+    for name in DESIGNS:
+        alike = [o for o in outcomes if o.case.design == name and o.case.effect == 0]
         if alike:
             wrong = [o.verdict in ("regression", "improvement") for o in alike]
             hand = {
@@ -278,10 +278,10 @@ def summary(outcomes: list[Outcome]) -> str:
                 for rule in alike[0].by_hand
             }
             covered = [
-                o.covered for o in outcomes if o.case.layout == layout and o.covered is not None
+                o.covered for o in outcomes if o.case.design == name and o.covered is not None
             ]
             lines.append(
-                f"{layout}: {len(alike)} fleets without a change, wrong calls "
+                f"{name}: {len(alike)} fleets without a change, wrong calls "
                 f"{100 * np.mean(wrong):.1f} %; by hand "
                 + ", ".join(f"{rule} {share:.0f} %" for rule, share in hand.items())
                 + (f"; interval holds the truth {100 * np.mean(covered):.0f} %" if covered else "")

@@ -10,7 +10,7 @@ from exporter.compare.fleet.matchers import parse_matchers
 from exporter.compare.fleet.span import Span
 from exporter.compare.report.html import html
 from exporter.compare.run import report_of
-from tests.sim.comparison import NEW, OLD, START, simulate
+from tests.sim.comparison import NEW, OLD, START, simulate_comparison
 from tests.sim.scenario import SCENARIOS
 
 BEFORE, AFTER = 24.0, 13.0
@@ -18,8 +18,8 @@ BEFORE, AFTER = 24.0, 13.0
 
 def main() -> None:
     """Write the report to the path given."""
-    fleet = simulate(
-        4, -0.05, "did", SCENARIOS["demand +25 %"], before=BEFORE, after=AFTER, model="llama-3-70b"
+    fleet = simulate_comparison(
+        4, -0.05, SCENARIOS["demand +25 %"], before=BEFORE, after=AFTER, model="llama-3-70b"
     )
     matched = load().matched
     question = Question(

@@ -20,8 +20,8 @@ from alerts.recording.meanings import below, less
 from alerts.recording.settings import Settings
 from alerts.values import load
 from exporter.vocabulary.verdict import VERDICTS
-from tests.sim.cells import WINDOW, windows
-from tests.sim.fleet import simulate
+from tests.sim.cells import WINDOW, cell_windows
+from tests.sim.fleet import simulate_fleet
 from tests.sim.rules import RuleVerdict, evaluate
 from tests.sim.scenario import Scenario, Upgrade
 from tests.sim.series import SCRAPE, series
@@ -91,8 +91,8 @@ def expectations(measure: str, judged: RuleVerdict) -> Iterator[dict[str, Any]]:
 
 def case(share: float, effect: float, scenario: Scenario, seed: int) -> dict[str, Any]:
     upgrade = Upgrade(effect, share=share, hours_before=2.4, hours_after=2.6, roll=720.0)
-    fleet = simulate(np.random.default_rng(seed), upgrade, scenario, servers=5)
-    given = windows(fleet)
+    fleet = simulate_fleet(np.random.default_rng(seed), upgrade, scenario, servers=5)
+    given = cell_windows(fleet)
     tests = [
         {**test, "eval_time": f"{given.info.shape[1] * WINDOW:g}s"}
         for measure, judged in evaluate(given, SMALL, every=1).items()

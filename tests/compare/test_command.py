@@ -14,10 +14,10 @@ from exporter.compare import extra
 from exporter.compare.fleet.windows import Fleet
 from exporter.errors import CompareError
 from tests.compare.fake_api import FakeApi
-from tests.sim.comparison import NEW, OLD, START, simulate
+from tests.sim.comparison import NEW, OLD, START, simulate_comparison
 
-SLOWER = simulate(21, -0.10, nodes=4, before=8, after=5)
-FASTER = simulate(21, 0.30, nodes=4, before=8, after=5)
+SLOWER = simulate_comparison(21, -0.10, servers=4, before=8, after=5)
+FASTER = simulate_comparison(21, 0.30, servers=4, before=8, after=5)
 SPAN = ["--from", str(START - 8 * 3600), "--to", str(START + 5 * 3600)]
 SIDES = ["--baseline", f'version="{OLD}"', "--candidate", f'version="{NEW}"']
 

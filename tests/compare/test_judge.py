@@ -11,9 +11,9 @@ from exporter.compare.assess.upgrades import INTERIM_HOURS, interim_analysis, ne
 from exporter.compare.judge import Judge
 from exporter.compare.options import Options
 from tests.compare.fake_api import FakeApi
-from tests.sim.comparison import NEW, OLD, START, simulate
+from tests.sim.comparison import NEW, OLD, START, simulate_comparison
 
-FLEET = simulate(5, -0.10, "did", nodes=4, before=8, after=5)
+FLEET = simulate_comparison(5, -0.10, servers=4, before=8, after=5)
 END = START + 5 * 3600.0
 QUESTION = Question((), (), detail=False, margin=0.03, warm_up=3600.0)
 

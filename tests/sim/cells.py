@@ -69,7 +69,7 @@ def cell_of(fleet: SimulatedFleet) -> NDArray[np.int64]:
     return np.searchsorted(UPPER, fleet.batch, side="left").astype(np.int64)
 
 
-def windows(fleet: SimulatedFleet) -> CellWindows:
+def cell_windows(fleet: SimulatedFleet) -> CellWindows:
     """Sort the slices into cells and add them up by window."""
     servers, slices = fleet.batch.shape
     count = slices // SLICES_PER_WINDOW

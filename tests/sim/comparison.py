@@ -1,7 +1,7 @@
 """A simulated fleet as the windows and facts that `inferfleet compare` reads."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,7 @@ from exporter.compare.fleet.windows import Fleet, Lookups, ServerFacts, ServerKe
 
 from .cells import UPPER, cell_of, per_slice
 from .engine import MAX_SEQUENCES, Shape
-from .fleet import SimulatedFleet
-from .fleet import simulate as simulate_fleet
+from .fleet import SimulatedFleet, simulate_fleet
 from .noise import SLICE, Array
 from .scenario import Scenario, Upgrade
 
@@ -22,29 +21,27 @@ START: Final = 1_700_000_000.0 - 1_700_000_000.0 % WIDTH
 OLD: Final = "0.20.2"
 NEW: Final = "0.26.0"
 
-Layout = Literal["did", "side", "before"]
 
-
-def simulate(
+def simulate_comparison(
     seed: int,
     effect: float = 0.0,
-    layout: Layout = "did",
     scenario: Scenario | None = None,
     shape: Shape = "dense",
-    nodes: int = 8,
+    *,
+    share: float = 0.5,
+    servers: int = 8,
     before: float = 24.0,
     after: float = 7.0,
     model: str = "m",
 ) -> Fleet:
     """Return a fleet in which release `NEW` has `1 + effect` times the capacity of `OLD`.
 
-    Side by side and difference in differences upgrade half the nodes at hour `before`, within an
-    hour; before and after upgrades all of them.
+    A `share` of the servers is upgraded at hour `before`, within an hour.
     """
-    share = 1.0 if layout == "before" else 0.5
     upgrade = Upgrade(effect, share=share, hours_before=before, hours_after=after)
     random = np.random.default_rng(seed)
-    return windows(simulate_fleet(random, upgrade, scenario or Scenario(), shape, nodes), model)
+    fleet = simulate_fleet(random, upgrade, scenario or Scenario(), shape, servers)
+    return comparison_input(fleet, model)
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ class _Lives:
     facts: tuple[ServerFacts, ...]
 
 
-def windows(fleet: SimulatedFleet, model: str) -> Fleet:
+def comparison_input(fleet: SimulatedFleet, model: str) -> Fleet:
     """Return the load cells, identities and cache lookups of a fleet."""
     lives = _lives(fleet, model)
     begin = START + float(fleet.time[0]) - SLICE / 2

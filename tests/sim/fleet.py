@@ -51,7 +51,7 @@ class SimulatedFleet:
     truth: dict[str, Array] = field(default_factory=dict)
 
 
-def simulate(
+def simulate_fleet(
     random: np.random.Generator,
     upgrade: Upgrade,
     scenario: Scenario,

@@ -9,9 +9,9 @@ import numpy as np
 from alerts.recording.settings import UNITS, Settings
 from exporter.vocabulary.verdict import Measure
 
-from .cells import CellWindows, windows
+from .cells import CellWindows, cell_windows
 from .engine import Shape
-from .fleet import SimulatedFleet, simulate
+from .fleet import SimulatedFleet, simulate_fleet
 from .noise import SLICE, Array
 from .observations import Bools
 from .rules import evaluate
@@ -72,15 +72,17 @@ def judge(case: Case, seed: int, settings: Settings, measure: Measure = "decode"
     upgrade = Upgrade(
         case.effect, case.part, DESIGNS[case.design], case.hours_before, case.hours_after
     )
-    fleet = simulate(random, upgrade, SCENARIOS[case.scenario], case.engine)
-    observed = windows(fleet)
+    fleet = simulate_fleet(random, upgrade, SCENARIOS[case.scenario], case.engine)
+    observed = cell_windows(fleet)
     measures: tuple[Measure, ...] = (measure,) if case.part == "all" else ("decode", "prefill")
     verdicts = evaluate(observed, settings, measures)
     true = {name: _true_effect(observed, name) if case.effect else 0.0 for name in measures}
     fleets = [fleet]
     if case.scenario == "other GPUs added":
         # weaker machines that come with the candidate: another class to the rules
-        fleets.append(simulate(random, Upgrade(share=1.0, roll=0.0), Scenario(rate=2.3), servers=4))
+        fleets.append(
+            simulate_fleet(random, Upgrade(share=1.0, roll=0.0), Scenario(rate=2.3), servers=4)
+        )
     throughput, inter_token_latency = _naive(fleets, case)
     return Outcome(
         {

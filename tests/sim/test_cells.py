@@ -7,8 +7,8 @@ import pytest
 
 from exporter.derive.interval import Interval
 from exporter.derive.load_cell import End, batch_label, batch_of, work_of
-from tests.sim.cells import QUANTITIES, SLICES_PER_WINDOW, UPPER, cell_of, per_slice, windows
-from tests.sim.fleet import simulate
+from tests.sim.cells import QUANTITIES, SLICES_PER_WINDOW, UPPER, cell_of, cell_windows, per_slice
+from tests.sim.fleet import simulate_fleet
 from tests.sim.noise import SLICE
 from tests.sim.scenario import Part, Scenario, Upgrade
 
@@ -25,9 +25,9 @@ COUNTED = {
 
 def test_cells_are_those_of_the_exporter() -> None:
     upgrade = Upgrade(hours_before=0.5, hours_after=0.5)
-    fleet = simulate(np.random.default_rng(3), upgrade, Scenario(), servers=2)
+    fleet = simulate_fleet(np.random.default_rng(3), upgrade, Scenario(), servers=2)
     amounts, cells = per_slice(fleet), cell_of(fleet)
-    gained = windows(fleet).gained
+    gained = cell_windows(fleet).gained
     for server in range(2):
         sums: dict[tuple[str, int, str], float] = defaultdict(float)
         for i in range(fleet.batch.shape[1] // SLICES_PER_WINDOW * SLICES_PER_WINDOW):
@@ -57,7 +57,7 @@ def test_an_effect_touches_what_it_says() -> None:
     )
     for part, least, most in ranges:
         upgrade = Upgrade(-0.10, part, hours_before=1, hours_after=3)
-        fleet = simulate(np.random.default_rng(3), upgrade, Scenario(), servers=2)
+        fleet = simulate_fleet(np.random.default_rng(3), upgrade, Scenario(), servers=2)
         judged = (fleet.release == 1) & (fleet.age > 3600) & (fleet.age < 7200)
         seconds = fleet.batch[judged] * SLICE
         speed = (fleet.truth["decode"][judged] / seconds).mean() - 1

@@ -3,12 +3,9 @@
 import numpy as np
 import pytest
 
-from tests.sim.cells import QUANTITIES, UPPER
-from tests.sim.cells import windows as rule_windows
-from tests.sim.comparison import NEW, START, Layout, simulate
-from tests.sim.comparison import windows as comparison_windows
-from tests.sim.fleet import SimulatedFleet
-from tests.sim.fleet import simulate as simulate_fleet
+from tests.sim.cells import QUANTITIES, UPPER, cell_windows
+from tests.sim.comparison import NEW, START, comparison_input, simulate_comparison
+from tests.sim.fleet import SimulatedFleet, simulate_fleet
 from tests.sim.scenario import Scenario, Upgrade
 
 
@@ -20,15 +17,15 @@ def fleet() -> SimulatedFleet:
 
 @pytest.mark.parametrize("quantity", QUANTITIES)
 def test_both_readers_count_the_same_work(fleet: SimulatedFleet, quantity: str) -> None:
-    windows = comparison_windows(fleet, "m").windows
-    by_cell = rule_windows(fleet).gained[quantity].sum((0, 2))
+    windows = comparison_input(fleet, "m").windows
+    by_cell = cell_windows(fleet).gained[quantity].sum((0, 2))
     column = windows.column(quantity)
     compared = [column[windows.batch == edge].sum() for edge in UPPER]
     assert compared == pytest.approx(list(by_cell))
 
 
 def test_a_server_has_a_life_for_each_release_with_its_starts(fleet: SimulatedFleet) -> None:
-    compared = comparison_windows(fleet, "m")
+    compared = comparison_input(fleet, "m")
     lives = compared.windows.servers
     upgraded = {server.target for server in lives if server.release == NEW}
     assert len(lives) == 4 + len(upgraded)
@@ -41,13 +38,13 @@ def test_a_server_has_a_life_for_each_release_with_its_starts(fleet: SimulatedFl
 
 
 def test_lookups_are_those_of_the_prompts(fleet: SimulatedFleet) -> None:
-    lookups = comparison_windows(fleet, "m").lookups
+    lookups = comparison_input(fleet, "m").lookups
     assert lookups is not None
     assert lookups.queried.sum() == pytest.approx(fleet.queried_tokens.sum())
     assert lookups.hit.sum() == pytest.approx(fleet.hit_tokens.sum())
 
 
-@pytest.mark.parametrize(("layout", "count"), [("did", 2), ("side", 2), ("before", 4)])
-def test_half_or_all_of_the_nodes_are_upgraded(layout: Layout, count: int) -> None:
-    servers = simulate(1, 0.0, layout, nodes=4, before=1, after=2).windows.servers
-    assert sum(server.release == NEW for server in servers) == count
+@pytest.mark.parametrize(("share", "count"), [(0.5, 2), (1.0, 4)])
+def test_a_share_of_the_servers_is_upgraded(share: float, count: int) -> None:
+    compared = simulate_comparison(1, 0.0, share=share, servers=4, before=1, after=2)
+    assert sum(server.release == NEW for server in compared.windows.servers) == count

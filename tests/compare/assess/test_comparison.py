@@ -11,7 +11,8 @@ from exporter.compare.assess.result import Comparison, MeasureResult
 from exporter.compare.fleet.matchers import Matcher, parse_matchers
 from exporter.compare.fleet.windows import Fleet, ServerFacts, ServerKey, Windows
 from exporter.errors import CompareError
-from tests.sim.comparison import NEW, OLD, START, simulate
+from tests.sim.comparison import NEW, OLD, START, simulate_comparison
+from tests.sim.engine import Shape
 from tests.sim.scenario import SCENARIOS
 
 QUESTION = Question(
@@ -44,9 +45,9 @@ def with_fewer_hits(fleet: Fleet) -> Fleet:
 
 @pytest.mark.parametrize("shape", ["dense", "moe"])
 @pytest.mark.parametrize("scenario", ["none", "low traffic", "all at once"])
-def test_a_release_compared_with_itself_is_never_called(shape: str, scenario: str) -> None:
+def test_a_release_compared_with_itself_is_never_called(shape: Shape, scenario: str) -> None:
     for seed in (2001,):
-        fleet = simulate(seed, 0.0, "did", SCENARIOS[scenario], shape)  # type: ignore[arg-type]
+        fleet = simulate_comparison(seed, 0.0, SCENARIOS[scenario], shape)
         comparison = judged(fleet)
         assert comparison.design == "difference in differences"
         assert comparison.measures[0].verdict in ("equivalent", "inconclusive"), comparison.headline
@@ -56,9 +57,9 @@ def test_a_release_compared_with_itself_is_never_called(shape: str, scenario: st
 @pytest.mark.parametrize(
     ("change", "verdict"), [(-0.05, "regression"), (-0.10, "regression"), (0.56, "improvement")]
 )
-def test_a_change_is_found(shape: str, change: float, verdict: str) -> None:
+def test_a_change_is_found(shape: Shape, change: float, verdict: str) -> None:
     for seed in (2003,):
-        comparison = judged(simulate(seed, change, "did", shape=shape))  # type: ignore[arg-type]
+        comparison = judged(simulate_comparison(seed, change, shape=shape))
         result = comparison.measures[0].estimate
         assert result is not None
         assert comparison.verdict == verdict
@@ -69,17 +70,17 @@ def test_a_change_is_found(shape: str, change: float, verdict: str) -> None:
 
 
 def test_the_designs() -> None:
-    before = judged(simulate(2005, -0.10, "before", before=24, after=26))
+    before = judged(simulate_comparison(2005, -0.10, share=1.0, before=24, after=26))
     assert before.design == "before and after"
     assert before.verdict == "regression"
-    beside = judged(simulate(2006, -0.10, "side", before=1, after=7))
+    beside = judged(simulate_comparison(2006, -0.10, before=1, after=7))
     assert beside.design == "side by side"
     assert beside.verdict == "regression"
 
 
 def test_a_short_before_and_after_is_not_comparable() -> None:
     for change in (0.0, -0.10):
-        comparison = judged(simulate(2007, change, "before", before=6, after=7))
+        comparison = judged(simulate_comparison(2007, change, share=1.0, before=6, after=7))
         assert comparison.verdict == "not_comparable"
         assert "hour of the day" in comparison.measures[0].reason
         assert "24 h" in comparison.measures[0].remedy
@@ -88,13 +89,13 @@ def test_a_short_before_and_after_is_not_comparable() -> None:
 
 
 def test_too_few_servers_are_not_comparable() -> None:
-    comparison = judged(simulate(2008, -0.10, "side", nodes=2, before=1, after=7))
+    comparison = judged(simulate_comparison(2008, -0.10, servers=2, before=1, after=7))
     assert comparison.verdict == "not_comparable"
     assert "1 server ran the baseline and 1 the candidate" in comparison.headline
 
 
 def test_a_time_without_any_window_is_not_comparable() -> None:
-    fleet = simulate(7, -0.05, nodes=4, before=8, after=5)
+    fleet = simulate_comparison(7, -0.05, servers=4, before=8, after=5)
     none = fleet.windows.where(np.zeros(len(fleet.windows), dtype=bool))
     comparison = judged(replace(fleet, windows=none))
     assert comparison.verdict == "not_comparable"
@@ -102,7 +103,7 @@ def test_a_time_without_any_window_is_not_comparable() -> None:
 
 
 def test_the_effect_by_batch_range_and_a_claim() -> None:
-    fleet = simulate(2009, 0.10, "did")
+    fleet = simulate_comparison(2009, 0.10)
     comparison = judged(fleet, replace(QUESTION, detail=True, claim=parse_claim("+56%")))
     decode = comparison.measures[0]
     assert {part.verdict for part in decode.ranges if part.token_share > 0.2} == {"improvement"}
@@ -117,7 +118,7 @@ def test_the_effect_by_batch_range_and_a_claim() -> None:
 
 
 def test_no_overlap_of_load_is_not_comparable_before_and_after() -> None:
-    fleet = simulate(2010, 0.0, "before", before=24, after=26)
+    fleet = simulate_comparison(2010, 0.0, share=1.0, before=24, after=26)
     windows = fleet.windows
     candidate = np.array([s.release == NEW for s in windows.servers])[windows.server]
     tokens = windows.column("prefill_tokens")
@@ -129,7 +130,7 @@ def test_no_overlap_of_load_is_not_comparable_before_and_after() -> None:
 
 
 def test_another_model_gpu_or_class_is_not_compared() -> None:
-    fleet = simulate(2011, 0.0, "side", before=1, after=4)
+    fleet = simulate_comparison(2011, 0.0, before=1, after=4)
 
     def changed(**fields: str) -> Fleet:
         servers = tuple(
@@ -150,7 +151,7 @@ def test_another_model_gpu_or_class_is_not_compared() -> None:
 
 
 def test_a_meaning_change_takes_its_measure_out_and_leaves_the_others() -> None:
-    fleet = simulate(2012, 0.0, "did")
+    fleet = simulate_comparison(2012, 0.0)
     versions = {OLD: "0.26.0", NEW: "0.27.0"}
     fleet = with_fewer_hits(fleet)
     facts = tuple(
@@ -173,7 +174,7 @@ def test_a_meaning_change_takes_its_measure_out_and_leaves_the_others() -> None:
 
 
 def test_two_engines_are_compared_without_what_they_count_differently() -> None:
-    fleet = simulate(2013, -0.10, "did")
+    fleet = simulate_comparison(2013, -0.10)
     servers = tuple(
         replace(s, engine="sglang" if s.release == NEW else "vllm") for s in fleet.windows.servers
     )
@@ -199,7 +200,7 @@ def test_two_engines_are_compared_without_what_they_count_differently() -> None:
 
 
 def test_known_causes_of_a_moved_hit_rate() -> None:
-    fleet = simulate(2014, 0.0, "did")
+    fleet = simulate_comparison(2014, 0.0)
     facts = tuple(
         ServerFacts(
             f.labels,
@@ -220,7 +221,7 @@ def test_known_causes_of_a_moved_hit_rate() -> None:
 
 
 def test_speculation_is_compared_where_there_is_any() -> None:
-    fleet = simulate(2015, 0.0, "did")
+    fleet = simulate_comparison(2015, 0.0)
     windows = fleet.windows
     candidate = np.array([s.release == NEW for s in windows.servers])[windows.server]
     noise = 1 + 0.02 * np.random.default_rng(0).standard_normal(len(windows))
@@ -238,7 +239,7 @@ def test_speculation_is_compared_where_there_is_any() -> None:
 
 
 def test_an_unknown_covariate_is_told_and_unknown_energy_is_absent() -> None:
-    fleet = simulate(2016, -0.10, "did")
+    fleet = simulate_comparison(2016, -0.10)
     sums = {
         name: values
         for name, values in fleet.windows.sums.items()
@@ -252,7 +253,7 @@ def test_an_unknown_covariate_is_told_and_unknown_energy_is_absent() -> None:
 
 def test_of_many_models_the_one_that_fell_is_found() -> None:
     """Holm keeps a clear regression and twenty alike models call none."""
-    fleets = [simulate(2100 + i, -0.10 if i == 3 else 0.0, "did", after=4) for i in range(4)]
+    fleets = [simulate_comparison(2100 + i, -0.10 if i == 3 else 0.0, after=4) for i in range(4)]
     servers: list[ServerKey] = []
     facts: list[ServerFacts] = []
     parts: list[Windows] = []
@@ -282,7 +283,7 @@ def test_of_many_models_the_one_that_fell_is_found() -> None:
 
 
 def test_warm_up_windows_are_left_out() -> None:
-    comparison = judged(simulate(2017, 0.0, "did"))
+    comparison = judged(simulate_comparison(2017, 0.0))
     check = next(check for check in comparison.checks if check.name == "warm-up")
     assert check.outcome == "corrected"
     assert comparison.candidate_start is not None
@@ -296,7 +297,7 @@ def test_a_claim_that_is_none(text: str) -> None:
 
 
 def test_a_side_of_which_nothing_was_kept_has_its_name() -> None:
-    fleet = simulate(7, -0.05, nodes=4, before=8, after=5)
+    fleet = simulate_comparison(7, -0.05, servers=4, before=8, after=5)
     comparison = judged(fleet, replace(QUESTION, warm_up=1e9))
     assert (comparison.candidate.servers, comparison.candidate.releases) == (0, (NEW,))
     assert NEW in comparison.headline

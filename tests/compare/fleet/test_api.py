@@ -13,9 +13,9 @@ from exporter.compare.options import Options, api_of
 from exporter.config import HttpSettings
 from exporter.errors import CompareError
 from tests.compare.fake_api import FakeApi, Fault, slow
-from tests.sim.comparison import simulate
+from tests.sim.comparison import simulate_comparison
 
-FLEET = simulate(1, before=1, after=2, nodes=2, layout="side")
+FLEET = simulate_comparison(1, before=1, after=2, servers=2)
 
 
 def fake_and_client(

@@ -13,10 +13,10 @@ from exporter.compare.fleet.span import Span
 from exporter.compare.fleet.windows import Fleet
 from exporter.compare.options import Options, question_of
 from exporter.compare.run import run
-from tests.compare.block import openmetrics
 from tests.compare.fake_api import FakeApi
+from tests.compare.openmetrics import openmetrics
 from tests.prometheus import fill, needs_prometheus, prometheus
-from tests.sim.comparison import NEW, OLD, START, simulate
+from tests.sim.comparison import NEW, OLD, START, simulate_comparison
 
 BEFORE, AFTER = 8.0, 5.0
 SPAN = Span(START - BEFORE * 3600, START + AFTER * 3600)
@@ -36,7 +36,7 @@ CELLS = (
 
 @pytest.fixture(scope="module")
 def fleet() -> Fleet:
-    return simulate(3, -0.10, "did", nodes=4, before=BEFORE, after=AFTER)
+    return simulate_comparison(3, -0.10, servers=4, before=BEFORE, after=AFTER)
 
 
 def rows(fleet: Fleet) -> dict[tuple[str, str, float, float], tuple[float, ...]]:
@@ -111,7 +111,7 @@ def test_a_wide_window_is_taken_as_asked(fleet: Fleet) -> None:
 
 
 def test_an_empty_api_compares_nothing() -> None:
-    empty = simulate(1, before=1, after=1, nodes=2, layout="side")
+    empty = simulate_comparison(1, before=1, after=1, servers=2)
     nothing = Fleet(empty.windows.where(np.zeros(len(empty.windows), bool)), empty.facts)
     with FakeApi(nothing) as fake:
         options = Options(

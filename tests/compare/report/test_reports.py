@@ -18,7 +18,7 @@ from exporter.compare.report.html import html
 from exporter.compare.report.markdown import markdown
 from exporter.compare.report.terminal import print_report
 from exporter.compare.run import report_of
-from tests.sim.comparison import NEW, OLD, START, simulate
+from tests.sim.comparison import NEW, OLD, START, simulate_comparison
 
 QUESTION = Question(
     parse_matchers(f'version="{OLD}"', "--baseline"),
@@ -31,7 +31,7 @@ QUESTION = Question(
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    fleet = simulate(12, -0.10, "did", nodes=6, before=8, after=6)
+    fleet = simulate_comparison(12, -0.10, servers=6, before=8, after=6)
     return report_of(fleet, QUESTION, START, Span(START - 8 * 3600, START + 6 * 3600))
 
 
