@@ -59,18 +59,32 @@ def detect(layout: Layout) -> Namespace:
             if match and name[match.end() :] in named:
                 votes[engine, match[0]] += 1
     if not votes:
-        titles = " or ".join(engine.title for engine in ENGINES.values())
-        hints = "; ".join(f"{engine.title}: {engine.metrics_hint}" for engine in ENGINES.values())
-        raise NoEngineError(
-            0,
-            f"the page carries no {titles} metrics: is this the server's own /metrics, and are "
-            f"its metrics on ({hints})?",
-        )
+        raise NoEngineError(0, _refusal(layout.names))
     (engine, prefix), _ = max(votes.items(), key=lambda vote: (vote[1], vote[0]))
     others = sorted({other for _, other in votes} - {prefix})
     notes = tuple(f"names under {other!r} are left out: {prefix!r} is read" for other in others)
     catalog = engine_catalog(engine)
     return Namespace(catalog, prefix, notes, _unknown(layout.names, catalog, prefix))
+
+
+def _refusal(names: Set[str]) -> str:
+    """Return why a page is no engine's, and what to do about it as its names suggest."""
+    titles = " or ".join(engine.title for engine in ENGINES.values())
+    missing = f"the page carries no {titles} metrics"
+    near = sorted(name for name in names if any(engine in name.lower() for engine in ENGINES))
+    if near:
+        return (
+            f"{missing} under a known prefix, yet names such as {near[0]}: if an engine is behind "
+            "them, scrape its own /metrics, or undo the relabelling of metric names"
+        )
+    if any(name.startswith("ray_") for name in names):
+        return (
+            f"{missing}: it is the page of a Ray node to which no engine reports. Scrape the nodes "
+            "that run the engine's replicas, some 20 s after they began, and let the engine "
+            "report to Ray (log_engine_metrics in the LLMConfig of Ray Serve)"
+        )
+    hints = "; ".join(f"{engine.title}: {engine.metrics_hint}" for engine in ENGINES.values())
+    return f"{missing}: is this the server's own /metrics, and are its metrics on ({hints})?"
 
 
 def _unknown(names: Set[str], catalog: EngineCatalog, prefix: str) -> tuple[str, ...]:

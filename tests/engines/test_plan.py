@@ -54,6 +54,37 @@ def test_every_prefix_is_read(prefix: str) -> None:
     assert found.total("prompt_tokens_total") == 100
 
 
+RAY = (
+    'Component="core_worker",NodeAddress="10.9.0.4",ReplicaId="%s",WorkerId="%s",model_name="m",'
+    'otel_scope_name="ray._private.telemetry",otel_scope_version=""'
+)
+
+
+@pytest.mark.parametrize("prefix", ["sglang:", "sglang_", "ray_sglang:", "ray_sglang_"])
+@pytest.mark.parametrize("twins", [False, True])
+def test_sglang_on_ray_reads_as_alone(prefix: str, twins: bool) -> None:
+    scheduler, tokenizer = RAY % ("", "w1"), RAY % ("r1", "w2")
+    page = (
+        f'{prefix}num_running_reqs{{{scheduler},tp_rank="0"}} 8\n'
+        f'{prefix}realtime_tokens_total{{{scheduler},mode="prefill_compute"}} 750\n'
+        f'{prefix}realtime_tokens_total{{{scheduler},mode="prefill_cache"}} 250\n'
+        f'{prefix}realtime_tokens_total{{{scheduler},mode="decode"}} 398\n'
+        f'{prefix}generation_tokens_total{{{tokenizer},is_streaming="true"}} 400\n'
+        f'{prefix}time_to_first_token_seconds_count{{{tokenizer},is_streaming="true"}} 2\n'
+    )
+    if twins:  # releases of Ray that show each counter as a gauge too
+        page += page.replace("_tokens_total{", "_tokens{")
+        page = "".join(f"{line}\n" for line in dict.fromkeys(page.splitlines()))
+    found = snapshot(page)
+    assert found.plan.engine == "sglang"
+    assert found.plan.unknown_names == ()
+    assert found.total("requests_running") == 8
+    assert found.total("decode_tokens_total") == 398
+    assert found.total("generation_tokens_total") == 400
+    assert found.total("prefix_cache_hit_tokens_total", cache="local") == 250
+    assert found.total("prefix_cache_queried_tokens_total", cache="local") == 1000
+
+
 def test_a_page_that_says_everything_twice_is_read_once() -> None:
     found = snapshot(
         V1
@@ -229,6 +260,17 @@ def test_failed_notifications_are_not_added_to_failed_transfers() -> None:
 def test_a_page_without_engine_metrics_says_so() -> None:
     with pytest.raises(NoEngineError, match="--disable-log-stats"):
         snapshot("process_start_time_seconds 1\npython_info 1\n")
+
+
+def test_a_page_of_a_ray_node_without_an_engine_says_where_engines_are() -> None:
+    with pytest.raises(NoEngineError, match="log_engine_metrics"):
+        snapshot('ray_node_cpu_utilization{ip="10.0.0.4"} 3\nray_serve_num_replicas 2\n')
+
+
+def test_engine_names_behind_an_unknown_prefix_are_shown() -> None:
+    for name in ("acme_vllm:num_requests_running", "otel_sglang_num_running_reqs"):
+        with pytest.raises(NoEngineError, match=f"such as {name}:"):
+            snapshot(f"ray_node_cpu_utilization 3\n{name} 1\n")
 
 
 def test_a_series_that_stands_twice_is_refused() -> None:
