@@ -1,5 +1,5 @@
 """`python -m exporter` is the `inferfleet` command."""
 
-from .cli import app
+from .cli.app import app
 
 app()

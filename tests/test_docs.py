@@ -8,7 +8,7 @@ import typer
 import yaml
 from pydantic import BaseModel
 
-from exporter.cli import app
+from exporter.cli.app import app
 from exporter.config import Config, parse_config
 from exporter.publish.families import PUBLISHED
 from exporter.vocabulary.family import PREFIX

@@ -5,15 +5,7 @@ from typing import Any, Final
 from ..grafana import uids
 from ..grafana.columns import Column
 from ..grafana.panels import Row, dashboard, stat, state_timeline, table, time_series
-from ..grafana.style import (
-    GREEN,
-    ORANGE,
-    RED,
-    YELLOW,
-    absolute_thresholds,
-    link,
-    value_mapping,
-)
+from ..grafana.style import GREEN, ORANGE, RED, YELLOW, absolute_thresholds, link, value_mapping
 from ..grafana.variables import FLEET_VARIABLES
 from ..queries import gpu as queries
 from .shared import ERROR_THRESHOLDS, THIRD, TO_SERVER

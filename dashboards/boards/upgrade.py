@@ -11,13 +11,7 @@ from ..queries import upgrade as queries
 from ..queries.base import Query
 from .shared import TOKENS_PER_SECOND
 from .upgrade_gates import gates
-from .verdicts import (
-    PERCENT_COLUMN,
-    RATIO_COLUMN,
-    VERDICT_COLUMN,
-    panel_title,
-    verdict_colors,
-)
+from .verdicts import PERCENT_COLUMN, RATIO_COLUMN, VERDICT_COLUMN, panel_title, verdict_colors
 
 _BAND: Final = [
     field_override(

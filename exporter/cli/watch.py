@@ -44,7 +44,7 @@ def serve(
             )
         return merged
 
-    from ..service import serve as run
+    from .service import serve as run
 
     try:
         run(read_config(), read_config)
@@ -62,8 +62,8 @@ def probe(
     from rich.console import Console
     from rich.progress import Progress
 
-    from ..probe import probe as run
-    from ..probe import show
+    from .probe import probe as run
+    from .probe import show
 
     duration, console = positive_duration(for_, "--for"), Console(stderr=True)
     try:
@@ -82,7 +82,7 @@ def check_config(
     config: Annotated[Path, typer.Argument(help="Configuration file to check.")],
 ) -> None:
     """Check a configuration file and say what is wrong with it."""
-    from ..service import check
+    from .service import check
 
     try:
         checked = load_config(config)
@@ -114,6 +114,6 @@ def demo(
 ) -> None:
     """Watch a small replayed fleet while it is upgraded."""
     configure_logging("error")
-    from ..demo import run
+    from .demo import run
 
     run_until_interrupted(lambda: run(listen, positive_duration(for_, "--for") if for_ else None))

@@ -16,14 +16,7 @@ from ..derive.meter import Key
 from ..engines.plan import Labels, Plan
 from ..sampling.view import GpuView, ServerView
 from ..vocabulary.engine import FAMILIES
-from ..vocabulary.exporter import (
-    ENGINE_STALLED,
-    EXPORTER,
-    IDENTITY,
-    LOAD,
-    LOAD_EXCLUDED,
-    TARGET,
-)
+from ..vocabulary.exporter import ENGINE_STALLED, EXPORTER, IDENTITY, LOAD, LOAD_EXCLUDED, TARGET
 from ..vocabulary.family import PREFIX, Family
 from .gpus import gpu_families
 from .server_samples import (

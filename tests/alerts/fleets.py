@@ -12,10 +12,10 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self
 
+from exporter.cli.service import Service
 from exporter.config import Config, Declaration, GpuSettings, LoadCellSettings, Target, WebSettings
 from exporter.replay.recording import Recording
 from exporter.replay.server import ReplayServer
-from exporter.service import Service
 
 SERVERS: Final = 4
 _SPEED: Final = 5.0

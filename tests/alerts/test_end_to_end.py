@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from alerts import build
+from exporter.cli.service import Service
 from exporter.config import Config, Target, WebSettings
 from exporter.replay.recording import bundled_recordings, load_recording
 from exporter.replay.server import ReplayServer
-from exporter.service import Service
 from tests.waiting import until
 
 from .processes import Pair, answer, monitoring, needs_both

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from alerts import build, values
 from alerts.model import Alert, Group
-from exporter import cli
+from exporter.cli.app import app
 from exporter.compare import command
 from exporter.units import parse_duration, parse_share
 
@@ -121,8 +121,8 @@ def test_commands_judge_by_the_margin_and_the_warm_up_of_the_rules(
     monkeypatch.setattr(command, "main", capture)
     monkeypatch.setattr(command, "judge", capture)
     for words in COMMANDS:
-        assert CliRunner().invoke(cli.app, words).exit_code == 0
-        page = CliRunner().invoke(cli.app, [words[0], "--help"], env={"COLUMNS": "200"}).output
+        assert CliRunner().invoke(app, words).exit_code == 0
+        page = CliRunner().invoke(app, [words[0], "--help"], env={"COLUMNS": "200"}).output
         assert "[default: 8.5%]" in page
     assert [parse_share(flags["margin"]) for flags in given] == [0.085] * len(COMMANDS)
     assert [flags["warm_up"] for flags in given] == [1500.0] * len(COMMANDS)

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from alerts import build
 from alerts.values import load
-from exporter.cli import app
+from exporter.cli.app import app
 from exporter.errors import ConfigError
 from scripts import generate
 

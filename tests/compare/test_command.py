@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from alerts.values import load
-from exporter.cli import app
+from exporter.cli.app import app
 from exporter.compare import extra
 from exporter.compare.fleet.windows import Fleet
 from exporter.errors import CompareError

@@ -10,7 +10,7 @@ from alerts.values import load
 from dashboards.build import texts
 from dashboards.grafana import uids
 from dashboards.grafana.schema import to_current_schema
-from exporter.cli import app
+from exporter.cli.app import app
 
 
 def test_the_command_writes_every_dashboard(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import yaml
 
 from alerts import build as rules
 from alerts.values import load as load_values
-from exporter.cli import app
+from exporter.cli.app import app
 from exporter.publish.families import PUBLISHED
 from exporter.vocabulary.family import PREFIX
 

@@ -11,13 +11,7 @@ import numpy as np
 from ..fleet.arrays import Floats, Mask
 from .curve import fit
 from .design import Design
-from .matching import (
-    MIN_WINDOWS_PER_CELL,
-    LoadRows,
-    Matching,
-    match_distribution,
-    match_range,
-)
+from .matching import MIN_WINDOWS_PER_CELL, LoadRows, Matching, match_distribution, match_range
 from .observations import Observations
 from .regression import Regression
 

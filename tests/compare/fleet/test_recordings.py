@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from exporter.cli import app
+from exporter.cli.app import app
 from exporter.compare.assess.result import Report
 from exporter.compare.fleet.recordings import read_recordings
 from exporter.compare.options import Options

@@ -9,8 +9,9 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from exporter import __version__, demo, probe
-from exporter.cli import app
+from exporter import __version__
+from exporter.cli import demo, probe
+from exporter.cli.app import app
 from exporter.config import Config
 from exporter.errors import ConfigError
 from exporter.replay.server import ReplayServer
@@ -76,7 +77,7 @@ def test_a_reload_of_a_file_that_names_nobody_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, readings = tmp_path / "c.yaml", list[Callable[[], Config]]()
-    monkeypatch.setattr("exporter.service.serve", lambda _, read: readings.append(read))
+    monkeypatch.setattr("exporter.cli.service.serve", lambda _, read: readings.append(read))
     path.write_text("targets: [a:1]\n")
     assert run("serve", "--config", str(path)) == (0, "")
     path.write_text("")

@@ -10,17 +10,17 @@ from typing import Final
 import prometheus_client
 import yaml
 
-from .config import Config
-from .discovery.file_sd import FileSource
-from .errors import ConfigError
-from .publish.figures import Json
-from .publish.fleet import fleet_report
-from .publish.page import Publisher
-from .sampling.poller import Poller
-from .sampling.view import GpuView, ServerView
-from .web.address import parse_listen
-from .web.app import Backend
-from .web.server import WebServer
+from ..config import Config
+from ..discovery.file_sd import FileSource
+from ..errors import ConfigError
+from ..publish.figures import Json
+from ..publish.fleet import fleet_report
+from ..publish.page import Publisher
+from ..sampling.poller import Poller
+from ..sampling.view import GpuView, ServerView
+from ..web.address import parse_listen
+from ..web.app import Backend
+from ..web.server import WebServer
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 log = logging.getLogger(__name__)

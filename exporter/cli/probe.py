@@ -8,17 +8,17 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from .config import Config, GpuSettings, Target
-from .derive.figures import FIGURES
-from .errors import InferfleetError
-from .fetch import HttpClient
-from .gpu.telemetry import Telemetry
-from .publish.figures import Json, texts_of
-from .publish.fleet import server_report
-from .publish.gpu_report import gpu_report
-from .sampling.view import ServerView
-from .sampling.watched_server import WatchedServer
-from .validation import validation_message
+from ..config import Config, GpuSettings, Target
+from ..derive.figures import FIGURES
+from ..errors import InferfleetError
+from ..fetch import HttpClient
+from ..gpu.telemetry import Telemetry
+from ..publish.figures import Json, texts_of
+from ..publish.fleet import server_report
+from ..publish.gpu_report import gpu_report
+from ..sampling.view import ServerView
+from ..sampling.watched_server import WatchedServer
+from ..validation import validation_message
 
 _INTERVAL: Final = 1.0
 

@@ -17,12 +17,12 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.cli.service import Service
 from exporter.config import Config, Target, WebSettings, parse_config
 from exporter.errors import ConfigError
 from exporter.gpu.nvml import Nvml
 from exporter.gpu.reading import GpuReading
 from exporter.replay.server import ReplayServer
-from exporter.service import Service
 from tests.conftest import RECORDINGS, cached_load
 from tests.prometheus import needs_prometheus, prometheus
 from tests.waiting import until
@@ -117,7 +117,7 @@ def test_the_process_serves_reloads_and_ends(tmp_path: Path) -> None:
         [sys.executable, "-m", "exporter", "serve", "--config", str(config)],
         stderr=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parent.parent,
+        cwd=Path(__file__).parents[2],
     )
     assert process.stderr is not None
     try:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from .config import (
+from ..config import (
     Config,
     Declaration,
     GpuPageSettings,
@@ -22,12 +22,12 @@ from .config import (
     Target,
     WebSettings,
 )
-from .derive.figure import Figure
-from .derive.figures import BY_NAME
-from .publish.figures import UNKNOWN, Json, number_text, unit_text
-from .replay.playlist import Playlist
-from .replay.recording import Recording, bundled_recordings, load_recording
-from .replay.server import ReplayServer
+from ..derive.figure import Figure
+from ..derive.figures import BY_NAME
+from ..publish.figures import UNKNOWN, Json, number_text, unit_text
+from ..replay.playlist import Playlist
+from ..replay.recording import Recording, bundled_recordings, load_recording
+from ..replay.server import ReplayServer
 from .service import Service
 
 # a server up for longer than the warm-up in which upgrades are not judged
