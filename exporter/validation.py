@@ -1,6 +1,6 @@
 """Strict pydantic models, and what pydantic finds wrong as sentences of place and fault."""
 
-from typing import Final
+from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -20,6 +20,19 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Expanded(str):
+    """Text with environment variables put in; errors show it as it was written."""
+
+    written: str
+
+    @classmethod
+    def of(cls, text: str, written: str) -> Self:
+        """Return a text that remembers how it was written."""
+        expanded = cls(text)
+        expanded.written = written
+        return expanded
+
+
 def validation_message(error: ValidationError) -> str:
     """Return a validation error as `place: fault`, several of them joined by semicolons."""
     sentences = []
@@ -31,8 +44,12 @@ def validation_message(error: ValidationError) -> str:
 
 def _message(kind: str, message: str, value: object) -> str:
     if kind == "value_error":
-        return message.removeprefix("Value error, ")
+        message = message.removeprefix("Value error, ")
+        if isinstance(value, Expanded) and value:
+            message = message.replace(value, value.written)
+        return message
     if kind in _MESSAGES:
         return _MESSAGES[kind]
     message = message.replace("Input should", "must").partition(", unable to parse")[0]
-    return f"{message}, not {value!r}" if isinstance(value, str | int | float) else message
+    shown = value.written if isinstance(value, Expanded) else value
+    return f"{message}, not {shown!r}" if isinstance(shown, str | int | float) else message

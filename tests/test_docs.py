@@ -52,7 +52,7 @@ def test_every_metric_is_documented_and_no_other() -> None:
     page = text("docs/metrics.md")
     names = {PREFIX + family.name for family in PUBLISHED}
     assert [name for name in sorted(names) if f"| `{name}` |" not in page] == []
-    labels = ("inferfleet_name", "inferfleet_release", "inferfleet_")
+    labels = ("inferfleet_name", "inferfleet_release", "inferfleet_workload", "inferfleet_")
     for path in PAGES:
         for name in re.findall(r"(?<!:)inferfleet_[a-z_]*", path.read_text(encoding="utf-8")):
             assert name in names or name in labels, (path.name, name)

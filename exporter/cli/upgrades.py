@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperCommand
 
 from ..compare.command import ERROR, Output
+from ..config import expand
 from ..errors import InferfleetError
 from .options import Headers, HttpConfigFile, LogLevel, QueryTimeout, positive_duration
 from .process import configure_logging, run_until_interrupted
@@ -103,7 +104,7 @@ def compare(
             {
                 "baseline": baseline,
                 "candidate": candidate,
-                "prometheus": prometheus,
+                "prometheus": expand(prometheus, "--prometheus"),
                 "recordings": tuple(recording or ()),
                 "model": model,
                 "window": positive_duration(window, "--window"),
@@ -153,21 +154,27 @@ def judge(
     configure_logging(log_level)
     from ..compare.command import judge as run
 
-    flags = {
-        "prometheus": prometheus,
-        "baseline": baseline,
-        "candidate": candidate,
-        "model": model,
-        "window": positive_duration(window, "--window"),
-        "margin": margin,
-        "warm_up": _shipped_settings().warm_up,
-        "http_config": http_config,
-        "headers": tuple(header or ()),
-        "timeout": positive_duration(timeout, "--timeout"),
-    }
-    run_until_interrupted(
-        lambda: run(flags, positive_duration(every, "--every"), listen, state, once)
-    )
+    def run_forever() -> None:
+        run(
+            {
+                "prometheus": expand(prometheus, "--prometheus"),
+                "baseline": baseline,
+                "candidate": candidate,
+                "model": model,
+                "window": positive_duration(window, "--window"),
+                "margin": margin,
+                "warm_up": _shipped_settings().warm_up,
+                "http_config": http_config,
+                "headers": tuple(header or ()),
+                "timeout": positive_duration(timeout, "--timeout"),
+            },
+            positive_duration(every, "--every"),
+            expand(listen, "--listen"),
+            state,
+            once,
+        )
+
+    run_until_interrupted(run_forever)
 
 
 def _shipped_settings() -> "Settings":

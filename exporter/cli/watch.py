@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..config import Config, load_config, parse_config
+from ..config import Config, expand, load_config, parse_config
 from ..errors import ConfigError, InferfleetError
 from .options import ConfigFile, LogLevel, Targets, positive_duration
 from .process import configure_logging, fail, run_until_interrupted
@@ -28,9 +28,9 @@ def serve(
         base = load_config(config) if config else Config()
         data = base.model_dump(exclude_unset=True)
         if target:
-            data["targets"] = [*data.get("targets", []), *target]
+            data["targets"] = [*data.get("targets", []), *expand(target, "--target")]
         if listen:
-            data["web"] = {**data.get("web", {}), "listen": listen}
+            data["web"] = {**data.get("web", {}), "listen": expand(listen, "--listen")}
         if shard:
             index, _, total = shard.partition("/")
             if not (index.isdecimal() and total.isdecimal()):
@@ -69,7 +69,11 @@ def probe(
     try:
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task(f"sampling {url}", total=1.0)
-            answer = run(url, duration, lambda share: bar.update(task, completed=share))
+            answer = run(
+                expand(url, "the address"),
+                duration,
+                lambda share: bar.update(task, completed=share),
+            )
     except InferfleetError as error:
         fail(error)
     if as_json:

@@ -7,6 +7,7 @@ from .discovery import (
     KubernetesSdSettings,
     ShardSettings,
 )
+from .environment import expand
 from .gpu import GpuPageSettings, GpuSettings
 from .http import BasicAuth, HttpSettings
 from .load import load_config, parse_config
@@ -30,6 +31,7 @@ __all__ = [
     "ShardSettings",
     "Target",
     "WebSettings",
+    "expand",
     "load_config",
     "parse_config",
 ]

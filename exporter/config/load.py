@@ -8,11 +8,15 @@ from pydantic import ValidationError
 from ..errors import ConfigError
 from ..validation import validation_message
 from ..yaml_text import parse_yaml
+from .environment import expand
 from .root import Config
 
 
 def load_config(path: Path) -> Config:
-    """Read and check a configuration file; raise `ConfigError` naming file, key and remedy."""
+    """Read and check a configuration file, environment variables in its values put in.
+
+    Raises `ConfigError` naming file, key and remedy.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -26,7 +30,7 @@ def load_config(path: Path) -> Config:
         data = {}
     if not isinstance(data, dict):
         raise ConfigError(f"{path} must hold a mapping of keys, not {type(data).__name__}")
-    return parse_config(data, str(path))
+    return parse_config(expand(data, str(path)), str(path))
 
 
 def parse_config(data: dict[str, Any], source: str) -> Config:

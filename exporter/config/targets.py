@@ -1,5 +1,6 @@
 """One server to watch, and what the operator declares about it."""
 
+import re
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -7,6 +8,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from ..validation import StrictModel
 
+_WORKLOAD: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9.-]*/)?[^/\s]+")
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
@@ -39,7 +41,25 @@ class Declaration(StrictModel):
     runner: str | None = None
     prefix_caching: bool | None = None
     pod: str | None = None
+    workload: str | None = None
     gpu_uuids: Annotated[tuple[str, ...], BeforeValidator(_split_at_commas)] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, fields: Any) -> Any:
+        """Take empty text for nothing declared, as a variable or a label that is not set has it."""
+        if not isinstance(fields, dict):
+            return fields
+        return {key: value for key, value in fields.items() if value != ""}
+
+    @field_validator("workload")
+    @classmethod
+    def _check_workload(cls, workload: str | None) -> str | None:
+        if workload is not None and not _WORKLOAD.fullmatch(workload):
+            raise ValueError(
+                f"{workload!r} is no workload; write its name, or deployment/name with its type"
+            )
+        return workload
 
     @field_validator("pod")
     @classmethod
@@ -67,8 +87,8 @@ class Target(StrictModel):
             raise ValueError("credentials do not belong in a url; use the http section")
         try:
             port = parts.port
-        except ValueError as error:
-            raise ValueError(f"{url!r} has no usable port: {error}") from None
+        except ValueError:
+            raise ValueError(f"{url!r} has no usable port; use one from 1 to 65535") from None
         if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
             raise ValueError(f"{url!r} is no server address; write it like http://host:8000")
         return url.rstrip("/").removesuffix("/metrics").rstrip("/")

@@ -16,6 +16,7 @@ from ..config import Config, KubernetesSdSettings, ShardSettings, Target
 from .dns_sd import DnsSource
 from .file_sd import FileSource
 from .kubernetes import KubernetesSource
+from .local import Host, own_host, with_names
 
 
 class _Source(Protocol):
@@ -43,13 +44,18 @@ class Discoverer:
     Only `refresh` does I/O; `targets` and `problems` never wait for it. All may be called from any
     thread. Before the first `refresh` only the listed targets are known. Watches of `previous`
     for the same sections go on, so that a reload loses no pods. Raises `ConfigError` where a
-    file_sd pattern cannot be used or there is no Kubernetes API to connect to.
+    file_sd pattern cannot be used, there is no Kubernetes API to connect to, or what is to be
+    known of the exporter's own pod cannot be read. Targets on loopback are named by `host`, which
+    is by default where this process runs.
     """
 
-    def __init__(self, config: Config, previous: "Discoverer | None" = None) -> None:
+    def __init__(
+        self, config: Config, previous: "Discoverer | None" = None, host: Host | None = None
+    ) -> None:
         discovery = config.discovery
+        self._host = host or own_host()
         self._shard = config.shard
-        self._static = tuple(target for target in config.targets if in_shard(target, config.shard))
+        self._static = with_names(config.targets, self._host)
         self._watches: list[KubernetesSource] = _watches(
             discovery.kubernetes, previous._watches if previous else ()
         )
@@ -66,8 +72,8 @@ class Discoverer:
             *(_ScheduledSource(source, 0.0) for source in self._watches),
         ]
         self._refresh_lock = Lock()
-        self._targets = self._static
-        self._problems: tuple[str, ...] = ()
+        self._targets, duplicates = _merge(self._kept("targets", self._static))
+        self._problems = tuple(duplicates)
 
     def targets(self) -> tuple[Target, ...]:
         """Return the servers: the listed ones first, then those of files, of DNS, of pods."""
@@ -105,13 +111,16 @@ class Discoverer:
 
     def _by_place(self) -> Iterator[tuple[str, Target]]:
         """Yield every known server with the place that names it, in order of precedence."""
-        for target in self._static:
-            yield "targets", target
+        yield from self._kept("targets", self._static)
         for scheduled in self._sources:
             for place, targets in scheduled.source.targets.items():
-                for target in targets:
-                    if in_shard(target, self._shard):
-                        yield place, target
+                yield from self._kept(place, with_names(targets, self._host))
+
+    def _kept(self, place: str, targets: Iterable[Target]) -> Iterator[tuple[str, Target]]:
+        """Yield the servers of a place that are in this exporter's shard."""
+        for target in targets:
+            if in_shard(target, self._shard):
+                yield place, target
 
 
 def in_shard(target: Target, shard: ShardSettings) -> bool:

@@ -7,8 +7,6 @@ environment may hold secrets, so they are kept out of every text form.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..config import Target
-
 
 @dataclass(frozen=True, slots=True)
 class Container:
@@ -24,9 +22,3 @@ class Container:
     arguments: tuple[str, ...] = field(default=(), repr=False)
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     gpus: int | None = None
-
-
-class PodTarget(Target):
-    """A server in a pod: its address, and what the pod's specification says about it."""
-
-    container: Container

@@ -13,7 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ..config import Declaration, KubernetesSdSettings, Target
-from .container import Container, PodTarget
+from .container import Container
+from .pod import Pod, PodTarget
+from .workload import owned_workload
 
 KubeObject = Mapping[str, Any]
 
@@ -48,6 +50,15 @@ def pod_targets(pod: KubeObject, section: KubernetesSdSettings) -> tuple[Target,
         return ()
     host = f"[{address}]" if ":" in address else address
     name = annotations.get("name") or f"{meta['namespace']}/{meta['name']}"
+    in_pod = Pod(
+        namespace=str(meta["namespace"]),
+        name=str(meta["name"]),
+        node=str(spec.get("nodeName") or ""),
+        container=str(container.get("name") or ""),
+        workload=owned_workload(
+            str(meta["name"]), _mapping(meta, "labels"), meta.get("ownerReferences") or ()
+        ),
+    )
     specification = _specification(container, meta, single=len(ports) == 1)
     declaration = _declaration(meta, annotations, section, specification.image)
     return tuple(
@@ -56,6 +67,7 @@ def pod_targets(pod: KubeObject, section: KubernetesSdSettings) -> tuple[Target,
             name=name if len(ports) == 1 else f"{name}:{port}",
             metrics_path="/" + annotations.get("path", "/metrics").removeprefix("/"),
             declare=declaration,
+            pod=in_pod,
             container=specification,
         )
         for port in ports

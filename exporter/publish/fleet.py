@@ -8,6 +8,7 @@ from .. import __version__
 from ..derive.figure import Figures, FigureValue
 from ..derive.figures import FIGURES
 from ..derive.ratio import Ratio, pooled
+from ..discovery.pod import pod_labels, pod_of, workload_of
 from ..engines.registry import ENGINES
 from ..gpu.reading import GpuReading
 from ..sampling.view import ServerView
@@ -43,6 +44,7 @@ def server_report(view: ServerView, gpus: Mapping[str, GpuReading] | None = None
     report: Json = {
         "target": view.server.target.label,
         "url": view.server.target.url,
+        **{name: value or None for name, value in pod_labels(view.server.target).items()},
         "up": view.live,
         "error": reading.error or None,
         "error_reason": reading.reason or None,
@@ -60,11 +62,19 @@ def server_report(view: ServerView, gpus: Mapping[str, GpuReading] | None = None
     return report
 
 
+_WORKLOAD_UNKNOWN: Final = (
+    "the workload of its pod is unknown, so an upgrade that renames the pod is not followed: give "
+    "the exporter the pod's labels (POD_LABELS_FILE), or declare workload"
+)
+
+
 def _identity(view: ServerView) -> Json:
     identity, snapshot = view.reading.identity, view.reading.snapshot
     notes = list(snapshot.plan.notes) if snapshot else []
     if view.reading.link and view.reading.link.shared:
         notes.append(f"energy is left out: {view.reading.link.shared}")
+    if pod_of(view.server.target) and not workload_of(view.server.target):
+        notes.append(_WORKLOAD_UNKNOWN)
     report: Json = {
         "engine": snapshot.plan.engine if snapshot else None,
         "engine_title": ENGINES[snapshot.plan.engine].title if snapshot else None,

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from ..derive.figures import BY_NAME as FIGURES
+from ..discovery.pod import pod_labels
 from ..engines.plan import Labels
 from ..sampling.view import ServerView
-from ..vocabulary.exporter import SERVER_INFO
+from ..vocabulary.exporter import SERVER_INFO, SERVER_POD_INFO
 from ..vocabulary.states import EXCLUSIONS, SCRAPE_FAILURES
 from .figures import samples_of
 
@@ -21,8 +22,13 @@ _FACTS: Final = {
 
 
 def target_samples(family: str, view: ServerView) -> Samples:
-    """Yield a family of `TARGET`: how the sampling of the server goes."""
+    """Yield a family of `TARGET`: how the sampling of the server goes, and where it runs."""
     reading, counts = view.reading, view.server.counts
+    if family == SERVER_POD_INFO.name:
+        pod = pod_labels(view.server.target)
+        if pod["pod"]:
+            yield tuple((name, pod[name]) for name in SERVER_POD_INFO.labels), 1.0
+        return
     if family == "scrape_failures_total":
         for reason in SCRAPE_FAILURES:
             yield (("reason", reason),), float(counts.failures[reason])
@@ -52,14 +58,15 @@ def identity_samples(family: str, view: ServerView) -> Samples:
     if identity is None:
         return
     if family == "server_info":
-        hashes = {
+        known = {
+            **pod_labels(view.server.target),
             "engine": identity.engine,
             "release": identity.release,
             "class": identity.server_class,
             "config": identity.config,
         }
         labels = SERVER_INFO.labels
-        yield tuple((name, hashes.get(name) or identity.text(name)) for name in labels), 1.0
+        yield tuple((name, known.get(name) or identity.text(name)) for name in labels), 1.0
     elif family == "identity_conflicts":
         yield (), float(len(identity.conflicts))
     elif family == "gpus_claimed":

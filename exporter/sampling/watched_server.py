@@ -16,7 +16,7 @@ from ..derive.meter import Meter
 from ..derive.stall import stall_starts, stalled_ranks
 from ..derive.summary import ServerLimits
 from ..derive.window import Window
-from ..discovery.container import PodTarget
+from ..discovery.pod import PodTarget
 from ..engines import detect, plan
 from ..engines.identity import Identity, identify
 from ..engines.plan import Labels, Plan, Snapshot

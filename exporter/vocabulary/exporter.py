@@ -32,6 +32,14 @@ EXPORTER: Final = (
     ),
 )
 
+SERVER_POD_INFO: Final = Family(
+    "server_pod_info",
+    "gauge",
+    "The Kubernetes pod the server runs in, where that is known; always 1. `namespace` and `pod` "
+    "join kube-state-metrics; `workload` keeps its name while pods change theirs.",
+    ("namespace", "pod", "node", "container", "workload", "workload_type"),
+)
+
 TARGET: Final = (
     Family(
         "target_up",
@@ -61,13 +69,15 @@ TARGET: Final = (
         "gauge",
         "Canonical families the newest page gave; a fall after an upgrade is a lost vocabulary.",
     ),
+    SERVER_POD_INFO,
 )
 
 SERVER_INFO: Final = Family(
     "server_info",
     "gauge",
     "What the server is; always 1. `release` is what is compared, `class` a hash of what must "
-    "be equal for that, `config` a hash of every known setting.",
+    "be equal for that, `config` a hash of every known setting; `namespace` and `workload` say "
+    "where it belongs, and are in neither hash.",
     (
         "engine",
         "version",
@@ -80,6 +90,8 @@ SERVER_INFO: Final = Family(
         "role",
         "class",
         "config",
+        "namespace",
+        "workload",
     ),
 )
 

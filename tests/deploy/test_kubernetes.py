@@ -1,7 +1,6 @@
 """Every manifest renders, fits its schema, and fits the others: selectors, ports, names, rights."""
 
 from collections import Counter
-from typing import Any
 
 import pytest
 import yaml
@@ -9,11 +8,12 @@ from kubernetes_validate import ValidationError
 
 from deploy import build
 from exporter.config import KubernetesSdSettings, parse_config
-from exporter.discovery.container import PodTarget
+from exporter.discovery.pod import PodTarget
 from exporter.discovery.pods import pod_targets
 from exporter.engines.sources.pod import command_line
 
 from .kube import KUBERNETES, KUSTOMIZATIONS, ROOT, Object, check, rendered, templates
+from .pods import running
 
 LOOSE = [
     *sorted((KUBERNETES / "autoscale").glob("*.yaml")),
@@ -141,32 +141,15 @@ def test_configuration_in_the_manifests_is_good(name: str) -> None:
 )
 def test_discovery_reads_the_example_servers(name: str, gpus: int | None) -> None:
     template = next(one for resource in rendered(name) for one in templates(resource))
-    pod = _running(template, size="2" if name == "multi-node" else "1")
+    size = {"leaderworkerset.sigs.k8s.io/size": "2" if name == "multi-node" else "1"}
+    pod = running(template, "llama-0", annotations=size)
     (found,) = pod_targets(pod, KubernetesSdSettings(selector="app=llama"))
     assert isinstance(found, PodTarget)
     assert found.url == "http://10.0.0.1:8000"
+    assert found.container is not None
     assert found.container.gpus == gpus
     words = command_line(found.container) or []
     assert words[words.index("--max-num-seqs") + 1] == "256"
-
-
-def _running(template: Object, size: str) -> dict[str, Any]:
-    """Return a pod of the template as it looks once it runs."""
-    names = [one["name"] for one in template["spec"]["containers"]]
-    return {
-        "metadata": {
-            "name": "llama-0",
-            "namespace": "inference",
-            "labels": template["metadata"]["labels"],
-            "annotations": {"leaderworkerset.sigs.k8s.io/size": size},
-        },
-        "spec": template["spec"],
-        "status": {
-            "phase": "Running",
-            "podIP": "10.0.0.1",
-            "containerStatuses": [{"name": one, "started": True} for one in names],
-        },
-    }
 
 
 def test_every_shard_is_watched_by_one_pod() -> None:

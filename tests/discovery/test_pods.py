@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from exporter.config import Declaration, KubernetesSdSettings
-from exporter.discovery.container import Container, PodTarget
+from exporter.discovery.container import Container
+from exporter.discovery.pod import Pod, PodTarget, pod_labels
 from exporter.discovery.pods import image_tag, pod_targets
+from exporter.discovery.workload import Workload
 
 from .fake_kube import SERVE, pod
 
@@ -29,6 +31,7 @@ def test_pod_becomes_a_server_with_what_it_was_asked_for() -> None:
             url="http://10.0.0.1:8000",
             name="inference/a",
             declare=Declaration(pod="inference/a"),
+            pod=Pod("inference", "a", container="vllm", workload=Workload("a", "pod")),
             container=Container("vllm/vllm-openai:v0.20.2", tuple(SERVE), gpus=2),
         ),
     )
@@ -174,3 +177,28 @@ def test_tag_of_an_image(image: str, expected: str | None) -> None:
 def test_fault_says_what_to_mend(described: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         found(described)
+
+
+def test_pod_is_known_with_its_node_container_and_workload() -> None:
+    owners = [{"kind": "ReplicaSet", "name": "llama-7d9c5b8f4", "controller": True}]
+    (server,) = found(pod(metadata__ownerReferences=owners, spec__nodeName="node-1"))
+    assert pod_labels(server) == {
+        "namespace": "inference",
+        "pod": "a",
+        "node": "node-1",
+        "container": "vllm",
+        "workload": "llama",
+        "workload_type": "deployment",
+    }
+
+
+@pytest.mark.parametrize(
+    ("described", "section"),
+    [
+        (noted(workload="rollout/blue"), {}),
+        (pod(metadata__labels={"app": "vllm", "team": "blue"}), {"labels": {"workload": "team"}}),
+    ],
+)
+def test_workload_can_be_declared(described: dict[str, Any], section: dict[str, Any]) -> None:
+    (server,) = found(described, **section)
+    assert pod_labels(server)["workload"] == "blue"

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from socket import gethostname
 from threading import Event
 
 import pytest
@@ -93,11 +94,12 @@ def test_servers_come_and_go_with_their_files(tmp_path: Path) -> None:
     listed = tmp_path / "servers.json"
     with FakeServer(metrics=(200, page(1))) as fake:
         address = fake.url.removeprefix("http://")
+        labels = [f"{gethostname()}:{address.partition(':')[2]}"]
         listed.write_text(json.dumps([{"targets": [address]}]), encoding="utf-8")
         found = FileSdSettings(files=[str(listed)], refresh=0.1)
         config = quick([], discovery=DiscoverySettings(file_sd=[found]))
         with polling(config) as poller:
-            until(lambda: [s.target.label for s in poller.servers()] == [address])
+            until(lambda: [s.target.label for s in poller.servers()] == labels)
             kept = poller.servers()[0]
             until(lambda: kept.reading.snapshot)
             listed.write_text(json.dumps([{"targets": [address, "127.0.0.1:1"]}]), encoding="utf-8")
