@@ -15,7 +15,9 @@ NAMESPACE = "inference"
 
 def replicas(kustomization: str, revision: str = "7d9c5b8f4") -> Iterator[Object]:
     """Yield two running pods of a kustomization's workload, each made by its controller's rules."""
-    resource = next(candidate for candidate in rendered(kustomization) if list(templates(candidate)))
+    resource = next(
+        candidate for candidate in rendered(kustomization) if list(templates(candidate))
+    )
     template = next(templates(resource))
     name = resource["metadata"]["name"]
     for index in range(2):
@@ -62,7 +64,8 @@ def running(
             "phase": "Running",
             "podIP": address,
             "containerStatuses": [
-                {"name": container["name"], "started": True} for container in template["spec"]["containers"]
+                {"name": container["name"], "started": True}
+                for container in template["spec"]["containers"]
             ],
         },
     }
@@ -74,7 +77,9 @@ def inside(pod: Object, kustomization: str, folder: Path) -> tuple[Host, Config]
     `folder` stands for the root of its file system.
     """
     (container,) = [
-        container for container in pod["spec"]["containers"] if container["image"].startswith("inferfleet")
+        container
+        for container in pod["spec"]["containers"]
+        if container["image"].startswith("inferfleet")
     ]
     volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
     files = dict[str, Path]()

@@ -46,7 +46,9 @@ def scrape_configs() -> Iterator[tuple[str, dict[str, Any]]]:
 
 @pytest.mark.parametrize("kind", ["ServiceMonitor", "PodMonitor"])
 def test_monitors_keep_the_servers_labels(kind: str) -> None:
-    monitors = [monitor for monitor in (*rendered("monitoring"), *resources(ALL)) if monitor["kind"] == kind]
+    monitors = [
+        monitor for monitor in (*rendered("monitoring"), *resources(ALL)) if monitor["kind"] == kind
+    ]
     assert monitors
     for monitor in monitors:
         (endpoint,) = monitor["spec"].get("endpoints") or monitor["spec"]["podMetricsEndpoints"]
