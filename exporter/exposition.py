@@ -1,9 +1,10 @@
 """Prometheus exposition text becomes numbers: the hot path of the exporter.
 
 Reads text format 0.0.4 and 1.0.0 and OpenMetrics 1.0. A page is used whole or refused whole, with
-the line number and the reason. The lines of a page hardly change from scrape to scrape, so a
-`Reader` keeps the last page: a line equal to the old one costs one comparison, a line of which
-only the value moved costs one `float`, and the grammar below runs on new lines only.
+the line number and the reason; only a series with a label too long is dropped alone, and counted.
+The lines of a page hardly change from scrape to scrape, so a `Reader` keeps the last page: a line
+equal to the old one costs one comparison, a line of which only the value moved costs one `float`,
+and the grammar below runs on new lines only.
 
 Grammar: https://prometheus.io/docs/instrumenting/exposition_formats/ and the OpenMetrics 1.0
 specification. Stricter than prometheus_client's parsers where they accept what the grammar does
@@ -11,8 +12,9 @@ not (a third number after the timestamp, two different TYPEs of one family).
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress
 from operator import ne
 from sys import intern
@@ -37,7 +39,10 @@ _SUFFIXES: Final = ("_bucket", "_count", "_sum", "_total", "_created", "_info", 
 
 @dataclass(frozen=True, slots=True)
 class ParserLimits:
-    """The largest page that is still read: bytes after decompression, samples, label characters."""
+    """The largest page that is still read: bytes after decompression and samples.
+
+    A wanted series with a label of more than `label_length` characters is dropped.
+    """
 
     page_bytes: int = 16 * 2**20
     samples: int = 100_000
@@ -46,17 +51,19 @@ class ParserLimits:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One time series as the page names it."""
+    """One time series as the page names it; not `complete` where a label was too long to keep."""
 
     name: str
     labels: Mapping[str, str]
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
     """What stays the same from scrape to scrape: which series stand on the page, in page order.
 
-    `types` holds every family with a TYPE line, `names` every sample name, wanted or not.
+    `types` holds every family with a TYPE line, `names` every sample name, wanted or not. `dropped`
+    counts by name the wanted series that are missing here because a label is too long.
     Two pages with the same `Layout` object differ in values only.
     """
 
@@ -64,6 +71,7 @@ class Layout:
     lines: tuple[int, ...]
     types: Mapping[str, str]
     names: frozenset[str]
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
     def type_of(self, name: str) -> str:
         """Return the TYPE of the family a sample name belongs to, `untyped` where there is none."""
@@ -148,6 +156,7 @@ class Reader:
         heads, slots, numbers = [""] * len(lines), [-1] * len(lines), list[int]()
         series, values = list[Series](), list[float]()
         types, names, samples = dict[str, str](), set[str](), 0
+        dropped = Counter[str]()
         end = _end_of_page(lines) if openmetrics else len(lines)
         for i, line in enumerate(lines[:end]):
             if not line or line[0] == "#" or line.isspace():
@@ -168,14 +177,17 @@ class Reader:
             if head:
                 heads[i] = intern(head)
                 # of a series that is only checked nothing but the name is needed again
-                fresh[intern(head.rstrip())] = entry if wanted else Series(entry.name, {})
+                kept = entry if wanted else Series(entry.name, {})
+                fresh[intern(head.rstrip())] = kept
             names.add(entry.name)
-            if wanted:
+            if wanted and not entry.complete:
+                dropped[entry.name] += 1
+            elif wanted:
                 slots[i] = len(values)
                 numbers.append(i + 1)
                 series.append(entry)
                 values.append(value)
-        layout = Layout(tuple(series), tuple(numbers), types, frozenset(names))
+        layout = Layout(tuple(series), tuple(numbers), types, frozenset(names), dropped)
         self._known, self._lines, self._heads, self._slots = fresh, lines, heads, slots
         self._openmetrics = openmetrics
         return Page(layout, values)
@@ -246,7 +258,7 @@ def _sample(
         at += 1
     labels: dict[str, str] = {}
     if body[at : at + 1] == "{":
-        name, labels, at = _labels(body, at + 1, name, number, label_length)
+        name, labels, at = _labels(body, at + 1, name, number)
     elif name_match and at == name_match.end():
         raise PageError(number, f"no value after the metric name: {line[:120]!r}")
     if not name:
@@ -261,14 +273,15 @@ def _sample(
     if len(words) > 2 or (len(words) == 2 and not _TIMESTAMP.fullmatch(words[1])):
         raise PageError(number, f"{name} is followed by more than a value and a timestamp")
     if exemplar:
-        _check_exemplar(exemplar.strip(), name, number, label_length)
+        _check_exemplar(exemplar.strip(), name, number)
     plain = len(words[0]) if len(words) == 1 and line.endswith(words[0]) else 0
+    if any(len(text) > label_length for text in labels.values()):
+        return Series(intern(name), {}, complete=False), value, plain
+    labels = {intern(key): intern(text) for key, text in labels.items()}
     return Series(intern(name), labels), value, plain
 
 
-def _labels(
-    body: str, at: int, name: str, number: int, label_length: int
-) -> tuple[str, dict[str, str], int]:
+def _labels(body: str, at: int, name: str, number: int) -> tuple[str, dict[str, str], int]:
     """Parse a label set from behind its brace; return metric name, labels and where it ends."""
     labels: dict[str, str] = {}
     while True:
@@ -288,22 +301,19 @@ def _labels(
                 raise PageError(number, f"label {key!r} has no value")
             name = key
         else:
-            value = _unescape(match["value"], number)
-            if len(value) > label_length:
-                raise PageError(number, f"label {key!r} is longer than {label_length} characters")
             if key in labels:
                 raise PageError(number, f"label {key!r} stands twice")
-            labels[intern(key)] = intern(value)
+            labels[key] = _unescape(match["value"], number)
         at = match.end()
         if match["end"] == "}":
             return name, labels, at
 
 
-def _check_exemplar(text: str, name: str, number: int, label_length: int) -> None:
+def _check_exemplar(text: str, name: str, number: int) -> None:
     """Refuse a malformed exemplar; its content is not used."""
     if not text.startswith("{"):
         raise PageError(number, f"the exemplar of {name} does not begin with '{{'")
-    _, _, at = _labels(text, 1, "exemplar", number, label_length)
+    _, _, at = _labels(text, 1, "exemplar", number)
     words = text[at:].split()
     if not 1 <= len(words) <= 2 or any(_number(word) is None for word in words):
         raise PageError(number, f"the exemplar of {name} has no readable value")

@@ -245,8 +245,58 @@ def test_limits() -> None:
         reader(ParserLimits(page_bytes=5)).read("abc 12\n")
     with pytest.raises(PageError, match=r"line 3: more than 2 samples"):
         reader(ParserLimits(samples=2)).read("a 1\nb 2\nc 3\n")
-    with pytest.raises(PageError, match="longer than 4 characters"):
-        reader(ParserLimits(label_length=4)).read('a{x="12345"} 1\n')
+
+
+LONG = "n" * 5000
+FAR = "".join(f"tenant-{i:04d}-support-assistant-v3," for i in range(180))
+
+
+def test_a_label_too_long_drops_its_series_alone() -> None:
+    steady = reader()
+    short = 'a{x="1"} 1\na{x="2"} 2\nb 3\n'
+    assert steady.read(short).layout.dropped == {}
+    for label in (LONG, FAR, LONG + "\\n", "é" * 4097):
+        page = steady.read(short + f'a{{x="{label}"}} 9\n')
+        assert page.values == [1.0, 2.0, 3.0]
+        assert page.layout.dropped == {"a": 1}
+        moved = steady.read('a{x="1"} 5\n' + short.split("\n", 1)[1] + f'a{{x="{label}"}} 10\n')
+        assert moved.values == [5.0, 2.0, 3.0]
+        assert moved.layout is page.layout
+    assert steady.read(short).layout.dropped == {}
+
+
+def test_a_label_too_long_on_the_first_page_and_after_a_line_more() -> None:
+    steady = reader()
+    long = f'a{{x="{LONG}"}} 9\n'
+    assert steady.read(long + "b 3\n").values == [3.0]
+    page = steady.read(long + 'b 3\nb{y="1"} 4\n')
+    assert page.values == [3.0, 4.0]
+    assert page.layout.dropped == {"a": 1}
+
+
+def test_labels_at_the_limit_are_kept_and_many_beyond_it_are_counted() -> None:
+    limits = ParserLimits(label_length=4)
+    assert reader(limits).read('a{x="1234"} 1\n').layout.series[0].labels == {"x": "1234"}
+    page = reader(limits).read("".join(f'a{{x="12345",i="{i}"}} 1\n' for i in range(500)) + "b 1\n")
+    assert page.layout.dropped == {"a": 500}
+    assert page.layout.names == {"a", "b"}
+
+
+def test_a_long_label_of_a_series_that_is_not_wanted_does_no_harm() -> None:
+    page = Reader(lambda name: name == "a").read(f'a 1\nb{{x="{LONG}"}} 2\n')
+    assert page.values == [1.0]
+    assert page.layout.dropped == {}
+
+
+def test_a_line_with_a_label_too_long_is_checked_like_any_other() -> None:
+    for line in (f'a{{x="{LONG}"}}', f'a{{x="{LONG}"}} x', f'a{{x="{LONG}",x="1"}} 1'):
+        with pytest.raises(PageError, match="line 1"):
+            reader().read(line + "\n")
+
+
+def test_a_long_label_in_an_exemplar_is_not_used() -> None:
+    page = reader().read(f'a_total 1 # {{trace="{LONG}"}} 1\n# EOF\n', openmetrics=True)
+    assert page.values == [1.0]
 
 
 def test_special_values() -> None:

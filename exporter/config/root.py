@@ -17,7 +17,10 @@ DEFAULT_LISTEN: Final = ":10190"
 
 
 class LimitSettings(StrictModel):
-    """The largest page that is read; a larger one is refused whole."""
+    """The largest page that is read; a larger one is refused whole.
+
+    A series with a longer label is dropped alone.
+    """
 
     page: Size = ParserLimits().page_bytes
     samples: Annotated[int, Field(ge=1)] = ParserLimits().samples

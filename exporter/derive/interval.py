@@ -6,7 +6,7 @@ from math import isfinite
 from operator import gt, itemgetter
 from typing import Final
 
-from ..engines.plan import Plan, Sample, Snapshot
+from ..engines.plan import UNKNOWN, Plan, Sample, Snapshot
 from ..gpu.energy import EnergyUse
 from .plan_cache import cached_by_plan
 
@@ -106,8 +106,9 @@ def between(old: Snapshot, new: Snapshot, rank: str | None = None) -> Interval |
 
     It did where the start time moved, a counter fell, or a counter's series vanished: the process,
     or one of its data-parallel ranks, is another one. A series that appears counts from 0, as
-    engines that create series on first use mean it. Both snapshots must come from plans of one
-    version. With `rank` (an `engine_index`), the work is that of one data-parallel rank alone.
+    engines that create series on first use mean it. Neither holds for the families that a plan left
+    out: what they did is unknown. Both snapshots must come from plans of one version. With `rank`
+    (an `engine_index`), the work is that of one data-parallel rank alone.
     """
     old_start, new_start = (s.largest("server_start_time_seconds") for s in (old, new))
     if old_start is not None and new_start is not None and abs(new_start - old_start) > START_SLACK:
@@ -121,8 +122,11 @@ def between(old: Snapshot, new: Snapshot, rank: str | None = None) -> Interval |
         old_values = dict(
             zip(old_counters.samples, _values(old, old_counters.indices), strict=True)
         )
-        before = tuple(old_values.pop(sample, 0.0) for sample in counters.samples)
-        if old_values:
+        before = tuple(
+            old_values.pop(sample, UNKNOWN if sample.family in old.plan.left_out else 0.0)
+            for sample in counters.samples
+        )
+        if any(sample.family not in new.plan.left_out for sample in old_values):
             return None
     if any(map(gt, before, after)):
         return None

@@ -68,7 +68,9 @@ class Plan:
     """Which canonical samples a layout gives, and how each is computed from the page's values.
 
     `origins` holds by family the raw names that feed it, `notes` what was left out and why,
-    `page_settings` the labels in which the page carries the engine's configuration.
+    `left_out` the families whose raw names are there and yet not read, `samples_dropped` how many
+    samples of the page have a label too long, `page_settings` the labels in which the page carries
+    the engine's configuration.
     """
 
     engine: str
@@ -76,6 +78,8 @@ class Plan:
     samples: tuple[Sample, ...]
     origins: Mapping[str, str]
     notes: tuple[str, ...]
+    left_out: frozenset[str]
+    samples_dropped: int
     unknown_names: tuple[str, ...]
     page_settings: Mapping[str, str]
     model: str
@@ -133,6 +137,8 @@ def make(layout: Layout, namespace: Namespace, version: str) -> Plan:
         samples=tuple(sample for sample, _ in outputs),
         origins=maker.origins,
         notes=(*namespace.notes, *maker.notes),
+        left_out=frozenset(maker.left_out - {sample.family for sample, _ in outputs}),
+        samples_dropped=sum(layout.dropped.values()),
         unknown_names=namespace.unknown_names,
         page_settings=maker.page_settings,
         model=maker.model,
@@ -174,11 +180,22 @@ class _Maker:
         self.outputs: list[tuple[Sample, int | Compute]] = []
         self.notes: list[str] = []
         self.origins: dict[str, str] = {}
+        self.left_out = set[str]()
         self._prefix = namespace.prefix
+        self._dropped = set[str]()
+        for raw_name, count in sorted(layout.dropped.items()):
+            name = namespace.strip(raw_name)
+            if name is not None:
+                self._dropped.add(name)
+                self.notes.append(
+                    f"{raw_name} is not read: {count} of its series on the page have a label of "
+                    "more characters than limits.label_length"
+                )
         self.by_name: dict[str, list[tuple[int, Mapping[str, str]]]] = {}
         for i, series in enumerate(layout.series):
             name = namespace.strip(series.name)
-            if name is not None:
+            # without the dropped ones the others would pass for the whole
+            if name is not None and name not in self._dropped:
                 self.by_name.setdefault(name, []).append((i, series.labels))
         self.page_settings = ENGINES[self.catalog.engine].page_settings(self.by_name)
         models = {
@@ -193,18 +210,23 @@ class _Maker:
         """Add the samples of one canonical family by its first alternative on the page."""
         histogram = BY_NAME[name].kind == "histogram"
         probe = "_count" if histogram else ""
+        suffixes = ("_bucket", "_sum", "_count") if histogram else ("",)
         for option in self.catalog.families.get(name, ()):
             first = option.terms[0]
+            if self._dropped & {term.raw + end for term in option.terms for end in suffixes}:
+                self.left_out.add(name)
+                continue
             if first.raw + probe not in self.by_name:
                 continue
             if not first.speaks_for(self.version):
+                self.left_out.add(name)
                 if self.version is None:
                     self.notes.append(
                         f"{name} is left out: what {first.raw} means depends on the version, "
                         "which is unknown"
                     )
                 continue
-            for suffix in ("_bucket", "_sum", "_count") if histogram else ("",):
+            for suffix in suffixes:
                 self._samples(name, suffix, option.terms)
             present = [term for term in option.terms if term.raw + probe in self.by_name]
             names = dict.fromkeys(("" if t.bare else self._prefix) + t.raw for t in present)

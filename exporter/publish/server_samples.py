@@ -43,6 +43,7 @@ def target_samples(family: str, view: ServerView) -> Samples:
         "server_restarts_total": float(counts.restarts),
         "page_bytes": float(reading.page_bytes) if snapshot else None,
         "page_samples": float(reading.page_samples) if snapshot else None,
+        "page_samples_dropped": float(snapshot.plan.samples_dropped) if snapshot else None,
         "page_unknown_names": float(len(snapshot.plan.unknown_names)) if snapshot else None,
         "page_families": float(len(snapshot.plan.families())) if snapshot else None,
     }

@@ -60,6 +60,11 @@ TARGET: Final = (
     Family("page_bytes", "gauge", "Size of the newest page."),
     Family("page_samples", "gauge", "Samples of the newest page that became numbers."),
     Family(
+        "page_samples_dropped",
+        "gauge",
+        "Samples of the newest page that did not, for a label longer than limits.label_length.",
+    ),
+    Family(
         "page_unknown_names",
         "gauge",
         "Names with the engine's prefix on the newest page that this release does not know.",

@@ -51,6 +51,20 @@ def test_a_moved_start_time_is_a_restart_even_if_counters_grew() -> None:
     assert between(page({"0": 5}, 1000), page({"0": 50}, 1001.5, 5)) is not None
 
 
+def test_a_counter_that_the_exporter_stops_reading_is_no_restart() -> None:
+    """A label that grew too long hides a counter; what it did meanwhile is unknown, not 0."""
+    prompt = 'vllm:prompt_tokens_total{engine="0",tenant="%s"} %d\n'
+    running = 'vllm:num_requests_running{engine="0"} 1\n'
+    generated = 'vllm:generation_tokens_total{engine="0"} %d\n'
+    pages = [
+        snapshot(running + generated % (10 * i) + prompt % (tenant, 5000 + i), time=float(i))
+        for i, tenant in enumerate(["a", "a" * 5000, "a" * 5000, "a", "a"])
+    ]
+    intervals = [between(a, b) for a, b in pairwise(pages)]
+    assert [i.increase["generation_tokens"] for i in intervals if i] == [10, 10, 10, 10]
+    assert [i.increase.get("prompt_tokens") for i in intervals if i] == [None, None, None, 1]
+
+
 def test_one_engine_of_several_that_fell_is_a_restart() -> None:
     assert between(page({"0": 100, "1": 50}), page({"0": 200, "1": 3}, time=5)) is None
 

@@ -208,6 +208,51 @@ def test_the_newest_lora_series_speaks() -> None:
     assert newer_first.total("lora_max_adapters") == 4
 
 
+LONG = "tenant-support-assistant," * 200
+
+
+def test_a_family_of_which_a_series_is_dropped_is_left_out() -> None:
+    """What remains would pass for the whole, or for the newest."""
+    lora = (
+        'vllm:lora_requests_info{max_lora="4",running_lora_adapters="a"} 1000\n'
+        f'vllm:lora_requests_info{{max_lora="4",running_lora_adapters="{LONG}"}} 2000\n'
+    )
+    found = snapshot(V1 + lora)
+    assert found.total("lora_running_adapters") is None
+    assert found.total("prompt_tokens_total") == 100
+    assert found.plan.samples_dropped == 1
+    assert any("vllm:lora_requests_info is not read: 1 of" in note for note in found.plan.notes)
+
+
+@pytest.mark.parametrize("suffix", ["_bucket", "_sum", "_count"])
+def test_a_histogram_of_which_a_part_is_dropped_is_left_out(suffix: str) -> None:
+    name = "vllm:time_to_first_token_seconds"
+    page = (
+        f'{name}_bucket{{engine="0",le="+Inf"}} 2\n'
+        f'{name}_sum{{engine="0"}} 1\n{name}_count{{engine="0"}} 2\n'
+        f'{name}{suffix}{{engine="1",le="+Inf",tenant="{LONG}"}} 2\n'
+    )
+    found = snapshot(V1 + page)
+    assert values(found, "time_to_first_token_seconds", "_count") == {}
+    assert found.plan.left_out == {"time_to_first_token_seconds"}
+
+
+def test_an_older_name_replaces_one_that_is_dropped() -> None:
+    reason = 'vllm:num_requests_waiting_by_reason{engine="0",reason="capacity"} 4\n'
+    page = V1 + 'vllm:num_requests_waiting{engine="0"} 5\n' + reason
+    page += reason.replace('reason="capacity"', f'reason="{LONG}"')
+    found = snapshot(page)
+    assert values(found, "requests_waiting") == {"engine_index=0": 5}
+    assert found.plan.left_out == frozenset()
+
+
+def test_a_page_of_dropped_series_alone_still_names_its_engine() -> None:
+    found = snapshot(V1.replace('"m"', f'"{LONG}"'))
+    assert found.plan.engine == "vllm"
+    assert found.plan.samples == ()
+    assert found.plan.samples_dropped == 2
+
+
 def test_rejections_without_an_engine_are_taken() -> None:
     found = snapshot(V1 + 'vllm:admission_rejections_total{model_name="m",reason="queue"} 4\n')
     assert values(found, "requests_rejected_total") == {"reason=queue": 4}
