@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 
 from exporter.derive.load_cell import QUANTITIES
-from exporter.derive.meter import Load, Meter
+from exporter.derive.meter import LoadCells, Meter
 from exporter.engines.plan import Labels, Snapshot
 
 WHO: Labels = (("release", "r"),)
 
 
-def counted(pages: Iterable[Snapshot], gpus: float | None = 1, warm_up: float = 0.0) -> Load:
+def counted(pages: Iterable[Snapshot], gpus: float | None = 1, warm_up: float = 0.0) -> LoadCells:
     """Count snapshots at their Unix times, with nothing left out for youth."""
     meter = Meter(warm_up, longest=30.0, max_cells=256)
     for snapshot in pages:
@@ -17,12 +17,12 @@ def counted(pages: Iterable[Snapshot], gpus: float | None = 1, warm_up: float = 
     return meter.load
 
 
-def total(load: Load, quantity: str) -> float:
+def total(load: LoadCells, quantity: str) -> float:
     """Return a quantity's sum over all cells."""
     return sum(work.get(quantity, 0.0) for work in load.cells.values())
 
 
-def table(load: Load) -> str:
+def table(load: LoadCells) -> str:
     """Return the cells as text, a line each."""
     lines = [
         f"{engine or '-':>2} {batch:>5} "

@@ -25,7 +25,7 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class LoadCells:
     """What one server did since it was first seen; replaced whole, never changed.
 
     `labels` are those of the release that `cells` belong to. `excluded` holds the seconds left
@@ -45,7 +45,7 @@ class Meter:
     """
 
     def __init__(self, warm_up: float, longest: float, max_cells: int) -> None:
-        self.load = Load()
+        self.load = LoadCells()
         self._warm_up = warm_up
         self._longest = longest
         self._max_cells = max_cells
@@ -74,7 +74,7 @@ class Meter:
         self._ends = {rank: _end(snapshot, rank, len(ranks)) for rank in ranks}
         old_labels = self.load.labels
         if labels is not None and labels != old_labels:
-            self.load, self._carry = Load(labels, {}, self.load.excluded), {}
+            self.load, self._carry = LoadCells(labels, {}, self.load.excluded), {}
         if last is None:
             return
         whole = between(last, snapshot)

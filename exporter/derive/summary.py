@@ -6,12 +6,11 @@ own counters. A quantity whose parts are unknown is None.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 from ..engines.plan import Snapshot
 from ..vocabulary.states import Bound
 from .bound import bound_by
-from .energy import WindowEnergy, window_energy
+from .energy import window_energy
 from .interval import Interval
 from .ratio import Ratio, ratio_of
 from .window import Window
@@ -29,33 +28,25 @@ class ServerLimits:
 
 
 class WindowSummary:
-    """One server's window beside its limits; `snapshot` is the newest one in it.
+    """One server's window beside its limits, with what several figures share worked out once.
 
-    It reads the window when it is asked and keeps what several figures share, so it is good only
-    until the window takes another snapshot.
+    `snapshot` is the newest in the window. A summary is valid until the window gets another one.
     """
 
     def __init__(self, window: Window, snapshot: Snapshot, limits: ServerLimits) -> None:
         self.window = window
         self.snapshot = snapshot
         self.limits = limits
+        self.generation_rate = _generation_rate(window)
+        self.tokens_per_step = _tokens_per_step(window)
+        self.energy = window_energy(window)
+        # a limit holds for each data-parallel rank
+        per_rank = limits.max_num_seqs
+        self._sequences = None if per_rank is None else per_rank * snapshot.plan.engines()
 
     def per_gpu(self, rate: float | None) -> Ratio | None:
         """Return a rate of the server over its GPUs."""
         return ratio_of(rate, self.limits.gpus)
-
-    @cached_property
-    def generation_rate(self) -> float | None:
-        """Tokens generated per second.
-
-        SGLang adds a request's tokens to its own counter when the request ends, in one jump. It
-        counts decode tokens as they are made, but these leave out each request's first token,
-        which its prefill makes; both together are the tokens in their time.
-        """
-        decoded, first = self.window.rate("decode_tokens"), self.window.rate("first_tokens")
-        if decoded is not None:
-            return decoded + (first or 0.0)
-        return self.window.rate("generation_tokens")
 
     @property
     def prompt_computed_rate(self) -> float | None:
@@ -82,22 +73,7 @@ class WindowSummary:
         """Requests running, mean of the window's samples, over the most that may run."""
         return ratio_of(self.mean(lambda interval: interval.running), self._sequences)
 
-    @cached_property
-    def tokens_per_step(self) -> Ratio | None:
-        """Tokens processed over the engine's steps.
-
-        Computed prompt tokens plus generated ones mean the same in every release; the engine's own
-        sum held whole prompts, cached tokens included, before vLLM 0.23.
-        """
-        computed = self.window.increase("prompt_tokens_computed")
-        generated = self.window.increase("generation_tokens")
-        if computed is not None and generated is not None:
-            tokens: float | None = computed + generated
-        else:
-            tokens = self.window.increase("step_tokens")
-        return ratio_of(tokens, self.window.increase("steps"))
-
-    @cached_property
+    @property
     def token_budget(self) -> float | None:
         """Tokens per step over the most that a step may hold."""
         largest = self.limits.max_num_batched_tokens
@@ -131,13 +107,28 @@ class WindowSummary:
         preemptions = self.window.rate("preemptions")
         return bound_by(self.window, self._sequences, self.token_budget, preemptions)
 
-    @cached_property
-    def energy(self) -> WindowEnergy:
-        """Joules for each token, and watts without work."""
-        return window_energy(self.window)
 
-    @cached_property
-    def _sequences(self) -> float | None:
-        """Sequences that may run at once; a limit holds for each data-parallel rank."""
-        limit = self.limits.max_num_seqs
-        return None if limit is None else limit * self.snapshot.plan.engines()
+def _generation_rate(window: Window) -> float | None:
+    """Tokens generated per second.
+
+    SGLang adds a request's tokens to its own counter when the request ends, in one jump. It counts
+    decode tokens as they are made, but these leave out each request's first token, which its
+    prefill makes; both together are the tokens in their time.
+    """
+    decoded, first = window.rate("decode_tokens"), window.rate("first_tokens")
+    if decoded is not None:
+        return decoded + (first or 0.0)
+    return window.rate("generation_tokens")
+
+
+def _tokens_per_step(window: Window) -> Ratio | None:
+    """Tokens processed over the engine's steps.
+
+    Computed prompt tokens plus generated ones mean the same in every release; the engine's own sum
+    held whole prompts, cached tokens included, before vLLM 0.23.
+    """
+    computed = window.increase("prompt_tokens_computed")
+    generated = window.increase("generation_tokens")
+    if computed is not None and generated is not None:
+        return ratio_of(computed + generated, window.increase("steps"))
+    return ratio_of(window.increase("step_tokens"), window.increase("steps"))

@@ -27,9 +27,11 @@ def samples_of(figure: Figure, value: FigureValue) -> Iterator[tuple[Labels, flo
 
 def json_value(value: FigureValue | None) -> object:
     """Return a figure's value for the JSON, null where it is unknown."""
-    if isinstance(value, Mapping):
-        return {label: ratio.value for label, ratio in value.items()}
-    return value.value if isinstance(value, Ratio) else value
+    if isinstance(value, Ratio):
+        return value.value
+    if value is None or isinstance(value, int | float | str):
+        return value
+    return {label: ratio.value for label, ratio in value.items()}
 
 
 def texts_of(figure: Figure, value: object) -> Iterator[tuple[str, str]]:

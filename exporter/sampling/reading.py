@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ..derive.figure import Figures
-from ..derive.meter import Load
+from ..derive.meter import LoadCells
 from ..engines.identity import Identity
 from ..engines.plan import Snapshot
 from ..gpu.attribution import Link
@@ -32,7 +32,7 @@ class ServerReading:
     snapshot: Snapshot | None = None
     identity: Identity | None = None
     figures: Figures = field(default_factory=dict)
-    load: Load = field(default_factory=Load)
+    load: LoadCells = field(default_factory=LoadCells)
     stalled: frozenset[str] = frozenset()
     link: Link | None = None
 

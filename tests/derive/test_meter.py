@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.derive.meter import Load, Meter
+from exporter.derive.meter import LoadCells, Meter
 from exporter.engines.plan import Labels, Snapshot
 from exporter.replay.recording import Recording
 from exporter.replay.snapshots import snapshots
@@ -73,7 +73,7 @@ STEP = st.fixed_dictionaries(
 )
 
 
-def sums(load: Load) -> dict[str, float]:
+def sums(load: LoadCells) -> dict[str, float]:
     wanted = [*RAW.values(), "decode_tokens", "prefill_tokens"]
     return {quantity: total(load, quantity) for quantity in wanted}
 
@@ -89,7 +89,7 @@ def test_work_in_is_work_out(steps: list[dict[str, Any]]) -> None:
             server.counters, server.start = [{}, {}], server.time
         elif step["event"] == "upgrade":
             who = NEXT if who == WHO else WHO
-        counted_before = sums(meter.load if meter.load.labels == who else Load())
+        counted_before = sums(meter.load if meter.load.labels == who else LoadCells())
         out_before = sum(meter.load.excluded.values())
         moved = dict(step["moved"])
         moved["generation_tokens_total"] += moved["time_to_first_token_seconds_count"]
@@ -136,7 +136,7 @@ def test_first_tokens_seen_before_their_tokens_are_owed_not_lost(
     assert before == 1000 + sum(made - first for made, first in moves)
 
 
-def follow(meter: Meter, *pages: Snapshot, unix: float = 0.0) -> Load:
+def follow(meter: Meter, *pages: Snapshot, unix: float = 0.0) -> LoadCells:
     for page in pages:
         meter.add(page, unix + page.time, WHO)
     return meter.load

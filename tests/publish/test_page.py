@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.config import Config, Declaration, Target
-from exporter.derive.meter import Load
+from exporter.derive.meter import LoadCells
 from exporter.engines.plan import Labels
 from exporter.fetch import HttpClient
 from exporter.publish.families import PUBLISHED
@@ -138,14 +138,14 @@ def test_cells_show_what_was_counted_under_the_release_that_did_it() -> None:
     shown = watched(cached_load(RECORDINGS["vllm-dense-0.26.0"]), "a")
     publisher = Publisher()
 
-    def lines(load: Load) -> list[str]:
+    def lines(load: LoadCells) -> list[str]:
         one = replace(shown, reading=replace(shown.reading, load=load))
         page_text = publisher.page([one], {}).decode()
         return [line for line in page_text.splitlines() if line.startswith(f"{PREFIX}load_")]
 
     old: Labels = (("engine", "vllm"), ("release", "old"))
     cells = {("0", "16"): {"seconds": 5.0, "decode_tokens": 90.0}, ("", "idle"): {"seconds": 1.5}}
-    assert lines(Load(old, cells, {"gap": 7.0})) == [
+    assert lines(LoadCells(old, cells, {"gap": 7.0})) == [
         f'{PREFIX}load_{quantity}_total{{target="a",{labels}}} {value}'
         for quantity, labels, value in (
             ("seconds", 'engine_index="0",engine="vllm",release="old",batch="16"', 5.0),
@@ -158,7 +158,7 @@ def test_cells_show_what_was_counted_under_the_release_that_did_it() -> None:
         )
     ]
     new: Labels = (("engine", "vllm"), ("release", "new"))
-    later = lines(Load(new, {("0", "16"): {"seconds": 5.0}}))
+    later = lines(LoadCells(new, {("0", "16"): {"seconds": 5.0}}))
     assert [line for line in later if "release" in line] == [
         f'{PREFIX}load_seconds_total{{target="a",engine_index="0",engine="vllm",release="new",'
         'batch="16"} 5.0'

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from ...config import Declaration
-from ...derive.meter import Load, Meter
+from ...derive.meter import LoadCells, Meter
 from ...engines.identity import Identity, identify
 from ...engines.plan import Snapshot
 from ...errors import FetchError
@@ -132,7 +132,7 @@ def _facts(recording: Recording, identity: Identity, last: Snapshot) -> ServerFa
     return ServerFacts(labels, limits)
 
 
-def _increases(before: Load, after: Load, time: float) -> Iterator[CellRow]:
+def _increases(before: LoadCells, after: LoadCells, time: float) -> Iterator[CellRow]:
     """Yield what each cell gained, the data-parallel ranks added up."""
     increases: dict[str, dict[str, float]] = {}
     for (rank, batch), work in after.cells.items():
