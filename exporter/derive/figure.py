@@ -1,4 +1,4 @@
-"""What a figure is: its name, how it is read and written, and what people are told of it."""
+"""What a figure is: its name and unit, how it is read and written, and its texts for people."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -23,12 +23,12 @@ EXPORTER: Final = (
         ("version", "pythonversion"),
     ),
     Family("targets", "gauge", "Servers the exporter watches."),
-    Family("discovery_problems", "gauge", "Faults of discovery now; the status page tells them."),
-    Family("config_last_reload_successful", "gauge", "1 if the last (re)load was taken, else 0."),
+    Family("discovery_problems", "gauge", "Faults of discovery now; the status page lists them."),
+    Family("config_last_reload_successful", "gauge", "1 if the last (re)load succeeded, else 0."),
     Family(
         "config_last_reload_success_timestamp_seconds",
         "gauge",
-        "Unix time at which the running configuration was taken.",
+        "Unix time at which the running configuration was loaded.",
     ),
 )
 
@@ -56,7 +56,7 @@ TARGET: Final = (
         f"Samples that failed: {_listed(SCRAPE_FAILURES)}.",
         ("reason",),
     ),
-    Family("server_restarts_total", "counter", "Times the server was seen to begin anew."),
+    Family("server_restarts_total", "counter", "Restarts of the server noticed."),
     Family("page_bytes", "gauge", "Size of the newest page."),
     Family("page_samples", "gauge", "Samples of the newest page that became numbers."),
     Family(
@@ -107,7 +107,7 @@ IDENTITY: Final = (
     Family(
         "gpus_claimed",
         "gauge",
-        "GPUs under the server as each source tells it; `inferfleet_gpus` is the one believed.",
+        "GPUs under the server by each source; `inferfleet_gpus` is the number used.",
         ("source",),
     ),
     Family(
@@ -159,7 +159,7 @@ _LOAD_MEANINGS: Final = {
     "finished_prefill_seconds": "Prefill time of requests that finished.",
     "spec_draft_tokens": "Draft tokens proposed.",
     "spec_accepted_tokens": "Draft tokens accepted.",
-    "joules": "Energy the engine's GPUs used, where telemetry tells it.",
+    "joules": "Energy the engine's GPUs used, where telemetry has it.",
     "metered_decode_tokens": "Decode tokens of the time whose energy is in the joules.",
 }
 
@@ -217,7 +217,7 @@ TELEMETRY: Final = (
     Family(
         "gpu_info",
         "gauge",
-        "What a GPU is and who tells of it; always 1.",
+        "What a GPU is and the source that reports it; always 1.",
         ("uuid", "gpu_model", "host", "index", "driver", "mig_profile", "source"),
     ),
 )
