@@ -28,7 +28,10 @@ def serve(
         base = load_config(config) if config else Config()
         data = base.model_dump(exclude_unset=True)
         if target:
-            data["targets"] = [*data.get("targets", []), *expand(target, "--target")]
+            data["targets"] = [
+                *data.get("targets", []),
+                *(expand(url, "--target") for url in target),
+            ]
         if listen:
             data["web"] = {**data.get("web", {}), "listen": expand(listen, "--listen")}
         if shard:

@@ -49,6 +49,9 @@ def test_check_config(tmp_path: Path) -> None:
     ("words", "fault"),
     [
         (["serve"], "nothing to watch"),
+        (["serve", "--target", "${NOT_SET}"], "--target: the environment variable NOT_SET is not"),
+        (["probe", "${NOT_SET}"], "the address: the environment variable NOT_SET is not set"),
+        (["judge", "--prometheus", "${NOT_SET}"], "--prometheus: the environment variable NOT_SET"),
         (["serve", "--target", "a:1", "--log-level", "loud"], "no log level"),
         (["serve", "--target", "a:1", "--listen", "nonsense"], "nonsense"),
         (["serve", "--target", "ftp://a"], "no server address"),
@@ -71,6 +74,16 @@ def test_faults_are_one_sentence_and_exit_2(words: list[str], fault: str) -> Non
     assert code == 2
     assert fault in output
     assert "Traceback" not in output
+
+
+def test_variables_in_addresses_are_put_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    configs = list[Config]()
+    monkeypatch.setattr("exporter.cli.service.serve", lambda config, _: configs.append(config))
+    monkeypatch.setenv("PORT", "8000")
+    words = ["--target", "http://127.0.0.1:${PORT}", "--listen", ":${LISTEN:-10191}"]
+    assert run("serve", *words) == (0, "")
+    assert configs[0].targets[0].url == "http://127.0.0.1:8000"
+    assert configs[0].web.listen == ":10191"
 
 
 def test_a_reload_of_a_file_that_names_nobody_is_refused(
