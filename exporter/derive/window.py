@@ -54,6 +54,11 @@ class Window:
                 self._increase[quantity] = self._increase.get(quantity, 0.0) + amount
         return False
 
+    def forget_energy(self) -> None:
+        """Take that the energy of the intervals was not the server's alone."""
+        if any(interval.energy for interval in self._intervals):
+            self._intervals = deque(replace(old, energy=None) for old in self._intervals)
+
     def clear(self) -> None:
         """Forget everything: the next snapshot is that of a restarted server."""
         self._reset()

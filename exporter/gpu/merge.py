@@ -15,13 +15,30 @@ from .reading import GpuReading, GpuSource
 _TRUST: Final[tuple[GpuSource, ...]] = get_args(GpuSource)
 
 
-def merged(readings: Iterable[GpuReading]) -> dict[str, GpuReading]:
-    """Return one reading for each UUID, in order of the UUIDs; those without one are left out."""
+def merged(
+    readings: Iterable[GpuReading],
+) -> tuple[dict[str, GpuReading], tuple[str, ...]]:
+    """Return one reading for each UUID, in order of the UUIDs, and a sentence for each left out.
+
+    Readings without a UUID are left out, and those of a UUID that exporters of one kind report from
+    several hosts: it is no identity there. Kinds differ in how they call a host.
+    """
     by_uuid: dict[str, list[GpuReading]] = {}
     for reading in readings:
         if reading.uuid:
             by_uuid.setdefault(reading.uuid, []).append(reading)
-    return {uuid: _merged_reading(by_uuid[uuid]) for uuid in sorted(by_uuid)}
+    problems, gpus = list[str](), dict[str, GpuReading]()
+    for uuid in sorted(by_uuid):
+        hosts = {reading.source: reading.host for reading in by_uuid[uuid] if reading.host}
+        other = next((r for r in by_uuid[uuid] if r.host and r.host != hosts[r.source]), None)
+        if other is None:
+            gpus[uuid] = _merged_reading(by_uuid[uuid])
+        else:
+            problems.append(
+                f"GPU {uuid} is reported from {other.host} and from {hosts[other.source]}, so it "
+                "is left out: the UUID is no identity, or one page is listed under two names"
+            )
+    return gpus, tuple(problems)
 
 
 def _merged_reading(readings: list[GpuReading]) -> GpuReading:

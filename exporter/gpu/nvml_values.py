@@ -54,6 +54,15 @@ _SENSOR: Final = 0
 _MEMORY_V2: Final = 0x02000028
 _ENERGY: Final[Key] = ("gpu_energy_joules_total", ())
 _POWER: Final[Key] = ("gpu_power_watts", ())
+_NEVER_ZERO: Final[frozenset[Key]] = frozenset(
+    {
+        _ENERGY,
+        _POWER,
+        ("gpu_power_instant_watts", ()),
+        ("gpu_temperature_celsius", (("sensor", "memory"),)),
+    }
+)
+"""0 only where it is not measured: on boards without the sensor, in the guest of a virtual GPU."""
 
 
 def constants(ask: Query, device: Any) -> dict[Key, float]:
@@ -79,7 +88,8 @@ def values(ask: Query, device: Any) -> dict[Key, float]:
     if busy is not None:
         readings["gpu_utilization_ratio", ()] = busy.gpu / 100
         readings["gpu_memory_activity_ratio", ()] = busy.memory / 100
-    return readings | _reasons(ask("nvmlDeviceGetCurrentClocksEventReasons", device))
+    readings |= _reasons(ask("nvmlDeviceGetCurrentClocksEventReasons", device))
+    return {key: value for key, value in readings.items() if value or key not in _NEVER_ZERO}
 
 
 def memory(ask: Query, device: Any) -> dict[Key, float]:

@@ -6,7 +6,7 @@ together show whether a GPU is shared.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Event, Lock, Thread
 from time import monotonic
@@ -14,11 +14,13 @@ from typing import Final
 
 from ..config import Config
 from ..fetch import HttpClient
-from .attribution import GpuInventory, GpuUser, Link
+from .attribution import GpuInventory, GpuUser, Link, NoLink
 from .energy import EnergyCounters, EnergyUse
 from .merge import merged
 from .nvml import Nvml
-from .page import PageSource
+from .page.source import PageSource
+from .pod_claims import PodClaims
+from .processes import GpuProcesses
 from .reading import GpuReading
 from .watch import Watch
 
@@ -41,13 +43,22 @@ class SourceState:
 class Telemetry:
     """The GPU sources of a configuration, read between `start` and `stop`."""
 
-    def __init__(self, config: Config, watches: Sequence[Watch] | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        watches: Sequence[Watch] | None = None,
+        processes: GpuProcesses | None = None,
+    ) -> None:
         self.inventory = GpuInventory()
+        self._processes = processes or GpuProcesses()
+        self._claims = PodClaims()
         self._watches = _watches(config) if watches is None else list(watches)
         self._meter = EnergyCounters(2 * config.window + 2 * config.gpu.pages_interval)
         self._reading_times: tuple[object, ...] = ()
+        self._merge_problems: tuple[str, ...] = ()
         self._assigned: dict[str, tuple[str, ...]] = {}
         self._users: dict[str, set[str]] = {}
+        self._roots: dict[str, tuple[int, ...]] = {}
         self._lock = Lock()
         self._ended = Event()
         self._thread: Thread | None = None
@@ -82,9 +93,14 @@ class Telemetry:
         if times == self._reading_times:
             return
         self._reading_times = times
-        gpus = merged(reading for watch in live for reading in watch.state.readings)
+        gpus, self._merge_problems = merged(
+            reading for watch in live for reading in watch.state.readings
+        )
         self._measure(gpus)
-        self.inventory = GpuInventory(gpus)
+        with self._lock:
+            gpus = self._claims.with_claims(gpus, now)
+        origins = self._processes.origins({pid for gpu in gpus.values() for pid in gpu.pids})
+        self.inventory = GpuInventory(gpus, origins)
 
     def _measure(self, gpus: Mapping[str, GpuReading]) -> None:
         for uuid, gpu in gpus.items():
@@ -104,20 +120,28 @@ class Telemetry:
 
     def problems(self) -> list[str]:
         """Return what is wrong with the sources, one sentence each; no driver ever is no fault."""
-        return [
-            f"gpu source {watch.name}: {watch.state.error}"
+        problems = [
+            f"gpu source {watch.name}: {problem}"
             for watch in self._watches
-            if watch.state.error and (watch.name != NVML or watch.state.time is not None)
+            for problem in (watch.state.error, *watch.state.notes)
+            if problem and (watch.name != NVML or watch.state.time is not None)
         ]
+        return [*problems, *self._merge_problems]
 
-    def link(self, user: GpuUser) -> Link | None:
+    def link(self, user: GpuUser) -> Link | NoLink:
         """Return the GPUs of a server, and remember that it uses them."""
-        link = self.inventory.link(user)
-        uuids = link.uuids if link else ()
+        with self._lock:
+            if user.pod:
+                self._claims.keep(user.pod)
+            self._roots[user.target] = user.process.roots if user.process else ()
+            own = self._roots[user.target]
+            other_roots = {root for roots in self._roots.values() for root in roots} - set(own)
+        link = self.inventory.link(user, other_roots)
+        uuids = link.uuids if isinstance(link, Link) else ()
         with self._lock:
             self._assign(user.target, uuids)
             others = {other for uuid in uuids for other in self._users[uuid]} - {user.target}
-        if link and others and not link.shared:
+        if isinstance(link, Link) and others and not link.shared:
             return replace(link, shared=f"{min(others)} uses them too")
         return link
 
@@ -138,6 +162,7 @@ class Telemetry:
         with self._lock:
             self._assign(target, ())
             self._assigned.pop(target, None)
+            self._roots.pop(target, None)
 
     def energy_use(self, link: Link, start: float, end: float) -> EnergyUse | None:
         """Return what a server's GPUs used, None where that is unknown or not its own alone."""
@@ -155,9 +180,9 @@ def _watches(config: Config) -> list[Watch]:
     if gpu.pages:
         client = HttpClient(gpu.http, len(gpu.pages), config.limits.page)
         for page in gpu.pages:
-            read: Callable[[float], Sequence[GpuReading]] = PageSource(
-                client, page.url, gpu.timeout, config.limits.parser_limits()
-            ).read
+            source = PageSource(client, page.url, gpu.timeout, config.limits.parser_limits())
             every = gpu.pages_interval
-            watches.append(Watch(page.label, read, every, 2 * gpu.timeout, every))
+            watches.append(
+                Watch(page.label, source.read, every, 2 * gpu.timeout, every, source.notes)
+            )
     return watches

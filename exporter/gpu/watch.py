@@ -18,26 +18,38 @@ log = logging.getLogger(__name__)
 
 Read = Callable[[float], Sequence[GpuReading]]
 """Returns the GPUs at a monotonic time; may block, and raises `InferfleetError`."""
+Notes = Callable[[], Sequence[str]]
+"""Returns what the last reading leaves out and why, one sentence each."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a source said last: its readings, when (monotonic seconds), and what is wrong now."""
+    """What a source said last: its readings, when (monotonic seconds), and what is wrong now.
+
+    `notes` say what the readings leave out, one sentence each.
+    """
 
     readings: tuple[GpuReading, ...] = ()
     time: float | None = None
     error: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class Watch:
     """Reads one source every `interval` seconds, every `retry` seconds while it fails."""
 
     def __init__(
-        self, name: str, read: Read, interval: float, deadline: float, retry: float
+        self,
+        name: str,
+        read: Read,
+        interval: float,
+        deadline: float,
+        retry: float,
+        notes: Notes = tuple,
     ) -> None:
         self.name = name
         self.state = State()
-        self._read = read
+        self._read, self._notes = read, notes
         self._interval, self._deadline, self._retry = interval, deadline, retry
         self._due = -inf
         self._began: float | None = None
@@ -73,7 +85,11 @@ class Watch:
         else:
             if self.state.error:
                 log.info("GPU source %s answers again", self.name)
-            self.state = State(readings, now)
+            notes = tuple(self._notes())
+            for note in notes:
+                if note not in self.state.notes:
+                    log.warning("GPU source %s: %s", self.name, note)
+            self.state = State(readings, now, notes=notes)
         self._hung, self._began = False, None
 
     def _failed(self, error: str) -> None:

@@ -75,6 +75,8 @@ def _identity(view: ServerView) -> Json:
         notes.append(f"energy is left out: {view.reading.link.shared}")
     if pod_of(view.server.target) and not workload_of(view.server.target):
         notes.append(_WORKLOAD_UNKNOWN)
+    if view.reading.gpu_problem:
+        notes.append(f"no GPU is tied to this server: {view.reading.gpu_problem}")
     report: Json = {
         "engine": snapshot.plan.engine if snapshot else None,
         "engine_title": ENGINES[snapshot.plan.engine].title if snapshot else None,

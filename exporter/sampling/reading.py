@@ -19,7 +19,8 @@ class ServerReading:
 
     `time` is when the last good page came (monotonic seconds, None before the first); `error` and
     `reason` say why the samples since then failed, `misses` how many of them did. `link` names the
-    GPUs under the server, where telemetry ties any to it.
+    GPUs under the server, where telemetry ties any to it, and `gpu_problem` says why it does not,
+    half a sentence.
     """
 
     time: float | None = None
@@ -35,6 +36,7 @@ class ServerReading:
     load: LoadCells = field(default_factory=LoadCells)
     stalled: frozenset[str] = frozenset()
     link: Link | None = None
+    gpu_problem: str = ""
 
     def fresh(self, now: float, interval: float, timeout: float) -> bool:
         """Whether the data may be shown as live: fewer than two samples missed."""

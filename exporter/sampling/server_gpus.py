@@ -2,24 +2,32 @@
 
 from ..config import Target
 from ..engines.identity import Identity
-from ..gpu.attribution import GpuUser, Link
+from ..gpu.attribution import GpuUser, Link, RayPage
 from ..gpu.energy import EnergyUse
 from ..gpu.telemetry import Telemetry
+from ..procfs.port_holder import PortHolder
 
 _GpuReport = tuple[int, str | None]
 """How many GPUs telemetry ties to the server, and their model."""
 
 
 class ServerGpus:
-    """Follows which GPUs a server uses. `pid` is its process, where that is on this machine.
+    """Follows which GPUs a server uses.
+
+    `process` holds the server's port, where that is on this machine; `ray_page` is what its page
+    says of Ray workers, `ray_backend` whether it leaves its workers to Ray. `problem` says why no
+    GPU is tied to it, half a sentence.
 
     What telemetry once said of a server's GPUs stays a part of its identity until the server
     restarts: a source that fails must not make a server look like another one.
     """
 
     def __init__(self, target: Target, telemetry: Telemetry | None) -> None:
-        self.pid: int | None = None
+        self.process: PortHolder | None = None
+        self.ray_page: RayPage | None = None
+        self.ray_backend = False
         self.link: Link | None = None
+        self.problem = ""
         self._target = target
         self._telemetry = telemetry
         self._report: _GpuReport | None = None
@@ -27,11 +35,14 @@ class ServerGpus:
 
     def reset(self) -> None:
         """Forget what belonged to the process before a restart."""
-        self.pid = self.link = self._report = self._joined = None
+        self.process = self.link = self._report = self._joined = None
+        self.problem = ""
 
     def identity_with_gpus(self, identity: Identity | None) -> Identity | None:
         """Look up the server's GPUs and return its identity with their number and model."""
-        self.link = self._telemetry.link(self._user()) if self._telemetry else None
+        if self._telemetry:
+            link = self._telemetry.link(self._user())
+            self.link, self.problem = (link, "") if isinstance(link, Link) else (None, link.reason)
         if self.link:
             declared = self._target.declare.gpu_uuids if self.link.via == "declared" else ()
             self._report = len(declared or self.link.gpus), self.link.model
@@ -64,6 +75,7 @@ class ServerGpus:
         return GpuUser(
             target=self._target.label,
             pod=(namespace, name) if name else None,
-            pid=self.pid,
+            process=self.process,
+            ray=self.ray_page or (RayPage(engines=1) if self.ray_backend else None),
             uuids=declared.gpu_uuids,
         )

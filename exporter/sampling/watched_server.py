@@ -20,12 +20,14 @@ from ..discovery.pod import PodTarget
 from ..engines import detect, plan
 from ..engines.identity import Identity, identify
 from ..engines.plan import Labels, Plan, Snapshot
-from ..engines.process import server_process
+from ..engines.process import engine_command_line
 from ..engines.registry import ENGINES
 from ..errors import FetchError, NoEngineError, PageError
 from ..exposition import Layout, Page, Reader
 from ..fetch import HttpClient, HttpResponse
 from ..gpu.telemetry import Telemetry
+from ..procfs.port_holder import port_holder
+from .ray_page import ray_page, starts_ray_workers
 from .reading import STALE_AFTER_MISSES, SampleCounts, ServerReading
 from .server_gpus import ServerGpus
 
@@ -111,6 +113,9 @@ class WatchedServer:
         before, last = self.reading.snapshot, self._window.last
         identity = self._gpus.identity_with_gpus(self._identity)
         energy = self._gpus.energy_use(identity, last.time, snapshot.time) if last else None
+        if self._gpus.link and self._gpus.link.shared:
+            # what was measured before others were seen on the GPU was theirs too
+            self._window.forget_energy()
         if last is None:
             restarted = before is not None and between(before, snapshot) is None
         else:
@@ -140,6 +145,7 @@ class WatchedServer:
             load=self._meter.load,
             stalled=self._stalled(snapshot),
             link=self._gpus.link,
+            gpu_problem=self._gpus.problem,
         )
         rate = number_of(values.get(_CHARTED))
         if rate is not None:
@@ -157,6 +163,7 @@ class WatchedServer:
             namespace = detect.detect(page.layout)
             current = plan.make(page.layout, namespace, version)
             self._plan, self._layout = current, page.layout
+            self._gpus.ray_page = ray_page(page.layout)
         return current
 
     def _stalled(self, snapshot: Snapshot) -> frozenset[str]:
@@ -212,19 +219,21 @@ class WatchedServer:
             return
         address = urlsplit(self.target.url)
         port = address.port or (443 if address.scheme == "https" else 80)
-        process = server_process(port) if self.target.is_local else None
+        holder = port_holder(address.hostname or "", port) if self.target.is_local else None
+        line = engine_command_line(holder.pids) if holder and holder.roots else None
         identity = identify(
             current.engine,
             lambda path: self._client.get(self.target.url + path, self._config.timeout).body,
             current.page_settings,
-            process.command_line if process else None,
+            line,
             self.target.declare,
             current.model or None,
             self.target.container if isinstance(self.target, PodTarget) else None,
         )
         if self._restarts != restarts:
             return
-        self._gpus.pid = process.pid if process else None
+        self._gpus.process = holder
+        self._gpus.ray_backend = starts_ray_workers(line or ())
         before = self._identity
         if before and before.facts.keys() - identity.facts.keys():
             # an endpoint that fails for once must not make a server look like another one

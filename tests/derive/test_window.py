@@ -2,6 +2,7 @@
 
 from exporter.derive.window import Window
 from exporter.engines.plan import Snapshot
+from exporter.gpu.energy import EnergyUse
 from tests.pages import snapshot
 
 
@@ -45,3 +46,13 @@ def test_a_version_learnt_later_starts_anew() -> None:
     window.add(page(5, 100, ""))
     assert window.add(page(10, 200)) is False
     assert len(window) == 0
+
+
+def test_energy_that_was_not_the_servers_alone_is_given_up() -> None:
+    window = Window(60)
+    for i in range(3):
+        window.add(page(5.0 * i, 100 * i), EnergyUse(500.0, 5.0, 1.0) if i else None)
+    assert [interval.energy is None for interval in window] == [False, False]
+    window.forget_energy()
+    assert [interval.energy for interval in window] == [None, None]
+    assert window.rate("generation_tokens") == 20

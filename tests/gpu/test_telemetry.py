@@ -1,13 +1,18 @@
 """All sources together: what is fresh, whose it is, what it drew."""
 
+from pathlib import Path
+
 import pytest
 
 from exporter.config import Config, GpuSettings, parse_config
 from exporter.errors import GpuError
-from exporter.gpu.attribution import GpuUser
-from exporter.gpu.reading import GpuReading
+from exporter.gpu.attribution import GpuUser, Link, NoLink
+from exporter.gpu.processes import GpuProcesses
+from exporter.gpu.reading import GpuReading, Key, Pod
 from exporter.gpu.telemetry import Telemetry
 from exporter.gpu.watch import Watch
+from exporter.procfs.port_holder import PortHolder
+from tests.proc_tree import ProcTree
 from tests.waiting import until
 
 
@@ -55,7 +60,7 @@ def run(telemetry: Telemetry, *times: float) -> None:
 def test_what_gpus_drew_together(telemetry: Telemetry) -> None:
     run(telemetry, 10.0, 12.0, 14.0)
     link = telemetry.link(GpuUser("a", uuids=("GPU-0", "GPU-1")))
-    assert link is not None
+    assert isinstance(link, Link)
     drawn = telemetry.energy_use(link, 11.0, 13.0)
     assert drawn is not None
     assert drawn.joules == pytest.approx(1000)
@@ -66,12 +71,12 @@ def test_a_gpu_of_two_servers_is_nobodys_alone(telemetry: Telemetry) -> None:
     one, both = GpuUser("a", uuids=("GPU-0",)), GpuUser("b", uuids=("GPU-0", "GPU-1"))
     telemetry.link(one)
     second = telemetry.link(both)
-    assert second is not None
+    assert isinstance(second, Link)
     assert second.shared == "a uses them too"
     assert telemetry.energy_use(second, 10.0, 12.0) is None
     telemetry.forget("a")
     again = telemetry.link(both)
-    assert again is not None
+    assert isinstance(again, Link)
     assert telemetry.energy_use(again, 10.0, 12.0) is not None
 
 
@@ -83,7 +88,7 @@ def test_old_values_are_absent_and_the_source_says_why(telemetry: Telemetry, boa
     assert telemetry.inventory.gpus == {}
     (source,) = telemetry.sources(15.0)
     assert (source.up, source.age, source.error) == (False, 5.0, "the driver is gone")
-    assert telemetry.link(GpuUser("a", uuids=("GPU-0",))) is None
+    assert isinstance(telemetry.link(GpuUser("a", uuids=("GPU-0",))), NoLink)
 
 
 def test_a_page_that_fails_is_a_problem() -> None:
@@ -105,3 +110,55 @@ def test_without_sources_nothing_runs() -> None:
     telemetry.start()
     assert telemetry.sources(0.0) == []
     telemetry.stop()
+
+
+def test_pods_that_are_named_in_turn_share_the_gpu_as_long_as_both_work() -> None:
+    named = [Pod("llm", "vllm-a"), Pod("llm", "vllm-b")]
+
+    def read(time: float) -> list[GpuReading]:
+        joules: dict[Key, float] = {("gpu_energy_joules_total", ()): 300 * time}
+        pod = named[int(time >= 10)]
+        return [GpuReading("GPU-0", "NVIDIA L4", "dcgm", time, joules, pods=(pod,))]
+
+    telemetry = Telemetry(Config(), [Watch("page", read, 2.0, 5.0, 60.0)])
+    users = [GpuUser(name, pod=("llm", f"vllm-{name}")) for name in "ab"]
+    run(telemetry, 0.0)
+    assert [type(telemetry.link(user)) for user in users] == [Link, NoLink]
+    for time in (10.0, 200.0, 400.0, 600.0):
+        run(telemetry, time)
+        for user in users:
+            link = telemetry.link(user)
+            assert isinstance(link, Link)
+            assert "given to several workloads: llm/vllm-a, llm/vllm-b" in link.shared
+            assert telemetry.energy_use(link, time - 1, time) is None
+
+
+def test_a_server_below_another_keeps_its_gpus(tmp_path: Path) -> None:
+    proc = ProcTree(tmp_path)
+    proc.process(10, ["python", "router.py"])
+    proc.process(20, ["python", "my_server.py"], parent=10)
+    proc.process(21, ["VLLM::EngineCore"], parent=20)
+
+    def read(time: float) -> list[GpuReading]:
+        return [GpuReading("GPU-0", "NVIDIA L4", "nvml", time, {}, pids=(21,))]
+
+    watch = Watch("nvml", read, 2.0, 5.0, 60.0)
+    telemetry = Telemetry(Config(), [watch], GpuProcesses(proc.root))
+    run(telemetry, 0.0)
+    router = GpuUser("router", process=PortHolder(8000, (10,), (10,), "python router.py"))
+    server = GpuUser("server", process=PortHolder(8001, (20,), (20,), "python my_server.py"))
+    assert isinstance(telemetry.link(router), Link)
+    telemetry.link(server)
+    answer = telemetry.link(router)
+    assert isinstance(answer, NoLink)
+    assert "are those of other servers" in answer.reason
+    link = telemetry.link(server)
+    assert isinstance(link, Link)
+    assert (link.uuids, link.shared) == (("GPU-0",), "")
+
+
+def test_devices_left_out_of_a_page_are_a_problem() -> None:
+    watch = Watch("page", lambda _: [], 2.0, 5.0, 60.0, lambda: ["8 GPUs are left out: a reason"])
+    telemetry = Telemetry(Config(), [watch])
+    run(telemetry, 0.0)
+    assert telemetry.problems() == ["gpu source page: 8 GPUs are left out: a reason"]

@@ -5,7 +5,7 @@ import urllib.request
 
 import pytest
 
-from exporter.gpu import pages
+from exporter.gpu.page import reader
 from exporter.gpu.reading import GpuReading
 from exporter.replay.playlist import Playlist
 from exporter.replay.recording import Recording, bundled_recordings, load_recording
@@ -30,7 +30,7 @@ def dense() -> Recording:
 
 def gpu(url: str) -> GpuReading:
     with urllib.request.urlopen(f"{url}/gpu/metrics", timeout=10) as answer:
-        (found,) = pages.read(answer.read().decode(), 0.0)
+        (found,) = reader.read(answer.read().decode(), 0.0)
     return found
 
 

@@ -21,7 +21,7 @@ from exporter.config import (
     Target,
 )
 from exporter.errors import ConfigError
-from exporter.gpu.attribution import GpuInventory, GpuUser
+from exporter.gpu.attribution import GpuInventory, GpuUser, Link
 from exporter.gpu.reading import GpuReading
 from exporter.sampling.poller import Poller
 from tests.discovery.fake_kube import FakeKube, pod
@@ -148,8 +148,8 @@ def test_a_server_that_went_while_it_was_sampled_shares_no_gpu_with_its_successo
             user = GpuUser("new", uuids=("GPU-0",))
 
             def alone() -> bool:
-                found = poller.telemetry.link(user)
-                return found is not None and not found.shared
+                link = poller.telemetry.link(user)
+                return isinstance(link, Link) and not link.shared
 
             until(alone)
 

@@ -1,5 +1,6 @@
 """GPU telemetry end to end: a replayed server with its GPU's page, through sampling to the page."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.config import Config, Declaration, GpuPageSettings, GpuSettings, Target
+from exporter.derive.figure import number_of
 from exporter.fetch import HttpClient
 from exporter.gpu.nvml import Nvml
 from exporter.gpu.telemetry import SourceState, Telemetry
@@ -149,15 +151,22 @@ def test_dcgms_pod_ties_a_gpu_to_the_server_that_declares_it(
     assert ("energy is left out" in told) == bool(shared)
 
 
-VLLM = """
+ENGINE = """
 import subprocess, sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 worker = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+page = (
+    'vllm:num_requests_running{engine="0",model_name="m"} 1\\n'
+    'vllm:generation_tokens_total{engine="0",model_name="m"} %d\\n'
+)
+scrapes = 0
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
-        body = b'vllm:num_requests_running{engine="0",model_name="m"} 1\\n'
+        global scrapes
+        scrapes += self.path == "/metrics"
+        body = (page % (1000 * scrapes)).encode()
         self.send_response(200 if self.path == "/metrics" else 404)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -170,41 +179,83 @@ server = HTTPServer(("127.0.0.1", 0), Handler)
 print(server.server_address[1], worker.pid, flush=True)
 server.serve_forever()
 """
+LAUNCHERS = {
+    "console script": ["vllm", "serve", "m", "--max-num-seqs", "8"],
+    "wrapper script": ["my_server.py", "--port", "8000"],
+    "python -c": ["-c", ENGINE],
+}
 
 
-def test_a_servers_worker_ties_its_gpu_to_it(tmp_path: Path) -> None:
-    program = tmp_path / "vllm"
-    program.write_text(VLLM, encoding="utf-8")
-    line = [sys.executable, str(program), "serve", "m", "--max-num-seqs", "8"]
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_a_servers_worker_ties_its_gpu_to_it_whatever_started_it(
+    launcher: str, tmp_path: Path
+) -> None:
+    program, *arguments = LAUNCHERS[launcher]
+    if program != "-c":
+        (tmp_path / program).write_text(ENGINE, encoding="utf-8")
+        program = str(tmp_path / program)
+    line = [sys.executable, program, *arguments]
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             port, worker = process.stdout.readline().split()
-            fake = FakeNvml()
-            fake.faults["nvmlDeviceGetComputeRunningProcesses"] = lambda _: [
-                SimpleNamespace(pid=int(worker))
-            ]
-            watch = Watch("nvml", Nvml(fake).read, 2.0, 5.0, 60.0)
-            telemetry = Telemetry(Config(), [watch])
-            target = Target(url=f"127.0.0.1:{port}", name="s")
-            server = WatchedServer(
-                target, HttpClient(Config().http, 2, 1 << 20), Config(), telemetry
-            )
-            telemetry.tick(0.0)
-            until(lambda: watch._began is None)
-            telemetry.tick(0.0)
+            server = local_server(port, int(worker))
             server.sample()
             assert server.reading.link is None
             server.identify()
             server.sample()
-            link, identity = server.reading.link, server.reading.identity
+            server.sample()
+            reading = server.reading
         finally:
             process.kill()
+    link, identity = reading.link, reading.identity
     assert link is not None
     assert (link.via, link.uuids, link.shared) == ("process", ("GPU-recorded-0",), "")
     assert identity is not None
     assert identity.text("gpu_model") == "NVIDIA H100 80GB HBM3"
     assert identity.source("gpu_model") == "telemetry"
+    assert identity.number("gpus") == 1
+    assert number_of(reading.figures["generation_tokens_per_second_per_gpu"])
+
+
+def local_server(port: str, pid: int) -> WatchedServer:
+    """Return a server on this machine beside a driver that names one process."""
+    fake = FakeNvml()
+    fake.faults["nvmlDeviceGetComputeRunningProcesses"] = lambda _: [SimpleNamespace(pid=pid)]
+    watch = Watch("nvml", Nvml(fake).read, 2.0, 5.0, 60.0)
+    config = Config(gpu=GpuSettings(nvml=False))
+    telemetry = Telemetry(config, [watch])
+    target = Target(url=f"127.0.0.1:{port}", name="s")
+    server = WatchedServer(target, HttpClient(config.http, 2, 1 << 20), config, telemetry)
+    telemetry.tick(0.0)
+    until(lambda: watch._began is None)
+    telemetry.tick(0.0)
+    return server
+
+
+def test_a_server_that_has_no_gpu_says_who_holds_its_port(tmp_path: Path) -> None:
+    program = tmp_path / "frontend.py"
+    program.write_text(ENGINE, encoding="utf-8")
+    line = [sys.executable, str(program)]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            port, _ = process.stdout.readline().split()
+            # a process on the GPU that is no descendant of the front end
+            server = local_server(port, os.getpid())
+            server.sample()
+            server.identify()
+            server.sample()
+        finally:
+            process.kill()
+    assert server.reading.link is None
+    identity = server.reading.identity
+    assert identity is not None
+    assert identity.number("gpus") is None
+    view = ServerView(server, server.reading, True, 1.0)
+    assert f"frontend.py (process {process.pid}), which holds port {port}" in str(
+        server_report(view)["notes"]
+    )
 
 
 def test_every_gpu_series_is_documented_and_promtool_finds_nothing_to_say() -> None:

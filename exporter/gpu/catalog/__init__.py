@@ -54,14 +54,17 @@ class IdentityLabels(_Model):
     """The raw labels that say which GPU, MIG instance or partition a series belongs to.
 
     Of several the first that is there and not empty counts. The prefixes are those the driver puts
-    before a UUID, where the exporter may have dropped them. `whole` matches label values by which
-    a series says that its GPU is not divided.
+    before a UUID, where the exporter may have dropped them. `bus` is an address on the host, `job`
+    the job of a batch system. `whole` matches label values by which a series says that its GPU is
+    not divided.
     """
 
     uuid: Names
     model: Names = []
     host: Names = []
     index: Names = []
+    bus: Names = []
+    job: Names = []
     driver: Names = []
     instance: Names = []
     instance_uuid: Names = []
@@ -75,7 +78,8 @@ class GpuCatalog(_Model):
     """One GPU exporter: how its pages look and which raw names carry which canonical family.
 
     `info` names series that carry identity and no number, `divided` those that are 1 where the GPU
-    is divided. `pods` says whether the exporter knows workloads. Series with a label of `skip` are
+    is divided. `pods` says whether the exporter knows workloads, `reserved` the namespaces of those
+    that hold a GPU for others. Series with a label of `skip` are
     parts of a GPU and no GPU. Families of `instance` are measured for each part of a divided GPU,
     those of `undivided` only while it is whole, all others for the GPU as such; `board_instance`
     names the part whose rows speak for the GPU.
@@ -88,6 +92,7 @@ class GpuCatalog(_Model):
     info: Names = []
     divided: Names = []
     pods: bool
+    reserved: frozenset[str] = frozenset()
     skip: Names = []
     instance: frozenset[str]
     undivided: frozenset[str]

@@ -7,24 +7,28 @@ then each is read. What a row does not have, or holds as a blank number, is abse
 import re
 from functools import cache, lru_cache
 
-from ..errors import GpuPageError
-from ..exposition import Layout, ParserLimits, Reader
-from . import page_plan
-from .catalog import PAGES, GpuCatalog, gpu_catalog
-from .page_plan import Device
-from .reading import GpuReading
+from ...errors import GpuPageError
+from ...exposition import Layout, ParserLimits, Reader
+from ..catalog import PAGES, GpuCatalog, gpu_catalog
+from ..reading import GpuReading
+from . import plan as plans
+from .plan import Device
 
 PagePlan = list[tuple[GpuCatalog, list[Device]]]
 """Each catalog whose names stand on a page, with the GPUs its series describe."""
 
 
 class GpuPages:
-    """Reads the successive pages of one GPU exporter."""
+    """Reads the successive pages of one GPU exporter.
+
+    `problems` say which devices of the last page are left out and why, one sentence each.
+    """
 
     def __init__(self, limits: ParserLimits | None = None) -> None:
         self._reader = Reader(_wanted, limits)
         self._layout: Layout | None = None
         self._plan: PagePlan = []
+        self.problems: tuple[str, ...] = ()
 
     def read(self, text: str, time: float, openmetrics: bool = False) -> list[GpuReading]:
         """Return one reading a GPU and MIG instance, by source and UUID.
@@ -35,7 +39,7 @@ class GpuPages:
         """
         page = self._reader.read(text, openmetrics)
         if page.layout is not self._layout:
-            self._plan = _plan(page.layout)
+            self._plan, self.problems = _plan(page.layout)
             self._layout = page.layout
         return [
             device.reading(catalog, page.values, time)
@@ -49,8 +53,9 @@ def read(text: str, time: float, openmetrics: bool = False) -> list[GpuReading]:
     return GpuPages().read(text, time, openmetrics)
 
 
-def _plan(layout: Layout) -> PagePlan:
+def _plan(layout: Layout) -> tuple[PagePlan, tuple[str, ...]]:
     plan: PagePlan = []
+    problems: tuple[str, ...] = ()
     sought = ", ".join(gpu_catalog(source).known_by for source in PAGES)
     spoken = [source for source in PAGES if any(source in _raw(name) for name in layout.names)]
     if not spoken:
@@ -63,8 +68,12 @@ def _plan(layout: Layout) -> PagePlan:
         catalog = gpu_catalog(source)
         raw_names = ((name, _raw(name).get(source)) for name in layout.names)
         names = {name: raw for name, raw in raw_names if raw is not None}
-        if devices := page_plan.make(layout, catalog, names):
+        devices, left_out = plans.make(layout, catalog, names)
+        problems += left_out
+        if devices:
             plan.append((catalog, devices))
+    if not plan and problems:
+        raise GpuPageError(0, "; ".join(problems))
     if not plan:
         labels = ", ".join(dict.fromkeys(gpu_catalog(source).identity.uuid[0] for source in spoken))
         raise GpuPageError(
@@ -72,21 +81,30 @@ def _plan(layout: Layout) -> PagePlan:
             f"the page has metrics of {', '.join(spoken)}, but none says of which GPU: the label "
             f"{labels} was looked for; is it dropped by a relabelling?",
         )
-    return plan
+    return plan, problems
 
 
 @cache
 def _pattern(source: str) -> re.Pattern[str]:
     catalog = gpu_catalog(source)
     names = "|".join(sorted(map(re.escape, catalog.raw_names())))
-    return re.compile(f"{catalog.prefix}(?P<raw>{names})")
+    return re.compile(f"{catalog.prefix}(?P<raw>{names})", re.IGNORECASE)
+
+
+@cache
+def _spelling(source: str) -> dict[str, str]:
+    """Return the raw names of a catalog by their lower-case form."""
+    return {raw.lower(): raw for raw in gpu_catalog(source).raw_names()}
 
 
 @lru_cache(maxsize=8192)
 def _raw(name: str) -> dict[str, str]:
-    """Return by source the raw name that a sample name of a page is, as the catalog knows it."""
+    """Return by source the raw name that a sample name of a page is, as the catalog knows it.
+
+    Collectors on the way may write every name in lower case.
+    """
     matches = {source: _pattern(source).fullmatch(name) for source in PAGES}
-    return {source: match["raw"] for source, match in matches.items() if match}
+    return {s: _spelling(s)[match["raw"].lower()] for s, match in matches.items() if match}
 
 
 def _wanted(name: str) -> bool:

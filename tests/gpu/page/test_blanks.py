@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.gpu import blanks
-from exporter.gpu.blanks import is_valid
+from exporter.gpu.page import blanks
+from exporter.gpu.page.blanks import is_valid
 
 INT32 = st.integers(2147483632, 2147483635)
 INT64 = st.integers(9223372036854775792, 9223372036854775795)

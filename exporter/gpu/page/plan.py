@@ -1,21 +1,24 @@
 """How a layout of a GPU exporter's page becomes readings: worked out once, applied every scrape.
 
-Every series goes to a GPU, or to a part of a divided one, by its UUID and instance labels, never
-by index. Several copies of a series of one GPU (a pod came or went; one row for each pod that
+Every series goes to a GPU, or to a part of a divided one, by its identity and instance labels,
+never by index. Several copies of a series of one GPU (a pod came or went; one row for each pod that
 shares it) are one measurement: the largest is taken and nothing is added up.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..exposition import Layout
+from ...exposition import Layout
+from ..catalog import GpuCatalog, GpuTerm
+from ..reading import GpuReading, Key, Pod
 from .blanks import is_valid
-from .catalog import GpuCatalog, GpuTerm
-from .reading import GpuReading, Key, Pod
+from .identity import Labels, label, page_identities
 
-_NOTHING = frozenset({"", "n/a", "na", "[n/a]", "none"})
 _MOST_RATIO = 1.01
 """A ratio above it was given in another unit than its name says; up to it is rounding."""
+_EXPORTER = re.compile(r"(dcgm|gpu|metrics)-exporter")
+"""Pods that report GPUs and use none: behind a Prometheus, `pod` may be theirs on every series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Device:
     driver: str = ""
     profile: str = ""
     pods: dict[tuple[str, str], str] = field(default_factory=dict)
+    jobs: set[str] = field(default_factory=set)
     shared: bool = False
     divided: list[int] = field(default_factory=list)
     keys: dict[Key, dict[int, Option]] = field(default_factory=dict)
@@ -91,7 +95,7 @@ class Device:
 
 
 Names = Mapping[str, str]
-"""Sample names as the page writes them, to the raw names of the catalog; or labels."""
+"""Sample names as the page writes them, to the raw names of the catalog."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +104,18 @@ class _Row:
 
     i: int
     raw: str
-    labels: Names
+    labels: Labels
     gpu: str
     part: str
 
 
-def make(layout: Layout, catalog: GpuCatalog, names: Names) -> list[Device]:
-    """Return the GPUs and instances a layout describes in one catalog's words, by UUID."""
-    return _Maker(layout, catalog, names).devices()
+def make(layout: Layout, catalog: GpuCatalog, names: Names) -> tuple[list[Device], tuple[str, ...]]:
+    """Return the GPUs and instances a layout describes in one catalog's words, by UUID.
+
+    Beside them a sentence for each group of devices that is left out.
+    """
+    maker = _Maker(layout, catalog, names)
+    return maker.devices(), maker.problems
 
 
 class _Maker:
@@ -117,21 +125,26 @@ class _Maker:
         for family, term in catalog.terms():
             for raw in (term.raw, *term.plus):
                 self._terms.setdefault(raw, []).append((family, term))
+        self.problems: tuple[str, ...] = ()
         self._rows = list(self._named(names))
         self._exported = any("exported_pod" in row.labels for row in self._rows)
         self._devices: dict[tuple[str, str], Device] = {}
         self._own: dict[tuple[str, str], set[str]] = {}
+        self._without_pod = set[int]()
 
     def _named(self, names: Names) -> Iterator[_Row]:
         """Yield the series that name a GPU; others belong to no known one."""
-        identity = self._catalog.identity
-        for i, series in enumerate(self._layout.series):
-            raw, labels = names.get(series.name), series.labels
-            gpu = _of(labels, identity.uuid)
-            if raw is None or not gpu or any(labels.get(part) for part in self._catalog.skip):
-                continue
-            whole = any(rule.fullmatch(labels.get(k, "")) for k, rule in identity.whole.items())
-            yield _Row(i, raw, labels, gpu, "" if whole else _of(labels, identity.instance))
+        described = [
+            (i, names[series.name], series.labels)
+            for i, series in enumerate(self._layout.series)
+            if series.name in names
+            and not any(series.labels.get(part) for part in self._catalog.skip)
+        ]
+        identities = page_identities([labels for _, _, labels in described], self._catalog.identity)
+        self.problems = identities.problems
+        for (i, raw, labels), (gpu, part) in zip(described, identities.gpus, strict=True):
+            if gpu:
+                yield _Row(i, raw, labels, gpu, part)
 
     def devices(self) -> list[Device]:
         """Return the GPUs and their instances, by UUID."""
@@ -147,13 +160,22 @@ class _Maker:
             device.uuid = self._uuid(gpu, part)
             device.model, device.host = device.model or board.model, device.host or board.host
             device.index, device.driver = device.index or board.index, device.driver or board.driver
-            device.shared = len(device.pods) > 1
+            device.shared = device.shared or len(device.pods) > 1 or len(device.jobs) > 1
             device.keys = {key: dict(sorted(ways.items())) for key, ways in device.keys.items()}
+            if len(device.pods) > 1:
+                self._prefer_whole(device)
         for gpu in divided:
             # each part has a workload of its own; the board they share belongs to none alone
             board = self._devices[gpu, ""]
             board.pods, board.shared = {}, True
         return sorted(self._devices.values(), key=lambda device: device.uuid)
+
+    def _prefer_whole(self, device: Device) -> None:
+        """Drop the copies of a series that are a pod's part where the GPU has one of its own."""
+        for options in device.keys.values():
+            for option in options.values():
+                for raw, copies in option.parts.items():
+                    option.parts[raw] = [i for i in copies if i in self._without_pod] or copies
 
     def _uuid(self, gpu: str, part: str) -> str:
         """Return an instance's own UUID where the page has one, else the GPU's and its number."""
@@ -170,20 +192,22 @@ class _Maker:
         board = self._devices.setdefault((row.gpu, ""), Device(row.gpu))
         device = self._devices.setdefault((row.gpu, row.part), Device(row.gpu))
         for described in (device, board):
-            described.model = described.model or _of(labels, identity.model)
-            described.host = described.host or _of(labels, identity.host)
-            described.index = described.index or _of(labels, identity.index)
-            described.driver = described.driver or _of(labels, identity.driver)
+            described.model = described.model or label(labels, identity.model)
+            described.host = described.host or label(labels, identity.host)
+            described.index = described.index or label(labels, identity.index)
+            described.driver = described.driver or label(labels, identity.driver)
         if row.part:
-            device.profile = device.profile or _of(labels, identity.profile)
-            if own := _of(labels, identity.instance_uuid):
+            device.profile = device.profile or label(labels, identity.profile)
+            if own := label(labels, identity.instance_uuid):
                 self._own.setdefault((row.gpu, row.part), set()).add(own)
         if row.raw in self._catalog.divided:
             board.divided.append(row.i)
+        if job := label(labels, identity.job):
+            device.jobs.add(job)
         if self._catalog.pods:
-            self._pod(device, labels)
+            self._pod(device, row)
 
-    def _pod(self, device: Device, labels: Names) -> None:
+    def _pod(self, device: Device, row: _Row) -> None:
         """Note the workload a series names.
 
         Where a Prometheus renamed the exporter's labels, `pod` is the exporter's own pod on every
@@ -191,15 +215,18 @@ class _Maker:
         """
         spelled = "exported_" if self._exported else ""
         name, space, box = (
-            _of(labels, (spelled + now, once))
+            label(row.labels, (spelled + now, once))
             for now, once in (
                 ("pod", "pod_name"),
                 ("namespace", "pod_namespace"),
                 ("container", "container_name"),
             )
         )
-        if name:
+        device.shared = device.shared or space in self._catalog.reserved
+        if name and space not in self._catalog.reserved and not _EXPORTER.search(name):
             device.pods[space, name] = max(box, device.pods.get((space, name), ""))
+        else:
+            self._without_pod.add(row.i)
 
     def _add(self, row: _Row, family: str, term: GpuTerm) -> None:
         """Add a series to the ways to a value of its GPU or instance, if it is one of them."""
@@ -235,9 +262,3 @@ def _prefixed(uuid: str, prefix: str) -> str:
     """Return a UUID spelled as the driver does, for exporters that drop its prefix."""
     plain = uuid[len(prefix) :] if uuid.lower().startswith(prefix.lower()) else uuid
     return prefix + plain
-
-
-def _of(labels: Names, spellings: Iterable[str]) -> str:
-    """Return the first label of several that says something."""
-    values = (labels.get(name, "") for name in spellings)
-    return next((value for value in values if value.lower() not in _NOTHING), "")

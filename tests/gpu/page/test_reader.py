@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from exporter.errors import GpuPageError, PageError
 from exporter.exposition import ParserLimits
-from exporter.gpu.pages import GpuPages, read
+from exporter.gpu.page.reader import GpuPages, read
 from exporter.gpu.reading import GpuReading, Pod
 from exporter.vocabulary.gpu import BY_NAME
 
 BUSY = "GPU-7d2c0f6e-5a1b-4c3d-8e9f-0a1b2c3d4e5f"
 IDLE = "GPU-11f0aa22-33bb-44cc-55dd-66ee77ff8899"
 LLAMA = Pod("serving", "llama-0", "vllm")
-FOLDER = Path(__file__).parent / "pages"
+FOLDER = Path(__file__).parents[1] / "pages"
 MIB = 1048576
 
 
@@ -335,7 +335,7 @@ def test_a_refused_page_does_not_spoil_the_next() -> None:
 
 
 @given(
-    joules=st.integers(0, 10**10),
+    joules=st.integers(1, 10**10),
     megahertz=st.integers(0, 4000),
     percent=st.integers(0, 100),
     mebibytes=st.integers(0, 300_000),

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from ..errors import GpuError
-from ..exposition import ParserLimits
-from ..fetch import HttpClient
-from .pages import GpuPages
-from .reading import GpuReading
+from ...errors import GpuError
+from ...exposition import ParserLimits
+from ...fetch import HttpClient
+from ..reading import GpuReading
+from .reader import GpuPages
 
 
 class PageSource:
@@ -24,3 +24,7 @@ class PageSource:
         except UnicodeDecodeError as error:
             raise GpuError(f"{self._url} is not UTF-8 text") from error
         return self._pages.read(text, time, answer.openmetrics)
+
+    def notes(self) -> Sequence[str]:
+        """Return which GPUs of the last page are left out and why, one sentence each."""
+        return self._pages.problems

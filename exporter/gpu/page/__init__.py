@@ -1,0 +1,1 @@
+"""Metrics pages of GPU exporters: fetched and read GPU by GPU."""

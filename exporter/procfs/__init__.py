@@ -1,0 +1,1 @@
+"""What /proc says about the processes and listening sockets of this machine."""
