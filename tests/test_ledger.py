@@ -90,5 +90,5 @@ def test_data_parallel_engines_of_a_real_server(recording: Callable[[str], Recor
         parts = values(last, "prompt_tokens_total")
         assert set(parts) == {"engine_index=0", "engine_index=1"}
         assert last.total("prompt_tokens_total") == sum(parts.values())
-        assert last.plan.engines() == 2
+        assert last.plan.engines == ("0", "1")
         assert last.largest("server_start_time_seconds") is None

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from ..engines.plan import Labels, Plan, Snapshot
+from ..engines.plan import Labels, Snapshot
 from ..vocabulary.states import Exclusion
 from .interval import Interval, between, queue_length
 from .load_cell import IDLE, PREFILL, End, Work, batch_of, work_of
-from .plan_cache import cached_by_plan
 
 # Differences of two counters. Engines increment the two at different moments, so that an interval
 # may hold a first token and not yet the generated token it is: the difference is then negative,
@@ -68,7 +67,7 @@ class Meter:
         server and `joules` what they used since then, shared alike among its ranks. Other `labels`
         than before begin new cells and end the old ones, so that no rate straddles two releases.
         """
-        ranks = _ranks(snapshot.plan)
+        ranks = snapshot.plan.counting
         last, self._last = self._last, snapshot
         old_ends = self._ends
         self._ends = {rank: _end(snapshot, rank, len(ranks)) for rank in ranks}
@@ -154,17 +153,6 @@ class Meter:
         self._carry = carry
         self.load = replace(self.load, cells={**cells, key: sums})
         return None
-
-
-@cached_by_plan
-def _ranks(plan: Plan) -> tuple[str, ...]:
-    """Return the data-parallel ranks that count tokens of their own; if none, one unnamed."""
-    names = {
-        sample.label("engine_index")
-        for sample in plan.samples
-        if sample.family in ("generation_tokens_total", "decode_tokens_total")
-    }
-    return tuple(sorted(names - {""})) or ("",)
 
 
 def _end(snapshot: Snapshot, rank: str, ranks: int) -> End:

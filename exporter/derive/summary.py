@@ -41,8 +41,9 @@ class WindowSummary:
         self.tokens_per_step = _tokens_per_step(window)
         self.energy = window_energy(window)
         # a limit holds for each data-parallel rank
-        per_rank = limits.max_num_seqs
-        self._sequences = None if per_rank is None else per_rank * snapshot.plan.engines()
+        per_rank, engines = limits.max_num_seqs, snapshot.plan.engines
+        known = per_rank is not None and engines is not None
+        self._sequences = per_rank * len(engines) if known else None
 
     def per_gpu(self, rate: float | None) -> Ratio | None:
         """Return a rate of the server over its GPUs."""

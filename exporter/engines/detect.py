@@ -22,6 +22,11 @@ class Namespace:
     notes: tuple[str, ...]
     unknown_names: tuple[str, ...]
 
+    @property
+    def pushed(self) -> bool:
+        """Whether an agent of Ray serves the page, to which the engines report now and then."""
+        return self.prefix.startswith("ray_")
+
     def strip(self, name: str) -> str | None:
         """Return a sample name as the catalog knows it, None where it is not this engine's."""
         if name.startswith(self.prefix):
@@ -64,7 +69,28 @@ def detect(layout: Layout) -> Namespace:
     others = sorted({other for _, other in votes} - {prefix})
     notes = tuple(f"names under {other!r} are left out: {prefix!r} is read" for other in others)
     catalog = engine_catalog(engine)
+    _refuse_router(layout, catalog, prefix)
     return Namespace(catalog, prefix, notes, _unknown(layout.names, catalog, prefix))
+
+
+def _refuse_router(layout: Layout, catalog: EngineCatalog, prefix: str) -> None:
+    """Raise `NoEngineError` for the page of a router, which names its metrics as engines do.
+
+    Its requests are those that the engines show as well: added up, everything would count twice.
+    """
+    names = [prefix + name for name in catalog.router_names if prefix + name in layout.names]
+    servers = sorted({one.labels["server"] for one in layout.series if one.labels.get("server")})
+    counters = (*catalog.raw_names("prompt_tokens_total"), *catalog.raw_names("generation_tokens_total"))
+    if servers and not any(prefix + name in layout.names for name in counters):
+        names.append(f"a label server ({servers[0]}) and no counter of tokens")
+    if not catalog.router_names or not names:
+        return
+    listed = f" ({', '.join(servers[:5])})" if servers else ""
+    raise NoEngineError(
+        0,
+        f"the page is a router's, not an engine's: it carries {names[0]}. Scrape the servers "
+        f"behind it{listed}",
+    )
 
 
 def _refusal(names: Set[str]) -> str:

@@ -22,10 +22,14 @@ from .engine import Compute
 from .engine import Labels as Labels
 from .ranks import lowest_ranks
 from .registry import ENGINES
+from .split import Keys, Part, split
 
 UNKNOWN: Final = float("nan")
 
 Values = Sequence[float]
+
+_OF_ENGINES: Final = ("requests_running", "requests_waiting")
+"""Whose sum over engines says nothing while their number, and so their limit, is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +69,16 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Plan:
-    """Which canonical samples a layout gives, and how each is computed from the page's values.
+    """Which canonical samples a layout gives of one model, and how each is computed from the page.
 
     `origins` holds by family the raw names that feed it, `notes` what was left out and why,
     `left_out` the families whose raw names are there and yet not read, `samples_dropped` how many
     samples of the page have a label too long, `page_settings` the labels in which the page carries
-    the engine's configuration.
+    the engine's configuration. `model` is empty where the page names none, `key` are the labels
+    that its engines are named by beside their rank. `engines` are those that may run requests now,
+    by `engine_index`, None where the page does not tell them; `counting` those of them that count
+    their own tokens. One engine alone may have the empty name. `pushed` says that engines report to
+    the page now and then.
     """
 
     engine: str
@@ -83,10 +91,13 @@ class Plan:
     unknown_names: tuple[str, ...]
     page_settings: Mapping[str, str]
     model: str
+    key: tuple[str, ...]
+    engines: tuple[str, ...] | None
+    counting: tuple[str, ...]
+    pushed: bool
     _computes: tuple[Compute, ...]
     _pick: Callable[[Values], tuple[float, ...]]
     _picked: tuple[int, ...]
-    _engines: int = 1
     _by_family: dict[str, list[int]] = field(default_factory=dict)
 
     def apply(self, page: Page, time: float) -> Snapshot:
@@ -108,15 +119,29 @@ class Plan:
         """Return the canonical families the layout gives."""
         return frozenset(sample.family for sample in self.samples)
 
-    def engines(self) -> int:
-        """Return how many data-parallel engines speak on the page."""
-        return self._engines
-
 
 def make(layout: Layout, namespace: Namespace, version: str) -> Plan:
-    """Work out the plan of a layout; raise `PageError` where a series stands twice on the page."""
-    _refuse_duplicates(layout, namespace)
-    maker = _Maker(layout, namespace, version_of(version))
+    """Work out the plan of a page of one model; raise `PageError` where it holds several."""
+    plans = make_all(layout, namespace, version)
+    if len(plans) > 1:
+        models = ", ".join(plan.model for plan in plans)
+        raise PageError(0, f"the page holds several models ({models}): read each for itself")
+    return plans[0]
+
+
+def make_all(
+    layout: Layout, namespace: Namespace, version: str, before: Keys | None = None
+) -> tuple[Plan, ...]:
+    """Work out the plan of each model of a layout, ordered by model.
+
+    `before` holds the `key` of each model on an earlier page. Raises `PageError` where a series
+    stands twice on the page.
+    """
+    return tuple(_make(part, layout, namespace, version) for part in split(layout, namespace, before))
+
+
+def _make(part: Part, layout: Layout, namespace: Namespace, version: str) -> Plan:
+    maker = _Maker(part, namespace, version_of(version))
     for family in FAMILIES:
         maker.family(family.name)
     engine = ENGINES[namespace.catalog.engine]
@@ -131,23 +156,48 @@ def make(layout: Layout, namespace: Namespace, version: str) -> Plan:
     for i, (sample, _) in enumerate(outputs):
         if not sample.suffix:
             by_family.setdefault(sample.family, []).append(i)
+    samples = tuple(sample for sample, _ in outputs)
     return Plan(
         engine=engine.name,
         version=version,
-        samples=tuple(sample for sample, _ in outputs),
+        samples=samples,
         origins=maker.origins,
-        notes=(*namespace.notes, *maker.notes),
+        notes=(*namespace.notes, *part.notes, *maker.notes),
         left_out=frozenset(maker.left_out - {sample.family for sample, _ in outputs}),
         samples_dropped=sum(layout.dropped.values()),
         unknown_names=namespace.unknown_names,
         page_settings=maker.page_settings,
         model=maker.model,
+        key=part.key,
+        engines=_engines(samples, part) if part.understood else None,
+        counting=_counting(samples, part) if part.understood else (),
+        pushed=namespace.pushed,
         _computes=tuple(compute for _, compute in computed),
         _pick=_picker(plain),
         _picked=tuple(i for i, _ in computed),
-        _engines=len({sample.label("engine_index") for sample, _ in outputs} - {""}) or 1,
         _by_family=by_family,
     )
+
+
+def _engines(samples: Iterable[Sample], part: Part) -> tuple[str, ...]:
+    """Return the engines with a gauge of running requests; if none, all that count anything.
+
+    Counters of an engine that has gone may stay on the page of whoever collects them for ever; its
+    gauges do not.
+    """
+    running = {one.label("engine_index") for one in samples if one.family == "requests_running"}
+    if part.key and running:
+        return tuple(sorted(running))
+    return tuple(sorted({one.label("engine_index") for one in samples} - {""})) or ("",)
+
+
+def _counting(samples: Iterable[Sample], part: Part) -> tuple[str, ...]:
+    families = ("generation_tokens_total", "decode_tokens_total")
+    counting = {one.label("engine_index") for one in samples if one.family in families} - {""}
+    if part.key:
+        counting &= set(_engines(samples, part))
+        return tuple(sorted(counting))
+    return tuple(sorted(counting)) or ("",)
 
 
 def _picker(indices: list[int]) -> Callable[[Values], tuple[float, ...]]:
@@ -156,25 +206,10 @@ def _picker(indices: list[int]) -> Callable[[Values], tuple[float, ...]]:
     return lambda values: tuple(values[i] for i in indices)
 
 
-def _refuse_duplicates(layout: Layout, namespace: Namespace) -> None:
-    keys = set[tuple[str, frozenset[tuple[str, str]]]]()
-    for series, line in zip(layout.series, layout.lines, strict=True):
-        if namespace.strip(series.name) is None:
-            continue
-        key = series.name, frozenset(series.labels.items())
-        if key in keys:
-            raise PageError(
-                line,
-                f"{series.name} stands twice with the same labels; with several API server "
-                "processes read /metrics without a trailing slash",
-            )
-        keys.add(key)
-
-
 class _Maker:
     """Collects the outputs of one plan: a page index, or a function of the page's values."""
 
-    def __init__(self, layout: Layout, namespace: Namespace, version: Version | None) -> None:
+    def __init__(self, part: Part, namespace: Namespace, version: Version | None) -> None:
         self.catalog: EngineCatalog = namespace.catalog
         self.version = version
         self.outputs: list[tuple[Sample, int | Compute]] = []
@@ -182,41 +217,46 @@ class _Maker:
         self.origins: dict[str, str] = {}
         self.left_out = set[str]()
         self._prefix = namespace.prefix
-        self._dropped = set[str]()
-        for raw_name, count in sorted(layout.dropped.items()):
-            name = namespace.strip(raw_name)
-            if name is not None:
-                self._dropped.add(name)
-                self.notes.append(
-                    f"{raw_name} is not read: {count} of its series on the page have a label of "
-                    "more characters than limits.label_length"
-                )
-        self.by_name: dict[str, list[tuple[int, Mapping[str, str]]]] = {}
-        for i, series in enumerate(layout.series):
-            name = namespace.strip(series.name)
-            # without the dropped ones the others would pass for the whole
-            if name is not None and name not in self._dropped:
-                self.by_name.setdefault(name, []).append((i, series.labels))
+        self._pushed = namespace.pushed
+        self._understood = part.understood
+        self._unread = part.unread
+        self.by_name = part.series
         self.page_settings = ENGINES[self.catalog.engine].page_settings(self.by_name)
+        self._model_label = self.catalog.model[0]
         models = {
-            labels[self.catalog.model]
+            labels[self._model_label]
             for series_of_name in self.by_name.values()
             for _, labels in series_of_name
-            if labels.get(self.catalog.model)
+            if labels.get(self._model_label)
         }
-        self.model = models.pop() if len(models) == 1 else ""
+        self.model = part.model or (models.pop() if len(models) == 1 else "")
+        if namespace.pushed:
+            self.notes.append(
+                "sums of histograms are left out: Ray makes them up from bucket bounds. Batches "
+                "are those of the requests running"
+            )
 
     def family(self, name: str) -> None:
         """Add the samples of one canonical family by its first alternative on the page."""
         histogram = BY_NAME[name].kind == "histogram"
         probe = "_count" if histogram else ""
         suffixes = ("_bucket", "_sum", "_count") if histogram else ("",)
+        # decode tokens leave out each request's first: without those they would say too little
+        alone = name == "decode_tokens_total" and self._unread.intersection(
+            self.catalog.raw_names("time_to_first_token_seconds")
+        )
+        if alone or (name in _OF_ENGINES and not self._understood):
+            self.left_out.add(name)
+            return
         for option in self.catalog.families.get(name, ()):
             first = option.terms[0]
-            if self._dropped & {term.raw + end for term in option.terms for end in suffixes}:
+            if self._unread & {term.raw + end for term in option.terms for end in suffixes}:
                 self.left_out.add(name)
                 continue
             if first.raw + probe not in self.by_name:
+                continue
+            if self._pushed and not histogram and first.raw.endswith("_sum"):
+                self.left_out.add(name)
                 continue
             if not first.speaks_for(self.version):
                 self.left_out.add(name)
@@ -227,6 +267,8 @@ class _Maker:
                     )
                 continue
             for suffix in suffixes:
+                if suffix == "_sum" and self._pushed:
+                    continue
                 self._samples(name, suffix, option.terms)
             present = [term for term in option.terms if term.raw + probe in self.by_name]
             names = dict.fromkeys(("" if t.bare else self._prefix) + t.raw for t in present)
@@ -281,7 +323,7 @@ class _Maker:
         labels = {}
         if engine_index := raw.get(self.catalog.engine_index):
             labels["engine_index"] = engine_index
-        if model := raw.get(self.catalog.model) or self.model:
+        if model := raw.get(self._model_label) or self.model:
             labels["model"] = model
         for canonical, name in term.keep.items():
             if raw.get(name):

@@ -162,7 +162,7 @@ def test_data_parallel_engines_keep_their_index_and_add_up() -> None:
     found = snapshot(page)
     assert values(found, "prompt_tokens_total") == {"engine_index=0": 100, "engine_index=1": 40}
     assert found.total("prompt_tokens_total") == 140
-    assert found.plan.engines() == 2
+    assert len(found.plan.engines or ()) == 2
 
 
 def test_pid_series_count_by_their_largest() -> None:
@@ -368,7 +368,7 @@ def test_sglang_data_parallel_attention_ranks_add_up() -> None:
     )
     found = snapshot(page)
     assert found.total("requests_running") == 10
-    assert found.plan.engines() == 4
+    assert len(found.plan.engines or ()) == 4
 
 
 def test_sglang_priorities_are_not_added_to_their_total() -> None:

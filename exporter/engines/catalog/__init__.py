@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from packaging.specifiers import SpecifierSet
@@ -24,9 +24,13 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
+_Catalog = TypeVar("_Catalog", bound=_Model)
+
 Versions = Annotated[
     SpecifierSet, BeforeValidator(lambda text: SpecifierSet(text) if text else SpecifierSet())
 ]
+
+Names = Annotated[frozenset[str], BeforeValidator(lambda text: frozenset(text.split()))]
 
 
 def version_of(text: str) -> Version | None:
@@ -92,23 +96,52 @@ class MeaningChange(_Model):
     forbids: list[Measure]
 
 
+class Stages(_Model):
+    """The label that names a pipeline's stages, and which of its values make text."""
+
+    label: str
+    text: list[str]
+
+
+class PageLabels(_Model):
+    """Labels that are put on by whoever collects, relays or relabels a page.
+
+    `engines` separate the engines of one page, the preferred one first; `dimensions` never do;
+    `copies` show a series once more; `endings` are patterns of what is no part of a label's value.
+    """
+
+    engines: list[str]
+    dimensions: list[str]
+    copies: list[str]
+    endings: dict[str, re.Pattern[str]] = {}
+
+
 class EngineCatalog(_Model):
     """One engine: how its names look and which of them carry which canonical family.
 
     `releases` says which releases it was written for; `unmapped` are the base names that the engine
-    also has and that carry none.
+    also has and that carry none. `model` are the labels that name the model, the first one present
+    is taken; `engine_index` is the engine's own label of a data-parallel rank. `dimensions` are
+    labels that divide a family of one engine beside those that a term names, `custom_labels_on`
+    names of which the first one on the page carries all labels that an operator may add to the
+    families of requests. `stages` names the engines of a pipeline that make text; a page with one
+    of `router_names` is a router's.
     """
 
     engine: str
     releases: str
     prefix: re.Pattern[str]
-    model: str
+    model: Annotated[list[str], Field(min_length=1)]
     engine_index: str
+    dimensions: list[str] = []
+    custom_labels_on: list[str] = []
+    stages: Stages | None = None
+    router_names: Names = frozenset()
     ranks: list[str] = []
     totals: dict[str, str] = {}
     info: list[str] = []
     families: dict[str, list[Alternative]]
-    unmapped: Annotated[frozenset[str], BeforeValidator(lambda text: frozenset(text.split()))]
+    unmapped: Names
     meanings: list[MeaningChange]
 
     @model_validator(mode="after")
@@ -144,6 +177,17 @@ class EngineCatalog(_Model):
         """Return every base name behind the prefix that this engine is known to have."""
         return self._mapped() | self.unmapped
 
+    def dimension_labels(self) -> frozenset[str]:
+        """Return the labels that divide families of one engine: those of terms, and the listed."""
+        terms = {label for term in self._terms() for label in (*term.where, *term.keep.values())}
+        return frozenset((*terms, *self.dimensions, *self.ranks, *self.totals))
+
+    def raw_names(self, family: str) -> tuple[str, ...]:
+        """Return the raw sample names that may feed a family; of a histogram, its count."""
+        end = "_count" if BY_NAME[family].kind == "histogram" else ""
+        options = self.families.get(family, ())
+        return tuple(term.raw + end for option in options for term in option.terms)
+
     def sample_names(self) -> tuple[frozenset[str], frozenset[str]]:
         """Return the raw sample names that become numbers: behind the prefix, and bare."""
         named, bare = set(self.info), set[str]()
@@ -169,9 +213,18 @@ class EngineCatalog(_Model):
 @cache
 def engine_catalog(engine: str) -> EngineCatalog:
     """Return an engine's catalog; raise `CatalogError` naming the file and the fault."""
-    name = f"{engine}.yaml"
+    return _loaded(f"{engine}.yaml", EngineCatalog)
+
+
+@cache
+def page_labels() -> PageLabels:
+    """Return the labels that no engine puts on; raise `CatalogError` as `engine_catalog` does."""
+    return _loaded("labels.yaml", PageLabels)
+
+
+def _loaded(name: str, model: type[_Catalog]) -> _Catalog:
     try:
         data = yaml.safe_load(files(__name__).joinpath(name).read_text(encoding="utf-8"))
-        return EngineCatalog.model_validate(data)
+        return model.model_validate(data)
     except (OSError, yaml.YAMLError, ValidationError) as error:
         raise CatalogError(f"engine catalog {name}: {error}") from error
