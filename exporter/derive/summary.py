@@ -40,10 +40,7 @@ class WindowSummary:
         self.generation_rate = _generation_rate(window)
         self.tokens_per_step = _tokens_per_step(window)
         self.energy = window_energy(window)
-        # a limit holds for each data-parallel rank
-        per_rank, engines = limits.max_num_seqs, snapshot.plan.engines
-        known = per_rank is not None and engines is not None
-        self._sequences = per_rank * len(engines) if known else None
+        self._sequences = _sequences(limits, snapshot)
 
     def per_gpu(self, rate: float | None) -> Ratio | None:
         """Return a rate of the server over its GPUs."""
@@ -107,6 +104,14 @@ class WindowSummary:
         """What keeps the server from doing more."""
         preemptions = self.window.rate("preemptions")
         return bound_by(self.window, self._sequences, self.token_budget, preemptions)
+
+
+def _sequences(limits: ServerLimits, snapshot: Snapshot) -> float | None:
+    """Sequences that may run at once; a limit holds for each engine of a page."""
+    engines = snapshot.plan.engines
+    if limits.max_num_seqs is None or engines is None:
+        return None
+    return limits.max_num_seqs * len(engines)
 
 
 def _generation_rate(window: Window) -> float | None:

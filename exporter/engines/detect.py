@@ -80,8 +80,9 @@ def _refuse_router(layout: Layout, catalog: EngineCatalog, prefix: str) -> None:
     """
     names = [prefix + name for name in catalog.router_names if prefix + name in layout.names]
     servers = sorted({one.labels["server"] for one in layout.series if one.labels.get("server")})
-    counters = (*catalog.raw_names("prompt_tokens_total"), *catalog.raw_names("generation_tokens_total"))
-    if servers and not any(prefix + name in layout.names for name in counters):
+    families = ("prompt_tokens_total", "generation_tokens_total")
+    counters = {prefix + name for family in families for name in catalog.raw_names(family)}
+    if servers and not counters & layout.names:
         names.append(f"a label server ({servers[0]}) and no counter of tokens")
     if not catalog.router_names or not names:
         return

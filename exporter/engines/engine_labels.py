@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from .catalog import EngineCatalog, page_labels
-from .page_series import Series, SeriesByName
+from .page_series import SeriesByName
 
 _RUNNING: Final = "requests_running"
 _COUNTERS: Final = (
@@ -126,12 +126,11 @@ class _Page:
 
     def __init__(self, by_name: SeriesByName, catalog: EngineCatalog) -> None:
         self._by_name = by_name
-        self._fixed = (
-            catalog.dimension_labels() | set(page_labels().dimensions) | {catalog.engine_index}
-        )
+        self._fixed = catalog.dimension_labels() | set(page_labels().dimensions)
+        self._rank = catalog.engine_index
         # settings stand in the labels of these: each engine's may differ
         self._skipped = {*catalog.info, *catalog.sample_names()[1]}
-        self._model = catalog.model[0]
+        self._named = {self._rank, catalog.model[0]}
 
     def labels(self, name: str) -> set[str]:
         """Return the labels of a name's series."""
@@ -142,14 +141,18 @@ class _Page:
         if name in self._skipped or name.endswith("_bucket"):
             return set()
         agreeing: dict[tuple[object, ...], list[Mapping[str, str]]] = {}
+        series = self._by_name[name]
         fixed = self._fixed | set(key)
-        for _, own in self._by_name[name]:
+        if all(self._rank in own for _, own in series):
+            # a rank that some lack says nothing of those: another label separates them from it
+            fixed |= {self._rank}
+        for _, own in series:
             group = tuple(sorted(pair for pair in own.items() if pair[0] in fixed))
             agreeing.setdefault(group, []).append(own)
         differing = set[str]()
         for group_labels in agreeing.values():
             if len(group_labels) > 1:
-                names = {label for own in group_labels for label in own} - fixed - {self._model}
+                names = {label for own in group_labels for label in own} - fixed - self._named
                 differing |= {n for n in names if len({own.get(n) for own in group_labels}) > 1}
         return differing
 

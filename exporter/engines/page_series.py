@@ -1,4 +1,4 @@
-"""The series of a page under the names its catalog knows, each once, with labels that say something.
+"""The series of a page under the names its catalog knows, each once and with no empty label.
 
 Relays and collectors write a series twice, put empty labels on it to give all series of a family
 the same ones, and add stages of a pipeline that make no text. None of that gets past this file.
@@ -22,8 +22,8 @@ def series_by_name(layout: Layout, namespace: Namespace) -> tuple[SeriesByName, 
     """Return an engine's series by name behind the prefix, and notes on those left out.
 
     An empty label is none. Of a name that lost series for a label too long none is there: the
-    others would pass for the whole. Raises `PageError` where a series stands twice on the page and no
-    relay is known to do that.
+    others would pass for the whole. Raises `PageError` where a series stands twice on the page and
+    no relay is known to do that.
     """
     rules, by_name = page_labels(), SeriesByName()
     keys = set[tuple[str, frozenset[tuple[str, str]]]]()
@@ -70,11 +70,11 @@ def _copy_labels(by_name: SeriesByName, namespace: Namespace, rules: PageLabels)
     labels = {label for series in by_name.values() for _, own in series for label in own}
     copies = [label for label in rules.copies if label in labels]
     stages = namespace.catalog.stages
-    # Thanos calls the two Prometheus of a pair `replica`. Beside an address it is that: the
-    # replicas of Ray and of a pipeline have another address each, or share one on purpose.
-    if {"replica", "instance"} <= labels and not namespace.pushed:
-        if stages is None or stages.label not in labels:
-            copies.append("replica")
+    staged = stages is not None and stages.label in labels
+    # Thanos calls the two Prometheus of a pair `replica`. Beside an address it is that: replicas
+    # of an engine have an address each, unless Ray or a pipeline puts several behind one.
+    if {"replica", "instance"} <= labels and not namespace.pushed and not staged:
+        copies.append("replica")
     return copies
 
 

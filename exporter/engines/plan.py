@@ -137,7 +137,9 @@ def make_all(
     `before` holds the `key` of each model on an earlier page. Raises `PageError` where a series
     stands twice on the page.
     """
-    return tuple(_make(part, layout, namespace, version) for part in split(layout, namespace, before))
+    return tuple(
+        _make(part, layout, namespace, version) for part in split(layout, namespace, before)
+    )
 
 
 def _make(part: Part, layout: Layout, namespace: Namespace, version: str) -> Plan:

@@ -99,7 +99,9 @@ def _fits(
 ) -> bool:
     """Whether a series without a model agrees with one of a model in every label that places it."""
     placing = labels.keys() & {*page_labels().engines, catalog.engine_index}
-    return any(all(one.get(name, labels[name]) == labels[name] for name in placing) for one in places)
+    return any(
+        all(one.get(name, labels[name]) == labels[name] for name in placing) for one in places
+    )
 
 
 def _named(series: SeriesByName, catalog: EngineCatalog, labels: EngineLabels) -> SeriesByName:
