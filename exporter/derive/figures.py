@@ -83,9 +83,7 @@ FIGURES: Final = (
         "sequences",
         "Decode batch",
         "mean sequences decoding at once, by Little's law",
-        # Little's law, L = lambda x W: a decoding sequence adds one second per second to the
-        # latency's sum, so the sum's growth per second is how many were decoding, on average
-        lambda summary: summary.window.rate("decode_sequence_seconds"),
+        lambda summary: summary.decode_batch,
         help="Sequences decoding at a time, by Little's law: the inter-token latency's sum per "
         "second.",
         families=("inter_token_latency_seconds",),

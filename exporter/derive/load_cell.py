@@ -84,6 +84,9 @@ def sequence_seconds(interval: Interval, engine: str, running: float | None) -> 
             return latency
         # tokens without an output in the interval: it has no mean latency
         latency = None
+    if latency is None and running is None and _decode_tokens(increase) == 0:
+        # on a page to which engines report, the gauges of an idle one go away
+        return 0.0
     if latency is None and running is not None:
         return running * interval.seconds
     return latency

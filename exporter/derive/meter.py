@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from ..engines.plan import Labels, Snapshot
+from ..engines.plan import Labels, Plan, Snapshot
 from ..vocabulary.states import Exclusion
 from .interval import Interval, between, queue_length
 from .load_cell import IDLE, PREFILL, End, Work, batch_of, work_of
@@ -67,10 +67,10 @@ class Meter:
         server and `joules` what they used since then, shared alike among its ranks. Other `labels`
         than before begin new cells and end the old ones, so that no rate straddles two releases.
         """
-        ranks = snapshot.plan.counting
+        ranks, alone = snapshot.plan.counting, _alone(snapshot.plan)
         last, self._last = self._last, snapshot
         old_ends = self._ends
-        self._ends = {rank: _end(snapshot, rank, len(ranks)) for rank in ranks}
+        self._ends = {rank: _end(snapshot, rank, alone) for rank in ranks}
         old_labels = self.load.labels
         if labels is not None and labels != old_labels:
             self.load, self._carry = LoadCells(labels, {}, self.load.excluded), {}
@@ -83,21 +83,25 @@ class Meter:
         exclusion: Exclusion | None = "restart"
         if whole is not None and not new_release:
             exclusion = self._exclusion(last, snapshot, unix, labels)
-        share = 1.0 / len(ranks)
+        if snapshot.plan.engines is None:
+            self._exclude(exclusion or "unknown", snapshot.time - last.time)
+        share = 1.0 if alone else 1.0 / len(snapshot.plan.engines or ranks)
         for rank in ranks:
             end = self._ends[rank]
             reason = exclusion or self._count(
                 rank,
-                whole if len(ranks) == 1 else between(last, snapshot, rank),
+                whole if alone else between(last, snapshot, rank),
                 snapshot.plan.engine,
                 (old_ends.get(rank, end), end),
                 gpus and gpus * share,
                 None if joules is None else joules * share,
             )
             if reason:
-                seconds = self.load.excluded.get(reason, 0.0) + snapshot.time - last.time
-                excluded = {**self.load.excluded, reason: seconds}
-                self.load = replace(self.load, excluded=excluded)
+                self._exclude(reason, snapshot.time - last.time)
+
+    def _exclude(self, reason: Exclusion, seconds: float) -> None:
+        excluded = {**self.load.excluded, reason: self.load.excluded.get(reason, 0.0) + seconds}
+        self.load = replace(self.load, excluded=excluded)
 
     def _exclusion(
         self, last: Snapshot, snapshot: Snapshot, unix: float, labels: Labels | None
@@ -155,8 +159,13 @@ class Meter:
         return None
 
 
-def _end(snapshot: Snapshot, rank: str, ranks: int) -> End:
-    labels = {"engine_index": rank} if ranks > 1 else {}
+def _alone(plan: Plan) -> bool:
+    """Whether one engine does all work of the page, or counts it for all of its ranks."""
+    return len(plan.counting) == 1 and not (plan.key and plan.engines != plan.counting)
+
+
+def _end(snapshot: Snapshot, rank: str, alone: bool) -> End:
+    labels = {} if alone else {"engine_index": rank}
     usage = snapshot.largest("kv_cache_usage_ratio", **labels)
     capacity = snapshot.largest("kv_cache_capacity_tokens", **labels)
     return End(

@@ -1,6 +1,6 @@
 """Data-parallel ranks that have work and make no progress."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from math import isnan
 from typing import Final
 
@@ -25,7 +25,8 @@ def stall_starts(
 
     `starts` is what this function returned for the snapshot before; ranks that progress, or have
     nothing to do, are not in it. A rank is named by its `engine_index`, empty where there is none.
-    Counters without an `engine_index` speak for every rank that has none of its own.
+    Counters without an `engine_index`, or with that of the server a rank belongs to, speak for
+    every rank that has none of its own.
     """
     busy = {rank for rank, requests in _by_rank(new, _WORK).items() if requests > 0}
     if not busy or old is None:
@@ -34,8 +35,15 @@ def stall_starts(
     return {
         rank: starts.get(rank, new.time)
         for rank in busy
-        if (rank if rank in counting else "") not in active and rank not in active
+        if _counted_by(rank, counting) not in active and rank not in active
     }
+
+
+def _counted_by(rank: str, counting: Set[str]) -> str:
+    """Return whose counters speak for a rank: its own, else those of all that it is part of."""
+    while rank and rank not in counting:
+        rank = rank.rpartition(",")[0]
+    return rank
 
 
 def stalled_ranks(starts: Mapping[str, float], now: float, after: float) -> frozenset[str]:

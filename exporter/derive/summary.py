@@ -38,7 +38,8 @@ class WindowSummary:
         self.snapshot = snapshot
         self.limits = limits
         self.generation_rate = _generation_rate(window)
-        self.tokens_per_step = _tokens_per_step(window)
+        known = snapshot.plan.engines is not None
+        self.tokens_per_step = _tokens_per_step(window) if known else None
         self.energy = window_energy(window)
         self._sequences = _sequences(limits, snapshot)
 
@@ -72,6 +73,21 @@ class WindowSummary:
         return ratio_of(self.mean(lambda interval: interval.running), self._sequences)
 
     @property
+    def decode_batch(self) -> float | None:
+        """Sequences decoding at once, by Little's law.
+
+        L = lambda x W: a decoding sequence adds one second per second to the latency's sum, so the
+        sum's growth per second is how many were decoding, on average. Where whoever collects the
+        page makes up sums of its own, it is the mean of the requests running, prefill included.
+        """
+        plan = self.snapshot.plan
+        if plan.engines is None:
+            return None
+        if plan.pushed and self.window.increase("decode_outputs") is not None:
+            return self.mean(lambda interval: interval.running)
+        return self.window.rate("decode_sequence_seconds")
+
+    @property
     def token_budget(self) -> float | None:
         """Tokens per step over the most that a step may hold."""
         largest = self.limits.max_num_batched_tokens
@@ -80,6 +96,8 @@ class WindowSummary:
     @property
     def prefix_cache_hits(self) -> dict[str, Ratio]:
         """Hits over lookups by cache: of tokens; multimodal counts items."""
+        if self.snapshot.plan.engines is None:
+            return {}
         ratios = {
             cache: ratio_of(
                 self.window.increase(f"hit_{cache}"), self.window.increase(f"queried_{cache}")
@@ -102,6 +120,8 @@ class WindowSummary:
     @property
     def bound(self) -> Bound | None:
         """What keeps the server from doing more."""
+        if self.snapshot.plan.engines is None:
+            return None
         preemptions = self.window.rate("preemptions")
         return bound_by(self.window, self._sequences, self.token_budget, preemptions)
 

@@ -248,7 +248,8 @@ class _Maker:
             self.catalog.raw_names("time_to_first_token_seconds")
         )
         if alone or (name in _OF_ENGINES and not self._understood):
-            self.left_out.add(name)
+            if not self.by_name.keys().isdisjoint(self.catalog.raw_names(name)):
+                self.left_out.add(name)
             return
         for option in self.catalog.families.get(name, ()):
             first = option.terms[0]
