@@ -1,15 +1,23 @@
 """Small engine pages written in a test's own words, and the steps from page to snapshot."""
 
 from exporter.engines import detect, plan
+from exporter.engines.catalog import PageContext
 from exporter.engines.plan import Snapshot
 from exporter.exposition import Reader
 
 
 def snapshot(
-    text: str, version: str = "", time: float = 0.0, openmetrics: bool = False
+    text: str,
+    version: str = "",
+    time: float = 0.0,
+    openmetrics: bool = False,
+    role: str = "",
+    front_end: str = "",
+    kv_cache_capacity_tokens: float | None = None,
 ) -> Snapshot:
     page = Reader(detect.wanted).read(text, openmetrics)
-    return plan.make(page.layout, detect.detect(page.layout), version).apply(page, time)
+    context = PageContext(version, role, front_end, kv_cache_capacity_tokens)
+    return plan.make(page.layout, detect.detect(page.layout), context).apply(page, time)
 
 
 def values(found: Snapshot, family: str, suffix: str = "") -> dict[str, float]:

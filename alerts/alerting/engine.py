@@ -28,18 +28,7 @@ def groups(values: Values) -> tuple[Group, ...]:
     _cache(family)
     _aborts(family)
     _transfers(family)
-    waiting = values.metric("lora_waiting_adapters")
-    running, most = values.metric("lora_running_adapters"), values.metric("lora_max_adapters")
-    family.add(
-        "InferfleetLoraThrash",
-        f"max by {server} ({waiting}) > 0 and on {server}"
-        f" max by {server} ({running}) >= on {server} max by {server} ({most})",
-        "{{ $labels.target }} has {{ $value }} LoRA adapters waiting for a slot",
-        "On {{ $labels.target }} {{ $value }} LoRA adapters have requests waiting while every "
-        "adapter slot is taken: adapters are swapped in and out, and their requests queue behind "
-        "those of others.",
-        "server",
-    )
+    _adapters(family)
     _corrupted(family)
     name = "InferfleetRestartLoop"
     window = family.limit(name, "window")
@@ -53,6 +42,24 @@ def groups(values: Values) -> tuple[Group, ...]:
         "server",
     )
     return family.groups()
+
+
+def _adapters(family: Family) -> None:
+    values = family.values
+    server = values.labels("target")
+    # vLLM does not say which adapters wait; it defers the requests of those that find no slot
+    waiting = values.metric("requests_waiting", 'reason="deferred"')
+    deferred = f"max by {server} (sum without (engine_index, model, reason) ({waiting}))"
+    running, most = values.metric("lora_running_adapters"), values.metric("lora_max_adapters")
+    family.add(
+        "InferfleetLoraThrash",
+        f"{deferred} > 0 and on {server}"
+        f" max by {server} ({running}) >= on {server} max by {server} ({most})",
+        "{{ $labels.target }} defers {{ $value }} requests with every LoRA slot taken",
+        "On {{ $labels.target }} {{ $value }} requests are deferred while every adapter slot of a "
+        "batch is taken: requests of other adapters wait until one of these has none left.",
+        "server",
+    )
 
 
 def _preemptions(family: Family) -> None:

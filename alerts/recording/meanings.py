@@ -1,16 +1,15 @@
 """Meaning changes as rules: which releases' numbers must not be compared, by measure.
 
 A release's epoch counts the changes of a measure's meaning its version has behind it; two releases
-compare only at one epoch. The changes are the engine catalogs'.
+compare only at one epoch. The changes are the engine catalogs'. A change for some roles counts for
+servers known to have one of them; a release's servers of one class are of one role.
 """
 
 import re
 from collections.abc import Iterable
 from typing import Final
 
-from packaging.version import Version
-
-from exporter.engines.catalog import engine_catalog
+from exporter.engines.catalog import MeaningChange, engine_catalog
 from exporter.engines.registry import ENGINES
 from exporter.vocabulary.verdict import MEASURES
 
@@ -26,27 +25,28 @@ def records(settings: Settings) -> list[Record]:
     rules = []
     for measure in MEASURES:
         epochs = [
-            _epoch(settings, engine, versions)
+            _epoch(settings, engine, changes)
             for engine in ENGINES
-            if (versions := [m.at for m in engine_catalog(engine).meanings if measure in m.forbids])
+            if (changes := [m for m in engine_catalog(engine).meanings if measure in m.forbids])
         ]
         if epochs:
             rules.append(Record(record=EPOCH, expr=union(epochs), labels={"measure": measure}))
     return rules
 
 
-def _epoch(settings: Settings, engine: str, versions: Iterable[Version]) -> str:
+def _epoch(settings: Settings, engine: str, changes: Iterable[MeaningChange]) -> str:
     """Changes behind each release of an engine; -1 where its version is unknown."""
     release = settings.labels("release")
     unknown = settings.metric("server_info", f'engine="{engine}"', 'version=""', 'release!=""')
-    terms = [_passed(settings, engine, release, str(version)) for version in versions]
+    terms = [_passed(settings, engine, release, change) for change in changes]
     return f"({f' + on {release} '.join(terms)})\nor\n(group by {release} ({unknown}) * -1)"
 
 
-def _passed(settings: Settings, engine: str, release: str, version: str) -> str:
-    """1 for releases at or above a version, 0 below it."""
+def _passed(settings: Settings, engine: str, release: str, change: MeaningChange) -> str:
+    """1 for releases that a change concerns and that are at or above its version, else 0."""
     base = (f'engine="{engine}"', 'version!=""', 'release!=""')
-    above = settings.metric("server_info", *base, f'version!~"{below(version)}"')
+    role = f'role=~"{"|".join(change.roles)}"' if change.roles else ""
+    above = settings.metric("server_info", *base, role, f'version!~"{below(str(change.at))}"')
     known = settings.metric("server_info", *base)
     return f"(group by {release} ({above}) or group by {release} ({known}) * 0)"
 

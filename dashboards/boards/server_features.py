@@ -161,10 +161,12 @@ def _adapters() -> Row:
         [
             time_series(
                 "Adapters",
-                "More waiting than fit in a batch means adapters are swapped in and out: send an "
-                "adapter's requests to fewer servers, or raise max_loras.",
+                "Requests deferred while all that fit in a batch are running wait for a slot: send "
+                "an adapter's requests to fewer servers, or raise max_loras. Which adapters wait "
+                "is known from the Rust front end only.",
                 queries.LORA_RUNNING,
                 queries.LORA_WAITING,
+                queries.LORA_DEFERRED,
                 queries.LORA_MAX,
                 unit="none",
                 decimals=0,

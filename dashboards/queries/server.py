@@ -154,6 +154,9 @@ OFFLOAD_SPEED: Final = Query(
 
 LORA_RUNNING: Final = Query(sum_by(selector("lora_running_adapters")), "running")
 LORA_WAITING: Final = Query(sum_by(selector("lora_waiting_adapters")), "waiting")
+LORA_DEFERRED: Final = Query(
+    sum_by(selector("requests_waiting", 'reason="deferred"')), "requests deferred"
+)
 LORA_MAX: Final = Query(f"max({selector('lora_max_adapters')})", "fit in a batch")
 
 RESPONSES: Final = Query(sum_by(rate("http_responses_total"), "status"), "{{status}}")

@@ -33,6 +33,7 @@ class Declaration(StrictModel):
     role: Literal["prefill", "decode", "both"] | None = None
     max_num_seqs: Annotated[int, Field(ge=1)] | None = None
     max_num_batched_tokens: Annotated[int, Field(ge=1)] | None = None
+    kv_cache_capacity_tokens: Annotated[int, Field(ge=1)] | None = None
     tensor_parallel: Annotated[int, Field(ge=1)] | None = None
     pipeline_parallel: Annotated[int, Field(ge=1)] | None = None
     data_parallel: Annotated[int, Field(ge=1)] | None = None

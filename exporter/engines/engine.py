@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from .catalog import PageContext
 from .sources.arguments import Syntax
 from .sources.facts import SourceReport, Value
 
@@ -51,7 +52,8 @@ class Engine:
     `option_facts` reads its options by full name, `endpoint_reports` asks its own endpoints.
     `page_settings` returns the labels in which a page carries configuration, `page_report` reads
     them. `label_samples` yields the samples that stand in label values, given the page's series,
-    those settings and the model's name.
+    those settings, the model's name and what is known of the server; `page_notes` what label values
+    do not say, for people.
     """
 
     name: str
@@ -66,6 +68,9 @@ class Engine:
     endpoint_reports: Callable[[Ask], list[SourceReport]]
     page_settings: Callable[[PageSeries], Mapping[str, str]] = lambda series: {}
     page_report: Callable[[Mapping[str, str]], SourceReport | None] = lambda settings: None
-    label_samples: Callable[[PageSeries, Mapping[str, str], str], Iterable[LabelSample]] = (
-        lambda series, settings, model: ()
+    label_samples: Callable[
+        [PageSeries, Mapping[str, str], str, PageContext], Iterable[LabelSample]
+    ] = lambda series, settings, model, context: ()
+    page_notes: Callable[[PageSeries, Mapping[str, str], PageContext], Iterable[str]] = (
+        lambda series, settings, context: ()
     )

@@ -15,6 +15,7 @@ from typing import Final
 from ..config import Declaration
 from ..discovery.container import Container
 from ..errors import FetchError
+from .catalog import PageContext
 from .engine import Engine
 from .registry import ENGINES
 from .sources import command_line, declared, models, pod
@@ -36,6 +37,7 @@ CLASS: Final = (
     "kv_cache_dtype",
     "role",
     "speculation",
+    "front_end",
 )
 """What must be equal for two servers to be comparable. Neither engine nor version is in it."""
 
@@ -46,11 +48,11 @@ _log = logging.getLogger(__name__)
 class Identity:
     """What is known about a server. An unknown fact is not there.
 
-    `facts` may hold: version, rust_frontend, model, max_num_seqs and max_num_batched_tokens (of
-    one engine, that is, of one data-parallel rank), max_model_len, tensor_parallel,
-    pipeline_parallel, data_parallel, data_parallel_local (ranks behind this port),
-    expert_parallel (ranks that share the experts), quantization, dtype, kv_cache_dtype, runner,
-    prefix_caching, speculation, role, gpus, gpu_model.
+    `facts` may hold: version, rust_frontend (its version), front_end (python, rust), model,
+    max_num_seqs, max_num_batched_tokens and kv_cache_capacity_tokens (of one engine, that is, of
+    one data-parallel rank), max_model_len, tensor_parallel, pipeline_parallel, data_parallel,
+    data_parallel_local (ranks behind this port), expert_parallel (ranks that share the experts),
+    quantization, dtype, kv_cache_dtype, runner, prefix_caching, speculation, role, gpus, gpu_model.
 
     `release` is what is compared: the declared one, else the version, else empty. `server_class`
     and `config` are 8 hex digits; `config` is empty where no setting is known. `conflicts` are
@@ -88,6 +90,15 @@ class Identity:
         """Return where a fact was read, empty where unknown."""
         fact = self.facts.get(key)
         return fact.source if fact else ""
+
+    def page_context(self) -> PageContext:
+        """Return what decides how the server's page is read."""
+        return PageContext(
+            self.text("version"),
+            self.text("role"),
+            self.text("front_end"),
+            self.number("kv_cache_capacity_tokens"),
+        )
 
     def with_report(self, source: Source, **values: Value | None) -> "Identity":
         """Return this identity with what another source reports; None is what it does not know."""
@@ -241,8 +252,14 @@ def _text(value: Value) -> str:
 
 
 def _class(facts: Mapping[str, Fact]) -> str:
-    """Return the fingerprint of what must be equal to compare; unknown is a value of its own."""
-    return _digest({key: _comparable(key, facts[key].value) for key in CLASS if key in facts})
+    """Return the fingerprint of what must be equal to compare; unknown is a value of its own.
+
+    Not of the front end: it is Python's unless it says otherwise.
+    """
+    values = {key: _comparable(key, facts[key].value) for key in CLASS if key in facts}
+    if values.get("front_end") == "python":
+        del values["front_end"]
+    return _digest(values)
 
 
 def _comparable(key: str, value: Value) -> str:

@@ -1,22 +1,20 @@
 """How one page layout becomes canonical samples: worked out once a layout, applied every scrape.
 
-A `Plan` is made from a layout, an engine's catalog and the server's version. Applying it to a page
-of that layout costs one C-level pick for every sample that is one raw series, and a small sum or
-maximum for the rest.
+A `Plan` is made from a layout, an engine's catalog and what is known of the server. Applying it to
+a page of that layout costs one C-level pick for every sample that is one raw series, and a small
+sum or maximum for the rest.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isnan
 from operator import itemgetter
 from typing import Final
 
-from packaging.version import Version
-
 from ..errors import PageError
 from ..exposition import Layout, Page
 from ..vocabulary.engine import BY_NAME, FAMILIES
-from .catalog import EngineCatalog, Term, version_of
+from .catalog import EngineCatalog, PageContext, Term, version_of
 from .detect import Namespace
 from .engine import Compute
 from .engine import Labels as Labels
@@ -82,7 +80,7 @@ class Plan:
     """
 
     engine: str
-    version: str
+    context: PageContext
     samples: tuple[Sample, ...]
     origins: Mapping[str, str]
     notes: tuple[str, ...]
@@ -99,6 +97,11 @@ class Plan:
     _pick: Callable[[Values], tuple[float, ...]]
     _picked: tuple[int, ...]
     _by_family: dict[str, list[int]] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        """The server's version as far as it was known, else empty."""
+        return self.context.version
 
     def apply(self, page: Page, time: float) -> Snapshot:
         """Return the canonical values of a page that has this plan's layout."""
@@ -120,9 +123,9 @@ class Plan:
         return frozenset(sample.family for sample in self.samples)
 
 
-def make(layout: Layout, namespace: Namespace, version: str) -> Plan:
+def make(layout: Layout, namespace: Namespace, context: PageContext) -> Plan:
     """Work out the plan of a page of one model; raise `PageError` where it holds several."""
-    plans = make_all(layout, namespace, version)
+    plans = make_all(layout, namespace, context)
     if len(plans) > 1:
         models = ", ".join(plan.model for plan in plans)
         raise PageError(0, f"the page holds several models ({models}): read each for itself")
@@ -130,27 +133,30 @@ def make(layout: Layout, namespace: Namespace, version: str) -> Plan:
 
 
 def make_all(
-    layout: Layout, namespace: Namespace, version: str, before: Keys | None = None
+    layout: Layout, namespace: Namespace, context: PageContext, before: Keys | None = None
 ) -> tuple[Plan, ...]:
     """Work out the plan of each model of a layout, ordered by model.
 
     `before` holds the `key` of each model on an earlier page. Raises `PageError` where a series
     stands twice on the page.
     """
-    return tuple(
-        _make(part, layout, namespace, version) for part in split(layout, namespace, before)
-    )
+    parts = split(layout, namespace, before)
+    if len(parts) > 1:
+        # nobody says whose
+        context = replace(context, kv_cache_capacity_tokens=None)
+    return tuple(_make(part, layout, namespace, context) for part in parts)
 
 
-def _make(part: Part, layout: Layout, namespace: Namespace, version: str) -> Plan:
-    maker = _Maker(part, namespace, version_of(version))
+def _make(part: Part, layout: Layout, namespace: Namespace, context: PageContext) -> Plan:
+    maker = _Maker(part, namespace, context)
     for family in FAMILIES:
         maker.family(family.name)
     engine = ENGINES[namespace.catalog.engine]
     for name, labels, compute in engine.label_samples(
-        maker.by_name, maker.page_settings, maker.model
+        maker.by_name, maker.page_settings, maker.model, context
     ):
         maker.outputs.append((Sample(name, "", labels), compute))
+    maker.notes += engine.page_notes(maker.by_name, maker.page_settings, context)
     outputs = maker.outputs
     plain = [compute if isinstance(compute, int) else 0 for _, compute in outputs]
     computed = [(i, c) for i, (_, c) in enumerate(outputs) if not isinstance(c, int)]
@@ -161,7 +167,7 @@ def _make(part: Part, layout: Layout, namespace: Namespace, version: str) -> Pla
     samples = tuple(sample for sample, _ in outputs)
     return Plan(
         engine=engine.name,
-        version=version,
+        context=context,
         samples=samples,
         origins=maker.origins,
         notes=(*namespace.notes, *part.notes, *maker.notes),
@@ -211,9 +217,10 @@ def _picker(indices: list[int]) -> Callable[[Values], tuple[float, ...]]:
 class _Maker:
     """Collects the outputs of one plan: a page index, or a function of the page's values."""
 
-    def __init__(self, part: Part, namespace: Namespace, version: Version | None) -> None:
+    def __init__(self, part: Part, namespace: Namespace, context: PageContext) -> None:
         self.catalog: EngineCatalog = namespace.catalog
-        self.version = version
+        self._context = context
+        self._version = version_of(context.version)
         self.outputs: list[tuple[Sample, int | Compute]] = []
         self.notes: list[str] = []
         self.origins: dict[str, str] = {}
@@ -251,6 +258,7 @@ class _Maker:
             if not self.by_name.keys().isdisjoint(self.catalog.raw_names(name)):
                 self.left_out.add(name)
             return
+        ambiguous = ""
         for option in self.catalog.families.get(name, ()):
             first = option.terms[0]
             if self._unread & {term.raw + end for term in option.terms for end in suffixes}:
@@ -261,14 +269,11 @@ class _Maker:
             if self._pushed and not histogram and first.raw.endswith("_sum"):
                 self.left_out.add(name)
                 continue
-            if not first.speaks_for(self.version):
+            if not first.speaks_for(self._version):
                 self.left_out.add(name)
-                if self.version is None:
-                    self.notes.append(
-                        f"{name} is left out: what {first.raw} means depends on the version, "
-                        "which is unknown"
-                    )
+                ambiguous = first.raw if self._version is None else ambiguous
                 continue
+            self._note_elsewhere(name, probe, option.terms)
             for suffix in suffixes:
                 if suffix == "_sum" and self._pushed:
                     continue
@@ -277,6 +282,26 @@ class _Maker:
             names = dict.fromkeys(("" if t.bare else self._prefix) + t.raw for t in present)
             self.origins[name] = " + ".join(names)
             return
+        if ambiguous:
+            self.notes.append(
+                f"{name} is left out: what {ambiguous} means depends on the version, which is "
+                "unknown"
+            )
+
+    def _note_elsewhere(self, family: str, probe: str, terms: list[Term]) -> None:
+        for term in terms:
+            series = self.by_name.get(term.raw + probe, ())
+            if term.elsewhere and any(self._is_elsewhere(term, labels) for _, labels in series):
+                self.left_out.add(family)
+                self.notes.append(
+                    f"{family} is left out of engines of role {term.elsewhere.role}: "
+                    f"{term.elsewhere.reason}"
+                )
+                return
+
+    def _is_elsewhere(self, term: Term, labels: Mapping[str, str]) -> bool:
+        role = self.catalog.role_of(labels, self._context)
+        return term.elsewhere is not None and term.elsewhere.concerns(role, self._context)
 
     def _samples(self, family: str, suffix: str, terms: list[Term]) -> None:
         groups: dict[Labels, list[Compute | int]] = {}
@@ -288,7 +313,8 @@ class _Maker:
             if suffix == "_count" or suffix == "_bucket":
                 scale = 1.0
             for labels, part in self._parts(term, suffix):
-                compute = part if scale == 1.0 and not term.absent else _adjust(part, scale, term)
+                changed = scale != 1.0 or term.absent or term.complement
+                compute = _adjust(part, scale, term) if changed else part
                 groups.setdefault(labels, []).append(compute)
         if suffix == "_bucket" and len({len(parts) for parts in groups.values()}) > 1:
             self.notes.append(f"{family} has no buckets: its parts do not share bucket bounds")
@@ -311,6 +337,7 @@ class _Maker:
             (i, labels)
             for i, labels in self.by_name.get(term.raw + suffix, ())
             if all(rule.fullmatch(labels.get(key, "")) for key, rule in term.where.items())
+            and not self._is_elsewhere(term, labels)
         ]
         chosen = lowest_ranks(chosen, self.catalog.ranks, self.catalog.totals)
         by_process: dict[Labels, list[int]] = {}
@@ -354,7 +381,7 @@ def _adjust(part: Compute | int, scale: float, term: Term) -> Compute:
         value = value_of(values)
         if (term.absent == "zero" and value == 0) or (term.absent == "negative" and value < 0):
             return UNKNOWN
-        return value * scale
+        return 1.0 - value if term.complement else value * scale
 
     return compute
 

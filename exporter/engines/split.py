@@ -109,6 +109,7 @@ def _named(series: SeriesByName, catalog: EngineCatalog, labels: EngineLabels) -
     rank = catalog.engine_index
     rules = page_labels()
     kept = catalog.dimension_labels() | {*rules.dimensions, *catalog.model[:1]} | labels.divided
+    kept |= {catalog.role}
     gone = {*labels.key, rank, *rules.engines, *rules.dimensions}
     key = [label for label in rules.engines if label in labels.key]
     key += sorted(set(labels.key) - set(key))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from ..engines import detect, plan
+from ..engines.catalog import PageContext
 from ..engines.plan import Snapshot
 from ..exposition import Reader
 from .recording import Recording
@@ -14,6 +15,9 @@ def snapshots(recording: Recording) -> Iterator[Snapshot]:
     Raises `PageError` for a page that cannot be read.
     """
     reader, layout, current = Reader(detect.wanted), None, None
+    context = PageContext(
+        recording.engine_version, kv_cache_capacity_tokens=recording.kv_cache_capacity_tokens
+    )
     for recorded in recording.pages:
         if recorded.text is None:
             continue
@@ -22,5 +26,5 @@ def snapshots(recording: Recording) -> Iterator[Snapshot]:
         if current is None or page.layout is not layout:
             namespace = detect.detect(page.layout)
             layout = page.layout
-            current = plan.make(layout, namespace, recording.engine_version)
+            current = plan.make(layout, namespace, context)
         yield current.apply(page, recorded.time)

@@ -18,6 +18,7 @@ from ..derive.summary import ServerLimits
 from ..derive.window import Window
 from ..discovery.pod import PodTarget
 from ..engines import detect, plan
+from ..engines.catalog import PageContext
 from ..engines.identity import Identity, identify
 from ..engines.plan import Labels, Plan, Snapshot
 from ..engines.process import engine_command_line
@@ -157,11 +158,11 @@ class WatchedServer:
         self._client.close()
 
     def _current_plan(self, page: Page) -> Plan:
-        version = self._identity.text("version") if self._identity else ""
+        context = self._identity.page_context() if self._identity else PageContext()
         current = self._plan
-        if current is None or page.layout is not self._layout or current.version != version:
+        if current is None or page.layout is not self._layout or current.context != context:
             namespace = detect.detect(page.layout)
-            current = plan.make(page.layout, namespace, version)
+            current = plan.make(page.layout, namespace, context)
             self._plan, self._layout = current, page.layout
             self._gpus.ray_page = ray_page(page.layout)
         return current
@@ -243,7 +244,7 @@ class WatchedServer:
 
 def _release_labels(identity: Identity | None, current: Plan) -> Labels | None:
     """Return what load cells are labelled with, None while it is not known or about to change."""
-    if identity is None or not identity.release or identity.text("version") != current.version:
+    if identity is None or not identity.release or identity.page_context() != current.context:
         return None
     return (
         ("engine", identity.engine),

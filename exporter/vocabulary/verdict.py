@@ -52,8 +52,8 @@ VERDICTS: Final[Mapping[Verdict, str]] = {
 """Every verdict, as a series' label and as people read it."""
 
 REASONS: Final[Mapping[Reason, str]] = {
-    "class": "the servers' class changed with the release (model, GPU, parallelism or precision): "
-    "compare servers of one class",
+    "class": "the servers' class changed with the release (model, GPU, parallelism, precision or "
+    "front end): compare servers of one class",
     "servers": "too few servers: upgrade more, or wait",
     "coverage": "the releases ran at other loads: send them the same traffic",
     "overlap": "too little time at equal load: wait",

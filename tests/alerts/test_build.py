@@ -71,7 +71,7 @@ def test_selectors_are_on_every_series(tmp_path: Path) -> None:
     mine.write_text('selector: job="x"\ndcgm_selector: job="y"\n', encoding="utf-8")
     values = build.everything(load(mine))
     for expr in expressions(values):
-        for name, rest in re.findall(r"(?<![:\w])(inferfleet_\w+|DCGM_\w+)(.{0,140})", expr):
+        for name, rest in re.findall(r"(?<![:\w])(inferfleet_\w+|DCGM_\w+)(.{0,200})", expr):
             job = 'job="x"' if name.startswith("inferfleet_") else 'job="y"'
             assert rest.startswith("{"), (name, rest)
             assert job in rest.split("}")[0], (name, rest)

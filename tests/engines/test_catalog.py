@@ -39,13 +39,44 @@ def test_meaning_changes_between_versions() -> None:
     def names(old: str, new: str) -> list[str]:
         return [change.name for change in vllm.changes_between(old, new)]
 
-    assert names("0.20.2", "0.26.0") == ["step-tokens-computed-only"]
+    assert names("0.20.2", "0.26.0") == [
+        "step-tokens-computed-only",
+        "validation-errors-4xx",
+        "client-errors-4xx",
+    ]
     assert names("0.26.0", "0.20.2") == names("0.20.2", "0.26.0")
-    assert names("0.23.0", "0.26.0") == []
+    assert names("0.23.0", "0.25.1") == []
+    assert names("0.23.0", "0.26.0") == ["client-errors-4xx"]
+    assert names("0.28.0", "0.30.0") == []
+    assert names("0.31.0", "0.32.0") == []
     assert "prefix-cache-counted-at-admission" in names("0.26.0", "0.27.0")
     assert names("0.20.2", "0.20.2") == []
     assert len(names("", "0.27.0")) == len(vllm.meanings)
     assert names("nightly", "nightly") == []
+
+
+def test_a_change_for_one_role_concerns_servers_of_it_alone() -> None:
+    changes = {change.name: change for change in engine_catalog("vllm").meanings}
+    finished = changes["finished-prefill-without-remote-hits"]
+    assert finished.concerns({"decode"})
+    assert finished.concerns({"prefill", "decode"})
+    assert not finished.concerns({"both"})
+    assert not finished.concerns(())
+    assert changes["step-tokens-computed-only"].concerns(())
+
+
+def test_sglang_changes_of_the_newest_releases() -> None:
+    def forbidden(old: str, new: str) -> dict[str, set[str]]:
+        changes = engine_catalog("sglang").changes_between(old, new)
+        return {change.name: set(change.forbids) for change in changes if change.forbids}
+
+    assert forbidden("0.5.18", "0.5.19") == {}
+    assert forbidden("0.5.19", "0.5.20") == {"prompt-tokens-not-paged": {"prefill", "hit_ratio"}}
+    assert forbidden("0.5.21", "0.5.22") == {
+        "first-token-time-of-whole-answers": {"time_to_first_token"},
+        "no-token-latency-on-prefill": {"decode", "inter_token_latency"},
+    }
+    assert forbidden("0.5.22", "0.5.23") == {}
 
 
 def test_a_change_of_live_token_counts_forbids_what_is_compared_at_a_load_told_by_them() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config import Declaration
+from exporter.engines.catalog import PageContext
 from exporter.engines.identity import Identity, identify
 from exporter.engines.sglang import server_info as sglang_info
 from exporter.engines.vllm import server_info as vllm_info
@@ -50,7 +51,9 @@ def test_every_recorded_server_is_known(every_recording: Recording) -> None:
 def test_a_server_in_developer_mode_tells_all(recording: Recordings, name: str) -> None:
     manifest = recording(name).manifest
     found = identify("vllm", recorded(recording(name)).get, command_line=manifest["args"])
-    assert {key: found.text(key) for key in found.facts if key not in ("version", "runner")} == {
+    assert {
+        key: found.text(key) for key in found.facts if key not in ("version", "runner", "front_end")
+    } == {
         "model": manifest["model"],
         "max_model_len": "16384",
         "max_num_seqs": "256",
@@ -85,7 +88,7 @@ def test_an_ordinary_server_does_not_tell_its_limits(recording: Recordings) -> N
     found = identify("vllm", recorded(recording("vllm-0.32.0-dp2-cpu")).get)
     assert found.number("max_num_seqs") is None
     assert found.number("gpus") is None
-    assert set(found.facts) == {"version", "model", "max_model_len"}
+    assert set(found.facts) == {"version", "front_end", "model", "max_model_len"}
 
 
 def test_the_sglang_server_tells_what_it_resolved(recording: Recordings) -> None:
@@ -217,6 +220,34 @@ def test_the_class_is_all_that_must_be_equal(declared: dict[str, Any]) -> None:
     assert plain.server_class != other.server_class
 
 
+def test_a_switch_of_front_end_is_another_class() -> None:
+    """At one version the two count failures, client aborts and first tokens differently."""
+    versions = {
+        "python": {"version": "0.33.0"},
+        "rust": {"version": "0.33.0", "rust_frontend_version": "0.4.1"},
+        "newer rust": {"version": "0.33.0", "rust_frontend_version": "0.5.0"},
+    }
+    classes = {
+        name: identify("vllm", Server({"/version": body}).get).server_class
+        for name, body in versions.items()
+    }
+    assert classes["rust"] != classes["python"]
+    assert classes["newer rust"] == classes["rust"]
+    # what says nothing of its front end has Python's
+    assert identify("vllm", Server({}).get).server_class == classes["python"]
+
+
+def test_what_decides_how_a_page_is_read(recording: Recordings) -> None:
+    found = identify(
+        "vllm",
+        recorded(recording(DENSE)).get,
+        declared=Declaration(role="decode", kv_cache_capacity_tokens=838_640),
+    )
+    # the server's own word on its role is believed
+    assert found.page_context() == PageContext("0.20.2", "both", "python", 838_640.0)
+    assert identify("vllm", Server({}).get).page_context() == PageContext()
+
+
 def test_a_server_that_tells_nothing_has_no_configuration() -> None:
     found = identify("vllm", Server({}).get)
     assert (found.facts, found.settings, found.config, found.release) == ({}, {}, "", "")
@@ -311,7 +342,7 @@ def test_a_missing_endpoint_costs_its_facts_alone(recording: Recordings) -> None
     server = recorded(recording(DENSE))
     del server.bodies[vllm_info.PATH]
     found = identify("vllm", server.get)
-    assert set(found.facts) == {"version", "model", "max_model_len"}
+    assert set(found.facts) == {"version", "front_end", "model", "max_model_len"}
     assert "server_info" not in found.sources
 
 

@@ -173,23 +173,54 @@ def test_pid_series_count_by_their_largest() -> None:
     assert values(found, "kv_cache_usage_ratio") == {"engine_index=0": 0.625}
 
 
-def test_blocks_summed_over_engines_are_shared_out_again() -> None:
-    engines = "".join(
-        f'vllm:cache_config_info{{block_size="16",num_gpu_blocks="200",engine="{i}"}} 1\n'
+CONFIG = 'vllm:cache_config_info{%sengine="0"} 1\n'
+
+
+@pytest.mark.parametrize(
+    ("version", "labels"),
+    [
+        ("0.20.2", 'block_size="4",num_gpu_blocks="9000",user_specified_block_size="True",'),
+        ("0.22.1", 'block_size="16",num_gpu_blocks="52415",sliding_window="None",'),
+        ("0.23.0", 'block_size="64",num_gpu_blocks="9000",'),
+        ("0.33.0", 'block_size="16",num_gpu_blocks="9000",effective_attention_block_size="16",'),
+        ("0.24.0", 'block_size="16",num_gpu_blocks="9000",kv_cache_size_tokens="None",'),
+        ("", 'block_size="16",num_gpu_blocks="9000",'),
+    ],
+)
+def test_blocks_are_no_capacity(version: str, labels: str) -> None:
+    """The size of the label may be the smallest group's, one rank's, or a default never used."""
+    found = snapshot(V1 + CONFIG % labels, version)
+    assert found.plan.indices("kv_cache_capacity_tokens") == []
+    assert any("kv_cache_capacity_tokens is left out" in note for note in found.plan.notes)
+
+
+def test_capacity_is_that_of_each_engine() -> None:
+    sized = "".join(
+        'vllm:cache_config_info{block_size="16",kv_cache_size_tokens="999",num_gpu_blocks="200",'
+        f'engine="{i}"}} 1\n'
         for i in (0, 1)
     )
-    found = snapshot(V1 + engines)
+    found = snapshot(V1 + sized)
     assert values(found, "kv_cache_capacity_tokens") == {
-        "engine_index=0": 1600,
-        "engine_index=1": 1600,
+        "engine_index=0": 999,
+        "engine_index=1": 999,
     }
-    sized = engines.replace("num_gpu_blocks", 'kv_cache_size_tokens="999",num_gpu_blocks')
-    assert snapshot(V1 + sized).total("kv_cache_capacity_tokens") == 2 * 999
+    assert found.plan.notes == ()
+
+
+def test_capacity_is_what_is_declared_where_the_page_does_not_say() -> None:
+    blocks = CONFIG % 'block_size="4",num_gpu_blocks="9000",'
+    sized = CONFIG % 'kv_cache_size_tokens="999",num_gpu_blocks="9000",'
+    for page, capacity in ((blocks, 1_800_000), (sized, 999), ("", 1_800_000)):
+        found = snapshot(V1 + page, kv_cache_capacity_tokens=1_800_000)
+        assert found.total("kv_cache_capacity_tokens") == capacity
+        assert found.plan.notes == ()
 
 
 def test_unset_config_labels_are_unknown() -> None:
-    config = 'vllm:cache_config_info{block_size="16",num_gpu_blocks="None",engine="0"} 1\n'
-    assert snapshot(V1 + config).total("kv_cache_capacity_tokens") is None
+    found = snapshot(V1 + CONFIG % 'block_size="16",num_gpu_blocks="None",')
+    assert found.total("kv_cache_capacity_tokens") is None
+    assert found.plan.notes == ()
 
 
 def test_the_newest_lora_series_speaks() -> None:
@@ -202,10 +233,27 @@ def test_the_newest_lora_series_speaks() -> None:
     older_first = snapshot(V1 + lora % (1000, 2000))
     newer_first = snapshot(V1 + lora % (3000, 2000))
     assert older_first.total("lora_running_adapters") == 1
-    assert older_first.total("lora_waiting_adapters") == 3
     assert newer_first.total("lora_running_adapters") == 2
-    assert newer_first.total("lora_waiting_adapters") == 0
     assert newer_first.total("lora_max_adapters") == 4
+
+
+LORA = 'vllm:lora_requests_info{%srunning_lora_adapters="%s",waiting_lora_adapters="%s"} 1000\n'
+
+
+@pytest.mark.parametrize("waiting", ["a,b,c", "b,a,c", "d", ""])
+def test_the_python_front_end_does_not_say_which_adapters_wait(waiting: str) -> None:
+    found = snapshot(V1 + LORA % ('max_lora="4",', "a,b,c", waiting), "0.33.0")
+    assert found.total("lora_running_adapters") == 3
+    assert found.plan.indices("lora_waiting_adapters") == []
+    assert any("lora_waiting_adapters is left out" in note for note in found.plan.notes)
+
+
+def test_the_rust_front_end_does() -> None:
+    found = snapshot(V1 + LORA % ("", "a,b", "c"), "0.33.0")
+    assert found.total("lora_running_adapters") == 2
+    assert found.total("lora_waiting_adapters") == 1
+    assert found.total("lora_max_adapters") is None
+    assert found.plan.notes == ()
 
 
 LONG = "tenant-support-assistant," * 200
@@ -269,14 +317,25 @@ def test_waiting_by_reason_replaces_the_total() -> None:
     assert snapshot(page).total("requests_waiting", reason="capacity") == 4
 
 
-def test_a_sleeping_engine() -> None:
-    page = (
-        'vllm:engine_sleep_state{engine="0",model_name="m",sleep_state="awake"} %d\n'
-        'vllm:engine_sleep_state{engine="0",model_name="m",sleep_state="weights_offloaded"} %d\n'
-        'vllm:engine_sleep_state{engine="0",model_name="m",sleep_state="discard_all"} 0\n'
+@pytest.mark.parametrize(
+    ("awake", "weights", "discarded", "sleeping"),
+    [(1, 0, 0, 0), (0, 1, 0, 1), (0, 0, 1, 1), (0, 0, 0, 1)],
+    ids=["awake", "weights offloaded", "all discarded", "KV cache released or paused"],
+)
+def test_an_engine_sleeps_that_is_not_awake(
+    awake: int, weights: int, discarded: int, sleeping: int
+) -> None:
+    state = 'vllm:engine_sleep_state{engine="%d",model_name="m",sleep_state="%s"} %d\n'
+    page = "".join(
+        state % (0, name, value)
+        for name, value in (
+            ("awake", awake),
+            ("weights_offloaded", weights),
+            ("discard_all", discarded),
+        )
     )
-    assert snapshot(V1 + page % (1, 0)).total("sleeping") == 0
-    assert snapshot(V1 + page % (0, 1)).total("sleeping") == 1
+    found = snapshot(V1 + page + state % (1, "awake", 1))
+    assert values(found, "sleeping") == {"engine_index=0": sleeping, "engine_index=1": 0}
 
 
 def test_doubled_counter_names_of_offloading() -> None:
@@ -294,12 +353,49 @@ def test_doubled_counter_names_of_offloading() -> None:
     assert values(snapshot(V1 + old + new), "kv_offload_bytes_total") == expected
 
 
-def test_failed_notifications_are_not_added_to_failed_transfers() -> None:
+@pytest.mark.parametrize(
+    ("version", "failures"), [("0.30.0", 5), ("0.20.2", 5), ("0.31.0", 3), ("0.33.0", 3), ("", 3)]
+)
+def test_failed_notifications_are_failed_transfers_once(version: str, failures: float) -> None:
+    """From 0.31 on the engine adds them itself."""
     found = snapshot(
         V1 + 'vllm:nixl_num_failed_transfers_total{engine="0"} 3\n'
-        'vllm:nixl_num_failed_notifications_total{engine="0"} 2\n'
+        'vllm:nixl_num_failed_notifications_total{engine="0"} 2\n',
+        version,
     )
-    assert found.total("kv_transfer_failures_total") == 3
+    assert found.total("kv_transfer_failures_total") == failures
+    assert found.plan.notes == ()
+
+
+FINISHED = (
+    'vllm:request_prefill_kv_computed_tokens_sum{engine="0"} 6000\n'
+    'vllm:request_prefill_kv_computed_tokens_count{engine="0"} 2\n'
+    'vllm:request_prefill_kv_computed_tokens_bucket{engine="0",le="+Inf"} 2\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("version", "role", "front_end", "known"),
+    [
+        ("0.31.0", "decode", "python", False),
+        ("0.33.0", "decode", "python", False),
+        ("0.33.0", "decode", "", False),
+        ("", "decode", "", False),
+        ("0.33.0", "decode", "rust", True),
+        ("0.30.0", "decode", "python", True),
+        ("0.33.0", "prefill", "python", True),
+        ("0.33.0", "both", "python", True),
+        ("0.33.0", "", "python", True),
+    ],
+)
+def test_prefill_of_the_prefill_server_is_not_the_decode_servers(
+    version: str, role: str, front_end: str, known: bool
+) -> None:
+    found = snapshot(V1 + FINISHED, version, role=role, front_end=front_end)
+    sums = values(found, "request_prompt_tokens_computed", "_sum")
+    assert sums == ({"engine_index=0": 6000} if known else {})
+    assert found.plan.left_out == (set() if known else {"request_prompt_tokens_computed"})
+    assert any("of role decode" in note for note in found.plan.notes) is not known
 
 
 def test_a_page_without_engine_metrics_says_so() -> None:
@@ -416,6 +512,64 @@ def test_sglang_queues_by_reason() -> None:
         "reason=grammar": 2,
         "reason=decode_transfer": 1,
     }
+
+
+def test_sglang_requests_that_a_host_receives_wait_once() -> None:
+    queue = 'sglang:num_decode_%s_queue_reqs{model_name="m",tp_rank="0"} %d\n'
+    page = SGLANG % ("", 1) + 'sglang:num_queue_reqs{model_name="m",tp_rank="0"} 0\n'
+    found = snapshot(page + queue % ("transfer", 5) + queue % ("host_receive", 2))
+    assert values(found, "requests_waiting") == {
+        "reason=capacity": 0,
+        "reason=decode_transfer": 3,
+        "reason=decode_host_receive": 2,
+    }
+    assert found.total("requests_waiting") == 5
+
+
+SGLANG_FINISHED = """sglang:uncached_prompt_tokens_histogram_sum{%(labels)s} 6000
+sglang:uncached_prompt_tokens_histogram_count{%(labels)s} 2
+sglang:prompt_tokens_total{%(labels)s} 9000
+sglang:cached_tokens_total{%(labels)s} 3000
+sglang:generation_tokens_total{%(labels)s} 400
+"""
+OF_ANOTHER_SERVER = {
+    "request_prompt_tokens_computed",
+    "prompt_tokens_cached_total",
+    "prefix_cache_queried_tokens_total",
+    "prefix_cache_hit_tokens_total",
+}
+
+
+@pytest.mark.parametrize(
+    ("labels", "role", "own"),
+    [
+        ('engine_type="decode"', "", False),
+        ('engine_type="decode"', "both", False),
+        ('model_name="m"', "decode", False),
+        ('engine_type="unified"', "decode", True),
+        ('engine_type="prefill"', "", True),
+        ('model_name="m"', "", True),
+    ],
+)
+def test_sglang_decode_servers_take_over_what_their_prefill_server_counted(
+    labels: str, role: str, own: bool
+) -> None:
+    page = SGLANG % ("", 1) + SGLANG_FINISHED % {"labels": labels}
+    found = snapshot(page, "0.5.23", role=role)
+    assert (found.plan.families() >= OF_ANOTHER_SERVER) is own
+    assert found.plan.left_out == (set() if own else OF_ANOTHER_SERVER)
+    assert found.total("prompt_tokens_total") == 9000
+    assert found.total("generation_tokens_total") == 400
+
+
+def test_sglang_prefill_and_decode_on_one_page_are_told_apart() -> None:
+    page = SGLANG % ("", 1) + "".join(
+        SGLANG_FINISHED % {"labels": f'engine_type="{kind}"'} for kind in ("prefill", "decode")
+    )
+    found = snapshot(page, "0.5.23")
+    assert found.total("prompt_tokens_total") == 18000
+    assert found.total("prompt_tokens_cached_total") == 3000
+    assert any("of role decode" in note for note in found.plan.notes)
 
 
 def test_sglang_transfer_time_is_a_histogram_or_nothing() -> None:

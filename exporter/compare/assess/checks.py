@@ -3,7 +3,7 @@
 Pure. Each check passes, corrects, notes what may explain an effect, or fails with what to do.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from ...engines.catalog import MeaningChange, engine_catalog
@@ -74,7 +74,7 @@ def check_identity(
             name="identity",
             outcome="failed",
             text=f"the servers are of different classes ({', '.join(a)} and {', '.join(b)}): "
-            "parallel layout, speculation, or a fact known on one side only",
+            "parallel layout, speculation, front end, or a fact known on one side only",
             remedy="compare the facts `inferfleet probe` shows of a server of each; declare what "
             "one of them does not report",
         )
@@ -98,9 +98,15 @@ def check_settings(differing: Sequence[Difference]) -> Check:
 
 
 def check_meanings(
-    engines: tuple[Sequence[str], Sequence[str]], versions: tuple[Sequence[str], Sequence[str]]
+    engines: tuple[Sequence[str], Sequence[str]],
+    versions: tuple[Sequence[str], Sequence[str]],
+    roles: Collection[str] = (),
 ) -> tuple[Check, dict[str, str]]:
-    """Check what numbers mean on both sides; return also the measures forbidden, and why."""
+    """Check what numbers mean on both sides; return also the measures forbidden, and why.
+
+    `engines` and `versions` are those of the baseline and of the candidate, `roles` those known of
+    servers of either.
+    """
     if set(engines[0]) != set(engines[1]):
         check = Check(
             name="meanings",
@@ -108,7 +114,11 @@ def check_meanings(
             text=f"two engines: {' and '.join(_COUNTED_DIFFERENTLY)} are left out",
         )
         return check, dict.fromkeys(_COUNTED_DIFFERENTLY, "the two engines count it differently")
-    changes = {change.name: change for change in _meaning_changes(engines[0], versions)}
+    changes = {
+        change.name: change
+        for change in _meaning_changes(engines[0], versions)
+        if change.concerns(roles)
+    }
     if not changes:
         return Check(name="meanings", outcome="passed", text="no number changed its meaning"), {}
     forbidden: dict[str, str] = {}

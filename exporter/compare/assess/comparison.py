@@ -129,6 +129,7 @@ def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Compariso
     meanings, forbidden = checks.check_meanings(
         (sorted({server.engine for server in old}), sorted({server.engine for server in new})),
         (checks.label_values(old_facts, "version"), checks.label_values(new_facts, "version")),
+        checks.label_values([*old_facts, *new_facts], "role"),
     )
     if fleet.short:
         forbidden = {**dict.fromkeys(_COUNTED_AT_THE_END, _SHORT_WINDOWS), **forbidden}

@@ -5,7 +5,8 @@ these files and the engine's own package knows a raw name.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Annotated, Any, Literal, TypeVar
@@ -26,6 +27,8 @@ class _Model(BaseModel):
 
 _Catalog = TypeVar("_Catalog", bound=_Model)
 
+Role = Literal["prefill", "decode", "both"]
+
 Versions = Annotated[
     SpecifierSet, BeforeValidator(lambda text: SpecifierSet(text) if text else SpecifierSet())
 ]
@@ -41,6 +44,45 @@ def version_of(text: str) -> Version | None:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class PageContext:
+    """What is known of a server that decides how its page is read; empty or None where unknown.
+
+    `front_end` is `python` or `rust`; `kv_cache_capacity_tokens` is that of one engine.
+    """
+
+    version: str = ""
+    role: str = ""
+    front_end: str = ""
+    kv_cache_capacity_tokens: float | None = None
+
+
+class Elsewhere(_Model):
+    """Where a series holds what another server did, in servers of this role.
+
+    Only in these versions and with this front end, where they are given; an unknown version or
+    front end counts as theirs.
+    """
+
+    role: Role
+    versions: Versions | None = None
+    front_end: Literal["python", "rust", ""] = ""
+    reason: str
+
+    def concerns(self, role: str, context: PageContext) -> bool:
+        """Whether series of a role in a server do not hold what it did itself."""
+        version = version_of(context.version)
+        return (
+            role == self.role
+            and self.front_end in ("", context.front_end or self.front_end)
+            and (
+                self.versions is None
+                or version is None
+                or self.versions.contains(version, prereleases=True)
+            )
+        )
+
+
 class Term(_Model):
     """One raw series feeding a canonical family.
 
@@ -48,7 +90,8 @@ class Term(_Model):
     carry no prefix. `where` keeps series whose labels match these patterns whole; `keep` maps
     canonical labels to raw ones; `label` sets canonical labels. Several series with the same
     canonical labels are combined by `across`. `unit` and `scale` bring values to base units.
-    `absent` names values by which an engine says that it does not know.
+    `absent` names values by which an engine says that it does not know. A `complement` is 1 less
+    the value. `elsewhere` says in which servers the series holds another server's work.
     """
 
     raw: str
@@ -61,6 +104,8 @@ class Term(_Model):
     unit: Literal["blocks", ""] = ""
     scale: float = 1.0
     absent: Literal["zero", "negative", ""] = ""
+    complement: bool = False
+    elsewhere: Elsewhere | None = None
 
     def speaks_for(self, version: Version | None) -> bool:
         """Whether the raw name has this meaning in a version; an unknown one has it only if all."""
@@ -86,7 +131,8 @@ class MeaningChange(_Model):
     """A change of what a number means between releases.
 
     `series` are the canonical families whose numbers changed, `forbids` the measures of a verdict
-    that are made of them and must not be compared across the change.
+    that are made of them and must not be compared across the change. With `roles`, the numbers of
+    servers of these roles alone changed.
     """
 
     name: str
@@ -94,6 +140,15 @@ class MeaningChange(_Model):
     series: list[str]
     changed: str
     forbids: list[Measure]
+    roles: list[Role] = []
+
+    def concerns(self, roles: Collection[str]) -> bool:
+        """Whether it changed the numbers of servers of any of these roles; unknown is no role.
+
+        What a server of unknown role says is not forbidden for its role: few vLLM servers tell
+        theirs, and work done elsewhere is left out of load cells by the numbers themselves.
+        """
+        return not self.roles or not set(self.roles).isdisjoint(roles)
 
 
 class Stages(_Model):
@@ -125,7 +180,8 @@ class EngineCatalog(_Model):
     labels that divide a family of one engine beside those that a term names, `custom_labels_on`
     names of which the first one on the page carries all labels that an operator may add to the
     families of requests. `stages` names the engines of a pipeline that make text; a page with one
-    of `router_names` is a router's.
+    of `router_names` is a router's. The label `role` holds a series' part in disaggregated serving,
+    in the engine's words, which `roles` translates.
     """
 
     engine: str
@@ -137,6 +193,8 @@ class EngineCatalog(_Model):
     custom_labels_on: list[str] = []
     stages: Stages | None = None
     router_names: Names = frozenset()
+    role: str = ""
+    roles: dict[str, Role] = {}
     ranks: list[str] = []
     totals: dict[str, str] = {}
     info: list[str] = []
@@ -187,6 +245,10 @@ class EngineCatalog(_Model):
         end = "_count" if BY_NAME[family].kind == "histogram" else ""
         options = self.families.get(family, ())
         return tuple(term.raw + end for option in options for term in option.terms)
+
+    def role_of(self, labels: Mapping[str, str], context: PageContext) -> str:
+        """Return the part of a series' engine in disaggregated serving, empty where unknown."""
+        return self.roles.get(labels.get(self.role, ""), context.role)
 
     def sample_names(self) -> tuple[frozenset[str], frozenset[str]]:
         """Return the raw sample names that become numbers: behind the prefix, and bare."""

@@ -20,6 +20,7 @@ def read(declared: Declaration) -> SourceReport:
             role=declared.role,
             max_num_seqs=declared.max_num_seqs,
             max_num_batched_tokens=declared.max_num_batched_tokens,
+            kv_cache_capacity_tokens=declared.kv_cache_capacity_tokens,
             tensor_parallel=declared.tensor_parallel,
             pipeline_parallel=declared.pipeline_parallel,
             data_parallel=declared.data_parallel,

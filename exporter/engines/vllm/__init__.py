@@ -27,4 +27,5 @@ VLLM: Final = Engine(
     page_settings=page.cache_config,
     page_report=cache_config.read,
     label_samples=page.label_samples,
+    page_notes=page.notes,
 )

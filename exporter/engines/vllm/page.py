@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from ..catalog import PageContext
 from ..engine import Compute, LabelSample, PageSeries
 
 
@@ -13,30 +14,48 @@ def cache_config(series: PageSeries) -> Mapping[str, str]:
     return labels
 
 
-def capacity_tokens(config: Mapping[str, str], engines: int) -> float | None:
-    """Return how many tokens one engine's KV cache holds, None where the labels do not say.
+def notes(series: PageSeries, config: Mapping[str, str], context: PageContext) -> Iterable[str]:
+    """Yield what label values seem to say and do not."""
+    if config.get("num_gpu_blocks", "").isdigit() and _capacity_tokens(config, context) is None:
+        yield (
+            "kv_cache_capacity_tokens is left out: this page holds a number of blocks, and beside "
+            "it a block size that need not be theirs (vLLM says the tokens from 0.24 on, its Rust "
+            "front end does not); declare kv_cache_capacity_tokens, by the server's start-up log"
+        )
+    if any("max_lora" in labels for _, labels in series.get("lora_requests_info", ())):
+        yield (
+            "lora_waiting_adapters is left out: vLLM's label of waiting adapters repeats the "
+            "running ones"
+        )
 
-    `kv_cache_size_tokens` counts one engine. `num_gpu_blocks` is summed over the data-parallel
-    engines and repeated on each, so it is shared out again.
+
+def _capacity_tokens(config: Mapping[str, str], context: PageContext) -> float | None:
+    """Return how many tokens one engine's KV cache holds, None where that is unknown.
+
+    Blocks times block size is no substitute for `kv_cache_size_tokens`. Through 0.22 the label of
+    the block size is the front end's default, which the engine process may replace by one that
+    suits its attention backend; in 0.23 it is the smallest of several groups of layers, all of
+    which draw on the same blocks; and under context parallelism it is that of one rank. No label
+    and no setting that the server shows says whether any of this is so.
     """
     size = config.get("kv_cache_size_tokens", "")
-    if size.isdigit():
-        return float(size)
-    blocks, block = config.get("num_gpu_blocks", ""), config.get("block_size", "")
-    if blocks.isdigit() and block.isdigit():
-        return float(blocks) * float(block) / engines
-    return None
+    return float(size) if size.isdigit() else context.kv_cache_capacity_tokens
 
 
 def label_samples(
-    series: PageSeries, config: Mapping[str, str], model: str
+    series: PageSeries, config: Mapping[str, str], model: str, context: PageContext
 ) -> Iterable[LabelSample]:
-    """Yield the canonical samples that come from label values."""
-    engines = [labels.get("engine", "") for _, labels in series.get("cache_config_info", ())]
+    """Yield the canonical samples that come from label values.
+
+    Releases of the Python front end list the adapters with output so far under both labels of
+    `lora_requests_info`, so that adapters waiting are unknown. The Rust front end, which says no
+    `max_lora`, tells the two apart.
+    """
     of_model = (("model", model),) if model else ()
-    tokens = capacity_tokens(config, len(set(engines)) or 1)
+    tokens = _capacity_tokens(config, context)
     if tokens is not None:
-        for engine in dict.fromkeys(engines):
+        info = series.get("cache_config_info", [(0, {})])
+        for engine in dict.fromkeys(labels.get("engine", "") for _, labels in info):
             labels = (("engine_index", engine), *of_model) if engine else of_model
             yield "kv_cache_capacity_tokens", labels, _constant(tokens)
     adapters = series.get("lora_requests_info", ())
@@ -57,11 +76,15 @@ def _limit(labels: Mapping[str, str]) -> float | None:
 
 
 def _running(labels: Mapping[str, str]) -> float | None:
-    return float(len([name for name in labels.get("running_lora_adapters", "").split(",") if name]))
+    return _names(labels.get("running_lora_adapters", ""))
 
 
 def _waiting(labels: Mapping[str, str]) -> float | None:
-    return float(len([name for name in labels.get("waiting_lora_adapters", "").split(",") if name]))
+    return None if "max_lora" in labels else _names(labels.get("waiting_lora_adapters", ""))
+
+
+def _names(text: str) -> float:
+    return float(len([name for name in text.split(",") if name]))
 
 
 def _constant(figure: float) -> Compute:

@@ -8,10 +8,13 @@ PATH = "/version"
 def read(body: object) -> SourceReport:
     """Read the decoded answer; the Rust front end adds a version of its own."""
     answer = table(body)
+    version = word(answer.get("version"))
+    rust = word(answer.get("rust_frontend_version"))
     return SourceReport(
         "version",
         known_values(
-            version=word(answer.get("version")),
-            rust_frontend=word(answer.get("rust_frontend_version")),
+            version=version,
+            rust_frontend=rust,
+            front_end="rust" if rust else "python" if version else None,
         ),
     )

@@ -21,8 +21,21 @@ def test_every_meaning_change_forbids_the_measures_its_catalog_names() -> None:
     for engine in ENGINES:
         for change in engine_catalog(engine).meanings:
             before = f"{change.at}.dev0"
-            _, forbidden = check_meanings(((engine,), (engine,)), ((before,), (str(change.at),)))
+            _, forbidden = check_meanings(
+                ((engine,), (engine,)), ((before,), (str(change.at),)), change.roles
+            )
             assert set(change.forbids) <= set(forbidden) <= set(MEASURES), change.name
+
+
+@pytest.mark.parametrize(
+    ("roles", "forbidden"),
+    [(("decode",), {"prefill"}), (("both",), set()), (("prefill",), set()), ((), set())],
+)
+def test_a_change_for_decode_servers_forbids_nothing_of_others(
+    roles: tuple[str, ...], forbidden: set[str]
+) -> None:
+    versions = (["0.30.0"], ["0.31.0"])
+    assert set(check_meanings((["vllm"], ["vllm"]), versions, roles)[1]) == forbidden
 
 
 def test_versions_of_one_meaning_forbid_nothing() -> None:

@@ -9,9 +9,11 @@ from exporter.engines.vllm import cache_config, version
 
 
 def test_version_of_both_front_ends() -> None:
-    assert version.read({"version": "0.20.2"}).values == {"version": "0.20.2"}
+    alone = version.read({"version": "0.20.2"}).values
+    assert alone == {"version": "0.20.2", "front_end": "python"}
     both = version.read({"version": "0.33.0", "rust_frontend_version": "0.4.1"}).values
-    assert both == {"version": "0.33.0", "rust_frontend": "0.4.1"}
+    assert both == {"version": "0.33.0", "rust_frontend": "0.4.1", "front_end": "rust"}
+    assert version.read({}).values == {}
 
 
 @pytest.mark.parametrize("body", [None, [], {"version": 3}, {"version": "two words"}])
