@@ -47,6 +47,7 @@ class PodClaims:
 
     def __init__(self) -> None:
         self._claims: dict[str, _Claims] = {}
+        self._by_name: dict[_Name, list[_Claims]] = {}
         self._current: frozenset[_Name] = frozenset()
         self._time = 0.0
 
@@ -60,14 +61,17 @@ class PodClaims:
         for claims in self._claims.values():
             claims.forget(time)
         self._claims = {uuid: claims for uuid, claims in self._claims.items() if claims.times}
+        self._by_name = {}
+        for claims in self._claims.values():
+            for name in claims.times:
+                self._by_name.setdefault(name, []).append(claims)
         return {uuid: self._with_claims(gpu) for uuid, gpu in gpus.items()}
 
     def keep(self, pod: _Name) -> None:
         """Take that a pod is at work: unless it is named for others now, its GPUs stay its own."""
         if pod not in self._current:
-            for claims in self._claims.values():
-                if pod in claims.times:
-                    claims.times[pod] = claims.times[pod][0], self._time
+            for claims in self._by_name.get(pod, ()):
+                claims.times[pod] = claims.times[pod][0], self._time
 
     def _with_claims(self, gpu: GpuReading) -> GpuReading:
         claims = self._claims.get(gpu.uuid)

@@ -130,12 +130,16 @@ class Telemetry:
 
     def link(self, user: GpuUser) -> Link | NoLink:
         """Return the GPUs of a server, and remember that it uses them."""
+        other_roots = frozenset[int]()
         with self._lock:
             if user.pod:
                 self._claims.keep(user.pod)
-            self._roots[user.target] = user.process.roots if user.process else ()
-            own = self._roots[user.target]
-            other_roots = {root for roots in self._roots.values() for root in roots} - set(own)
+            if user.process is None:
+                self._roots.pop(user.target, None)
+            else:
+                self._roots[user.target] = user.process.roots
+                roots = frozenset(root for roots in self._roots.values() for root in roots)
+                other_roots = roots - frozenset(user.process.roots)
         link = self.inventory.link(user, other_roots)
         uuids = link.uuids if isinstance(link, Link) else ()
         with self._lock:

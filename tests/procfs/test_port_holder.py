@@ -168,3 +168,34 @@ def test_a_real_listener() -> None:
         child.communicate("")
     assert answer.roots == (child.pid,)
     assert answer.name.startswith("python")
+
+
+FORKED = """
+import os, socket, sys
+
+read, write = os.pipe()
+if not os.fork():
+    # a worker beside the API server
+    os.close(write)
+    os.read(read, 1)
+    os._exit(0)
+if not os.fork():
+    os.close(write)
+    server = socket.create_server(("127.0.0.1", 0))
+    print(server.getsockname()[1], os.getpid(), flush=True)
+    os.read(read, 1)
+    os._exit(0)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux")
+def test_a_real_api_server_that_was_forked() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", FORKED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as main:
+        assert main.stdout is not None
+        port, child = map(int, main.stdout.readline().split())
+        answer = port_holder("127.0.0.1", port)
+        main.communicate("")
+    assert answer.roots[:2] == (child, main.pid)
