@@ -10,7 +10,7 @@ from exporter.errors import ConfigError
 
 from .alerting import engine, exporter, gpu, rollout, slo, upgrades
 from .model import Alert, Group, Record, as_dict
-from .recording import burn, gpu_names, levels, matched, outliers
+from .recording import burn, gpu_names, levels, matched, outliers, workloads
 from .values import Values, load
 
 Format = Literal["prometheus", "operator"]
@@ -20,7 +20,13 @@ Source = Callable[[Values], tuple[Group, ...]]
 # file name -> its sources, in the order in which their series build on each other; what compares
 # releases stands after the levels it reads
 FILES: Final[dict[str, tuple[Source, ...]]] = {
-    "recording": (gpu_names.groups, levels.groups, outliers.groups, burn.groups),
+    "recording": (
+        gpu_names.groups,
+        levels.groups,
+        workloads.groups,
+        outliers.groups,
+        burn.groups,
+    ),
     "matched": (matched.groups,),
     "alerts": (
         upgrades.groups,

@@ -1,5 +1,6 @@
 """The reference page of the alerts and recorded series, written from the values and the rules."""
 
+import re
 from typing import Final
 
 from .build import alerts, everything, groups, records
@@ -36,6 +37,22 @@ alert must hold, `keep_firing_for` how long it stays after it ceased (Prometheus
 Alerts that are off are not written at all. Each alert links to its runbook.
 
 An example of routes and inhibitions is `alerts/alertmanager/alertmanager.yml`.
+
+## Whose alert it is
+
+An alert on a server carries its `namespace` and `workload`, up or not, and one on a release those
+that all servers of that release run in (with several workloads the `namespace` alone, with several
+of those neither): Alertmanager can route by them. They come from `inferfleet_server_pod_info` and
+`inferfleet_server_info`, also where Prometheus renamed their `namespace` to `exported_namespace`;
+unknown is absent. A rollout is followed by namespace, workload and model, so that a Deployment
+whose pods get new names is the same fleet after it; servers of unknown workload are one pool for
+`VersionsMixed` and `ConfigSkew`, and each by itself for `VocabularyBroken`.
+
+`keep_labels` (shipped: `cluster`) are on every recorded series and every alert, and in every join:
+servers of one name in two clusters never meet. Absent, they change nothing. An external label is
+put on series on their way out: rules evaluated inside a cluster's own Prometheus do not see it and
+need not, Alertmanager gets it there from Prometheus. Rules of a central store (Thanos, Mimir) see
+it.
 """
 
 
@@ -76,7 +93,11 @@ def _cell(value: object) -> str:
 
 def _plain(template: str) -> str:
     """Return a summary with its templates as readable placeholders."""
-    text = template.replace("{{ with $labels.target }} of {{ . }}{{ end }}", " of TARGET")
+    text = template = re.sub(
+        r"{{ with \$labels\.(\w+) }}(.*?){{ end }}",
+        lambda match: match[2].replace("{{ . }}", match[1].upper()),
+        template,
+    )
     for part in template.split("{{")[1:]:
         inside = part.split("}}")[0]
         word = "N" if "$value" in inside else inside.strip().removeprefix("$labels.").upper()

@@ -10,7 +10,7 @@ _REFUSED = 'reason=~"page_refused|no_engine|too_large|protocol"'
 def groups(values: Values) -> tuple[Group, ...]:
     """Return the alerts on the watching itself."""
     family = Family("exporter", values)
-    server = values.labels("target")
+    server, keep = values.labels("target"), values.keep_labels
     up = f"max by {server} ({values.metric('target_up')})"
     family.add(
         "InferfleetTargetDown",
@@ -21,12 +21,13 @@ def groups(values: Values) -> tuple[Group, ...]:
         "server",
     )
     # the one alert that must not depend on a series: no exporter, no other alert
+    place = "".join(f"{{{{ with $labels.{name} }}}} of {{{{ . }}}}{{{{ end }}}}" for name in keep)
     family.add(
         "InferfleetExporterAbsent",
-        f"absent({values.metric('build_info')})",
-        "No inferfleet exporter is scraped",
-        "Prometheus has no series of any inferfleet exporter: nothing about the fleet is seen, and "
-        "every other alert is silent.",
+        _absent(values, family.limit("InferfleetExporterAbsent", "window")),
+        f"No inferfleet exporter{place} is scraped",
+        f"Prometheus has no series of any inferfleet exporter{place}: nothing about the fleet is "
+        "seen, and every other alert is silent.",
         "exporter",
     )
     name = "InferfleetTargetsVanished"
@@ -88,6 +89,18 @@ def groups(values: Values) -> tuple[Group, ...]:
         "server",
     )
     return family.groups()
+
+
+def _absent(values: Values, window: str) -> str:
+    """Return what holds where no exporter is scraped, or none of a cluster any more."""
+    info = values.metric("build_info")
+    if not values.keep_labels:
+        return f"absent({info})"
+    cluster, named = values.labels(), f'{values.keep_labels[0]}!=""'
+    earlier = f"last_over_time({values.metric('build_info', named)}[{window}])"
+    gone = f"group by {cluster} ({earlier}) unless on {cluster} group by {cluster} ({info})"
+    # of a single cluster the second names it, and the first would report it twice
+    return f"({gone}) or (absent({info}) unless on () ({gone}))"
 
 
 def _refused(family: Family) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 from exporter.units import parse_duration
 
 from ..model import Alert, Group
+from ..recording.workloads import with_workload
 from ..values import AlertValues, Values
 
 Page = Literal["upgrades", "rollout", "engine", "slo", "gpu", "exporter"]
@@ -36,7 +37,10 @@ class Family:
     def add(
         self, name: str, expr: str, summary: str, description: str, dashboard: Dashboard
     ) -> None:
-        """Add an alert unless its values switch it off."""
+        """Add an alert unless its values switch it off.
+
+        What leads to the Server dashboard is about one server, and gets its namespace and workload.
+        """
         alert = self.values_of(name)
         if not alert.enabled:
             return
@@ -44,6 +48,9 @@ class Family:
         url = f"{boards.base_url}/d/{getattr(boards, dashboard)}"
         if dashboard == "server":
             url += "?var-target={{ $labels.target }}"
+            if "cluster" in self.values.keep_labels:
+                url += "{{ with $labels.cluster }}&var-cluster={{ . }}{{ end }}"
+            expr = with_workload(self.values, expr)
         self.alerts.append(
             Alert(
                 alert=name,

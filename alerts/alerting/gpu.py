@@ -6,6 +6,7 @@ Read from the names by UUID of recording/gpu_names, so any source of telemetry w
 from typing import Final
 
 from ..model import Group
+from ..recording.workloads import LABELS, with_workload
 from ..values import Values
 from .family import Family
 
@@ -61,9 +62,10 @@ def _served(values: Values, expr: str) -> str:
     uuid = values.labels("uuid")
     link = f"max by {values.labels('uuid', 'target')} ({values.metric('server_gpu_info')})"
     # a shared GPU has several servers, and a join takes one
-    server = f"topk by {uuid} (1, {link})"
+    server = f"topk by {uuid} (1, {with_workload(values, link)})"
+    labels = ", ".join(("target", *LABELS))
     return (
-        f"(({expr}) * on {uuid} group_left (target) {server}) or ({expr}) unless on {uuid} {link}"
+        f"(({expr}) * on {uuid} group_left ({labels}) {server}) or ({expr}) unless on {uuid} {link}"
     )
 
 

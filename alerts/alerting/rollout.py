@@ -1,34 +1,47 @@
-"""A fleet that is not of one piece: versions, settings, odd servers, lost names."""
+"""A fleet that is not of one piece: versions, settings, odd servers, lost names.
+
+A rollout is followed by workload, whose pods get new names, and by model. Servers whose workload is
+unknown are one pool for what compares servers, and each by itself for what compares with the past.
+"""
+
+from typing import Final
 
 from ..model import Group
 from ..recording import outliers
 from ..recording.levels import IDENTITY
+from ..recording.promql import series, union
+from ..recording.workloads import FAMILIES, LABELS, with_workload
 from ..values import Values
 from .family import Family
+
+_PLACE: Final = "{{ with $labels.workload }} in {{ . }}{{ end }}"
 
 
 def groups(values: Values) -> tuple[Group, ...]:
     """Return the alerts on how a rollout goes."""
     family = Family("rollout", values)
-    info = "target:inferfleet_server:info"
-    pool = values.labels("model", "gpu_model", "class")
+    info = with_workload(values, "target:inferfleet_server:info")
+    pool = values.labels("model", "gpu_model", "class", *LABELS)
     family.add(
         "InferfleetVersionsMixed",
-        f"count by {pool} (group by {values.labels(*IDENTITY)} ({info})) > 1",
-        "{{ $labels.model }} runs {{ $value }} releases at once",
-        "{{ $labels.model }} on {{ $labels.gpu_model }} (class {{ $labels.class }}) has been "
-        "served by {{ $value }} releases side by side for longer than a rollout takes: it stands "
-        "still, or a server was left behind.",
+        f"count by {pool} (group by {values.labels(*IDENTITY, *LABELS)} ({info})) > 1",
+        f"{{{{ $labels.model }}}}{_PLACE} runs {{{{ $value }}}} releases at once",
+        f"{{{{ $labels.model }}}} on {{{{ $labels.gpu_model }}}} (class {{{{ $labels.class }}}})"
+        f"{_PLACE} has been served by {{{{ $value }}}} releases side by side for longer than a "
+        "rollout takes: it stands still, or a server was left behind.",
         "upgrade",
     )
-    configs = f"group by {values.labels(*IDENTITY, 'config')} ({values.metric('server_info')})"
+    server = values.labels("target", *IDENTITY, "config")
+    configs = with_workload(values, f"group by {server} ({values.metric('server_info')})")
     family.add(
         "InferfleetConfigSkew",
-        f"count by {values.labels(*IDENTITY)} ({configs}) > 1",
-        "{{ $labels.model }} {{ $labels.release }} runs with {{ $value }} different settings",
-        "Servers of {{ $labels.model }} that run {{ $labels.release }} (class {{ $labels.class }}) "
-        "have {{ $value }} different sets of settings; what one of them gains or loses may be laid "
-        "at the release's door.",
+        f"count by {values.labels(*IDENTITY, *LABELS)}"
+        f" (group by {values.labels(*IDENTITY, 'config', *LABELS)} ({configs})) > 1",
+        f"{{{{ $labels.model }}}} {{{{ $labels.release }}}}{_PLACE} runs with {{{{ $value }}}} "
+        "different settings",
+        f"Servers of {{{{ $labels.model }}}}{_PLACE} that run {{{{ $labels.release }}}} (class "
+        "{{ $labels.class }}) have {{ $value }} different sets of settings; what one of them gains "
+        "or loses may be laid at the release's door.",
         "upgrade",
     )
     _outlier(family)
@@ -62,17 +75,36 @@ def _outlier(family: Family) -> None:
 
 def _vocabulary(family: Family) -> None:
     name, values = "InferfleetVocabularyBroken", family.values
-    server, window = values.labels("target"), family.limit(name, "window")
-    families = values.metric("page_families")
-    versions = values.labels("target", "version")
-    recent = f"group by {versions} (last_over_time({values.metric('server_info')}[{window}]))"
+    server = values.labels("target", *LABELS)
+    # one that belongs to nothing is followed by its own name
+    lost = union(
+        (
+            _lost(family, name, series(FAMILIES, 'workload!=""'), "model", *LABELS),
+            _lost(family, name, series(FAMILIES, 'workload=""'), "target", "model"),
+        )
+    )
     family.add(
         name,
-        f"max by {server} ({families}) / max by {server} (max_over_time({families}[{window}]))"
-        f" < {family.limit(name, 'share')} and on {server} count by {server} ({recent}) > 1",
+        f"max by {server} ({lost})",
         "{{ $labels.target }} lost metrics with its new version",
         "{{ $labels.target }} shows only {{ $value | humanizePercentage }} of the metric families "
-        f"it had before its version changed within the last {window}; what reads them sees "
-        "nothing, or less than there is.",
+        "{{ with $labels.workload }}servers of {{ . }}{{ else }}it{{ end }} had before "
+        f"{{{{ with $labels.workload }}}}their{{{{ else }}}}its{{{{ end }}}} version changed "
+        f"within the last {family.limit(name, 'window')}; what reads them sees nothing, or less "
+        "than there is.",
         "server",
     )
+
+
+def _lost(family: Family, name: str, families: str, *key: str) -> str:
+    """Return servers with fewer families than others of their key had on another version.
+
+    By the median server of each version: one that shows more than its peers is no measure of them.
+    """
+    of, version = family.values.labels(*key), family.values.labels(*key, "version")
+    share = family.limit(name, "share")
+    earlier = f"max_over_time({families}[{family.limit(name, 'window')}])"
+    shown = f"quantile by {version} (0.5, {earlier})"
+    most = f"(max by {of} ({shown}) and on {of} (count by {of} ({shown}) > 1))"
+    fewer = f"quantile by {version} (0.5, {families}) / on {of} group_left () {most} < {share}"
+    return f"({families} / on {of} group_left () {most} < {share} and on {version} ({fewer}))"

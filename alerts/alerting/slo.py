@@ -7,6 +7,7 @@ multi-burn-rate alerts of Google's SRE workbook, chapter 5.
 from ..model import Group
 from ..recording import burn
 from ..recording.levels import edge
+from ..recording.workloads import with_workload
 from ..values import Burn, Values
 from .family import Family
 
@@ -80,7 +81,7 @@ def _edges(family: Family) -> None:
         parts.append(f'label_replace({missing}, "objective", "{objective}", "", "")')
     family.add(
         "InferfleetSloEdgeMissing",
-        f"max by {server} ({' or '.join(parts)})",
+        with_workload(values, f"max by {server} ({' or '.join(parts)})"),
         "{{ $labels.target }} has no bucket at the objective of {{ $labels.objective }}",
         "The histogram of {{ $labels.target }} has no bucket edge at the objective's seconds, so "
         "its requests count neither as good nor as bad for {{ $labels.objective }}: that objective "

@@ -10,6 +10,9 @@ from typing import Final
 from exporter.vocabulary.verdict import Measure
 
 from ..model import Group
+from ..recording.levels import IDENTITY
+from ..recording.workloads import LABELS as WORKLOAD_LABELS
+from ..recording.workloads import RELEASE_WORKLOAD
 from ..values import Values
 from .family import Dashboard, Family
 
@@ -19,29 +22,39 @@ _SERVED: Final = "{{ $labels.model }} on {{ $labels.gpu_model }}"
 _PAIR: Final = "{{ $labels.release }} against {{ $labels.baseline }}"
 
 
-def _query(record: str, matcher: str = "") -> str:
+def _query(values: Values, record: str) -> str:
     """Return a template of one figure about the alert's own subject; nothing where it is not."""
-    names = ("measure", "release", "baseline", "class")
-    inside = ",".join(f"{name}=%q" for name in names) + matcher
+    names = (*LABELS, *values.keep_labels)
+    # a label that the subject has not is empty, and matches what has it not
+    inside = ",".join(f"{name}=%q" for name in names)
     labels = " ".join(f"$labels.{name}" for name in names)
     text = f"release:inferfleet_matched_load:{record}{{{inside}}}"
     return f'(printf "{text}" {labels} | query)'
 
 
-_INTERVAL: Final = (
-    "{{ with " + _query("lower") + " }} Of the baseline's figure it reaches"
-    " {{ . | first | value | humanizePercentage }}{{ end }}"
-    "{{ with " + _query("upper") + " }} to"
-    " {{ . | first | value | humanizePercentage }} (95 % interval){{ end }}"
-    "{{ with " + _query("overlap_seconds") + " }}, from"
-    " {{ . | first | value | humanizeDuration }} at the same load.{{ end }}"
-)
-_REASONS: Final = (
-    "{{ range $i, $reason := "
-    + _query("reason")
-    + ' | sortByLabel "reason" }}{{ if $i }}, {{ else }} Reason: {{ end }}'
-    "{{ $reason.Labels.reason }}{{ end }}"
-)
+def _interval(values: Values) -> str:
+    lower, upper, overlap = (
+        _query(values, record) for record in ("lower", "upper", "overlap_seconds")
+    )
+    return (
+        "{{ with " + lower + " }} Of the baseline's figure it reaches"
+        " {{ . | first | value | humanizePercentage }}{{ end }}"
+        "{{ with " + upper + " }} to"
+        " {{ . | first | value | humanizePercentage }} (95 % interval){{ end }}"
+        "{{ with " + overlap + " }}, from"
+        " {{ . | first | value | humanizeDuration }} at the same load.{{ end }}"
+    )
+
+
+def _reasons(values: Values) -> str:
+    return (
+        "{{ range $i, $reason := "
+        + _query(values, "reason")
+        + ' | sortByLabel "reason" }}{{ if $i }}, {{ else }} Reason: {{ end }}'
+        "{{ $reason.Labels.reason }}{{ end }}"
+    )
+
+
 _LOSSES: Final[tuple[tuple[str, Measure, str, str], ...]] = (
     (
         "InferfleetDecodeRegression",
@@ -91,24 +104,42 @@ _LOSSES: Final[tuple[tuple[str, Measure, str, str], ...]] = (
 
 def groups(values: Values) -> tuple[Group, ...]:
     """Return the alerts on what an upgrade cost."""
-    family = Family("upgrades", values)
+    family, interval = Family("upgrades", values), _interval(values)
     for name, measure, short, long in _LOSSES:
         family.add(
             name,
-            _loss(family, name, measure),
+            _with_workload(values, _loss(family, name, measure)),
             f"{_SERVED} {short} since {{{{ $labels.release }}}}",
-            f"{_SERVED} {long}: {_PAIR} (class {{{{ $labels.class }}}}).{_INTERVAL}",
+            f"{_SERVED} {long}: {_PAIR} (class {{{{ $labels.class }}}}).{interval}",
             _BOARD,
         )
     family.add(
         "InferfleetUpgradeNotComparable",
-        _not_comparable(values),
+        _with_workload(values, _not_comparable(values)),
         f"{_SERVED}: {_PAIR} cannot be compared in {{{{ $labels.measure }}}}",
         f"{_SERVED}: for {_PAIR} there is no verdict on {{{{ $labels.measure }}}} (class "
-        f"{{{{ $labels.class }}}}).{_REASONS}",
+        f"{{{{ $labels.class }}}}).{_reasons(values)}",
         _BOARD,
     )
     return family.groups()
+
+
+def _with_workload(values: Values, expr: str) -> str:
+    """Return an alert on a release with the workload, or the namespace, that all of it runs in."""
+    release = values.labels(*IDENTITY)
+    # whatever is judged is joined, known or not: without a partner the alert would be lost
+    judged = f" or on {release} ".join(
+        f"group by {release} ({verdicts})"
+        for verdicts in (
+            "release:inferfleet_matched_load:verdict",
+            values.metric("upgrade_verdict"),
+        )
+    )
+    labels = ", ".join(WORKLOAD_LABELS)
+    return (
+        f"({expr}) * on {release} group_left ({labels})"
+        f" ({RELEASE_WORKLOAD} or on {release} {judged})"
+    )
 
 
 def _loss(family: Family, name: str, measure: Measure) -> str:

@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -173,16 +172,18 @@ def _expected(case: dict[str, Any], rule: Alert) -> list[dict[str, Any]]:
                 "summary": one["summary"],
                 "description": one["description"],
                 "runbook_url": rule.runbook_url,
-                "dashboard_url": re.sub(
-                    r"{{ \$labels\.(\w+) }}",
-                    partial(_label, one.get("labels", {})),
-                    rule.dashboard_url,
-                ),
+                "dashboard_url": rendered(rule.dashboard_url, one.get("labels", {})),
             },
         }
         for one in case.get("alerts", [case])
     ]
 
 
-def _label(labels: Mapping[str, str], match: re.Match[str]) -> str:
-    return labels[match[1]]
+def rendered(template: str, labels: Mapping[str, str]) -> str:
+    """Return a template's text: labels, and what stands there only with a label."""
+    text = re.sub(
+        r"{{ with \$labels\.(\w+) }}(.*?){{ end }}",
+        lambda match: match[2].replace("{{ . }}", labels[match[1]]) if match[1] in labels else "",
+        template,
+    )
+    return re.sub(r"{{ \$labels\.(\w+) }}", lambda match: labels[match[1]], text)

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from alerts import build, reference
+from alerts.model import Alert
 from alerts.values import Values, load
 from exporter.publish.families import PUBLISHED
 from exporter.vocabulary.family import PREFIX
@@ -101,3 +102,19 @@ def test_no_series_is_recorded_twice() -> None:
     assert len(names) == len(set(names))
     names = [one.alert for one in build.alerts(build.everything(load()))]
     assert len(names) == len(set(names))
+
+
+def test_every_aggregation_and_join_keeps_the_cluster() -> None:
+    rules = [rule for groups in build.groups(build.everything(load())).values() for rule in groups]
+    for group in rules:
+        for rule in group.rules:
+            name = rule.alert if isinstance(rule, Alert) else rule.record
+            for labels in re.findall(r"\b(?:by|on) \(([^)]+)\)", rule.expr):
+                assert "cluster" in labels.split(", "), (name, labels)
+            for labels in re.findall(r"\b(?:ignoring|without) \(([^)]+)\)", rule.expr):
+                assert "cluster" not in labels.split(", "), (name, labels)
+            # an aggregation over everything merges clusters
+            merged = re.findall(
+                r"\b(sum|avg|min|max|count|group|quantile|topk) ?\((?!\")", rule.expr
+            )
+            assert not merged, (name, merged)

@@ -22,7 +22,7 @@ def test_only_what_differs_is_given(tmp_path: Path) -> None:
     path = mine(
         tmp_path,
         'selector: job="inferfleet"\n'
-        "keep_labels: [cluster]\n"
+        "keep_labels: [cluster, location]\n"
         "alerts:\n"
         "  InferfleetTargetDown: {for: 9m, severity: info, keep_firing_for: 3m}\n"
         "  InferfleetQueueGrowing: {enabled: true, limits: {requests: 77}}\n"
@@ -33,7 +33,10 @@ def test_only_what_differs_is_given(tmp_path: Path) -> None:
     rules = {one.alert: one for one in build.alerts(values)}
     down = rules["InferfleetTargetDown"]
     assert (down.wait, down.severity, down.keep_firing_for) == ("9m", "info", "3m")
-    assert down.expr == ('max by (target, cluster) (inferfleet_target_up{job="inferfleet"}) == 0')
+    assert (
+        'max by (target, cluster, location) (inferfleet_target_up{job="inferfleet"}) == 0'
+        in down.expr
+    )
     assert ">= 77" in rules["InferfleetQueueGrowing"].expr
     assert values.alerts["InferfleetQueueGrowing"].limits["window"] == "15m"
     before = {one.alert for one in build.alerts(shipped)}
