@@ -17,7 +17,7 @@ from exporter.vocabulary.family import PREFIX
 from exporter.yaml_text import parse_yaml
 
 from .model import Severity
-from .recording.promql import label_list, series
+from .promql import label_list, series
 from .recording.settings import Settings
 
 DURATION_LIMITS: Final = ("window", "overlap", "age")

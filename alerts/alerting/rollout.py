@@ -7,9 +7,9 @@ unknown are one pool for what compares servers, and each by itself for what comp
 from typing import Final
 
 from ..model import Group
+from ..promql import series, union
 from ..recording import outliers
 from ..recording.levels import IDENTITY
-from ..recording.promql import series, union
 from ..recording.workloads import FAMILIES, LABELS, with_workload
 from ..values import Values
 from .family import Family

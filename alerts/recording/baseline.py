@@ -7,7 +7,7 @@ nothing to be compared with, and shows as a change of class.
 from typing import Final
 
 from ..model import Record
-from .promql import series, union
+from ..promql import series, union
 from .settings import Settings
 
 FIRST_SEEN: Final = "release:inferfleet_release_first_seen:timestamp_seconds"

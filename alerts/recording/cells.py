@@ -17,7 +17,7 @@ from typing import Final
 from exporter.vocabulary.verdict import Measure
 
 from ..model import Record
-from .promql import series
+from ..promql import series
 from .settings import UNITS, Settings
 
 RATE: Final = "target_batch:inferfleet_load_{}:rate"

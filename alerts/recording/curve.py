@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import Final
 
 from ..model import Record
+from ..promql import series, union, with_term
 from .baseline import BASELINE, while_newest
 from .cells import OBSERVATION
-from .promql import series, union, with_term
 from .settings import Settings
 
 MOMENT: Final = "release_batch:inferfleet_load_moment:sum"

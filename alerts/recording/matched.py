@@ -12,11 +12,11 @@ from exporter.units import parse_duration
 from exporter.vocabulary.verdict import Measure, Reason, Verdict
 
 from ..model import Group, Record
+from ..promql import series, union, with_term
 from ..values import Values
 from . import baseline, cells, curve, meanings, naive, shift
 from .baseline import BASELINE, CANDIDATE, CHANGED, with_baseline
 from .curve import BASE_CURVE, LOAD
-from .promql import series, union, with_term
 from .settings import Settings
 from .shift import ACTUAL, EXPECTED, INDEX, PAST, SHIFT, SUPPORT, TILT, VISITED
 

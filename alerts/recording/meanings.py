@@ -14,7 +14,7 @@ from exporter.engines.registry import ENGINES
 from exporter.vocabulary.verdict import MEASURES
 
 from ..model import Record
-from .promql import union
+from ..promql import union
 from .settings import Settings
 
 EPOCH: Final = "release:inferfleet_meaning_epoch:count"

@@ -9,7 +9,7 @@ from exporter.units import Duration, PrometheusDuration, parse_duration
 from exporter.vocabulary.family import PREFIX
 from exporter.vocabulary.verdict import Measure
 
-from .promql import label_list, series
+from ..promql import label_list, series
 
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(gt=0, lt=1)]

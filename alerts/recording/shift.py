@@ -11,10 +11,10 @@ from functools import partial
 from typing import Final
 
 from ..model import Record
+from ..promql import union, with_term
 from .baseline import BASELINE, CANDIDATE, while_newest
 from .cells import OBSERVATION, RATE
 from .curve import BASE_CURVE, CURVE, OWN, expected
-from .promql import union, with_term
 from .settings import Settings
 
 VISITED: Final = "release_batch:inferfleet_load_visited:sum"
