@@ -6,6 +6,7 @@ from typing import Final
 
 from ..engines.plan import Labels, Plan, Snapshot
 from ..vocabulary.states import Exclusion
+from .finished_prefill import FinishedPrefill
 from .interval import Interval, between, queue_length
 from .load_cell import IDLE, PREFILL, End, Work, batch_of, work_of
 
@@ -28,12 +29,14 @@ class LoadCells:
     """What one server did since it was first seen; replaced whole, never changed.
 
     `labels` are those of the release that `cells` belong to. `excluded` holds the seconds left
-    out by reason, each rank's counted apart.
+    out by reason, each rank's counted apart. `without_finished_prefill` are seconds in cells whose
+    finished requests' prefill is not.
     """
 
     labels: Labels = ()
     cells: Mapping[Key, Work] = field(default_factory=dict)
     excluded: Mapping[Exclusion, float] = field(default_factory=dict)
+    without_finished_prefill: float = 0.0
 
 
 class Meter:
@@ -52,6 +55,7 @@ class Meter:
         self._ends: Mapping[str, End] = {}
         self._restart: float | None = None
         self._carry: dict[tuple[str, str], float] = {}
+        self._finished = FinishedPrefill()
 
     def add(
         self,
@@ -74,9 +78,13 @@ class Meter:
         old_labels = self.load.labels
         if labels is not None and labels != old_labels:
             self.load, self._carry = LoadCells(labels, {}, self.load.excluded), {}
+        whole = between(last, snapshot) if last else None
+        finished_here = {
+            rank: self._finished.computed_here(snapshot, rank, alone, restarted=whole is None)
+            for rank in ranks
+        }
         if last is None:
             return
-        whole = between(last, snapshot)
         if whole is None:
             self._restart, self._carry = snapshot.time, {}
         new_release = old_labels and labels and old_labels != labels
@@ -93,6 +101,7 @@ class Meter:
                 whole if alone else between(last, snapshot, rank),
                 snapshot.plan.engine,
                 (old_ends.get(rank, end), end),
+                finished_here[rank],
                 gpus and gpus * share,
                 None if joules is None else joules * share,
             )
@@ -128,6 +137,7 @@ class Meter:
         interval: Interval | None,
         engine: str,
         ends: tuple[End, End],
+        finished_here: bool,
         gpus: float | None,
         joules: float | None,
     ) -> Exclusion | None:
@@ -139,6 +149,11 @@ class Meter:
             return "unknown"
         if interval.increase.get("preemptions", 0.0) > PREEMPTING * interval.seconds:
             return "preempting"
+        if not finished_here:
+            for quantity in ("finished_prefill_tokens", "finished_prefill_seconds"):
+                work.pop(quantity, None)
+            seconds = self.load.without_finished_prefill + interval.seconds
+            self.load = replace(self.load, without_finished_prefill=seconds)
         carry = dict(self._carry)
         for quantity in _DIFFERENCES:
             if quantity in work:

@@ -77,6 +77,12 @@ def _identity(view: ServerView) -> Json:
         notes.append(_WORKLOAD_UNKNOWN)
     if view.reading.gpu_problem:
         notes.append(f"no GPU is tied to this server: {view.reading.gpu_problem}")
+    if seconds := view.reading.load.without_finished_prefill:
+        notes.append(
+            f"prefill of finished requests is left out of {seconds:.0f} s of load cells: they "
+            "count more prompt tokens as computed than this server computed, as decode servers do "
+            "whose prefill server computed them"
+        )
     report: Json = {
         "engine": snapshot.plan.engine if snapshot else None,
         "engine_title": ENGINES[snapshot.plan.engine].title if snapshot else None,

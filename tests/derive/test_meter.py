@@ -93,6 +93,8 @@ def test_work_in_is_work_out(steps: list[dict[str, Any]]) -> None:
         out_before = sum(meter.load.excluded.values())
         moved = dict(step["moved"])
         moved["generation_tokens_total"] += moved["time_to_first_token_seconds_count"]
+        # what finishes was computed
+        moved["prompt_tokens_by_source_total"] += moved["request_prefill_kv_computed_tokens_sum"]
         page = server.page(step["seconds"], step["engine"], **moved)
         meter.add(page, server.time, None if step["event"] == "unknown" else who)
         left_out = sum(meter.load.excluded.values()) - out_before

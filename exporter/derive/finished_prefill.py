@@ -1,0 +1,71 @@
+"""Whether the prompt tokens that finished requests count as computed were computed here.
+
+A decode server may count what its prefill server computed: vLLM from 0.31 on, whose role few
+servers tell, and SGLang. What was computed here stands beside it, in a counter of its own. Every
+token of a finished request was computed before, so that over a server's life the first can never
+exceed the second; what it lacks are tokens of requests still running and of requests that were
+abandoned.
+"""
+
+from math import fsum
+from typing import Final
+
+from ..engines.plan import Plan, Snapshot
+from .plan_cache import cached_by_plan
+
+_FINISHED: Final = "request_prompt_tokens_computed"
+
+# Requests that fail before their first token count their whole prompt when they end. So many of a
+# server's tokens may be theirs before it looks like a decode server.
+_FAILED: Final = 0.1
+
+
+class FinishedPrefill:
+    """Follows how far finished requests' tokens are ahead of those computed, by engine."""
+
+    def __init__(self) -> None:
+        self._ahead: dict[str, float] = {}
+
+    def computed_here(self, snapshot: Snapshot, engine: str, alone: bool, restarted: bool) -> bool:
+        """Whether the tokens that finished since the snapshot before may be this engine's work.
+
+        They are not where the server's whole life says so. Nor where finished tokens get further
+        ahead of the computed ones than they ever were since the server is watched: requests that
+        were running when that began can do this too, but not for long, and theirs were computed
+        at a load that nobody saw. `alone` says that the engine is the only one of the page,
+        `restarted` that its counters began anew.
+        """
+        if restarted:
+            self._ahead.pop(engine, None)
+        finished = _finished(snapshot, None if alone else engine)
+        computed = _computed(snapshot, {} if alone else {"engine_index": engine})
+        if finished is None or computed is None:
+            return True
+        ahead = finished - computed
+        before = self._ahead.get(engine, ahead)
+        self._ahead[engine] = max(before, ahead)
+        return ahead <= before and ahead <= _FAILED * finished
+
+
+def _finished(snapshot: Snapshot, engine: str | None) -> float | None:
+    indices = _sums(snapshot.plan, engine)
+    return fsum(snapshot.values[i] for i in indices) if indices else None
+
+
+@cached_by_plan
+def _sums(plan: Plan, engine: str | None) -> tuple[int, ...]:
+    return tuple(
+        i
+        for i, sample in enumerate(plan.samples)
+        if sample.family == _FINISHED
+        and sample.suffix == "_sum"
+        and engine in (None, sample.label("engine_index"))
+    )
+
+
+def _computed(snapshot: Snapshot, labels: dict[str, str]) -> float | None:
+    computed = snapshot.total("prompt_tokens_computed_total", **labels)
+    if computed is None and snapshot.total("decode_tokens_total", **labels) is not None:
+        # an engine that counts tokens as it makes them has no series for what it never did
+        return 0.0
+    return computed
