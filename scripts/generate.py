@@ -77,6 +77,8 @@ def _meanings() -> str:
         for change in sorted(engine_catalog(engine).meanings, key=lambda meaning: meaning.at):
             series = ", ".join(f"`{PREFIX}{name}`" for name in change.series)
             forbids = ", ".join(change.forbids) or "no measure"
+            if change.roles:
+                forbids += f" (role {', '.join(change.roles)})"
             parts.append(
                 f"| {engine} | {change.at} | {change.name} | {series} | {change.changed} "
                 f"| {forbids} |\n"

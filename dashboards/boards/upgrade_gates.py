@@ -88,5 +88,7 @@ def _meanings() -> str:
         changes = engine_catalog(engine).meanings
         for change in sorted(changes, key=lambda change: change.at, reverse=True):
             forbids = ", ".join(change.forbids) or "no measure"
+            if change.roles:
+                forbids += f" (role {', '.join(change.roles)})"
             lines.append(f"| {engine} | {change.at} | {change.changed} | {forbids} |")
     return "\n".join(lines)

@@ -2,9 +2,9 @@
 
 A decode server may count what its prefill server computed: vLLM from 0.31 on, whose role few
 servers tell, and SGLang. What was computed here stands beside it, in a counter of its own. Every
-token of a finished request was computed before, so that over a server's life the first can never
-exceed the second; what it lacks are tokens of requests still running and of requests that were
-abandoned.
+token of a finished request was computed before it finished: what the first counter lacks of the
+second are tokens of requests still running and of requests that were abandoned. It cannot catch up
+by more than was running when watching began.
 """
 
 from math import fsum
@@ -15,9 +15,8 @@ from .plan_cache import cached_by_plan
 
 _FINISHED: Final = "request_prompt_tokens_computed"
 
-# Requests that fail before their first token count their whole prompt when they end. So many of a
-# server's tokens may be theirs before it looks like a decode server.
-_FAILED: Final = 0.1
+# Page values are decimal text, and differences of large ones are not exact to the last digit.
+_ROUNDING: Final = 0.5
 
 
 class FinishedPrefill:
@@ -29,22 +28,23 @@ class FinishedPrefill:
     def computed_here(self, snapshot: Snapshot, engine: str, alone: bool, restarted: bool) -> bool:
         """Whether the tokens that finished since the snapshot before may be this engine's work.
 
-        They are not where the server's whole life says so. Nor where finished tokens get further
-        ahead of the computed ones than they ever were since the server is watched: requests that
-        were running when that began can do this too, but not for long, and theirs were computed
-        at a load that nobody saw. `alone` says that the engine is the only one of the page,
-        `restarted` that its counters began anew.
+        They are not where finished tokens gain more on the computed ones than they ever had since
+        the engine is watched. Requests that were running when that began do this too, but not for
+        long, and theirs were computed at a load that nobody saw; so do requests that fail before
+        their first token, which count their whole prompt when they end. `alone` says that the
+        engine is the only one of the page, `restarted` that its counters began at 0 since the
+        snapshot before.
         """
-        if restarted:
-            self._ahead.pop(engine, None)
         finished = _finished(snapshot, None if alone else engine)
         computed = _computed(snapshot, {} if alone else {"engine_index": engine})
         if finished is None or computed is None:
             return True
         ahead = finished - computed
+        if restarted:
+            self._ahead[engine] = max(ahead, 0.0)
         before = self._ahead.get(engine, ahead)
         self._ahead[engine] = max(before, ahead)
-        return ahead <= before and ahead <= _FAILED * finished
+        return ahead <= before + _ROUNDING
 
 
 def _finished(snapshot: Snapshot, engine: str | None) -> float | None:

@@ -80,7 +80,9 @@ class Meter:
             self.load, self._carry = LoadCells(labels, {}, self.load.excluded), {}
         whole = between(last, snapshot) if last else None
         finished_here = {
-            rank: self._finished.computed_here(snapshot, rank, alone, restarted=whole is None)
+            rank: self._finished.computed_here(
+                snapshot, rank, alone, restarted=last is not None and whole is None
+            )
             for rank in ranks
         }
         if last is None:

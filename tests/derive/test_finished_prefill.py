@@ -69,6 +69,15 @@ def test_a_decode_server_of_unknown_role(
     assert found["finished_prefill_seconds"] == 0
 
 
+@pytest.mark.parametrize(("computed", "finished"), [(750_000.0, 1e6), (5e8, 0.1), (0.1, 5e8)])
+def test_an_ordinary_server_whatever_its_counters_held_before(
+    computed: float, finished: float
+) -> None:
+    """A counter may have lost increments on its way, or a page's numbers their last digits."""
+    found = work(pages(lambda t: computed + 751.3 * t, lambda t: finished + 751.3 * t))
+    assert found["finished_prefill_tokens"] == pytest.approx(60 * 751.3)
+
+
 def test_a_decode_server_that_keeps_the_old_meaning_is_not_harmed() -> None:
     """With the Rust front end finished tokens are those computed here, as before 0.31."""
     found = work(pages(lambda t: 250 + 2 * t, lambda t: 240 + 2 * t))
