@@ -23,9 +23,12 @@ from typing import Final
 from .errors import PageError
 
 _NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+# text between quotes; possessive, for a label of megabytes would need a hundred times its size
+# in places to go back to
+_TEXT: Final = r"[^\"\\]*+(?:\\.[^\"\\]*+)*+"
 _LABEL: Final = re.compile(
-    r"[ \t]*(?:(?P<name>[a-zA-Z_][a-zA-Z0-9_]*)|\"(?P<quoted>(?:[^\"\\]|\\.)*)\")"
-    r"[ \t]*(?:=[ \t]*\"(?P<value>(?:[^\"\\]|\\.)*)\"[ \t]*)?(?P<end>[,}])"
+    rf"[ \t]*(?:(?P<name>[a-zA-Z_][a-zA-Z0-9_]*)|\"(?P<quoted>{_TEXT})\")"
+    rf"[ \t]*(?:=[ \t]*\"(?P<value>{_TEXT})\"[ \t]*)?(?P<end>[,}}])"
 )
 _ESCAPE: Final = re.compile(r"\\(.)")
 _UNESCAPED: Final = {"n": "\n", "\\": "\\", '"': '"'}
@@ -258,7 +261,7 @@ def _sample(
         at += 1
     labels: dict[str, str] = {}
     if body[at : at + 1] == "{":
-        name, labels, at = _labels(body, at + 1, name, number)
+        name, labels, at = _labels(body, at + 1, name, number, label_length)
     elif name_match and at == name_match.end():
         raise PageError(number, f"no value after the metric name: {line[:120]!r}")
     if not name:
@@ -273,7 +276,7 @@ def _sample(
     if len(words) > 2 or (len(words) == 2 and not _TIMESTAMP.fullmatch(words[1])):
         raise PageError(number, f"{name} is followed by more than a value and a timestamp")
     if exemplar:
-        _check_exemplar(exemplar.strip(), name, number)
+        _check_exemplar(exemplar.strip(), name, number, label_length)
     plain = len(words[0]) if len(words) == 1 and line.endswith(words[0]) else 0
     if any(len(text) > label_length for text in labels.values()):
         return Series(intern(name), {}, complete=False), value, plain
@@ -281,8 +284,13 @@ def _sample(
     return Series(intern(name), labels), value, plain
 
 
-def _labels(body: str, at: int, name: str, number: int) -> tuple[str, dict[str, str], int]:
-    """Parse a label set from behind its brace; return metric name, labels and where it ends."""
+def _labels(
+    body: str, at: int, name: str, number: int, label_length: int
+) -> tuple[str, dict[str, str], int]:
+    """Parse a label set from behind its brace; return metric name, labels and where it ends.
+
+    A value too long even if all of it were escapes is returned as it is written.
+    """
     labels: dict[str, str] = {}
     while True:
         blank = at
@@ -303,17 +311,18 @@ def _labels(body: str, at: int, name: str, number: int) -> tuple[str, dict[str, 
         else:
             if key in labels:
                 raise PageError(number, f"label {key!r} stands twice")
-            labels[key] = _unescape(match["value"], number)
+            value = match["value"]
+            labels[key] = value if len(value) > 2 * label_length else _unescape(value, number)
         at = match.end()
         if match["end"] == "}":
             return name, labels, at
 
 
-def _check_exemplar(text: str, name: str, number: int) -> None:
+def _check_exemplar(text: str, name: str, number: int, label_length: int) -> None:
     """Refuse a malformed exemplar; its content is not used."""
     if not text.startswith("{"):
         raise PageError(number, f"the exemplar of {name} does not begin with '{{'")
-    _, _, at = _labels(text, 1, "exemplar", number)
+    _, _, at = _labels(text, 1, "exemplar", number, label_length)
     words = text[at:].split()
     if not 1 <= len(words) <= 2 or any(_number(word) is None for word in words):
         raise PageError(number, f"the exemplar of {name} has no readable value")

@@ -1,6 +1,7 @@
 """The parser against prometheus_client's, on every recorded page and on generated ones."""
 
 import math
+import tracemalloc
 from collections.abc import Iterable
 
 import pytest
@@ -292,6 +293,20 @@ def test_a_line_with_a_label_too_long_is_checked_like_any_other() -> None:
     for line in (f'a{{x="{LONG}"}}', f'a{{x="{LONG}"}} x', f'a{{x="{LONG}",x="1"}} 1'):
         with pytest.raises(PageError, match="line 1"):
             reader().read(line + "\n")
+
+
+def test_a_label_of_megabytes_costs_a_few_times_its_size() -> None:
+    texts = [
+        f'a{{x="{part * (2_000_000 // len(part))}{i}"}} 9\nb 1\n'
+        for i in (0, 1)
+        for part in ("n", r"\n")
+    ]
+    steady = reader()
+    tracemalloc.start()
+    for text in texts:
+        assert steady.read(text).layout.dropped == {"a": 1}
+    assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    tracemalloc.stop()
 
 
 def test_a_long_label_in_an_exemplar_is_not_used() -> None:
