@@ -6,7 +6,7 @@ sum or maximum for the rest.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import isnan
 from operator import itemgetter
 from typing import Final
@@ -125,7 +125,7 @@ class Plan:
 
 def make(layout: Layout, namespace: Namespace, context: PageContext) -> Plan:
     """Work out the plan of a page of one model; raise `PageError` where it holds several."""
-    plans = make_all(layout, namespace, context)
+    plans = make_all(layout, namespace, lambda model: context)
     if len(plans) > 1:
         models = ", ".join(plan.model for plan in plans)
         raise PageError(0, f"the page holds several models ({models}): read each for itself")
@@ -133,18 +133,18 @@ def make(layout: Layout, namespace: Namespace, context: PageContext) -> Plan:
 
 
 def make_all(
-    layout: Layout, namespace: Namespace, context: PageContext, before: Keys | None = None
+    layout: Layout,
+    namespace: Namespace,
+    context: Callable[[str], PageContext],
+    before: Keys | None = None,
 ) -> tuple[Plan, ...]:
     """Work out the plan of each model of a layout, ordered by model.
 
-    `before` holds the `key` of each model on an earlier page. Raises `PageError` where a series
+    `context` returns what is known of the server of a model, `before` holds the `key` of each model on an earlier page. Raises `PageError` where a series
     stands twice on the page.
     """
     parts = split(layout, namespace, before)
-    if len(parts) > 1:
-        # nobody says whose
-        context = replace(context, kv_cache_capacity_tokens=None)
-    return tuple(_make(part, layout, namespace, context) for part in parts)
+    return tuple(_make(part, layout, namespace, context(part.model)) for part in parts)
 
 
 def _make(part: Part, layout: Layout, namespace: Namespace, context: PageContext) -> Plan:

@@ -1,0 +1,23 @@
+"""When an interval stays open because the page did not move.
+
+Where engines report to whoever serves the page, it stands still between two reports, however often
+it is read. Counted as they come, such intervals would be idle ones with bursts in between, each
+under the batch of the wrong moment; joined up to the next report they are what happened.
+"""
+
+from typing import Final
+
+from ..engines.plan import Snapshot
+
+LONGEST_HOLD: Final = 30.0
+"""Seconds; two reports of Ray's workers may be 20 s apart. What stands longer is idle."""
+
+
+def on_hold(last: Snapshot, snapshot: Snapshot) -> bool:
+    """Whether a page says nothing new since the `last` one that ended an interval."""
+    return (
+        snapshot.plan.relayed
+        and last.plan is snapshot.plan
+        and last.values == snapshot.values
+        and snapshot.time - last.time < LONGEST_HOLD
+    )

@@ -1,0 +1,273 @@
+"""What one model behind a target does: its pages become a reading, and its identity is kept.
+
+A target is nearly always a server of one model. A page of several (of a Ray node, a gateway, a
+federation) has one of these for each, and each is a server in its own right to everything that
+shows it.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from time import monotonic, time
+from typing import Final
+
+from ..config import Config, Target
+from ..derive.figure import Figures, number_of
+from ..derive.figures import engine_figures, figures
+from ..derive.hold import on_hold
+from ..derive.interval import between
+from ..derive.meter import Meter
+from ..derive.stall import stall_starts, stalled_ranks
+from ..derive.summary import ServerLimits
+from ..derive.window import Window
+from ..discovery.pod import PodTarget
+from ..engines.catalog import PageContext
+from ..engines.identity import Identity, identify
+from ..engines.plan import Labels, Plan, Snapshot
+from ..engines.registry import ENGINES
+from ..errors import FetchError
+from ..gpu.telemetry import Telemetry
+from ..procfs.port_holder import PortHolder
+from .reading import STALE_AFTER_MISSES, SampleCounts, ServerReading
+from .server_gpus import ServerGpus
+
+log = logging.getLogger(__name__)
+
+_HISTORY: Final = 120
+_CHARTED: Final = "generation_tokens_per_second_per_gpu"
+
+Get = Callable[[str], bytes]
+"""Returns the body of a path of the server, or raises `FetchError`."""
+
+
+class ServedModel:
+    """Follows one model of a target over its life.
+
+    `target` is the target itself where it has one model, else a copy under a name that holds the
+    model's. `counts` are those of the target's samples. `update` and `miss` are called by one
+    thread at a time; `reading` by any.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        config: Config,
+        counts: SampleCounts,
+        get: Get,
+        telemetry: Telemetry | None,
+        model: str = "",
+    ) -> None:
+        self.target = target
+        self.counts = counts
+        self.reading = ServerReading()
+        self.restarts = 0
+        self.history: deque[tuple[float, float]] = deque(maxlen=_HISTORY)
+        self.gpus = ServerGpus(target, telemetry)
+        self._model = model
+        self._config = config
+        self._get = get
+        self._window = Window(config.window)
+        self._engine_windows: dict[str, Window] = {}
+        # as long as a reading stays fresh: one missed sample is bridged, two are not
+        longest = STALE_AFTER_MISSES * config.interval + config.timeout
+        self._meter = Meter(config.load.warm_up, longest, config.load.max_cells)
+        self._stall_starts: Mapping[str, float] = {}
+        self._plan: Plan | None = None
+        self._identity: Identity | None = None
+        self._identity_time = float("-inf")
+        self._resets = 0
+        self._logged_names = frozenset[str]()
+
+    @property
+    def context(self) -> PageContext:
+        """What is known of the server that decides how its page is read."""
+        return self._identity.page_context() if self._identity else PageContext()
+
+    def miss(self, reason: str, error: str, duration: float) -> None:
+        """Take that a sample failed."""
+        before = self.reading
+        misses = before.misses + 1
+        if reason != before.reason:
+            log.warning("%s: %s", self.target.label, error)
+        if misses == STALE_AFTER_MISSES:
+            self._reset()
+        self.reading = replace(before, misses=misses, error=error, reason=reason, duration=duration)
+
+    def update(self, snapshot: Snapshot, duration: float, size: int, samples: int) -> None:
+        """Replace the reading by that of a page just read."""
+        if self.reading.misses:
+            log.info("%s answers again", self.target.label)
+        if self._plan is not None and self._plan.key != snapshot.plan.key:
+            # a source that spoke of one engine need not speak of the others
+            self._forget_identity()
+        self._plan = snapshot.plan
+        before, last = self.reading.snapshot, self._window.last
+        if last is not None and on_hold(last, snapshot) and self.reading.snapshot is not None:
+            self.reading = replace(
+                self.reading, time=snapshot.time, misses=0, error="", reason="", duration=duration
+            )
+            return
+        identity = self.gpus.identity_with_gpus(self._identity)
+        energy = self.gpus.energy_use(identity, last.time, snapshot.time) if last else None
+        if self.gpus.link and self.gpus.link.shared:
+            # what was measured before others were seen on the GPU was theirs too
+            self._window.forget_energy()
+        if last is None:
+            restarted = before is not None and between(before, snapshot) is None
+        else:
+            restarted = self._window.add(snapshot, energy)
+        if restarted:
+            self.restarts += 1
+            log.info("%s restarted: its counters or start time say so", self.target.label)
+            self._reset()
+            last = identity = None
+        if self._window.last is not snapshot:
+            self._window.add(snapshot)
+        self._stall_starts = stall_starts(self._stall_starts, last, snapshot)
+        limits = limits_of(identity)
+        values = figures(self._window, limits)
+        joules = energy.joules if energy and energy.fine and not restarted else None
+        labels = _release_labels(identity, snapshot.plan)
+        self._meter.add(snapshot, time(), labels, limits.gpus, joules)
+        self._log_unknown_names(snapshot.plan)
+        self.reading = ServerReading(
+            time=snapshot.time,
+            duration=duration,
+            page_bytes=size,
+            page_samples=samples,
+            snapshot=snapshot,
+            identity=identity,
+            figures=values,
+            engine_figures=self._engine_figures(snapshot, limits),
+            load=self._meter.load,
+            stalled=self._stalled(snapshot),
+            link=self.gpus.link,
+            gpu_problem=self.gpus.problem,
+        )
+        rate = number_of(values.get(_CHARTED))
+        if rate is not None:
+            self.history.append((time(), rate))
+
+    def _engine_figures(self, snapshot: Snapshot, limits: ServerLimits) -> Mapping[str, Figures]:
+        """Return the figures of each engine, nothing where there is one alone."""
+        engines = snapshot.plan.engines or ()
+        if len(engines) < 2:
+            self._engine_windows = {}
+            return {}
+        windows = self._engine_windows
+        self._engine_windows = {
+            engine: windows.get(engine) or Window(self._config.window, engine)
+            for engine in engines
+        }
+        for window in self._engine_windows.values():
+            window.add(snapshot)
+        return {
+            engine: engine_figures(window, limits)
+            for engine, window in self._engine_windows.items()
+        }
+
+    def _stalled(self, snapshot: Snapshot) -> frozenset[str]:
+        ranks = stalled_ranks(self._stall_starts, snapshot.time, self._config.stall_after)
+        if not ranks:
+            return ranks
+        try:
+            self._get(ENGINES[snapshot.plan.engine].health_path)
+        except FetchError:
+            return frozenset()
+        return ranks
+
+    def _reset(self) -> None:
+        """Drop what belonged to the process before: the windows and the identity."""
+        self._window.clear()
+        self._engine_windows = {}
+        self._stall_starts = {}
+        self._forget_identity()
+
+    def _forget_identity(self) -> None:
+        self._resets += 1
+        self._identity = None
+        self._identity_time = float("-inf")
+        self.gpus.reset()
+
+    def _log_unknown_names(self, current: Plan) -> None:
+        names = frozenset(current.unknown_names) - self._logged_names
+        if names:
+            self._logged_names |= names
+            log.info(
+                "%s has %d metric names this release does not know: %s",
+                self.target.label,
+                len(names),
+                ", ".join(sorted(names)[:5]),
+            )
+
+    def identity_due(self, now: float) -> bool:
+        """Whether the identity is to be read again; a page must have come first."""
+        return (
+            self._plan is not None
+            and self.reading.misses == 0
+            and now - self._identity_time >= self._config.identity_refresh
+        )
+
+    def mark_identifying(self) -> None:
+        """Note that the identity is being read, so that it is not read twice at once."""
+        self._identity_time = monotonic()
+
+    def identify(
+        self, get: Get, holder: PortHolder | None, command_line: list[str] | None, ray: bool
+    ) -> None:
+        """Read the identity; safe beside `update`.
+
+        `holder` is the process that holds the target's port and `command_line` its own, `ray` says
+        whether it leaves its workers to Ray. An identity read before a restart that `update` has
+        seen since is dropped.
+        """
+        resets, current = self._resets, self._plan
+        if current is None:
+            return
+        identity = identify(
+            current.engine,
+            get,
+            current.page_settings,
+            command_line,
+            self.target.declare,
+            self._model or current.model or None,
+            self.target.container if isinstance(self.target, PodTarget) else None,
+            one_of_models=bool(self._model),
+            one_of_engines=bool(current.key),
+        )
+        if self._resets != resets:
+            return
+        if not self._model:
+            # the process runs all models of the page: which GPUs are whose is unknown
+            self.gpus.process = holder
+            self.gpus.ray_backend = ray
+        before = self._identity
+        if before and before.facts.keys() - identity.facts.keys():
+            # an endpoint that fails for once must not make a server look like another one
+            return
+        self._identity = identity
+
+
+def _release_labels(identity: Identity | None, current: Plan) -> Labels | None:
+    """Return what load cells are labelled with, None while it is not known or about to change."""
+    if identity is None or not identity.release or identity.page_context() != current.context:
+        return None
+    return (
+        ("engine", identity.engine),
+        ("release", identity.release),
+        ("model", identity.text("model")),
+        ("gpu_model", identity.text("gpu_model")),
+        ("class", identity.server_class),
+    )
+
+
+def limits_of(identity: Identity | None) -> ServerLimits:
+    """Return a server's limits by its identity."""
+    if identity is None:
+        return ServerLimits()
+    return ServerLimits(
+        identity.number("max_num_seqs"),
+        identity.number("max_num_batched_tokens"),
+        identity.number("gpus"),
+    )
