@@ -16,6 +16,7 @@ from ..gpu.telemetry import Telemetry
 from ..publish.figures import Json, texts_of
 from ..publish.fleet import server_report
 from ..publish.gpu_report import gpu_report
+from ..sampling.served_model import ServedModel
 from ..sampling.view import ServerView
 from ..sampling.watched_server import WatchedServer
 from ..validation import validation_message
@@ -29,6 +30,8 @@ class ProbeError(InferfleetError):
 
 def probe(url: str, seconds: float, progress: Callable[[float], None]) -> Json:
     """Sample a server for some seconds and return its report.
+
+    Of a page of several models it is that of the first, those of the others are under `models`.
 
     The GPUs of this machine are read where the server is on it. `progress` is called with the share
     done. Raises `ProbeError` for a bad address, and where no page could be read.
@@ -68,10 +71,13 @@ def _sampled_report(
         progress(elapsed / seconds)
         sleep(min(_INTERVAL, seconds - elapsed))
         server.sample()
-    reading, gpus = server.reading, telemetry.inventory.gpus
-    view = ServerView(
-        server, reading, reading.misses == 0 and reading.time is not None, monotonic()
-    )
+    first, *others = (_report(model, telemetry) for model in server.models)
+    return first | {"models": others} if others else first
+
+
+def _report(model: ServedModel, telemetry: Telemetry) -> Json:
+    reading, gpus = model.reading, telemetry.inventory.gpus
+    view = ServerView(model, reading, reading.misses == 0 and reading.time is not None, monotonic())
     report = server_report(view, gpus)
     report.setdefault("gpu_telemetry", [gpu_report(gpu) for gpu in gpus.values()])
     if reading.snapshot:
@@ -103,6 +109,9 @@ def show(report: Json, console: Console) -> None:
         lines = report.get(key)
         for line in lines if isinstance(lines, list) else ():
             console.print(f"! {line}", markup=False)
+    models = report.get("models")
+    for other in models if isinstance(models, list) else ():
+        show(other, console)
 
 
 def _figure_table(report: Json, facts: Json, origins: Json) -> Table:

@@ -82,9 +82,10 @@ class Service:
         """Return every server with its reading of this moment."""
         config, now = self._poller.config, monotonic()
         return [
-            ServerView(server, reading, reading.fresh(now, config.interval, config.timeout), now)
+            ServerView(model, reading, reading.fresh(now, config.interval, config.timeout), now)
             for server in self._poller.servers()
-            for reading in (server.reading,)
+            for model in server.models
+            for reading in (model.reading,)
         ]
 
     def gpu_view(self) -> GpuView:

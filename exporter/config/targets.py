@@ -1,6 +1,7 @@
 """One server to watch, and what the operator declares about it."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from ..validation import StrictModel
 
 _WORKLOAD: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9.-]*/)?[^/\s]+")
+_LAYOUT: Final = ("tensor_parallel", "pipeline_parallel", "data_parallel")
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
@@ -71,12 +73,16 @@ class Declaration(StrictModel):
 
 
 class Target(StrictModel):
-    """One server to watch. `url` is its base address; `name` becomes the `target` label."""
+    """One server to watch. `url` is its base address; `name` becomes the `target` label.
+
+    `models` declares what holds for one model alone, where the page holds several.
+    """
 
     url: str
     name: str = ""
     metrics_path: str = "/metrics"
     declare: Declaration = Declaration()
+    models: Mapping[str, Declaration] = {}
 
     @field_validator("url")
     @classmethod
@@ -103,6 +109,26 @@ class Target(StrictModel):
     def label(self) -> str:
         """The `target` label: the declared name, else host:port and path of the url."""
         return self.name or self.url.split("//", 1)[1]
+
+    def of_model(self, model: str) -> "Target":
+        """Return this target as the server of one of several models on its page.
+
+        What is declared for all holds for it too, but for GPUs, which are all models', and for
+        what is declared of another model.
+        """
+        common = self.declare.model_dump(exclude_defaults=True)
+        if common.get("model", model) != model:
+            common = {name: common[name] for name in ("pod", "workload") if name in common}
+        for name in ("gpus", "gpu_uuids", *_LAYOUT):
+            common.pop(name, None)
+        own = self.models.get(model, Declaration()).model_dump(exclude_defaults=True)
+        return self.model_copy(
+            update={
+                "name": f"{self.label}/{model}",
+                "declare": Declaration(**{**common, **own}),
+                "models": {},
+            }
+        )
 
     @property
     def is_local(self) -> bool:

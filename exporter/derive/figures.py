@@ -4,7 +4,8 @@ The gauges of the metrics page, the keys of the JSON, `probe`, the status page, 
 `docs/metrics.md` are all made from these rows, under the one name that a row gives.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from ..vocabulary.states import BOUNDS
@@ -210,10 +211,46 @@ FAMILIES: Final = tuple(figure.family for figure in FIGURES if figure.family)
 """The gauges of the figures."""
 
 
+_OF_ENGINES: Final = (
+    "decode_batch_size",
+    "batch_occupancy_ratio",
+    "prefix_cache_hit_ratio",
+    "bound",
+)
+
+
+def _of_engine(figure: Figure) -> Figure:
+    text = figure.help.rstrip(".")
+    help = f"{text}; of one engine, where the server has several."
+    return replace(figure, name=f"engine_{figure.name}", help=help)
+
+
+ENGINE_FIGURES: Final[Mapping[str, Figure]] = {
+    figure.name: figure for figure in (_of_engine(BY_NAME[name]) for name in _OF_ENGINES)
+}
+"""Figures of one engine of several: a mean over engines hides the one that is full."""
+
+ENGINE_FAMILIES: Final = tuple(
+    replace(family, labels=("engine_index", *family.labels))
+    for figure in ENGINE_FIGURES.values()
+    if (family := figure.family)
+)
+"""The gauges of the figures of one engine."""
+
+
 def figures(window: Window, limits: ServerLimits) -> Figures:
     """Return a window's figures; before its first interval, those of the newest page alone."""
+    return _values(FIGURES, window, limits)
+
+
+def engine_figures(window: Window, limits: ServerLimits) -> Figures:
+    """Return the figures of one engine, given its own window."""
+    return _values(ENGINE_FIGURES.values(), window, limits)
+
+
+def _values(rows: Iterable[Figure], window: Window, limits: ServerLimits) -> Figures:
     if window.last is None:
         return {}
     summary = WindowSummary(window, window.last, limits)
-    values = {figure.name: figure.read(summary) for figure in FIGURES}
+    values = {figure.name: figure.read(summary) for figure in rows}
     return {name: value for name, value in values.items() if value is not None}

@@ -7,17 +7,21 @@ under the batch of the wrong moment; joined up to the next report they are what 
 
 from typing import Final
 
-from ..engines.plan import Snapshot
+from ..engines.plan import Plan, Snapshot
 
 LONGEST_HOLD: Final = 30.0
 """Seconds; two reports of Ray's workers may be 20 s apart. What stands longer is idle."""
 
 
+def longest_hold(plan: Plan) -> float:
+    """Return for how long an interval may stay open beyond the time between two samples."""
+    return LONGEST_HOLD if plan.relayed else 0.0
+
+
 def on_hold(last: Snapshot, snapshot: Snapshot) -> bool:
     """Whether a page says nothing new since the `last` one that ended an interval."""
     return (
-        snapshot.plan.relayed
-        and last.plan is snapshot.plan
+        last.plan is snapshot.plan
+        and snapshot.time - last.time < longest_hold(snapshot.plan)
         and last.values == snapshot.values
-        and snapshot.time - last.time < LONGEST_HOLD
     )

@@ -7,6 +7,7 @@ from typing import Final
 from ..engines.plan import Labels, Plan, Snapshot
 from ..vocabulary.states import Exclusion
 from .finished_prefill import FinishedPrefill
+from .hold import longest_hold
 from .interval import Interval, between, queue_length
 from .load_cell import IDLE, PREFILL, End, Work, batch_of, work_of
 
@@ -87,6 +88,12 @@ class Meter:
         }
         if last is None:
             return
+        if last.plan.key != snapshot.plan.key:
+            # the same engines under other names: what they did since is nobody's
+            self._carry = {}
+            for _ in ranks:
+                self._exclude("gap", snapshot.time - last.time)
+            return
         if whole is None:
             self._restart, self._carry = snapshot.time, {}
         new_release = old_labels and labels and old_labels != labels
@@ -95,7 +102,8 @@ class Meter:
             exclusion = self._exclusion(last, snapshot, unix, labels)
         if snapshot.plan.engines is None:
             self._exclude(exclusion or "unknown", snapshot.time - last.time)
-        share = 1.0 if alone else 1.0 / len(snapshot.plan.engines or ranks)
+            return
+        share = 1.0 if alone else 1.0 / len(snapshot.plan.engines)
         for rank in ranks:
             end = self._ends[rank]
             reason = exclusion or self._count(
@@ -124,7 +132,7 @@ class Meter:
             return "restart" if known else "unknown"
         if labels is None:
             return "unknown"
-        if not 0 < seconds <= self._longest:
+        if not 0 < seconds <= self._longest + longest_hold(snapshot.plan):
             return "gap"
         start = snapshot.largest("server_start_time_seconds")
         if start is not None:

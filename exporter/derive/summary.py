@@ -30,7 +30,8 @@ class ServerLimits:
 class WindowSummary:
     """One server's window beside its limits, with what several figures share worked out once.
 
-    `snapshot` is the newest in the window. A summary is valid until the window gets another one.
+    The window may be that of one engine of the server. `snapshot` is the newest in the window. A
+    summary is valid until the window gets another one.
     """
 
     def __init__(self, window: Window, snapshot: Snapshot, limits: ServerLimits) -> None:
@@ -41,7 +42,7 @@ class WindowSummary:
         known = snapshot.plan.engines is not None
         self.tokens_per_step = _tokens_per_step(window) if known else None
         self.energy = window_energy(window)
-        self._sequences = _sequences(limits, snapshot)
+        self._sequences = _sequences(limits, window, snapshot)
 
     def per_gpu(self, rate: float | None) -> Ratio | None:
         """Return a rate of the server over its GPUs."""
@@ -126,9 +127,9 @@ class WindowSummary:
         return bound_by(self.window, self._sequences, self.token_budget, preemptions)
 
 
-def _sequences(limits: ServerLimits, snapshot: Snapshot) -> float | None:
+def _sequences(limits: ServerLimits, window: Window, snapshot: Snapshot) -> float | None:
     """Sequences that may run at once; a limit holds for each engine of a page."""
-    engines = snapshot.plan.engines
+    engines = snapshot.plan.engines if window.engine is None else (window.engine,)
     if limits.max_num_seqs is None or engines is None:
         return None
     return limits.max_num_seqs * len(engines)

@@ -12,11 +12,14 @@ from .interval import Interval, between
 class Window:
     """Keeps the intervals of the last `seconds`; never one that straddles a restart.
 
+    They are the whole server's, or those of one `engine` of it.
+
     An interval longer than the window (samples were missed) is dropped with all before it: its
     mean says nothing about now, and what stands before it is older still.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, engine: str | None = None) -> None:
+        self.engine = engine
         self._seconds = seconds
         self._intervals: deque[Interval] = deque()
         self._last: Snapshot | None = None
@@ -31,10 +34,12 @@ class Window:
         last, self._last = self._last, snapshot
         if last is None:
             return False
-        if last.plan.version != snapshot.plan.version:
+        old, new = last.plan, snapshot.plan
+        if old.version != new.version or old.key != new.key:
+            # another meaning, or other names of the same engines
             self._reset()
             return False
-        interval = between(last, snapshot)
+        interval = between(last, snapshot, self.engine)
         if interval is None:
             self._reset()
             return True

@@ -20,6 +20,7 @@ from .engine import Engine
 from .registry import ENGINES
 from .sources import command_line, declared, models, pod
 from .sources.facts import TRUST, Fact, Source, SourceReport, Value, model_name, parsed
+from .sources.scope import reports_on_model, without_gpus
 
 __all__ = ["Fact", "Identity", "Source", "identify"]
 
@@ -123,14 +124,18 @@ def identify(
     declared: Declaration | None = None,
     served_model: str | None = None,
     container: Container | None = None,
+    one_of_models: bool = False,
+    one_of_engines: bool = False,
 ) -> Identity:
     """Ask a server and everything else that is known about it what it is.
 
     `page_settings` are the labels in which its metrics page carries configuration, `command_line`
     the server's own, `served_model` the model label of its metrics page, `container` its pod's
-    specification, whose command line is used where the process itself cannot be seen. An endpoint
-    that fails or answers with anything unexpected is a source less, never an error. Costs three
-    requests, four at most.
+    specification, whose command line is used where the process itself cannot be seen. On a page
+    of several models (`one_of_models`) only sources that name this one are believed, and where
+    engines of several servers make up the model (`one_of_engines`) none for the GPUs of all. An
+    endpoint that fails or answers with anything unexpected is a source less, never an error. Costs
+    three requests, four at most.
     """
     declared = declared or Declaration()
     line = command_line or (pod.command_line(container) if container else None)
@@ -138,6 +143,10 @@ def identify(
     reports = _reports(kind, get, page_settings, line, declared, served_model)
     if container:
         reports = _by_trust([*reports, pod.read(kind, container)])
+    if one_of_models:
+        reports = reports_on_model(reports, model_name(served_model))
+    if one_of_models or one_of_engines:
+        reports = without_gpus(reports, declared.gpus)
     facts, conflicts = _believe({}, reports)
     settings = dict[str, str]()
     for report in reports:

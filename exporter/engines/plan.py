@@ -76,7 +76,7 @@ class Plan:
     that its engines are named by beside their rank. `engines` are those that may run requests now,
     by `engine_index`, None where the page does not tell them; `counting` those of them that count
     their own tokens. One engine alone may have the empty name. `pushed` says that engines report to
-    the page now and then.
+    the page, `relayed` that its values are renewed at the pace of whoever serves it.
     """
 
     engine: str
@@ -93,6 +93,7 @@ class Plan:
     engines: tuple[str, ...] | None
     counting: tuple[str, ...]
     pushed: bool
+    relayed: bool
     _computes: tuple[Compute, ...]
     _pick: Callable[[Values], tuple[float, ...]]
     _picked: tuple[int, ...]
@@ -140,14 +141,28 @@ def make_all(
 ) -> tuple[Plan, ...]:
     """Work out the plan of each model of a layout, ordered by model.
 
-    `context` returns what is known of the server of a model, `before` holds the `key` of each model on an earlier page. Raises `PageError` where a series
-    stands twice on the page.
+    `context` returns what is known of the server of a model, `before` holds the `key` of each model
+    on an earlier page. Raises `PageError` where a series stands twice on the page.
     """
     parts = split(layout, namespace, before)
-    return tuple(_make(part, layout, namespace, context(part.model)) for part in parts)
+    notes: tuple[str, ...] = ()
+    if len(parts) > 1:
+        models = ", ".join(part.model for part in parts)
+        notes = (
+            f"the page holds several models ({models}), each shown as a server of its own: its "
+            "GPUs are known only where `models` of the target declares them, and its limits only from "
+            "what names it",
+        )
+    return tuple(_make(part, layout, namespace, context(part.model), notes) for part in parts)
 
 
-def _make(part: Part, layout: Layout, namespace: Namespace, context: PageContext) -> Plan:
+def _make(
+    part: Part,
+    layout: Layout,
+    namespace: Namespace,
+    context: PageContext,
+    notes: tuple[str, ...],
+) -> Plan:
     maker = _Maker(part, namespace, context)
     for family in FAMILIES:
         maker.family(family.name)
@@ -170,7 +185,7 @@ def _make(part: Part, layout: Layout, namespace: Namespace, context: PageContext
         context=context,
         samples=samples,
         origins=maker.origins,
-        notes=(*namespace.notes, *part.notes, *maker.notes),
+        notes=(*namespace.notes, *notes, *part.notes, *maker.notes),
         left_out=frozenset(maker.left_out - {sample.family for sample, _ in outputs}),
         samples_dropped=sum(layout.dropped.values()),
         unknown_names=namespace.unknown_names,
@@ -180,6 +195,7 @@ def _make(part: Part, layout: Layout, namespace: Namespace, context: PageContext
         engines=_engines(samples, part) if part.understood else None,
         counting=_counting(samples, part) if part.understood else (),
         pushed=namespace.pushed,
+        relayed=part.relayed,
         _computes=tuple(compute for _, compute in computed),
         _pick=_picker(plain),
         _picked=tuple(i for i, _ in computed),

@@ -24,6 +24,7 @@ class Part:
 
     The label of a data-parallel rank holds what names the engine on the page. `key` are the labels
     it was made of, beside the rank. `understood` says whether the engines could be told apart.
+    `relayed` says that whoever serves the page has its values from the engines now and then.
     `unread` are raw names on the page that must not be read: their parts may not add up, or some
     are missing.
     """
@@ -32,6 +33,7 @@ class Part:
     series: SeriesByName
     key: tuple[str, ...]
     understood: bool
+    relayed: bool
     unread: frozenset[str]
     notes: tuple[str, ...]
 
@@ -56,6 +58,7 @@ def split(layout: Layout, namespace: Namespace, before: Keys | None = None) -> t
                 _named(series, catalog, labels),
                 labels.key,
                 labels.understood,
+                namespace.pushed or _collected(series),
                 labels.ambiguous() | dropped,
                 (*notes, *_notes(labels, namespace)),
             )
@@ -88,6 +91,11 @@ def _models(by_name: SeriesByName, catalog: EngineCatalog) -> dict[str, SeriesBy
                     if owner in models:
                         models[owner].setdefault(name, []).append((i, labels))
     return models
+
+
+def _collected(series: SeriesByName) -> bool:
+    relays = set(page_labels().relays)
+    return any(not relays.isdisjoint(labels) for rows in series.values() for _, labels in rows)
 
 
 def _model(labels: Mapping[str, str], catalog: EngineCatalog) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from ..derive.figures import ENGINE_FAMILIES
 from ..derive.figures import FAMILIES as FIGURES
 from ..vocabulary.engine import FAMILIES as ENGINE
 from ..vocabulary.exporter import (
@@ -42,7 +43,7 @@ SECTIONS: Final = (
     Section(
         "Figures over the last window",
         "For people and autoscalers without PromQL; the counters below remain the truth.",
-        (*FIGURES, ENGINE_STALLED),
+        (*FIGURES, *ENGINE_FAMILIES, ENGINE_STALLED),
     ),
     Section(
         "Load cells",
@@ -60,8 +61,9 @@ SECTIONS: Final = (
     Section(
         "The engine's own series",
         "One vocabulary for every engine and release. Beside `target`: `engine_index` (the "
-        "data-parallel rank) and `model`, where the engine gives them. Histograms keep the "
-        "engine's own buckets. What an engine does not give is absent, never 0.",
+        "data-parallel rank, or the labels by which the page tells its engines apart, as in "
+        "`worker_addr=http://10.0.0.7:30000`) and `model`, where the page gives them. Histograms "
+        "keep the engine's own buckets. What an engine does not give is absent, never 0.",
         ENGINE,
     ),
     Section(

@@ -55,6 +55,11 @@ def server_report(view: ServerView, gpus: Mapping[str, GpuReading] | None = None
     if view.live:
         report |= _identity(view) | _figures(reading.figures)
         report["stalled"] = bool(reading.stalled)
+        if reading.engine_figures:
+            report["engines"] = {
+                engine: {name: json_value(value) for name, value in values.items()}
+                for engine, values in reading.engine_figures.items()
+            }
         if reading.link:
             report["gpu_link"] = reading.link.via
             known = [gpus[uuid] for uuid in reading.link.uuids if uuid in gpus] if gpus else []
@@ -65,6 +70,12 @@ def server_report(view: ServerView, gpus: Mapping[str, GpuReading] | None = None
 _WORKLOAD_UNKNOWN: Final = (
     "the workload of its pod is unknown, so an upgrade that renames the pod is not followed: give "
     "the exporter the pod's labels (POD_LABELS_FILE), or declare workload"
+)
+
+
+_GPUS_UNKNOWN: Final = (
+    "the page collects engines of several servers, so their GPUs are unknown and nothing is shown "
+    "for each GPU: declare gpus, the number of all of them"
 )
 
 
@@ -93,6 +104,8 @@ def _identity(view: ServerView) -> Json:
     if identity is None:
         return report | {"notes": [*notes, "the server's identity has not been read yet"]}
     gpus = identity.facts.get("gpus")
+    if gpus is None and snapshot and snapshot.plan.key:
+        notes.append(_GPUS_UNKNOWN)
     return report | {
         "version": identity.text("version") or None,
         "release": identity.release or None,

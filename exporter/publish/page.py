@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from .. import __version__
+from ..derive.figures import ENGINE_FAMILIES
 from ..derive.figures import FAMILIES as FIGURES
 from ..derive.load_cell import Work
 from ..derive.meter import Key
@@ -21,6 +22,7 @@ from ..vocabulary.family import PREFIX, Family
 from .gpus import gpu_families
 from .server_samples import (
     Samples,
+    engine_figure_samples,
     excluded_samples,
     figure_samples,
     identity_samples,
@@ -63,6 +65,7 @@ class Publisher:
             (TARGET, servers, target_samples),
             (IDENTITY, live, identity_samples),
             (FIGURES, live, figure_samples),
+            (ENGINE_FAMILIES, live, engine_figure_samples),
             ((ENGINE_STALLED,), live, stall_samples),
         ):
             for family in families:

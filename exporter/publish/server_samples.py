@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ..derive.figures import BY_NAME as FIGURES
+from ..derive.figures import ENGINE_FIGURES
 from ..discovery.pod import pod_labels
 from ..engines.plan import Labels
 from ..sampling.view import ServerView
@@ -40,7 +41,7 @@ def target_samples(family: str, view: ServerView) -> Samples:
         "scrape_duration_seconds": reading.duration if counts.scrapes else None,
         "scrapes_total": float(counts.scrapes),
         "scrapes_skipped_total": float(counts.skipped),
-        "server_restarts_total": float(counts.restarts),
+        "server_restarts_total": float(view.server.restarts),
         "page_bytes": float(reading.page_bytes) if snapshot else None,
         "page_samples": float(reading.page_samples) if snapshot else None,
         "page_samples_dropped": float(snapshot.plan.samples_dropped) if snapshot else None,
@@ -94,6 +95,15 @@ def figure_samples(family: str, view: ServerView) -> Samples:
     value = view.reading.figures.get(family)
     if value is not None:
         yield from samples_of(FIGURES[family], value)
+
+
+def engine_figure_samples(family: str, view: ServerView) -> Samples:
+    """Yield the gauge of a figure of each engine, nothing where the server is one alone."""
+    for engine, figures in view.reading.engine_figures.items():
+        value = figures.get(family)
+        if value is not None:
+            for labels, number in samples_of(ENGINE_FIGURES[family], value):
+                yield (("engine_index", engine), *labels), number
 
 
 def excluded_samples(_: str, view: ServerView) -> Samples:

@@ -127,7 +127,8 @@ class Poller:
         """Close a server that is watched no longer; needs the lock."""
         server.close()
         if server.target.label not in self._servers:
-            self.telemetry.forget(server.target.label)
+            for model in server.models:
+                self.telemetry.forget(model.target.label)
 
     def _phase(self, target: Target) -> float:
         """Return when in the interval a target is sampled, in seconds; the first comes soon."""
@@ -155,7 +156,7 @@ class Poller:
                 continue
             server.busy = True
             healthy, failing, _ = self._lanes
-            lane = failing if server.reading.misses else healthy
+            lane = failing if server.failing else healthy
             lane.submit(self._sample, server)
 
     def _sample(self, server: WatchedServer) -> None:

@@ -1,6 +1,7 @@
 """What is known of a server after its latest sample, and how its samples went."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,6 +17,8 @@ STALE_AFTER_MISSES: Final = 2
 @dataclass(frozen=True, slots=True)
 class ServerReading:
     """A server after its latest sample; replaced whole, never changed.
+
+    `engine_figures` are by `engine_index`, and empty where the server is one engine.
 
     `time` is when the last good page came (monotonic seconds, None before the first); `error` and
     `reason` say why the samples since then failed, `misses` how many of them did. `link` names the
@@ -33,6 +36,7 @@ class ServerReading:
     snapshot: Snapshot | None = None
     identity: Identity | None = None
     figures: Figures = field(default_factory=dict)
+    engine_figures: Mapping[str, Figures] = field(default_factory=dict)
     load: LoadCells = field(default_factory=LoadCells)
     stalled: frozenset[str] = frozenset()
     link: Link | None = None
@@ -53,5 +57,4 @@ class SampleCounts:
 
     scrapes: int = 0
     skipped: int = 0
-    restarts: int = 0
     failures: Counter[str] = field(default_factory=Counter)

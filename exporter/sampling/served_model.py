@@ -155,9 +155,8 @@ class ServedModel:
         if len(engines) < 2:
             self._engine_windows = {}
             return {}
-        windows = self._engine_windows
         self._engine_windows = {
-            engine: windows.get(engine) or Window(self._config.window, engine)
+            engine: self._engine_windows.get(engine, Window(self._config.window, engine))
             for engine in engines
         }
         for window in self._engine_windows.values():

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from ..gpu.reading import GpuReading
 from ..gpu.telemetry import SourceState
 from .reading import ServerReading
-from .watched_server import WatchedServer
+from .served_model import ServedModel
 
 
 @dataclass(frozen=True, slots=True)
 class ServerView:
     """A server as one page shows it: its reading at the moment, and whether that is fresh."""
 
-    server: WatchedServer
+    server: ServedModel
     reading: ServerReading
     live: bool
     now: float

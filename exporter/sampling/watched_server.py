@@ -11,7 +11,7 @@ from ..engines import detect, plan
 from ..engines.catalog import PageContext
 from ..engines.plan import Plan
 from ..engines.process import engine_command_line
-from ..errors import FetchError, NoEngineError, PageError
+from ..errors import FetchError, FetchReason, NoEngineError, PageError
 from ..exposition import Layout, Page, Reader
 from ..fetch import HttpClient, HttpResponse
 from ..gpu.telemetry import Telemetry
@@ -177,18 +177,19 @@ class WatchedServer:
 
 def _answered_once(get: Get) -> Get:
     """Return a `get` that asks each path once."""
-    answers: dict[str, bytes | FetchError] = {}
+    answers: dict[str, bytes] = {}
+    # not the errors themselves: their tracebacks hold connections, in a cycle with these
+    failures: dict[str, tuple[FetchReason, str]] = {}
 
     def answered(path: str) -> bytes:
-        if path not in answers:
+        if path not in answers and path not in failures:
             try:
                 answers[path] = get(path)
             except FetchError as error:
-                answers[path] = error
-        answer = answers[path]
-        if isinstance(answer, FetchError):
-            raise answer
-        return answer
+                failures[path] = error.reason, str(error)
+        if path in failures:
+            raise FetchError(*failures[path])
+        return answers[path]
 
     return answered
 

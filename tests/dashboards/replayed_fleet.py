@@ -112,7 +112,7 @@ def _page(
             server.identify()
         now = clock.monotonic()
         live = server.reading.fresh(now, config.interval, config.timeout)
-        shown.append(ServerView(server, server.reading, live, now))
+        shown.append(ServerView(server.models[0], server.reading, live, now))
     own = {
         "targets": float(len(servers)),
         "discovery_problems": 0.0,

@@ -12,6 +12,7 @@ from exporter.exposition import Reader
 from tests.engine_pages import EngineState, engines, line, sglang_page, vllm_page
 from tests.pages import snapshot, values
 
+CONTEXT = PageContext("0.25.0")
 RAY = {
     "Component": "core_worker",
     "NodeAddress": "10.1.2.3",
@@ -23,14 +24,14 @@ RAY = {
 def plans(text: str, before: dict[str, tuple[str, ...]] | None = None) -> dict[str, Plan]:
     """Return the plans of a page by model."""
     layout = Reader(detect.wanted).read(text).layout
-    made = plan.make_all(layout, detect.detect(layout), PageContext("0.25.0"), before)
+    made = plan.make_all(layout, detect.detect(layout), lambda _: CONTEXT, before)
     return {one.model: one for one in made}
 
 
 def snapshots(text: str) -> dict[str, Snapshot]:
     """Return the snapshots of a page by model."""
     page = Reader(detect.wanted).read(text)
-    made = plan.make_all(page.layout, detect.detect(page.layout), PageContext("0.25.0"))
+    made = plan.make_all(page.layout, detect.detect(page.layout), lambda _: CONTEXT)
     return {one.model: one.apply(page, 0.0) for one in made}
 
 

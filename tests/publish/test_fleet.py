@@ -29,7 +29,9 @@ def shown(name: str, figures: Figures, live: bool = True) -> ServerView:
         Target(url=f"http://{name}:1", name=name), HttpClient(config.http, 1, 1), config
     )
     page = snapshot('vllm:num_requests_running{engine="0",model_name="m"} 3\n')
-    return ServerView(server, ServerReading(time=1.0, snapshot=page, figures=figures), live, 2.0)
+    return ServerView(
+        server.models[0], ServerReading(time=1.0, snapshot=page, figures=figures), live, 2.0
+    )
 
 
 def totals(*fleet: ServerView) -> dict[str, object]:

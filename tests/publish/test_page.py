@@ -46,7 +46,7 @@ def watched(recording: Recording, name: str, at: tuple[float, ...] = (60.0, 65.0
         server.sample()
     assert server.reading.error == ""
     assert server.reading.time is not None
-    return ServerView(server, server.reading, True, server.reading.time + 1.0)
+    return ServerView(server.models[0], server.reading, True, server.reading.time + 1.0)
 
 
 def text(*fleet: ServerView) -> str:
@@ -169,7 +169,7 @@ def test_a_server_never_reached_has_no_age() -> None:
     target = Target(url="http://127.0.0.1:1", name="a")
     server = WatchedServer(target, HttpClient(Config().http, 2, 1 << 20), Config())
     server.sample()
-    page_text = text(ServerView(server, server.reading, False, 5.0))
+    page_text = text(ServerView(server.models[0], server.reading, False, 5.0))
     assert "scrape_age_seconds{" not in page_text
     assert 'scrape_failures_total{target="a",reason="connect"} 1.0' in page_text
 
@@ -181,7 +181,7 @@ def test_label_values_are_escaped() -> None:
             Target(url=fake.url, name=name), HttpClient(Config().http, 2, 1 << 20), Config()
         )
         server.sample()
-    shown = ServerView(server, server.reading, True, server.reading.time or 0.0)
+    shown = ServerView(server.models[0], server.reading, True, server.reading.time or 0.0)
     for family in text_string_to_metric_families(text(shown)):
         for sample in family.samples:
             assert sample.labels.get("target", name) == name

@@ -67,7 +67,9 @@ class Stage:
             self.server.identify()
 
     def shown(self) -> ServerView:
-        return ServerView(self.server, self.server.reading, True, self.server.reading.time or 0.0)
+        return ServerView(
+            self.server.models[0], self.server.reading, True, self.server.reading.time or 0.0
+        )
 
     def page(self) -> dict[str, dict[str, float]]:
         """Return family -> labels (uuid and target left out) -> value."""
@@ -147,7 +149,7 @@ def test_dcgms_pod_ties_a_gpu_to_the_server_that_declares_it(
     assert link.uuids == ("GPU-7d2c0f6e-5a1b-4c3d-8e9f-0a1b2c3d4e5f",)
     assert shared in link.shared
     assert bool(link.shared) == bool(shared)
-    told = str(server_report(ServerView(server, server.reading, True, 1.0))["notes"])
+    told = str(server_report(ServerView(server.models[0], server.reading, True, 1.0))["notes"])
     assert ("energy is left out" in told) == bool(shared)
 
 
@@ -252,7 +254,7 @@ def test_a_server_that_has_no_gpu_says_who_holds_its_port(tmp_path: Path) -> Non
     identity = server.reading.identity
     assert identity is not None
     assert identity.number("gpus") is None
-    view = ServerView(server, server.reading, True, 1.0)
+    view = ServerView(server.models[0], server.reading, True, 1.0)
     assert f"frontend.py (process {process.pid}), which holds port {port}" in str(
         server_report(view)["notes"]
     )

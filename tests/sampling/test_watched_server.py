@@ -57,7 +57,7 @@ def test_one_missed_sample_keeps_the_data_and_two_do_not() -> None:
         fake.answers["/metrics"] = (200, page(500))
         server.sample()
         assert server.reading.misses == 0
-        assert server.counts.restarts == 0
+        assert server.models[0].restarts == 0
 
 
 def test_old_data_is_not_fresh_even_if_nothing_failed() -> None:
@@ -103,7 +103,7 @@ def test_a_restart_drops_identity_window_and_history_of_versions() -> None:
             "/version": (200, b'{"version": "0.27.0"}'),
         }
         server.sample()
-        assert server.counts.restarts == 1
+        assert server.models[0].restarts == 1
         assert server.reading.identity is None
         assert "window_seconds" not in server.reading.figures
         assert server.identity_due(0.0)
@@ -123,7 +123,7 @@ def test_a_restart_while_the_server_was_away_is_seen_too() -> None:
         server.sample()
         fake.answers["/metrics"] = (200, page(5000, start=2000))
         server.sample()
-        assert server.counts.restarts == 1
+        assert server.models[0].restarts == 1
         assert server.reading.identity is None
 
 
@@ -229,6 +229,7 @@ def test_a_fault_of_the_exporter_itself_is_one_missed_sample(
     with FakeServer(metrics=(200, page(100))) as fake:
         server = watch(fake)
         server.sample()
-        monkeypatch.setattr(server, broken, None)
+        owner = server if broken == "_reader" else server.models[0]
+        monkeypatch.setattr(owner, broken, None)
         server.sample()
         assert server.reading.reason == "internal"

@@ -162,12 +162,14 @@ class PageLabels(_Model):
     """Labels that are put on by whoever collects, relays or relabels a page.
 
     `engines` separate the engines of one page, the preferred one first; `dimensions` never do;
-    `copies` show a series once more; `endings` are patterns of what is no part of a label's value.
+    `copies` show a series once more; `relays` are on pages that hold others' pages; `endings` are
+    patterns of what is no part of a label's value.
     """
 
     engines: list[str]
     dimensions: list[str]
     copies: list[str]
+    relays: list[str]
     endings: dict[str, re.Pattern[str]] = {}
 
 
