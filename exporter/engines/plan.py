@@ -150,8 +150,8 @@ def make_all(
         models = ", ".join(part.model for part in parts)
         notes = (
             f"the page holds several models ({models}), each shown as a server of its own: its "
-            "GPUs are known only where `models` of the target declares them, and its limits only from "
-            "what names it",
+            "GPUs are known only where `models` of the target declares them, and its limits only "
+            "from what names it",
         )
     return tuple(_make(part, layout, namespace, context(part.model), notes) for part in parts)
 
