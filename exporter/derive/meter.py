@@ -7,9 +7,9 @@ from typing import Final
 from ..engines.plan import Labels, Plan, Snapshot
 from ..vocabulary.states import Exclusion
 from .finished_prefill import FinishedPrefill
-from .hold import longest_hold
 from .interval import Interval, between, queue_length
 from .load_cell import IDLE, PREFILL, End, Work, batch_of, work_of
+from .window import longest_hold
 
 # Differences of two counters. Engines increment the two at different moments, so that an interval
 # may hold a first token and not yet the generated token it is: the difference is then negative,

@@ -15,12 +15,11 @@ from typing import Final
 from ..config import Config, Target
 from ..derive.figure import Figures, number_of
 from ..derive.figures import engine_figures, figures
-from ..derive.hold import on_hold
 from ..derive.interval import between
 from ..derive.meter import Meter
 from ..derive.stall import stall_starts, stalled_ranks
 from ..derive.summary import ServerLimits
-from ..derive.window import Window
+from ..derive.window import Window, on_hold
 from ..discovery.pod import PodTarget
 from ..engines.catalog import PageContext
 from ..engines.identity import Identity, identify
