@@ -15,7 +15,17 @@ from .options import Headers, HttpConfigFile, LogLevel, QueryTimeout, positive_d
 from .process import configure_logging, run_until_interrupted
 
 if TYPE_CHECKING:
-    from alerts.recording.settings import Settings
+    from alerts.values import Values
+
+
+KeepLabels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--keep-label",
+        help="External label that sets clusters apart; may be given several times. By default "
+        "those of the rules: cluster.",
+    ),
+]
 
 
 class JudgeCommand(TyperCommand):
@@ -28,7 +38,7 @@ class JudgeCommand(TyperCommand):
         params = super().get_params(ctx)
         for param in params:
             if param.name == "margin" and not param.default:
-                param.default = f"{100 * _shipped_settings().margin:g}%"
+                param.default = f"{100 * _shipped_values().matched.margin:g}%"
         return params
 
 
@@ -74,6 +84,7 @@ def compare(
         str, typer.Option(help="Width of a window; chosen by the size of the fleet by default.")
     ] = "",
     margin: Annotated[str, typer.Option(help="Smallest relative change that counts.")] = "",
+    keep_label: KeepLabels = None,
     claim: Annotated[
         str, typer.Option(help="Promised change to check against the fleet, such as +56%.")
     ] = "",
@@ -112,7 +123,8 @@ def compare(
                 "to": to,
                 "step": positive_duration(step, "--step") if step else None,
                 "margin": margin,
-                "warm_up": _shipped_settings().warm_up,
+                "warm_up": _shipped_values().matched.warm_up,
+                "keep_labels": tuple(keep_label or _shipped_values().keep_labels),
                 "claim": claim,
                 "http_config": http_config,
                 "headers": tuple(header or ()),
@@ -137,6 +149,7 @@ def judge(
     model: Annotated[str, typer.Option(help="Only this model: a name or label matchers.")] = "",
     window: Annotated[str, typer.Option(help="Length of the time range, up to its end.")] = "7d",
     margin: Annotated[str, typer.Option(help="Smallest relative change that counts.")] = "",
+    keep_label: KeepLabels = None,
     every: Annotated[str, typer.Option(help="Interval between runs.")] = "15m",
     listen: Annotated[str, typer.Option(help="Address of the metrics page.")] = "127.0.0.1:10191",
     state: Annotated[
@@ -163,7 +176,8 @@ def judge(
                 "model": model,
                 "window": positive_duration(window, "--window"),
                 "margin": margin,
-                "warm_up": _shipped_settings().warm_up,
+                "warm_up": _shipped_values().matched.warm_up,
+                "keep_labels": tuple(keep_label or _shipped_values().keep_labels),
                 "http_config": http_config,
                 "headers": tuple(header or ()),
                 "timeout": positive_duration(timeout, "--timeout"),
@@ -177,8 +191,8 @@ def judge(
     run_until_interrupted(run_forever)
 
 
-def _shipped_settings() -> "Settings":
-    """Return how the shipped rules judge an upgrade."""
+def _shipped_values() -> "Values":
+    """Return what the shipped rules are made from."""
     from alerts.values import load
 
-    return load().matched
+    return load()

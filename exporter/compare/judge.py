@@ -75,7 +75,8 @@ class Judge(Collector):
         now, question = self._now(), self._question
         span = Span(now - self._options.window, now, self._options.step)
         sides = question.baseline, question.candidate
-        fleet = fetch_fleet(self._api, sides, question.models, span)
+        keep_labels = self._options.keep_labels
+        fleet = fetch_fleet(self._api, sides, question.models, span, keep_labels=keep_labels)
         chosen = bool(question.baseline and question.candidate)
         upgrades = _chosen_upgrade(fleet, question) if chosen else newest_upgrades(fleet, question)
         comparisons = list[Comparison]()
@@ -88,11 +89,16 @@ class Judge(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics of the last verdicts."""
         state = self._state
-        effect = _gauge("upgrade_effect_ratio", (*_LABELS, "bound"))
-        verdict = _gauge("upgrade_verdict", (*_LABELS, "verdict"))
+        # where no series has an external label there is none here either
+        external = tuple(
+            dict.fromkeys(name for each in state.comparisons for name in each.external_labels)
+        )
+        effect = _gauge("upgrade_effect_ratio", (*external, *_LABELS, "bound"))
+        verdict = _gauge("upgrade_verdict", (*external, *_LABELS, "verdict"))
         for comparison in state.comparisons:
             for result in comparison.measures:
                 labels = [
+                    *(comparison.external_labels.get(name, "") for name in external),
                     comparison.engine,
                     comparison.model,
                     comparison.gpu_model,

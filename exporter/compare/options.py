@@ -1,5 +1,6 @@
 """The options of `inferfleet compare` and `judge`, and what they name: an API and a question."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
@@ -17,13 +18,17 @@ from .assess.claim import parse_claim
 from .assess.comparison import Question
 from .fleet.api import PrometheusApi
 from .fleet.matchers import Matcher, parse_matchers
+from .fleet.servers import DEFAULT_KEEP_LABELS
 
 DEFAULT_WINDOW: Final = 7 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of the command line; times in Unix seconds, durations in seconds."""
+    """The options of the command line; times in Unix seconds, durations in seconds.
+
+    `keep_labels` are the external labels that set clusters apart.
+    """
 
     baseline: str = ""
     candidate: str = ""
@@ -42,6 +47,7 @@ class Options:
     headers: tuple[str, ...] = ()
     timeout: float = 120.0
     alpha: float = 0.05
+    keep_labels: tuple[str, ...] = DEFAULT_KEEP_LABELS
 
 
 def api_of(options: Options) -> PrometheusApi:
@@ -58,14 +64,20 @@ def question_of(options: Options) -> Question:
     """Return the question of the options; a side they leave out has no matchers."""
     if not 0 < options.margin < 1:
         raise CompareError(f"--margin: {options.margin:.0%} is no margin; give 2% or so")
-    models: tuple[Matcher, ...] = ()
+    for name in options.keep_labels:
+        if not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", name):
+            raise CompareError(f"--keep-label: {name!r} is no label name; write cluster or so")
+
+    def matchers(text: str, option: str) -> tuple[Matcher, ...]:
+        return parse_matchers(text, option, options.keep_labels) if text else ()
+
     if any(sign in options.model for sign in "=~"):
-        models = parse_matchers(options.model, "--model")
-    elif options.model:
-        models = (Matcher("model", "=", options.model),)
+        models = matchers(options.model, "--model")
+    else:
+        models = (Matcher("model", "=", options.model),) if options.model else ()
     return Question(
-        parse_matchers(options.baseline, "--baseline") if options.baseline else (),
-        parse_matchers(options.candidate, "--candidate") if options.candidate else (),
+        matchers(options.baseline, "--baseline"),
+        matchers(options.candidate, "--candidate"),
         margin=options.margin,
         warm_up=options.warm_up,
         alpha=options.alpha,

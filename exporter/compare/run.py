@@ -40,7 +40,7 @@ def run(
         raise CompareError("--from must be before --to")
     sides = question.baseline, question.candidate
     span = Span(start, end, options.step)
-    fleet = fetch_fleet(api, sides, question.models, span, progress)
+    fleet = fetch_fleet(api, sides, question.models, span, progress, options.keep_labels)
     return report_of(fleet, question, now(), span)
 
 

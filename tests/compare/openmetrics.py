@@ -38,6 +38,11 @@ def _labels(server: ServerKey, **more: str) -> str:
     return "{" + ",".join(f'{key}="{value}"' for key, value in labels.items()) + "}"
 
 
+def _target(server: ServerKey, **more: str) -> str:
+    labels = {**dict(server.external_labels), "target": server.target, **more}
+    return "{" + ",".join(f'{key}="{value}"' for key, value in labels.items() if value) + "}"
+
+
 def _counter(
     name: str, labels: str, at: np.ndarray, grown: np.ndarray, width: float, times: np.ndarray
 ) -> list[str]:
@@ -60,9 +65,9 @@ def _of_lookups(
     for suffix, values in (("queried", lookups.queried), ("hit", lookups.hit)):
         name = f"inferfleet_prefix_cache_{suffix}_tokens"
         lines.append(f"# TYPE {name} counter")
-        for target in sorted({server.target for server in servers}):
-            rows = np.array([servers[i].target == target for i in lookups.server])
-            labels = f'{{target="{target}",cache="local"}}'
+        for key in sorted({server.target_key for server in servers}):
+            rows = np.array([servers[i].target_key == key for i in lookups.server])
+            labels = _target(servers[int(lookups.server[rows][0])], cache="local")
             order = np.argsort(lookups.time[rows])
             lines += _counter(
                 name, labels, lookups.time[rows][order], values[rows][order], width, times
@@ -79,14 +84,19 @@ def _identity(fleet: Fleet, times: np.ndarray) -> list[str]:
         if not len(starts):
             continue
         scrapes = times[(times >= starts.min()) & (times <= starts.max() + windows.width)]
-        info = {"target": server.target, **facts.labels}
-        labels = "{" + ",".join(f'{key}="{value}"' for key, value in info.items()) + "}"
+        info = {name: value for name, value in facts.labels.items() if value}
+        labels = _target(server, **info)
         lines += [f"inferfleet_server_info{labels} 1 {moment:.0f}" for moment in scrapes]
         values = {**facts.limits, "server_start_time_seconds": facts.starts[0]}
         for name, value in values.items():
             gauges.setdefault(name, []).extend(
-                f'inferfleet_{name}{{target="{server.target}"}} {value:.9g} {moment:.0f}'
-                for moment in scrapes
+                f"inferfleet_{name}{_target(server)} {value:.9g} {moment:.0f}" for moment in scrapes
+            )
+        if server.machine:
+            pod = {"namespace": "ns", "pod": server.target, "node": server.machine}
+            where = _target(server, **pod, workload=facts.labels.get("workload", ""))
+            gauges.setdefault("server_pod_info", []).extend(
+                f"inferfleet_server_pod_info{where} 1 {moment:.0f}" for moment in scrapes
             )
     for name, samples in gauges.items():
         lines += [f"# TYPE inferfleet_{name} gauge", *samples]

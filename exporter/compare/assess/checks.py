@@ -8,6 +8,7 @@ from typing import Final
 
 from ...engines.catalog import MeaningChange, engine_catalog
 from ...engines.registry import ENGINES
+from ..fleet.matchers import Matcher
 from ..fleet.windows import ServerFacts, ServerKey
 from .result import Check, Difference
 
@@ -48,6 +49,29 @@ def _limit_values(facts: Sequence[ServerFacts], name: str) -> tuple[str, ...]:
     """Return a limit's values to three figures: a cache's size moves a little with each start."""
     values = {float(f"{server.limits[name]:.3g}") for server in facts if name in server.limits}
     return tuple(f"{value:,.0f}" for value in sorted(values))
+
+
+def check_clusters(
+    baseline: Sequence[ServerKey], candidate: Sequence[ServerKey], matchers: Sequence[Matcher]
+) -> list[Check]:
+    """Check that the sides are of one cluster, or that the clusters were chosen on purpose."""
+    old, new = ({server.external_labels for server in side} for side in (baseline, candidate))
+    if not old.isdisjoint(new):
+        return []
+    a, b = (sorted({server.cluster or "none" for server in side}) for side in (baseline, candidate))
+    text = f"the baseline ran in the cluster {', '.join(a)}, the candidate in {', '.join(b)}"
+    names = {name for external_labels in old | new for name, _ in external_labels}
+    if any(matcher.label in names for matcher in matchers):
+        text += "; what differs between them counts as the release's"
+        return [Check(name="clusters", outcome="noted", text=text)]
+    return [
+        Check(
+            name="clusters",
+            outcome="failed",
+            text=text,
+            remedy="choose the sides by their cluster as well, if that is the question",
+        )
+    ]
 
 
 def check_identity(

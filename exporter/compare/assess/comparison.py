@@ -3,7 +3,8 @@
 Pure: the same fleet gives the same report. No I/O, no clock.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from itertools import groupby
 from typing import Final
@@ -14,7 +15,7 @@ from ...vocabulary.verdict import Measure, Verdict
 from ..estimate.design import Design, choose_design
 from ..estimate.shares import kept_lookups
 from ..fleet.matchers import Matcher, match_all
-from ..fleet.windows import Fleet, Lookups, ServerKey, Windows
+from ..fleet.windows import ExternalLabels, Fleet, Lookups, ServerKey, Windows
 from . import checks
 from .claim import check_claim
 from .criteria import Criteria, not_comparable
@@ -73,15 +74,19 @@ class _Sides:
 
 
 def compare(fleet: Fleet, question: Question) -> tuple[Comparison, ...]:
-    """Return a comparison for each model on each kind of GPU that both sides serve."""
+    """Return a comparison for each model on each kind of GPU that both sides serve.
+
+    Each cluster's servers are compared by themselves, unless a side is chosen by its cluster.
+    """
     servers, comparisons = fleet.windows.servers, list[Comparison]()
     sides = _choose_sides(fleet, question)
     order = sorted(range(len(servers)), key=lambda i: _model_and_gpu(servers[i]))
     for _, group in groupby(order, key=lambda i: _model_and_gpu(servers[i])):
-        for members in _by_class(servers, list(group), sides):
-            part = sides.within(members)
-            if any(part.baseline) and any(part.candidate):
-                comparisons.append(_compare_sides(fleet, part, question))
+        for cluster in _shared(list(group), sides, lambda i: servers[i].external_labels):
+            for members in _shared(cluster, sides, lambda i: servers[i].server_class):
+                part = sides.within(set(members))
+                if any(part.baseline) and any(part.candidate):
+                    comparisons.append(_compare_sides(fleet, part, question))
     return _withdraw_chance_calls(comparisons, question.alpha)
 
 
@@ -103,16 +108,17 @@ def _model_and_gpu(server: ServerKey) -> tuple[str, str]:
     return server.model.rpartition("/")[2].casefold(), server.gpu_model.casefold()
 
 
-def _by_class(servers: Sequence[ServerKey], members: list[int], sides: _Sides) -> list[set[int]]:
-    """Return the members by class both sides have; all together where they share none."""
-    shared = {servers[i].server_class for i in members if sides.baseline[i]} & {
-        servers[i].server_class for i in members if sides.candidate[i]
-    }
-    if not shared:
-        return [set(members)]
+def _shared(
+    members: list[int], sides: _Sides, key: Callable[[int], ExternalLabels | str]
+) -> list[list[int]]:
+    """Return the members by the keys both sides have; all together where they share none."""
+    baseline, candidate = (
+        {key(i) for i in members if side[i]} for side in (sides.baseline, sides.candidate)
+    )
+    if baseline.isdisjoint(candidate):
+        return [members]
     return [
-        {i for i in members if servers[i].server_class == server_class}
-        for server_class in sorted(shared)
+        [i for i in members if key(i) == shared] for shared in sorted(baseline & candidate, key=str)
     ]
 
 
@@ -134,11 +140,12 @@ def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Compariso
     if fleet.short:
         forbidden = {**dict.fromkeys(_COUNTED_AT_THE_END, _SHORT_WINDOWS), **forbidden}
     passed = [
+        *checks.check_clusters(old, new, (*question.baseline, *question.candidate)),
         checks.check_identity(old, new, facts),
         checks.check_settings(differing),
         meanings,
     ]
-    if passed[0].outcome != "failed":
+    if all(check.outcome != "failed" for check in passed):
         passed += _check_present(windows, sides)
     if any(check.outcome == "failed" for check in passed):
         return _finish(_refused(old, new, passed, differing))
@@ -147,7 +154,10 @@ def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Compariso
     lookups = _lookups_of(fleet.lookups, sides)
     results, index = compare_measures(windows, design, lookups, forbidden, criteria)
     unknown = index.observations.unknown if index else ()
-    passed += check_data(windows, design, fleet.facts, fleet.excluded, results[0], unknown)
+    excluded = Counter[str]()
+    for external_labels in {server.external_labels for server in (*old, *new)}:
+        excluded.update(fleet.excluded.get(external_labels, {}))
+    passed += check_data(windows, design, fleet.facts, excluded, results[0], unknown)
     kept = kept_lookups(lookups, windows, design)
     baseline, candidate = (
         describe_side(windows, design.keep & rows, fleet.facts, kept, flags)
@@ -181,6 +191,7 @@ def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Compariso
             ),
             timeline=timeline(index, windows, design),
             candidate_start=_finite_start(design),
+            external_labels=_external_labels(old, new),
         ),
         question.claim,
     )
@@ -235,7 +246,16 @@ def _refused(
         hit_ratio_causes=(),
         timeline=(),
         candidate_start=None,
+        external_labels=_external_labels(baseline, candidate),
     )
+
+
+def _external_labels(
+    baseline: Sequence[ServerKey], candidate: Sequence[ServerKey]
+) -> dict[str, str]:
+    """Return the external labels that all servers of both sides have alike."""
+    first, *others = {server.external_labels for server in (*baseline, *candidate)}
+    return {name: value for name, value in first if value} if not others else {}
 
 
 def _finish(comparison: Comparison, claimed_ratio: float | None = None) -> Comparison:

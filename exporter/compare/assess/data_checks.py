@@ -130,8 +130,8 @@ def _design(design: Design) -> Check:
     return Check(
         name="design",
         outcome="passed",
-        text=f"{design.kind}: {design.servers[0]} servers on the baseline, {design.servers[1]} on "
-        f"the candidate, {design.hours[1]:.1f} h of the candidate",
+        text=f"{design.kind}: {design.servers[0]} {design.unit}s on the baseline, "
+        f"{design.servers[1]} on the candidate, {design.hours[1]:.1f} h of the candidate",
     )
 
 

@@ -169,7 +169,8 @@ class Comparison(_Model):
     """One model on one kind of GPU in one layout; `engine` is the candidate's.
 
     The naive ratios are those of all work whatever the load. `candidate_start` is the Unix time of
-    the candidate's first window that is used.
+    the candidate's first window that is used. `external_labels` are those of its cluster, empty
+    where there are none, or where the baseline ran in another one.
     """
 
     engine: str
@@ -190,6 +191,7 @@ class Comparison(_Model):
     timeline: tuple[TimelinePoint, ...]
     candidate_start: float | None
     phases: tuple[PhaseRatio, ...] = ()
+    external_labels: dict[str, str] = {}
     claim: Claim | None = None
 
 

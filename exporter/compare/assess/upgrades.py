@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from ..fleet.matchers import Matcher
-from ..fleet.windows import Fleet
+from ..fleet.windows import ExternalLabels, Fleet
 from .comparison import Question
 
 INTERIM_HOURS: Final = (2.0, 6.0, 24.0)
@@ -33,11 +33,11 @@ def newest_upgrades(fleet: Fleet, question: Question) -> tuple[Upgrade, ...]:
     """
     windows, upgrades = fleet.windows, list[Upgrade]()
     tokens = np.nan_to_num(windows.column("decode_tokens"))
-    classes: dict[tuple[str, str], dict[str, list[int]]] = {}
+    classes: dict[tuple[ExternalLabels, str, str], dict[str, list[int]]] = {}
     for i, server in enumerate(windows.servers):
-        key = server.model, server.server_class
+        key = server.external_labels, server.model, server.server_class
         classes.setdefault(key, {}).setdefault(server.release, []).append(i)
-    for (model, server_class), releases in classes.items():
+    for (external_labels, model, server_class), releases in classes.items():
         rows = {name: np.isin(windows.server, ids) for name, ids in releases.items()}
         starts = {
             name: float(windows.time[mask].min()) for name, mask in rows.items() if mask.any()
@@ -48,7 +48,10 @@ def newest_upgrades(fleet: Fleet, question: Question) -> tuple[Upgrade, ...]:
         before = windows.time < starts[candidate]
         work = {name: float(tokens[rows[name] & before].sum()) for name in starts}
         baseline = max((name for name in starts if name != candidate), key=lambda name: work[name])
-        same = Matcher("model", "=", model), Matcher("class", "=", server_class)
+        same = tuple(
+            Matcher(name, "=", value)
+            for name, value in (*external_labels, ("model", model), ("class", server_class))
+        )
         upgrades.append(
             Upgrade(
                 replace(

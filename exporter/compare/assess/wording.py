@@ -53,6 +53,8 @@ def headline(comparison: Comparison) -> str:
     """Return the one sentence on a comparison."""
     old, new = side_names(comparison)
     subject = f"{comparison.model or 'the model'} on {comparison.gpu_model or 'unknown GPUs'}"
+    if comparison.external_labels:
+        subject += f" in {'/'.join(comparison.external_labels.values())}"
     decode = comparison.measures[0]
     if comparison.verdict == "not_comparable":
         text = f"{new} and {old} are not comparable for {subject}, because {decode.reason}"

@@ -1,5 +1,7 @@
 """How the two releases stand to each other in time and place, and which rows may be used.
 
+A place is a server's node; where pods were renamed and their places cannot be matched, the machine.
+
 Pure arithmetic. The data chooses the design: difference in differences where some nodes stayed on
 the baseline and the upgraded ones have an earlier period; else side by side; else the same nodes
 before and after, which needs a day of each, because nothing else tells the hour of the day from
@@ -15,6 +17,7 @@ import numpy as np
 from ..fleet.arrays import Floats, Ints, Mask
 from ..fleet.windows import ServerFacts, Windows
 
+Unit = Literal["server", "machine"]
 Kind = Literal["difference in differences", "side by side", "before and after"]
 
 _DAY_HOURS: Final = 24.0
@@ -41,9 +44,9 @@ class Design:
 
     `treated` marks candidate rows, `keep` those that may be used; `node` and `block` number the
     clusters; `ever_treated` holds of each node whether it ran the candidate. `servers` and `hours`
-    count those with data, of baseline and candidate; `candidate_start` is the candidate's first
-    window (Unix seconds); `warm_up_seconds` what was dropped as warm-up. `fault` says what the
-    design lacks and `remedy` what to do about it, both empty where nothing.
+    count those with data, of baseline and candidate; `unit` says what a node is; `candidate_start`
+    is the candidate's first window (Unix seconds); `warm_up_seconds` what was dropped as warm-up.
+    `fault` says what the design lacks and `remedy` what to do about it, both empty where nothing.
     """
 
     kind: Kind
@@ -60,6 +63,7 @@ class Design:
     warm_up_seconds: float
     fault: str = ""
     remedy: str = ""
+    unit: Unit = "server"
 
     @property
     def concurrent(self) -> bool:
@@ -110,8 +114,27 @@ def choose_design(
     `candidate` holds of each server of the windows whether it is the candidate's; `warm_up` is how
     long after its start a server is not used, in seconds.
     """
+    places = [server.node_name for server in windows.servers]
+    design = _design(windows, places, candidate, facts, warm_up)
+    present = set(windows.server.tolist())
+    machines = [server.machine for server in windows.servers]
+    if design.fault and all(machines[i] for i in present):
+        # what ran on a machine before and after is known where what ran in a place of it is not
+        by_machine = replace(_design(windows, machines, candidate, facts, warm_up), unit="machine")
+        if not by_machine.fault:
+            return by_machine
+    return design
+
+
+def _design(
+    windows: Windows,
+    names: Sequence[str],
+    candidate: Sequence[bool],
+    facts: Sequence[ServerFacts],
+    warm_up: float,
+) -> Design:
+    """Return the design with the nodes that `names` give each server."""
     treated = np.asarray(candidate, dtype=bool)[windows.server]
-    names = [server.node_name for server in windows.servers]
     nodes = tuple(sorted({names[i] for i in np.unique(windows.server)}))
     number = {name: i for i, name in enumerate(nodes)}
     node = np.array([number.get(name, -1) for name in names], dtype=np.int64)[windows.server]
@@ -185,7 +208,8 @@ def _fault(kind: Kind, servers: tuple[int, int], hours: tuple[float, float]) -> 
         return (
             "the two sides ran on different servers at different times",
             "put some servers back on the baseline, or widen --window to a time when the same "
-            "servers ran it",
+            "servers ran it; pods with new names are the same servers where their GPUs or nodes "
+            "are known (inferfleet_server_gpu_info, inferfleet_server_pod_info)",
         )
     if kind == "before and after":
         if min(hours) < _DAY_HOURS:

@@ -83,8 +83,10 @@ def _two_way_effects(
     of_block = np.bincount(block, sums, blocks)
     inverse = 1.0 / np.maximum(joint.sum(1), 1e-300)
     schur = np.diag(joint.sum(0)) - joint.T @ (joint * inverse[:, None])
-    # a constant may move from the blocks to the nodes; a touch of ridge settles where it is
-    schur.flat[:: blocks + 1] += 1e-10 * max(float(np.trace(schur)) / blocks, 1e-300)
+    # a constant may move from the blocks to the nodes; a touch of ridge settles where it is, also
+    # where a replicate has drawn one block alone and nothing but rounding is left
+    scale = max(float(np.trace(schur)), 1e-6 * float(joint.sum()), 1e-300)
+    schur.flat[:: blocks + 1] += 1e-10 * scale / blocks
     by_block = np.linalg.solve(schur, of_block - joint.T @ (of_node * inverse))
     by_node = (of_node - joint @ by_block) * inverse
     return np.asarray(by_node), np.asarray(by_block)

@@ -24,6 +24,8 @@ LABELS: Final = (
     "kv_cache_dtype",
     "role",
     "config",
+    "namespace",
+    "workload",
 )
 """What a side can be chosen by; `version` and those after `class` are of the server's identity."""
 
@@ -58,8 +60,12 @@ class Matcher:
         return f'{self.label}{self.operator}"{quoted}"'
 
 
-def parse_matchers(text: str, option: str) -> tuple[Matcher, ...]:
-    """Return the matchers in a text, braces allowed; raise `CompareError` naming the option."""
+def parse_matchers(text: str, option: str, keep_labels: Sequence[str] = ()) -> tuple[Matcher, ...]:
+    """Return the matchers in a text, braces allowed; raise `CompareError` naming the option.
+
+    `keep_labels` are external labels that a side can be chosen by as well.
+    """
+    known = (*LABELS, *keep_labels)
     rest = text.strip().removeprefix("{").removesuffix("}").strip()
     matchers = list[Matcher]()
     while rest:
@@ -70,8 +76,8 @@ def parse_matchers(text: str, option: str) -> tuple[Matcher, ...]:
                 "'version=\"0.20.2\"'"
             )
         label, operator, quoted, _ = match.groups()
-        if label not in LABELS:
-            raise CompareError(f"{option}: no label {label!r}; there are {', '.join(LABELS)}")
+        if label not in known:
+            raise CompareError(f"{option}: no label {label!r}; there are {', '.join(known)}")
         value = quoted[1:-1] if quoted[0] == "`" else _unescaped(quoted[1:-1])
         matchers.append(_checked(Matcher(label, operator, value), option))
         rest = rest[match.end() :]

@@ -16,9 +16,27 @@ from ...engines.catalog import version_of
 from .api import PrometheusApi, Series
 from .arrays import Floats, Ints
 from .matchers import Matcher, match_all
-from .servers import IdentityKey, fetch_facts, fetch_identities, fetch_nodes, identity_key
+from .places import with_places
+from .servers import (
+    DEFAULT_KEEP_LABELS,
+    IdentityKey,
+    external_labels,
+    fetch_facts,
+    fetch_identities,
+    identity_key,
+    target_key,
+)
 from .span import Span
-from .windows import QUANTITIES, Fleet, Lookups, ServerKey, Windows, parse_batch
+from .windows import (
+    QUANTITIES,
+    ExternalLabels,
+    Fleet,
+    Lookups,
+    ServerKey,
+    TargetKey,
+    Windows,
+    parse_batch,
+)
 
 Progress = Callable[[float, str], None]
 """Is called with the share done and what is being read."""
@@ -27,6 +45,14 @@ WIDTHS: Final = (300.0, 900.0, 1800.0, 3600.0, 7200.0, 21_600.0, 43_200.0)
 CELL: Final = ("target", "engine", "release", "model", "gpu_model", "class", "batch")
 _GROUP_BY: Final = ("target", "release", "class", "batch")
 """What distinguishes cells; the class stands for model and GPU, the target for its engine."""
+
+_SCRAPED: Final = frozenset(
+    (
+        *("__name__", "job", "instance", "namespace", "pod", "node", "container", "endpoint"),
+        *("service", "engine_index", "prometheus", "prometheus_replica"),
+    )
+)
+"""Labels by which copies of a server's series differ where several scrape or watch it."""
 
 # no measure over whole windows needs when first tokens came
 _FETCHED: Final = tuple(name for name in QUANTITIES if not name.startswith("first_token"))
@@ -54,16 +80,21 @@ class _Grid:
 
 @dataclass(frozen=True, slots=True)
 class _Cells:
-    """The cells of both sides' servers: `server` and `batch` by cell, and each cell's number."""
+    """The cells of both sides' servers: `server` and `batch` by cell, and each cell's number.
 
+    `group_by` are the labels whose values are the numbers' keys; `notes` are for the report.
+    """
+
+    group_by: tuple[str, ...]
     servers: tuple[ServerKey, ...]
     numbers: Mapping[tuple[str, ...], int]
     server: Ints
     batch: Floats
+    notes: tuple[str, ...]
 
     def number(self, series: Series) -> int | None:
-        """Return the cell that a series grouped by `_GROUP_BY` is of, None for another's."""
-        return self.numbers.get(tuple(series.labels.get(name, "") for name in _GROUP_BY))
+        """Return the cell that a series grouped by `group_by` is of, None for another's."""
+        return self.numbers.get(tuple(series.labels.get(name, "") for name in self.group_by))
 
 
 def fetch_fleet(
@@ -72,23 +103,30 @@ def fetch_fleet(
     models: tuple[Matcher, ...],
     span: Span,
     progress: Progress = lambda share, text: None,
+    keep_labels: Sequence[str] = DEFAULT_KEEP_LABELS,
 ) -> Fleet:
-    """Return the fleet both sides belong to; raise `QueryError` naming what failed."""
+    """Return the fleet both sides belong to; raise `QueryError` naming what failed.
+
+    `keep_labels` are the external labels that set clusters apart.
+    """
     progress(0.0, "servers")
-    identities = fetch_identities(api, span)
-    cells = _fetch_cells(api, identities, sides, models, span)
+    identities = fetch_identities(api, span, keep_labels)
+    cells = _fetch_cells(api, identities, sides, models, span, keep_labels)
     width = span.width or _width(len(cells.batch), span.seconds)
     if width > span.seconds:
         width = max(span.seconds, 1.0)
     grid = _grid(span, width)
     windows = _fetch_windows(api, cells, grid, progress)
-    facts = fetch_facts(api, cells.servers, identities, span, (windows.server, windows.time))
-    windows = replace(windows, servers=fetch_nodes(api, cells.servers, span))
-    lookups = _fetch_lookups(api, windows, grid)
-    excluded = _fetch_excluded(api, grid)
+    rows = windows.server, windows.time
+    facts = fetch_facts(api, cells.servers, identities, span, rows, keep_labels)
+    windows = replace(windows, servers=with_places(api, windows, span, keep_labels))
+    lookups = _fetch_lookups(api, windows, grid, keep_labels)
+    excluded = _fetch_excluded(api, grid, keep_labels)
     progress(1.0, "done")
-    note = f"windows of {width / 60:.0f} minutes, for the size of the fleet and the time"
-    notes = (note,) if width > WIDTHS[0] else ()
+    notes = cells.notes
+    if width > WIDTHS[0]:
+        note = f"windows of {width / 60:.0f} minutes, for the size of the fleet and the time"
+        notes = (*notes, note)
     return Fleet(windows, facts, lookups, excluded, notes, source=api.url)
 
 
@@ -98,17 +136,24 @@ def _fetch_cells(
     sides: tuple[tuple[Matcher, ...], tuple[Matcher, ...]],
     models: tuple[Matcher, ...],
     span: Span,
+    keep_labels: Sequence[str],
 ) -> _Cells:
     """Return the cells of the servers that a side's matchers choose, in the order of labels."""
-    keys: set[tuple[str, ...]] = set()
+    names, keys = (*keep_labels, *CELL), set[tuple[str, ...]]()
+    group_by = *keep_labels, *_GROUP_BY
+    copies: dict[tuple[str, ...], dict[str, set[str]]] = {}
     for labels in api.series("inferfleet_load_seconds_total", span.start, span.end):
+        # what Prometheus adds is the exporter's, not the server's
+        cell = {name: labels.get(name, "") for name in names}
         # a release without an identity yet may still be a version
-        release = labels.get("release", "")
-        version = {"version": release} if version_of(release) else {}
-        known = {**version, **identities.get(identity_key(labels), {}), **labels}
+        version = {"version": cell["release"]} if version_of(cell["release"]) else {}
+        known = {**version, **identities.get(identity_key(cell, keep_labels), {}), **cell}
         either = match_all(sides[0], known) or match_all(sides[1], known)
         if either and match_all(models, known):
-            keys.add(tuple(labels.get(name, "") for name in CELL))
+            keys.add(tuple(cell.values()))
+            copy = *(cell[name] for name in group_by), labels.get("engine_index", "")
+            for name in labels.keys() - _SCRAPED - cell.keys():
+                copies.setdefault(copy, {}).setdefault(name, set()).add(labels[name])
     servers: dict[tuple[str, ...], int] = {}
     numbers: dict[tuple[str, ...], int] = {}
     cell_server, batches = list[int](), list[float]()
@@ -116,14 +161,40 @@ def _fetch_cells(
         batch = parse_batch(key[-1])
         if np.isnan(batch):
             continue
-        numbers[tuple(key[CELL.index(name)] for name in _GROUP_BY)] = len(batches)
+        numbers[tuple(key[names.index(name)] for name in group_by)] = len(batches)
         cell_server.append(servers.setdefault(key[:-1], len(servers)))
         batches.append(batch)
     return _Cells(
-        tuple(ServerKey(*key) for key in servers),
+        group_by,
+        tuple(_server(key, keep_labels) for key in servers),
         numbers,
         np.array(cell_server, dtype=np.int64),
         np.array(batches),
+        _ambiguities(copies),
+    )
+
+
+def _server(values: tuple[str, ...], keep_labels: Sequence[str]) -> ServerKey:
+    """Return a server from the values of `keep_labels` and of its cells' labels but the batch."""
+    count = len(keep_labels)
+    target, engine, release, model, gpu_model, server_class = values[count:]
+    clusters = tuple(zip(keep_labels, values[:count], strict=True))
+    return ServerKey(
+        target, engine, release, model, gpu_model, server_class, external_labels=clusters
+    )
+
+
+def _ambiguities(copies: Mapping[tuple[str, ...], Mapping[str, set[str]]]) -> tuple[str, ...]:
+    """Return a note where series that are taken for copies differ in a label nobody named."""
+    names = {
+        name for labels in copies.values() for name, values in labels.items() if len(values) > 1
+    }
+    if not names:
+        return ()
+    listed = ", ".join(sorted(names))
+    return (
+        f"servers of one name have series that differ in {listed} and are taken for one server: "
+        "where that sets clusters apart, name it with --keep-label",
     )
 
 
@@ -145,10 +216,15 @@ def _grid(span: Span, width: float) -> _Grid:
 def _selector(servers: Sequence[ServerKey]) -> str:
     """Return matchers that keep what belongs to no side out of the answers."""
     parts = []
-    for label, values in (
-        ("release", {server.release for server in servers}),
-        ("model", {server.model for server in servers}),
-    ):
+    values_of: dict[str, set[str]] = {}
+    for server in servers:
+        for label, value in (
+            *server.external_labels,
+            ("release", server.release),
+            ("model", server.model),
+        ):
+            values_of.setdefault(label, set()).add(value)
+    for label, values in values_of.items():
         if 0 < len(values) <= _MAX_MATCHED_VALUES:
             pattern = "|".join(_quoted(value) for value in sorted(values))
             parts.append(f'{label}=~"{pattern}"')
@@ -174,7 +250,7 @@ def _fetch_windows(api: PrometheusApi, cells: _Cells, grid: _Grid, progress: Pro
         progress(done / (len(_FETCHED) + 1), quantity.replace("_", " "))
         table = np.full(shape, np.nan, dtype=np.float32)
         query = (
-            f"sum by ({', '.join(_GROUP_BY)}) "
+            f"sum by ({', '.join(cells.group_by)}) "
             f"(increase(inferfleet_load_{quantity}_total{selector}[{grid.width:.0f}s]))"
         )
         for series in api.range_in_chunks(query, grid.ends, grid.width, shape[0]):
@@ -199,17 +275,20 @@ def _fetch_windows(api: PrometheusApi, cells: _Cells, grid: _Grid, progress: Pro
     )
 
 
-def _fetch_lookups(api: PrometheusApi, windows: Windows, grid: _Grid) -> Lookups | None:
+def _fetch_lookups(
+    api: PrometheusApi, windows: Windows, grid: _Grid, keep_labels: Sequence[str]
+) -> Lookups | None:
     """Return prefix-cache lookups of windows in which a target worked under one release only.
 
     The counters of the cache have no release: a window belongs to the server whose cells are in it.
     """
     if not len(windows):
         return None
-    targets: dict[str, int] = {}
+    targets: dict[TargetKey, int] = {}
     target_of_server = np.array(
-        [targets.setdefault(server.target, len(targets)) for server in windows.servers]
+        [targets.setdefault(server.target_key, len(targets)) for server in windows.servers]
     )
+    by = ", ".join((*keep_labels, "target"))
     owner = np.full((len(targets), len(grid.ends)), -1, dtype=np.int64)
     row, column = target_of_server[windows.server], grid.columns(windows.time + grid.width)
     owner[row, column] = windows.server
@@ -219,11 +298,11 @@ def _fetch_lookups(api: PrometheusApi, windows: Windows, grid: _Grid) -> Lookups
     for name in ("queried", "hit"):
         table = np.full(owner.shape, np.nan)
         query = (
-            f"sum by (target) (increase(inferfleet_prefix_cache_{name}_tokens_total"
+            f"sum by ({by}) (increase(inferfleet_prefix_cache_{name}_tokens_total"
             f'{{cache="local"}}[{grid.width:.0f}s]))'
         )
         for series in api.range_in_chunks(query, grid.ends, grid.width, len(targets)):
-            target = targets.get(series.labels.get("target", ""))
+            target = targets.get(target_key(series.labels, keep_labels))
             if target is not None:
                 table[target, grid.columns(series.times)] = series.values
         tables.append(table)
@@ -235,11 +314,17 @@ def _fetch_lookups(api: PrometheusApi, windows: Windows, grid: _Grid) -> Lookups
     return Lookups(owner[known], starts[known], queried[known], hit[known])
 
 
-def _fetch_excluded(api: PrometheusApi, grid: _Grid) -> dict[str, float]:
-    """Return the seconds that the exporter left out, by reason."""
-    query = f"sum by (reason) (increase({_EXCLUDED}[{grid.width:.0f}s]))"
-    excluded: dict[str, float] = {}
+def _fetch_excluded(
+    api: PrometheusApi, grid: _Grid, keep_labels: Sequence[str]
+) -> dict[ExternalLabels, dict[str, float]]:
+    """Return the seconds that the exporters of each cluster left out, by reason."""
+    by = ", ".join((*keep_labels, "reason"))
+    query = f"sum by ({by}) (increase({_EXCLUDED}[{grid.width:.0f}s]))"
+    excluded: dict[ExternalLabels, dict[str, float]] = {}
     for series in api.range_in_chunks(query, grid.ends, grid.width, _REASONS):
-        reason = series.labels.get("reason", "")
-        excluded[reason] = excluded.get(reason, 0.0) + float(np.nansum(series.values))
-    return {reason: seconds for reason, seconds in excluded.items() if seconds > 0}
+        seconds = float(np.nansum(series.values))
+        if seconds > 0:
+            reasons = excluded.setdefault(external_labels(series.labels, keep_labels), {})
+            reason = series.labels.get("reason", "")
+            reasons[reason] = reasons.get(reason, 0.0) + seconds
+    return excluded

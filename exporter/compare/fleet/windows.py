@@ -13,6 +13,12 @@ import numpy as np
 from ...derive.load_cell import QUANTITIES as QUANTITIES
 from .arrays import Floats, Ints, Mask, Numbers
 
+ExternalLabels = tuple[tuple[str, str], ...]
+"""Names and values of the labels that set clusters apart, empty where a series has none."""
+
+TargetKey = tuple[ExternalLabels, str]
+"""A target: the same name in two clusters is two targets."""
+
 IDLE: Final = 0.0
 """The batch of the cell `idle`."""
 
@@ -21,8 +27,8 @@ IDLE: Final = 0.0
 class ServerKey:
     """One release on one target, as the labels of its cells name it.
 
-    `node` is the hardware it ran on: the target, or its GPUs where they are known, so that a pod
-    with a new name on the same GPUs is the same node.
+    `node` is the place it ran in, so that a pod with a new name in the same place is the same node;
+    `machine` is the host it ran on, which it may have shared with others. Empty where unknown.
     """
 
     target: str
@@ -32,11 +38,24 @@ class ServerKey:
     gpu_model: str
     server_class: str
     node: str = ""
+    machine: str = ""
+    external_labels: ExternalLabels = ()
+
+    @property
+    def target_key(self) -> TargetKey:
+        """The target it is a release on."""
+        return self.external_labels, self.target
+
+    @property
+    def cluster(self) -> str:
+        """The values of its external labels, empty where it has none."""
+        return "/".join(value for _, value in self.external_labels if value)
 
     @property
     def labels(self) -> dict[str, str]:
         """The labels as they stand on the cells."""
         return {
+            **dict(self.external_labels),
             "target": self.target,
             "engine": self.engine,
             "release": self.release,
@@ -47,8 +66,8 @@ class ServerKey:
 
     @property
     def node_name(self) -> str:
-        """The hardware it ran on, or its target where no node is known."""
-        return self.node or self.target
+        """The place it ran in, or its target where no node is known."""
+        return self.node or "/".join(filter(None, (self.cluster, self.target)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,15 +145,15 @@ class Lookups:
 class Fleet:
     """The data of one comparison. `facts` are parallel to the windows' servers.
 
-    `excluded` maps a reason to the seconds that the exporter left out for it; `notes` are sentences
-    for the report; `source` says where the data came from. `short` is true where windows are no
-    longer than requests.
+    `excluded` maps a cluster's external labels to the seconds that its exporters left out, by
+    reason; `notes` are sentences for the report; `source` says where the data came from. `short`
+    is true where windows are no longer than requests.
     """
 
     windows: Windows
     facts: tuple[ServerFacts, ...]
     lookups: Lookups | None = None
-    excluded: Mapping[str, float] = field(default_factory=dict)
+    excluded: Mapping[ExternalLabels, Mapping[str, float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     source: str = ""
     short: bool = False

@@ -119,3 +119,32 @@ def test_a_window_under_both_releases_is_left_out() -> None:
     of_a = design.node == design.nodes.index("a")
     overlap = (np.arange(len(of_a)) >= 0) & of_a & ~design.keep
     assert overlap.sum() == 12
+
+
+def renamed(machine: str) -> Windows:
+    """Return four pods on two machines, and the four that replaced them there."""
+    pods = windows(
+        *[(f"pod-{i}", "old", 0.0, 24.0) for i in range(4)],
+        *[(f"pod-{i + 4}", "new", 24.0, 49.0) for i in range(4)],
+    )
+    servers = tuple(
+        replace(server, machine=machine.format(i % 2)) for i, server in enumerate(pods.servers)
+    )
+    return replace(pods, servers=servers)
+
+
+def test_renamed_pods_on_shared_machines_are_compared_by_machine() -> None:
+    design = chosen(renamed("node {}"))
+    assert (design.kind, design.unit, design.servers, design.fault) == (
+        "before and after",
+        "machine",
+        (2, 2),
+        "",
+    )
+
+
+def test_renamed_pods_of_unknown_place_are_told_what_would_help() -> None:
+    design = chosen(renamed(""))
+    assert design.unit == "server"
+    assert "different servers at different times" in design.fault
+    assert "inferfleet_server_pod_info" in design.remedy

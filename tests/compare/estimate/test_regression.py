@@ -57,3 +57,12 @@ def test_a_treatment_that_is_its_nodes_has_no_coefficient() -> None:
     always = regression.ever_treated[regression.node].astype(float)
     treatment = absorbed(always, regression.weight, regression)
     assert coefficient(regression.y, treatment, regression.weight) is None
+
+
+def test_a_single_time_block_with_weight_has_no_coefficient() -> None:
+    # such replicates the bootstrap draws where blocks are few
+    regression = upgraded_nodes(blocks=4)
+    weight = np.where(regression.block == 3, regression.weight, 0.0)
+    treatment = absorbed(regression.treated, weight, regression)
+    assert np.abs(treatment[weight > 0]).max() < 1e-6
+    assert coefficient(regression.y, treatment, weight) is None
