@@ -94,6 +94,7 @@ def main() -> None:
     parser.add_argument("--engine-path", default=os.environ.get("PYTHONPATH", ""))
     parser.add_argument("--exporter-path", default=os.environ.get("PYTHONPATH", ""))
     parser.add_argument("--options", default="--enforce-eager", help="of every server")
+    parser.add_argument("--only", help="run only the round with this server, such as dp2")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     end = monotonic() + given.budget
@@ -115,6 +116,8 @@ def main() -> None:
         for number, plans in enumerate(ROUNDS):
             left = end - monotonic()
             names = ", ".join(plan.name for plan in plans)
+            if given.only and given.only not in names.split(", "):
+                continue
             if max(gpu for plan in plans for gpu in plan.gpus) >= len(boards.boards):
                 print(f"{names}: not run, there are {len(boards.boards)} GPUs", flush=True)
             elif left < _ROUND + setting.seconds + _LEAST_BOOT:
