@@ -1,12 +1,14 @@
 """Samples of one server for each family that is not the engine's own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Final
 
 from ..derive.figures import BY_NAME as FIGURES
 from ..derive.figures import ENGINE_FIGURES
 from ..discovery.pod import pod_labels
-from ..engines.plan import Labels
+from ..engines.plan import Labels, Plan
+from ..sampling.reading import ServerReading
 from ..sampling.view import ServerView
 from ..vocabulary.exporter import SERVER_INFO, SERVER_POD_INFO
 from ..vocabulary.states import EXCLUSIONS, SCRAPE_FAILURES
@@ -24,42 +26,62 @@ _FACTS: Final = {
 
 def target_samples(family: str, view: ServerView) -> Samples:
     """Yield a family of `TARGET`: how the sampling of the server goes, and where it runs."""
-    reading, counts = view.reading, view.server.counts
-    if family == SERVER_POD_INFO.name:
-        pod = pod_labels(view.server.target)
-        if pod["pod"]:
-            yield tuple((name, pod[name]) for name in SERVER_POD_INFO.labels), 1.0
-        return
-    if family == "scrape_failures_total":
-        for reason in SCRAPE_FAILURES:
-            yield (("reason", reason),), float(counts.failures[reason])
-        return
-    snapshot = reading.snapshot if view.live else None
-    values: dict[str, float | None] = {
-        "target_up": float(view.live),
-        "scrape_age_seconds": None if reading.time is None else max(view.now - reading.time, 0.0),
-        "scrape_duration_seconds": reading.duration if counts.scrapes else None,
-        "scrapes_total": float(counts.scrapes),
-        "scrapes_skipped_total": float(counts.skipped),
-        "server_restarts_total": float(view.server.restarts),
-        "page_bytes": float(reading.page_bytes) if snapshot else None,
-        "page_samples": float(reading.page_samples) if snapshot else None,
-        "page_samples_dropped": float(snapshot.plan.samples_dropped) if snapshot else None,
-        "page_unknown_names": float(len(snapshot.plan.unknown_names)) if snapshot else None,
-        "page_families": float(len(snapshot.plan.families())) if snapshot else None,
-    }
-    yield (), values[family]
+    return TARGET_SAMPLES[family](view)
 
 
 def identity_samples(family: str, view: ServerView) -> Samples:
     """Yield a family of `IDENTITY`: what the server is."""
-    identity = view.reading.identity
-    if family == "server_gpu_info":
-        yield from _gpu_samples(view)
-        return
-    if identity is None:
-        return
-    if family == "server_info":
+    return IDENTITY_SAMPLES[family](view)
+
+
+def _age(view: ServerView) -> float | None:
+    time = view.reading.time
+    return None if time is None else max(view.now - time, 0.0)
+
+
+_TARGET_VALUES: Final[Mapping[str, Callable[[ServerView], float | None]]] = {
+    "target_up": lambda view: view.live,
+    "scrape_age_seconds": _age,
+    "scrape_duration_seconds": lambda view: (
+        view.reading.duration if view.server.counts.scrapes else None
+    ),
+    "scrapes_total": lambda view: view.server.counts.scrapes,
+    "scrapes_skipped_total": lambda view: view.server.counts.skipped,
+    "server_restarts_total": lambda view: view.server.restarts,
+}
+_PAGE_VALUES: Final[Mapping[str, Callable[[ServerReading, Plan], float]]] = {
+    "page_bytes": lambda reading, _: reading.page_bytes,
+    "page_samples": lambda reading, _: reading.page_samples,
+    "page_samples_dropped": lambda _, plan: plan.samples_dropped,
+    "page_unknown_names": lambda _, plan: len(plan.unknown_names),
+    "page_families": lambda _, plan: len(plan.families()),
+}
+
+
+def _target_value(family: str, view: ServerView) -> Samples:
+    value = _TARGET_VALUES[family](view)
+    yield (), None if value is None else float(value)
+
+
+def _page_value(family: str, view: ServerView) -> Samples:
+    snapshot = view.reading.snapshot
+    if view.live and snapshot:
+        yield (), float(_PAGE_VALUES[family](view.reading, snapshot.plan))
+
+
+def _failures(view: ServerView) -> Samples:
+    for reason in SCRAPE_FAILURES:
+        yield (("reason", reason),), float(view.server.counts.failures[reason])
+
+
+def _pod_info(view: ServerView) -> Samples:
+    pod = pod_labels(view.server.target)
+    if pod["pod"]:
+        yield tuple((name, pod[name]) for name in SERVER_POD_INFO.labels), 1.0
+
+
+def _server_info(view: ServerView) -> Samples:
+    if identity := view.reading.identity:
         known = {
             **pod_labels(view.server.target),
             "engine": identity.engine,
@@ -69,25 +91,54 @@ def identity_samples(family: str, view: ServerView) -> Samples:
         }
         labels = SERVER_INFO.labels
         yield tuple((name, known.get(name) or identity.text(name)) for name in labels), 1.0
-    elif family == "identity_conflicts":
+
+
+def _conflicts(view: ServerView) -> Samples:
+    if identity := view.reading.identity:
         yield (), float(len(identity.conflicts))
-    elif family == "gpus_claimed":
+
+
+def _gpus_claimed(view: ServerView) -> Samples:
+    if identity := view.reading.identity:
         for report in identity.reports.get("gpus", ()):
             yield (("source", report.source),), float(report.value)
-    elif family == "gpu_count_conflict":
+
+
+def _gpu_count_conflict(view: ServerView) -> Samples:
+    if identity := view.reading.identity:
         yield (), float(identity.disputed("gpus"))
-    else:
+
+
+def _gpu_info(view: ServerView) -> Samples:
+    if link := view.reading.link:
+        for uuid, model in link.gpus:
+            yield (("uuid", uuid), ("gpu_model", model), ("source", link.via)), 1.0
+
+
+def _fact(family: str, view: ServerView) -> Samples:
+    if identity := view.reading.identity:
         fact = identity.facts.get(_FACTS[family])
         if fact is not None:
             yield (("source", fact.source),), float(fact.value)
 
 
-def _gpu_samples(view: ServerView) -> Samples:
-    link = view.reading.link
-    if link is None:
-        return
-    for uuid, model in link.gpus:
-        yield (("uuid", uuid), ("gpu_model", model), ("source", link.via)), 1.0
+TARGET_SAMPLES: Final[Mapping[str, Callable[[ServerView], Samples]]] = {
+    **{family: partial(_target_value, family) for family in _TARGET_VALUES},
+    **{family: partial(_page_value, family) for family in _PAGE_VALUES},
+    "scrape_failures_total": _failures,
+    SERVER_POD_INFO.name: _pod_info,
+}
+"""How each family of `TARGET` is read."""
+
+IDENTITY_SAMPLES: Final[Mapping[str, Callable[[ServerView], Samples]]] = {
+    **{family: partial(_fact, family) for family in _FACTS},
+    SERVER_INFO.name: _server_info,
+    "identity_conflicts": _conflicts,
+    "gpus_claimed": _gpus_claimed,
+    "gpu_count_conflict": _gpu_count_conflict,
+    "server_gpu_info": _gpu_info,
+}
+"""How each family of `IDENTITY` is read."""
 
 
 def figure_samples(family: str, view: ServerView) -> Samples:

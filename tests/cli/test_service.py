@@ -23,6 +23,8 @@ from exporter.errors import ConfigError
 from exporter.gpu.nvml import Nvml
 from exporter.gpu.reading import GpuReading
 from exporter.replay.server import ReplayServer
+from exporter.vocabulary.exporter import EXPORTER
+from exporter.vocabulary.family import PREFIX
 from tests.conftest import RECORDINGS, cached_load
 from tests.prometheus import needs_prometheus, prometheus
 from tests.waiting import until
@@ -88,6 +90,10 @@ def test_metrics_and_api_tell_the_same() -> None:
                 value(page, "inferfleet_max_running_requests", source=seats["source"]) is not None
             )
         assert value(page, "inferfleet_targets") == 2
+        missing = [
+            family.name for family in EXPORTER if f"\n# TYPE {PREFIX}{family.name} " not in page
+        ]
+        assert missing == []
         assert value(page, "process_resident_memory_bytes") is not None
         assert get(f"{service.url}-/ready")
 
