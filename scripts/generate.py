@@ -140,12 +140,10 @@ def _by_catalog() -> str:
 
 def _gpu_columns() -> dict[str, Mapping[str, str]]:
     """Return by source the raw names of each canonical family that it reports."""
-    titles = {"dcgm": "dcgm-exporter", "amd": "AMD device-metrics-exporter"}
+    catalogs = [gpu_catalog(source) for source in PAGES]
     return {
-        titles.get(source, source): {
-            family: _gpu_names(terms) for family, terms in gpu_catalog(source).families.items()
-        }
-        for source in PAGES
+        catalog.title: {family: _gpu_names(terms) for family, terms in catalog.families.items()}
+        for catalog in catalogs
     }
 
 

@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-GpuSource = Literal["nvml", "dcgm", "amd", "nvidia_gpu_exporter"]
+GpuExporter = Literal["dcgm", "amd", "nvidia_gpu_exporter"]
+"""What publishes a metrics page of GPUs, the most trusted first."""
+GpuSource = Literal["nvml", GpuExporter]
+"""What reports a GPU, the most trusted first."""
 Labels = tuple[tuple[str, str], ...]
 Key = tuple[str, Labels]
 

@@ -8,16 +8,16 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ...errors import CatalogError
 from ...vocabulary.gpu import BY_NAME
-from ..reading import GpuSource
+from ..reading import GpuExporter
 
-PAGES: Final[tuple[GpuSource, ...]] = ("dcgm", "amd", "nvidia_gpu_exporter")
+PAGES: Final[tuple[GpuExporter, ...]] = get_args(GpuExporter)
 
 Names = list[str]
 
@@ -77,15 +77,17 @@ class IdentityLabels(_Model):
 class GpuCatalog(_Model):
     """One GPU exporter: how its pages look and which raw names carry which canonical family.
 
-    `info` names series that carry identity and no number, `divided` those that are 1 where the GPU
-    is divided. `pods` says whether the exporter knows workloads, `reserved` the namespaces of those
-    that hold a GPU for others. Series with a label of `skip` are
-    parts of a GPU and no GPU. Families of `instance` are measured for each part of a divided GPU,
-    those of `undivided` only while it is whole, all others for the GPU as such; `board_instance`
-    names the part whose rows speak for the GPU.
+    `title` is its name as people write it, `known_by` what its series are called. `info` names
+    series that carry identity and no number, `divided` those that are 1 where the GPU is divided.
+    `pods` says whether the exporter knows workloads, `reserved` the namespaces of those that hold a
+    GPU for others. Series with a label of `skip` are parts of a GPU and no GPU. Families of
+    `instance` are measured for each part of a divided GPU, those of `undivided` only while it is
+    whole, all others for the GPU as such; `board_instance` names the part whose rows speak for the
+    GPU.
     """
 
-    source: GpuSource
+    source: GpuExporter
+    title: str
     prefix: str
     known_by: str
     identity: IdentityLabels

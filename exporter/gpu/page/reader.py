@@ -1,4 +1,4 @@
-"""Pages of GPU exporters become readings: dcgm-exporter, AMD's and nvidia_gpu_exporter's.
+"""Pages of GPU exporters become readings, by the catalog of each.
 
 A page may carry more than one of them, as a Prometheus federation page of a mixed fleet does;
 then each is read. What a row does not have, or holds as a blank number, is absent.
@@ -56,7 +56,8 @@ def read(text: str, time: float, openmetrics: bool = False) -> list[GpuReading]:
 def _plan(layout: Layout) -> tuple[PagePlan, tuple[str, ...]]:
     plan: PagePlan = []
     problems: tuple[str, ...] = ()
-    sought = ", ".join(gpu_catalog(source).known_by for source in PAGES)
+    catalogs = [gpu_catalog(source) for source in PAGES]
+    sought = ", ".join(f"{catalog.known_by} ({catalog.title})" for catalog in catalogs)
     spoken = [source for source in PAGES if any(source in _raw(name) for name in layout.names)]
     if not spoken:
         raise GpuPageError(

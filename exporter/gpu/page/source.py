@@ -1,4 +1,4 @@
-"""One page of a GPU exporter, fetched over HTTP: DCGM, AMD or nvidia_gpu_exporter, as it shows."""
+"""One page of a GPU exporter, fetched over HTTP; its series say which exporter it is."""
 
 from collections.abc import Sequence
 
