@@ -49,6 +49,18 @@ def test_each_section_says_what_it_must(path: Path) -> None:
         assert by_name[name].description not in text
 
 
+def test_no_section_repeats_a_limit_of_its_alert() -> None:
+    values = load()
+    for path in PAGES:
+        for name, text in sections(path).items():
+            for limit in values.alerts[name].limits.values():
+                if limit in (0, 1):
+                    continue
+                number = f"{limit:g}" if isinstance(limit, float) else re.escape(limit)
+                copies = re.findall(rf"^.*(?<![\w.]){number}(?![\w.]).*$", text, re.M)
+                assert copies == [], (name, limit)
+
+
 @promtool.needs_promtool
 def test_every_query_parses_and_names_series_that_exist(tmp_path: Path) -> None:
     found = [query for path in PAGES for query in queries(path.read_text(encoding="utf-8"))]

@@ -16,6 +16,7 @@ from alerts.model import Alert, Group
 from exporter.cli.app import app
 from exporter.compare import command
 from exporter.units import parse_duration, parse_share
+from exporter.vocabulary.verdict import MEASURES
 
 ROOT: Final = Path(values.__file__).parent.parent
 SHIPPED: Final[dict[str, Any]] = yaml.safe_load(values.DEFAULTS.read_text(encoding="utf-8"))
@@ -99,18 +100,38 @@ def test_no_alert_keeps_a_duration_that_was_changed() -> None:
         assert not re.search(old, alert.expr + alert.description), path
 
 
+def test_every_limit_that_is_a_duration_is_known_as_one() -> None:
+    texts = {
+        path: value
+        for path, value in leaves({"alerts": SHIPPED["alerts"]})
+        if path[-2] == "limits" and isinstance(value, str)
+    }
+    durations = {path[-1] for path, text in texts.items() if re.fullmatch(r"(\d+[a-z]+)+", text)}
+    assert durations == set(values.DURATION_LIMITS)
+
+
+def test_no_regression_fires_at_a_loss_below_the_margin_of_its_verdict() -> None:
+    """It would change nothing, for the verdict is asked for too."""
+    shipped = values.load()
+    alerts = [
+        alert
+        for alert in build.alerts(build.everything(shipped))
+        if "loss" in shipped.alerts[alert.alert].limits and "measure=" in alert.expr
+    ]
+    assert alerts
+    for alert in alerts:
+        measure = next(name for name in MEASURES if f'measure="{name}"' in alert.expr)
+        loss = shipped.alerts[alert.alert].limits["loss"]
+        assert float(loss) >= shipped.matched.margin_of(measure), alert.alert
+
+
 def test_commands_judge_by_the_margin_and_the_warm_up_of_the_rules(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = values.DEFAULTS.read_text(encoding="utf-8")
+    other = override(("matched", "margin"), 0.085)
+    other["matched"]["warm_up"] = "25m"
     file = tmp_path / "values.yaml"
-    for old, new in (
-        ("  margin: 0.03\n", "  margin: 0.085\n"),
-        ("warm_up: 1h\n", "warm_up: 25m\n"),
-    ):
-        assert old in text
-        text = text.replace(old, new)
-    file.write_text(text, encoding="utf-8")
+    file.write_text(yaml.safe_dump(other), encoding="utf-8")
     monkeypatch.setattr(values, "DEFAULTS", file)
     given: list[dict[str, Any]] = []
 

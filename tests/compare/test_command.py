@@ -36,7 +36,7 @@ def test_a_gate_goes_by_the_exit_code(fleet: Fleet, code: int, tmp_path: Path) -
         assert status == code
     data = json.loads(output)
     assert data["verdict"] == ("regression" if code else "improvement")
-    assert data["margin"] == load().matched.margin
+    assert data["margin"] == pytest.approx(load().matched.margin)
     assert report.read_text().startswith("<!doctype html>")
 
 

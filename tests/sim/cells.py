@@ -6,11 +6,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .fleet import WARM_UP, SimulatedFleet
+from alerts.values import load
+
+from .fleet import SimulatedFleet
 from .noise import SLICE, Array
 
 WINDOW: Final = 240.0
 SLICES_PER_WINDOW: Final = round(WINDOW / SLICE)
+WARM_UP: Final = load().matched.warm_up
+"""Seconds after a start that no verdict counts."""
 
 UPPER: Final = np.array(sorted([2.0**k for k in range(13)] + [1.5 * 2.0**k for k in range(12)]))
 """The cells' upper edges in sequences of the decode batch."""

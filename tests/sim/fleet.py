@@ -18,8 +18,6 @@ from .scenario import Scenario, Upgrade
 from .slowness import slowness
 from .traffic import traffic
 
-WARM_UP: Final = 3600.0
-"""Seconds after a start that no verdict counts."""
 ROLL_STEP: Final = 240.0
 """Upgrades fall on multiples of so many seconds: a window of the rules holds one release."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from alerts.recording.settings import UNITS, Settings
 from exporter.vocabulary.verdict import Measure
 
-from .cells import CellWindows, cell_windows
+from .cells import WARM_UP, CellWindows, cell_windows
 from .engine import Shape
 from .fleet import SimulatedFleet, simulate_fleet
 from .noise import SLICE, Array
@@ -113,8 +113,8 @@ def _naive(fleets: list[SimulatedFleet], case: Case) -> tuple[str, str]:
     day = 24 * 3600 if case.hours_before >= 24 else 0
     candidate, baseline = list[tuple[Array, Array]](), list[tuple[Array, Array]]()
     for number, fleet in enumerate(fleets):
-        after_warm_up = fleet.time > 3600
-        new = (fleet.release == 1) & after_warm_up & (fleet.age > 3600)
+        after_warm_up = fleet.time > WARM_UP
+        new = (fleet.release == 1) & after_warm_up & (fleet.age > WARM_UP)
         candidate.append(_tokens_and_batch(fleet, new))
         if number > 0:
             continue
