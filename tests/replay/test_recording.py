@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import tarfile
 from collections.abc import Mapping
 from itertools import pairwise
@@ -28,6 +29,13 @@ FILES = {
     "pages/0000.prom": "work_total 1\n",
     "pages/0001.prom": "work_total 2\n",
 }
+
+
+def test_every_recording_is_described_and_no_other() -> None:
+    folder = Path(__file__).parents[1] / "recordings"
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    names = re.findall(r"^\| `([\w.-]+)` \|", text, re.M)
+    assert sorted(names) == sorted(archives())
 
 
 def _unpacked(folder: Path, files: Mapping[str, str | bytes]) -> Path:
