@@ -143,7 +143,10 @@ class Reader:
             try:
                 value = float(tail)
             except ValueError:
-                return None
+                stamped = _stamped(tail)
+                if stamped is None:
+                    return None
+                value = stamped
             if "_" in tail or not tail.isascii():
                 return None
             slot = slots[i]
@@ -154,6 +157,7 @@ class Reader:
 
     def _walk(self, lines: list[str], openmetrics: bool) -> Page:
         """Read every line of a page whose shape is new."""
+        before = self._page
         self._forget()
         known, fresh = self._known, dict[str, Series]()
         heads, slots, numbers = [""] * len(lines), [-1] * len(lines), list[int]()
@@ -171,6 +175,11 @@ class Reader:
             head, space, tail = line.rpartition(" ")
             entry = known.get(head) or fresh.get(head)
             value = _number(tail) if entry else None
+            if entry is None:
+                bare, space, number = head.rpartition(" ")
+                entry = known.get(bare)
+                if entry:
+                    head, value = bare, _stamped(f"{number} {tail}")
             if entry is None or value is None:
                 entry, value, plain = _sample(line, i + 1, openmetrics, self._limits.label_length)
                 head = line[: len(line) - plain] if plain else ""
@@ -193,7 +202,26 @@ class Reader:
         layout = Layout(tuple(series), tuple(numbers), types, frozenset(names), dropped)
         self._known, self._lines, self._heads, self._slots = fresh, lines, heads, slots
         self._openmetrics = openmetrics
-        return Page(layout, values)
+        return (before and self._reordered(before.layout, layout, values)) or Page(layout, values)
+
+    def _reordered(self, old: Layout, new: Layout, values: list[float]) -> Page | None:
+        """Return a page in the order of an older layout, None where its series are others.
+
+        Relays write families in another order each time, and all that is worked out by layout
+        would be worked out again.
+        """
+        if (old.types, old.names, old.dropped) != (new.types, new.names, new.dropped):
+            return None
+        # entries of a line that was known are the very same objects
+        places = {id(entry): i for i, entry in enumerate(old.series)}
+        moves = [places.get(id(entry), -1) for entry in new.series]
+        if -1 in moves or len(set(moves)) != len(old.series):
+            return None
+        self._slots = [slot if slot < 0 else moves[slot] for slot in self._slots]
+        moved = [0.0] * len(values)
+        for value, place in zip(values, moves, strict=True):
+            moved[place] = value
+        return Page(old, moved)
 
 
 def _end_of_page(lines: list[str]) -> int:
@@ -233,6 +261,12 @@ def _number(word: str) -> float | None:
         return None
 
 
+def _stamped(tail: str) -> float | None:
+    """Return the value before a timestamp, or None where the text is not both."""
+    number, _, stamp = tail.partition(" ")
+    return _number(number) if _TIMESTAMP.fullmatch(stamp.strip()) else None
+
+
 def _unescape(text: str, number: int) -> str:
     if "\\" not in text:
         return text
@@ -251,8 +285,8 @@ def _sample(
 ) -> tuple[Series, float, int]:
     """Parse a sample line by the full grammar.
 
-    The third item is the length of the value where it is the last thing on the line, so that the
-    rest of the line can be kept as the head of the next scrape's line; else 0.
+    The third item is the length of the value, and of a timestamp behind it, where they are the last
+    thing on the line, so that the rest can be kept as the head of the next scrape's line; else 0.
     """
     body = line.strip(" \t\r")
     name_match = _NAME.match(body)
@@ -277,7 +311,7 @@ def _sample(
         raise PageError(number, f"{name} is followed by more than a value and a timestamp")
     if exemplar:
         _check_exemplar(exemplar.strip(), name, number, label_length)
-    plain = len(words[0]) if len(words) == 1 and line.endswith(words[0]) else 0
+    plain = len(rest.lstrip()) if line.endswith(rest.lstrip()) else 0
     if any(len(text) > label_length for text in labels.values()):
         return Series(intern(name), {}, complete=False), value, plain
     labels = {intern(key): intern(text) for key, text in labels.items()}

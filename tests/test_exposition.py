@@ -54,7 +54,13 @@ def test_every_recorded_page_reads_as_the_reference_reads_it(every_recording: Re
         assert page.text is not None
         theirs = by_reference(page.text)
         assert same(plain(reader().read(page.text, openmetrics)), theirs)
-        assert same(plain(steady.read(page.text, openmetrics)), theirs)
+        # in the order in which the series were first seen
+        kept = plain(steady.read(page.text, openmetrics))
+        assert same(sorted(kept, key=_key), sorted(theirs, key=_key))
+
+
+def _key(series: tuple[str, list[tuple[str, str]], float]) -> tuple[str, list[tuple[str, str]]]:
+    return series[:2]
 
 
 def test_recorded_openmetrics_with_unescaped_names_reads_as_the_openmetrics_reference(
@@ -318,3 +324,45 @@ def test_special_values() -> None:
     page = reader().read("a NaN\nb +Inf\nc -Inf\nd 1e-3\n")
     assert math.isnan(page.values[0])
     assert page.values[1:] == [math.inf, -math.inf, 0.001]
+
+
+STAMPED = 'vllm:num_requests_running{instance="a"} %s %d\nvllm:prompt_tokens_total %s %d\n'
+
+
+def test_a_page_with_timestamps_keeps_its_layout_while_only_values_move() -> None:
+    pages = reader()
+    first = pages.read(STAMPED % ("3", 1767000000123, "10", 1767000000123))
+    second = pages.read(STAMPED % ("4.5", 1767000015123, "12", 1767000015123))
+    assert second.layout is first.layout
+    assert second.values == [4.5, 12.0]
+    with pytest.raises(PageError, match="more than a value and a timestamp"):
+        pages.read(STAMPED.replace("%d", "x %d") % ("5", 1, "13", 1))
+    third = pages.read("# a comment more\n" + STAMPED % ("6", 2, "14", 2))
+    assert third.values == [6.0, 14.0]
+
+
+def test_families_in_another_order_are_the_same_layout() -> None:
+    lines = [
+        'vllm:num_requests_running{engine="0"} %d',
+        'vllm:num_requests_running{engine="1"} %d',
+        "vllm:prompt_tokens_total %d",
+        "go_goroutines %d",
+    ]
+    pages = reader()
+    first = pages.read("\n".join(line % i for i, line in enumerate(lines)) + "\n")
+    turned = [line % (i + 10) for i, line in enumerate(lines)]
+    second = pages.read("\n".join(reversed(turned)) + "\n")
+    assert second.layout is first.layout
+    assert second.values == [10.0, 11.0, 12.0, 13.0]
+    third = pages.read("\n".join(reversed(turned)).replace(" 11", " 99") + "\n")
+    assert third.values == [10.0, 99.0, 12.0, 13.0]
+    fewer = pages.read("\n".join(turned[:2]) + "\n")
+    assert fewer.layout is not first.layout
+    assert fewer.values == [10.0, 11.0]
+
+
+def test_a_series_that_stands_twice_is_not_taken_for_another_order() -> None:
+    pages = reader()
+    pages.read("vllm:prompt_tokens_total 1\nvllm:generation_tokens_total 2\n")
+    twice = pages.read("vllm:prompt_tokens_total 1\nvllm:prompt_tokens_total 2\n")
+    assert [series.name for series in twice.layout.series] == ["vllm:prompt_tokens_total"] * 2

@@ -57,8 +57,10 @@ def _dropped(layout: Layout, namespace: Namespace) -> list[str]:
     ]
 
 
-def _stated(labels: Mapping[str, str], rules: PageLabels) -> dict[str, str]:
+def _stated(labels: Mapping[str, str], rules: PageLabels) -> Mapping[str, str]:
     """Return labels less the empty ones, their values less what does not belong to an address."""
+    if "" not in labels.values() and rules.endings.keys().isdisjoint(labels):
+        return labels
     stated = {name: value for name, value in labels.items() if value}
     for name in rules.endings.keys() & stated.keys():
         stated[name] = rules.endings[name].sub("", stated[name])

@@ -121,12 +121,18 @@ def _named(series: SeriesByName, catalog: EngineCatalog, labels: EngineLabels) -
     gone = {*labels.key, rank, *rules.engines, *rules.dimensions}
     key = [label for label in rules.engines if label in labels.key]
     key += sorted(set(labels.key) - set(key))
-    ranked = _ranked(series, key, rank)
+    ranked = bool(key) and _ranked(series, key, rank)
+    model_label = catalog.model[0]
+    # without a key nothing is renamed, and most series have no label that goes
+    plain = frozenset() if key else kept | {rank}
     named = SeriesByName()
     for name, rows in series.items():
         # settings are read from every label that is not the place of the engine
         settings = name in catalog.info
         for i, own in rows:
+            if not settings and own.keys() <= plain and model_label in own:
+                named.setdefault(name, []).append((i, own))
+                continue
             less = {
                 label: value
                 for label, value in own.items()
@@ -135,7 +141,7 @@ def _named(series: SeriesByName, catalog: EngineCatalog, labels: EngineLabels) -
             if engine := _engine(own, key, rank, ranked):
                 less[rank] = engine
             if model := _model(own, catalog):
-                less[catalog.model[0]] = model
+                less[model_label] = model
             named.setdefault(name, []).append((i, less))
     return named
 
