@@ -118,6 +118,17 @@ class Meter:
             if reason:
                 self._exclude(reason, snapshot.time - last.time)
 
+    def _cells_with_room(self, key: Key) -> Mapping[Key, Work] | None:
+        """Return the cells that another may join, None where they are too many.
+
+        The cells of engines that have left the page then end: new ones come with every rollout.
+        """
+        cells = self.load.cells
+        if key in cells or len(cells) < self._max_cells:
+            return cells
+        present = {old: work for old, work in cells.items() if old[0] in self._ends}
+        return present if len(present) < self._max_cells else None
+
     def _exclude(self, reason: Exclusion, seconds: float) -> None:
         excluded = {**self.load.excluded, reason: self.load.excluded.get(reason, 0.0) + seconds}
         self.load = replace(self.load, excluded=excluded)
@@ -169,8 +180,9 @@ class Meter:
             if quantity in work:
                 amount = work[quantity] + carry.get((rank, quantity), 0.0)
                 work[quantity], carry[rank, quantity] = max(amount, 0.0), min(amount, 0.0)
-        key, cells = (rank, batch_of(work)), self.load.cells
-        if key not in cells and len(cells) >= self._max_cells:
+        key = rank, batch_of(work)
+        cells = self._cells_with_room(key)
+        if cells is None:
             return "cap"
         if key[1] in (IDLE, PREFILL):
             for quantity in ("decode_sequence_seconds", "decode_tokens", "metered_decode_tokens"):

@@ -70,7 +70,7 @@ def engine_labels(
     counted = list(dict.fromkeys([*running, *counters]))
     key = [label for label in before if page.everywhere(label, counted)]
     candidates = {label for name in counted for label in page.divided(name, key)}
-    for label in sorted(candidates, key=lambda one: _rank(one, order)):
+    for label in sorted(candidates, key=lambda label: _rank(label, order)):
         known = label in order
         if not any(label in page.divided(name, key) for name in counted):
             continue
@@ -176,7 +176,7 @@ class _Page:
     def nested(self, label: str, names: Sequence[str]) -> bool:
         """Whether of any two names one has all values of the other."""
         values = [self._values(label, name) for name in names]
-        return all(one <= other or other <= one for one in values for other in values)
+        return all(a <= b or b <= a for a in values for b in values)
 
     def _values(self, label: str, name: str) -> set[str]:
         return {own[label] for _, own in self._by_name[name] if label in own}

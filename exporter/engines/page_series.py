@@ -87,10 +87,10 @@ def _first_copies(by_name: SeriesByName, label: str) -> SeriesByName:
     kept = SeriesByName()
     for name, series in by_name.items():
         chosen: dict[frozenset[tuple[str, str]], Series] = {}
-        for i, own in sorted(series, key=lambda one: ranked.index(one[1].get(label, ""))):
+        for i, own in sorted(series, key=lambda item: ranked.index(item[1].get(label, ""))):
             others = {key: value for key, value in own.items() if key != label}
             chosen.setdefault(frozenset(others.items()), (i, others))
-        kept[name] = sorted(chosen.values(), key=lambda one: one[0])
+        kept[name] = sorted(chosen.values(), key=lambda item: item[0])
     return kept
 
 

@@ -209,15 +209,19 @@ def _engines(samples: Iterable[Sample], part: Part) -> tuple[str, ...]:
     Counters of an engine that has gone may stay on the page of whoever collects them for ever; its
     gauges do not.
     """
-    running = {one.label("engine_index") for one in samples if one.family == "requests_running"}
+    running = {
+        sample.label("engine_index") for sample in samples if sample.family == "requests_running"
+    }
     if part.key and running:
         return tuple(sorted(running))
-    return tuple(sorted({one.label("engine_index") for one in samples} - {""})) or ("",)
+    return tuple(sorted({sample.label("engine_index") for sample in samples} - {""})) or ("",)
 
 
 def _counting(samples: Iterable[Sample], part: Part) -> tuple[str, ...]:
     families = ("generation_tokens_total", "decode_tokens_total")
-    counting = {one.label("engine_index") for one in samples if one.family in families} - {""}
+    counting = {sample.label("engine_index") for sample in samples if sample.family in families} - {
+        ""
+    }
     if part.key:
         counting &= set(_engines(samples, part))
         return tuple(sorted(counting))

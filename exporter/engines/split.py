@@ -105,10 +105,10 @@ def _model(labels: Mapping[str, str], catalog: EngineCatalog) -> str:
 def _fits(
     labels: Mapping[str, str], places: Iterable[Mapping[str, str]], catalog: EngineCatalog
 ) -> bool:
-    """Whether a series without a model agrees with one of a model in every label that places it."""
+    """Whether a series without a model agrees with any of a model in every label that places it."""
     placing = labels.keys() & {*page_labels().engines, catalog.engine_index}
     return any(
-        all(one.get(name, labels[name]) == labels[name] for name in placing) for one in places
+        all(place.get(name, labels[name]) == labels[name] for name in placing) for place in places
     )
 
 

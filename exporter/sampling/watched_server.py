@@ -81,10 +81,10 @@ class WatchedServer:
             page = self._reader.read(_text(response), response.openmetrics)
             current = self._current_plans(page)
             served = self._served_models(current, received)
-            for one in current:
-                snapshot = one.apply(page, received)
+            for model_plan in current:
+                snapshot = model_plan.apply(page, received)
                 size, samples = len(response.body), len(page.values)
-                served[one.model].update(snapshot, received - start, size, samples)
+                served[model_plan.model].update(snapshot, received - start, size, samples)
         except FetchError as error:
             self._fail(error.reason, str(error), monotonic() - start)
         except PageError as error:
@@ -105,12 +105,12 @@ class WatchedServer:
     def _current_plans(self, page: Page) -> tuple[Plan, ...]:
         current = self._plans
         if page.layout is not self._layout or any(
-            one.context != self._context(one.model) for one in current
+            known.context != self._context(known.model) for known in current
         ):
             namespace = detect.detect(page.layout)
             current = plan.make_all(page.layout, namespace, self._context, self._keys)
             self._plans, self._layout = current, page.layout
-            self._keys |= {one.model: one.key for one in current}
+            self._keys |= {made.model: made.key for made in current}
             if whole := self._models.get(""):
                 whole.gpus.ray_page = ray_page(page.layout)
         return current
@@ -125,10 +125,11 @@ class WatchedServer:
         if whole is not None and len(current) == 1:
             return {current[0].model: whole}
         models = {model: served for model, served in self._models.items() if model}
-        for one in current:
-            if one.model not in models:
-                models[one.model] = self._served(self.target.of_model(one.model), one.model)
-        for model in models.keys() - {one.model for one in current}:
+        present = [model_plan.model for model_plan in current]
+        for model in present:
+            if model not in models:
+                models[model] = self._served(self.target.of_model(model), model)
+        for model in models.keys() - set(present):
             served = models[model]
             if now - (served.reading.time or now) > _FORGOTTEN_AFTER:
                 del models[model]

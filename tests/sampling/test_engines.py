@@ -287,3 +287,27 @@ def test_a_label_nobody_knows_leaves_figures_and_stalls_out(clock: Clock) -> Non
         assert family not in page
     report = server_report(ServerView(server.models[0], reading, True, 1.0))
     assert "'flavour'" in str(report["notes"])
+
+
+def test_cells_of_replicas_that_have_gone_make_room_for_those_of_new_ones(clock: Clock) -> None:
+    def page(t: float) -> str:
+        """Return the page of a node whose replica is another one every four seconds."""
+        now = int(t) // 4
+        text = ray(*(f"r{i}" for i in range(now + 1)))(t)
+        kept = (
+            line
+            for line in text.splitlines(keepends=True)
+            if f'ReplicaId="r{now}"' in line or "_running{" not in line
+        )
+        return "".join(kept)
+
+    with FakeServer() as fake:
+        target = Target(url=fake.url, declare=Declaration(version="0.25.0"))
+        load = LoadCellSettings(warm_up=0.0, max_cells=2)
+        config = Config(targets=[target], interval=1.0, load=load)
+        server = WatchedServer(target, HttpClient(config.http, 2, 1 << 24), config)
+        follow(fake, server, clock, page, range(24))
+    load_cells = server.reading.load
+    assert ("ReplicaId=r5", "24") in load_cells.cells
+    assert len(load_cells.cells) <= 2
+    assert "cap" not in load_cells.excluded
