@@ -1,7 +1,9 @@
-"""HTTP GET from servers: one deadline for the whole answer, a size limit, credentials and TLS."""
+"""HTTP from servers: one deadline for the whole answer, a size limit, credentials and TLS."""
 
+import json
 import ssl
 from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -43,7 +45,7 @@ class HttpResponse:
 
 
 class HttpClient:
-    """Sends GET requests over pooled connections; safe to use from many threads.
+    """Sends requests over pooled connections; safe to use from many threads.
 
     Compression is not requested: it would cost time of the engine's own event loop.
     """
@@ -77,12 +79,19 @@ class HttpClient:
         `timeout` in seconds bounds the whole answer. A connection the server closed while it was
         kept is opened again once.
         """
+        return self._answer("GET", url, timeout, None)
+
+    def post(self, url: str, document: Mapping[str, object], timeout: float) -> HttpResponse:
+        """Send a JSON document; return and raise as `get` does."""
+        return self._answer("POST", url, timeout, json.dumps(document).encode())
+
+    def _answer(self, method: str, url: str, timeout: float, body: bytes | None) -> HttpResponse:
         deadline = monotonic() + timeout
         try:
             try:
-                return self._get(url, deadline)
+                return self._send(method, url, deadline, body)
             except ProtocolError:
-                return self._get(url, deadline)
+                return self._send(method, url, deadline, body)
         except NewConnectionError as error:
             raise FetchError("connect", f"{url} cannot be reached: {root_cause(error)}") from error
         except TimeoutError as error:
@@ -94,7 +103,7 @@ class HttpClient:
         except HTTPError as error:
             raise FetchError("connect", f"{url} cannot be reached: {root_cause(error)}") from error
 
-    def _get(self, url: str, deadline: float) -> HttpResponse:
+    def _send(self, method: str, url: str, deadline: float, body: bytes | None) -> HttpResponse:
         remaining = deadline - monotonic()
         if remaining <= 0:
             raise TimeoutError
@@ -104,9 +113,12 @@ class HttpClient:
         except CredentialsError as error:
             raise FetchError("connect", str(error)) from error
         headers = {**_HEADERS, "Authorization": authorization} if authorization else _HEADERS
+        if body is not None:
+            headers = {**headers, "Content-Type": "application/json"}
         response = pool.urlopen(
-            "GET",
+            method,
             path,
+            body=body,
             headers=headers,
             preload_content=False,
             redirect=False,
@@ -118,14 +130,14 @@ class HttpClient:
                 response.read(_CHUNK)
                 remedy = _REMEDIES.get(response.status, "")
                 raise FetchError("http_status", f"{url} answered {response.status}{remedy}")
-            body = self._body(response, url, deadline)
+            answer = self._body(response, url, deadline)
             complete = True
         finally:
             if complete:
                 response.release_conn()
             else:
                 response.close()
-        return HttpResponse(body, response.headers.get("Content-Type", ""))
+        return HttpResponse(answer, response.headers.get("Content-Type", ""))
 
     def _route(self, url: str) -> tuple[urllib3.HTTPConnectionPool, str]:
         """Return the connection pool and the path of a url, worked out once."""

@@ -14,7 +14,7 @@ class FakeServer:
     """Serves what `answers` says at the time; a callable is asked anew for each request.
 
     Paths not in `answers` are 404. `hits` counts requests by path, `connected` holds the open
-    connections. `release` ends every answer that is held by `hold`.
+    connections, `body` the last one posted. `release` ends every answer that is held by `hold`.
     """
 
     def __init__(self, **answers: Answer | Callable[[], Answer]) -> None:
@@ -24,6 +24,7 @@ class FakeServer:
         self.hits: dict[str, int] = {}
         self.connected: set[object] = set()
         self.headers: dict[str, str] = {}
+        self.body = b""
         self.released = threading.Event()
         fake = self
 
@@ -51,6 +52,10 @@ class FakeServer:
                 # a client that gives up at its deadline is what some tests are about
                 with suppress(BrokenPipeError):
                     self.wfile.write(body)
+
+            def do_POST(self) -> None:
+                fake.body = self.rfile.read(int(self.headers["Content-Length"]))
+                self.do_GET()
 
             def log_message(self, format: str, *args: object) -> None:
                 pass

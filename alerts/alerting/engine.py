@@ -19,8 +19,19 @@ def groups(values: Values) -> tuple[Group, ...]:
         f"max by {engines} ({values.metric('engine_stalled')}) == 1",
         "{{ $labels.target }} has work and makes no progress",
         "{{ $labels.target }}{{ with $labels.engine_index }} (engine {{ . }}){{ end }} holds "
-        "requests but has produced no token and computed no prompt, while its health answer is "
-        "good: a router keeps sending it requests that will not be answered.",
+        "requests and gets more but has produced no token and computed no prompt, while its health "
+        "answer is good: a router keeps sending it requests that will not be answered.",
+        "server",
+    )
+    stalled = values.metric("engine_stalled")
+    family.add(
+        "InferfleetEngineNoProgress",
+        f"max by {engines} ({values.metric('engine_no_progress')}) == 1"
+        f" unless on {engines} max by {engines} ({stalled}) == 1",
+        "{{ $labels.target }} shows requests and makes no progress",
+        "{{ $labels.target }}{{ with $labels.engine_index }} (engine {{ . }}){{ end }} shows "
+        "requests but has produced no token and computed no prompt. Either it is stalled, or its "
+        "requests were cancelled and its gauges are stale: one request to it tells which.",
         "server",
     )
     _preemptions(family)

@@ -121,11 +121,12 @@ def _uncounted(family: Family) -> None:
     name, values = "InferfleetLoadNotCounted", family.values
     server, by = values.labels("target"), values.labels("target", "reason")
     excluded, counted = (
-        values.metric("load_excluded_seconds_total"),
+        # time whose latency alone is left out is in its cell
+        values.metric("load_excluded_seconds_total", 'reason!="implausible_latency"'),
         values.metric("load_seconds_total"),
     )
     # restarts and warm-ups end by themselves; these do not
-    lasting = values.metric("load_excluded_seconds_total", 'reason=~"cap|unknown|gap"')
+    lasting = values.metric("load_excluded_seconds_total", 'reason=~"cap|unknown|gap|implausible"')
     left_out = f"sum by {server} (rate({excluded}[1h]))"
     in_cells = f"(sum by {server} (rate({counted}[1h])) or {left_out} * 0)"
     family.add(

@@ -149,7 +149,8 @@ def _losses() -> Row:
             time_series(
                 "Server time counted and left out",
                 "Seconds per second: counted into load cells, and left out by reason. What is left "
-                "out is in no comparison of releases.",
+                "out is in no comparison of releases, except that implausible_latency leaves out a "
+                "latency alone.",
                 queries.COUNTED,
                 queries.EXCLUDED,
                 unit="none",

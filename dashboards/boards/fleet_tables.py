@@ -31,9 +31,9 @@ def servers() -> Row:
         [
             table(
                 "Servers",
-                "One row a server. Trouble is 3 for a server that is down, 2 for a stalled one, "
-                "and else the share of its requests that wait. Click a server to open it, a "
-                "release to compare it.",
+                "One row a server. Trouble is 3 for a server that is down, 2 for one without "
+                "progress, and else the share of its requests that wait. Click a server to open "
+                "it, a release to compare it.",
                 Column("Server", label="target", settings={"links": [ROW_TO_SERVER, ROW_TO_GPU]}),
                 Column(
                     "Trouble",

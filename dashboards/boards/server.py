@@ -45,11 +45,14 @@ def _now() -> Row:
             ),
             stat(
                 "Stalled",
-                "Work, no progress, healthy answer. Yes: take it out of rotation and restart it.",
+                "Work, no progress, healthy answer. Yes: take it out of rotation and restart it. "
+                "Perhaps: its gauges may be stale; send it a request.",
                 queries.STALLED,
-                mappings=[value_mapping({0: ("no", GREEN), 1: ("yes", RED)})],
+                mappings=[
+                    value_mapping({0: ("no", GREEN), 1: ("perhaps", YELLOW), 2: ("yes", RED)})
+                ],
                 background=True,
-                thresholds=((GREEN, None), (RED, 1)),
+                thresholds=((GREEN, None), (YELLOW, 1), (RED, 2)),
                 size=(2, 4),
             ),
             stat(

@@ -67,7 +67,7 @@ def gates() -> Row:
             time_series(
                 "Time left out of the comparison",
                 "By reason. warm_up ends by itself; gap: the exporter misses samples; preempting: "
-                "the servers are overloaded.",
+                "the servers are overloaded; implausible: counters jump.",
                 queries.EXCLUDED,
                 unit="s",
                 size=(12, 7),

@@ -116,7 +116,7 @@ _WAITING: Final = f"sum by ({SERVER_LABELS}) ({selector('requests_waiting')})"
 _RUNNING: Final = f"sum by ({SERVER_LABELS}) ({selector('requests_running')})"
 ROW_TROUBLE: Final = Query(
     f"(3 * (max by ({SERVER_LABELS}) ({selector('target_up')}) == bool 0) > 0)"
-    f" or (2 * max by ({SERVER_LABELS}) ({selector('engine_stalled')}) > 0)"
+    f" or (2 * max by ({SERVER_LABELS}) ({selector('engine_no_progress')}) > 0)"
     f" or ({_WAITING} / ({_WAITING} + {_RUNNING} > 0))"
     f" or 0 * max by ({SERVER_LABELS}) ({selector('target_up')})"
 )

@@ -21,7 +21,9 @@ BOUNDS: Final = ("demand", "sequences", "token_budget", "kv_cache")
 
 UP: Final = Query(selector("target_up"), "up")
 RELEASE: Final = Query(SERVER_INFO, "{{engine}} {{release}}")
-STALLED: Final = Query(f"max({selector('engine_stalled')})", "stalled")
+STALLED: Final = Query(
+    f"max({selector('engine_stalled')}) + max({selector('engine_no_progress')})", "stalled"
+)
 BOUND_NOW: Final = Query(f"{selector('bound')} == 1", "{{by}}")
 TOKENS_PER_GPU: Final = Query(selector("generation_tokens_per_second_per_gpu"), "generated")
 PROMPT_PER_GPU: Final = Query(selector("prompt_tokens_per_second_per_gpu"), "prompt")

@@ -56,6 +56,7 @@ class Config(StrictModel):
     timeout: Annotated[Duration, Field(gt=0)] = 4.0
     window: Annotated[Duration, Field(gt=0)] = 60.0
     stall_after: Annotated[Duration, Field(gt=0)] = 30.0
+    stall_probe: bool = False
     identity_refresh: Annotated[Duration, Field(gt=0)] = 300.0
     workers: Annotated[int, Field(ge=1, le=512)] = 32
     load: LoadCellSettings = LoadCellSettings()

@@ -34,7 +34,9 @@ def window_energy(window: Window) -> WindowEnergy:
     Work and idleness are separated by intervals, which takes a counter that is renewed about as
     often. A slower one is a mean over both, and is used only where there was work all the time.
     """
-    metered = [interval for interval in window if interval.energy is not None]
+    # while an engine is not on the page its GPUs go on, and what they do is not known
+    most = max((len(interval.engines) for interval in window), default=0)
+    metered = [i for i in window if i.energy is not None and len(i.engines) == most]
     if not metered:
         return _UNKNOWN
     busy = [interval for interval in metered if not interval.idle]

@@ -1,55 +1,38 @@
-"""What happened between two snapshots of one server."""
+"""What happened between two snapshots of one server, engine by engine."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from math import isfinite
-from operator import gt, itemgetter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from math import isnan
 from typing import Final
 
-from ..engines.plan import UNKNOWN, Plan, Sample, Snapshot
+from ..engines.exact_sum import exact_sum
+from ..engines.plan import Plan, Snapshot
 from ..gpu.energy import EnergyUse
+from ..vocabulary.states import Exclusion
+from .counters.by_engine import EngineCounters, counters_by_engine
+from .counters.growth import growth_between
+from .counters.limits import ServerLimits
+from .counters.plausibility import EngineState, impossible_counts, most_sequence_seconds
 from .plan_cache import cached_by_plan
 
-# Clocks are read around a process start, so the same start may differ by this many seconds.
-START_SLACK: Final = 2.0
-
-# quantity -> family, suffix and the label that picks it
-COUNTERS: Final[Mapping[str, tuple[str, str, tuple[str, str] | None]]] = {
-    "generation_tokens": ("generation_tokens_total", "", None),
-    "decode_tokens": ("decode_tokens_total", "", None),
-    "first_tokens": ("time_to_first_token_seconds", "_count", None),
-    "prompt_tokens": ("prompt_tokens_total", "", None),
-    "prompt_tokens_computed": ("prompt_tokens_computed_total", "", None),
-    "prompt_tokens_cached": ("prompt_tokens_cached_total", "", None),
-    "first_token_seconds": ("time_to_first_token_seconds", "_sum", None),
-    "decode_sequence_seconds": ("inter_token_latency_seconds", "_sum", None),
-    "decode_outputs": ("inter_token_latency_seconds", "_count", None),
-    "finished_prefill_tokens": ("request_prompt_tokens_computed", "_sum", None),
-    "finished_prefill_seconds": ("prefill_seconds", "_sum", None),
-    "steps": ("steps_total", "", None),
-    "step_tokens": ("step_tokens_total", "", None),
-    "queried_local": ("prefix_cache_queried_tokens_total", "", ("cache", "local")),
-    "hit_local": ("prefix_cache_hit_tokens_total", "", ("cache", "local")),
-    "queried_external": ("prefix_cache_queried_tokens_total", "", ("cache", "external")),
-    "hit_external": ("prefix_cache_hit_tokens_total", "", ("cache", "external")),
-    "queried_multimodal": ("multimodal_cache_queried_items_total", "", None),
-    "hit_multimodal": ("multimodal_cache_hit_items_total", "", None),
-    "preemptions": ("preemptions_total", "", None),
-    "spec_draft_tokens": ("spec_decode_draft_tokens_total", "", None),
-    "spec_accepted_tokens": ("spec_decode_accepted_tokens_total", "", None),
-}
-
 _WORK: Final = ("generation_tokens", "decode_tokens", "prompt_tokens", "prompt_tokens_computed")
+_UNLIMITED: Final = ServerLimits()
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
     """The work between two snapshots: `increase` by quantity in `seconds`.
 
-    Of one data-parallel rank, or summed over all. A quantity the server does not publish is
-    missing. The gauges are those of the later snapshot, None where unknown; `queue` counts requests
-    that wait for room in the batch, `kv_usage` is the fullest rank's. `energy` is that of all the
-    server's GPUs, None where unknown or not the server's alone.
+    Of one engine, or summed over all of a server. A quantity the server does not publish is
+    missing; one that is published but not known for this interval is also in `unknown`. The gauges
+    are those of the later snapshot, None where unknown; `queue` counts requests that wait for room
+    in the batch, `kv_usage` is the fullest engine's, `engine_count` is how many engines may run
+    requests. `energy` is that of all the server's GPUs,
+    None where unknown or not the server's alone.
+
+    `engines` holds a server's engines by `engine_index`, those that left the page included: the
+    work of each, or why it is not in the sums; those are `complete` where none is missing. It is
+    empty for one engine's interval.
     """
 
     seconds: float
@@ -58,91 +41,157 @@ class Interval:
     queue: float | None
     kv_usage: float | None
     energy: EnergyUse | None = None
+    engine_count: int | None = None
+    unknown: frozenset[str] = frozenset()
+    engines: Mapping[str, "Interval | Exclusion"] = field(default_factory=dict)
+    complete: bool = True
 
     @property
     def idle(self) -> bool:
         """Whether no token went in or out and no request is there; unknown is not idle."""
         amounts = [self.increase.get(name) for name in _WORK]
         known = [amount for amount in amounts if amount is not None]
-        return bool(known) and not any(known) and self.running == 0
+        return self.complete and bool(known) and not any(known) and self.running == 0
+
+
+def between(old: Snapshot, new: Snapshot, limits: ServerLimits = _UNLIMITED) -> Interval | None:
+    """Return the work done from `old` to `new`, or None where the server restarted in between.
+
+    An engine restarted where its start time moved, a counter of it fell, or a counter's series
+    vanished while the engine stayed. The server restarted where all its engines did, or the process
+    that counts for them all. An engine that joins a page that is watched, or comes back, has no
+    interval: its counters hold a lifetime. A series that appears within an engine counts from 0, as
+    engines that create series on first use mean it. More than the engine can have done is left out.
+    Both snapshots must come from plans of one version. `limits` are those of one engine.
+    """
+    seconds = new.time - old.time
+    before, after = counters_by_engine(old.plan), counters_by_engine(new.plan)
+    engines: dict[str, Interval | Exclusion] = {
+        name: _engine_interval(name, before, counters, old, new, limits)
+        for name, counters in after.items()
+    }
+    stayed = [engine for name, engine in engines.items() if name in before]
+    if engines.get("") == "restart" or (stayed and all(engine == "restart" for engine in stayed)):
+        return None
+    if len(engines) == 1 and len(before) == 1:
+        (engine,) = engines.values()
+        if isinstance(engine, Interval):
+            return _whole(engine.increase, engine.unknown, engines, new, seconds)
+    engines |= {name: "gap" for name in before if name not in engines}
+    parts = [engine for engine in engines.values() if isinstance(engine, Interval)]
+    amounts: dict[str, list[float]] = {}
+    for part in parts:
+        for quantity, amount in part.increase.items():
+            amounts.setdefault(quantity, []).append(amount)
+    increase = {quantity: exact_sum(terms) for quantity, terms in amounts.items()}
+    unknown = frozenset[str]().union(*(part.unknown for part in parts))
+    return _whole(increase, unknown, engines, new, seconds)
+
+
+def _whole(
+    increase: Mapping[str, float],
+    unknown: frozenset[str],
+    engines: Mapping[str, Interval | Exclusion],
+    new: Snapshot,
+    seconds: float,
+) -> Interval:
+    return Interval(
+        seconds,
+        increase,
+        running=new.total("requests_running"),
+        queue=queue_length(new),
+        kv_usage=new.largest("kv_cache_usage_ratio"),
+        engine_count=len(new.plan.engines) if new.plan.engines is not None else None,
+        unknown=unknown,
+        engines=engines,
+        complete=not any(isinstance(engine, str) for engine in engines.values()),
+    )
+
+
+def _engine_interval(
+    name: str,
+    engines_before: Mapping[str, EngineCounters],
+    counters: EngineCounters,
+    old: Snapshot,
+    new: Snapshot,
+    limits: ServerLimits,
+) -> Interval | Exclusion:
+    old_counters = engines_before.get(name)
+    if old_counters is None:
+        if name or _named_before(engines_before, counters):
+            return "gap"
+        old_counters = EngineCounters((), (), (), (), ())
+    growth = growth_between(old, new, old_counters, counters)
+    if growth is None:
+        return "restart"
+    seconds, kind = new.time - old.time, new.plan.engine
+    increase, unknown = dict(growth.increase), growth.unknown
+    gauges, gauges_before = _gauges(new, name), _gauges(old, name)
+    state = EngineState(gauges_before.running, gauges.running, gauges_before.waiting)
+    if impossible_counts(increase, seconds, kind, state, limits):
+        return "implausible"
+    first = increase.get("first_tokens", 0.0)
+    most = most_sequence_seconds(first, seconds, kind, state, limits)
+    if increase.get("decode_sequence_seconds", 0.0) > most:
+        del increase["decode_sequence_seconds"]
+        unknown |= {"decode_sequence_seconds"}
+    return Interval(
+        seconds, increase, gauges.running, gauges.queue, gauges.kv_usage, unknown=unknown
+    )
+
+
+def _named_before(engines: Mapping[str, EngineCounters], counters: EngineCounters) -> bool:
+    """Whether counters without an `engine_index` had one on the page before."""
+    families = {sample.family for engine in engines.values() for sample in engine.samples}
+    return any(sample.family in families for sample in counters.samples)
 
 
 @dataclass(frozen=True, slots=True)
-class _CounterIndex:
-    """Where one plan has the counters: flat indices, and how many belong to each quantity."""
+class _Gauges:
+    running: float | None
+    waiting: float | None
+    queue: float | None
+    kv_usage: float | None
 
-    indices: tuple[int, ...]
-    spans: tuple[tuple[str, int, int], ...]
-    samples: tuple[Sample, ...]
+
+_NO_GAUGES: Final = _Gauges(None, None, None, None)
+
+
+def _gauges(snapshot: Snapshot, engine: str) -> _Gauges:
+    """Return the gauges of one engine; the empty name's are those that carry no `engine_index`."""
+    running, waiting, capacity, unspecified, usage = _gauge_indices(snapshot.plan, engine)
+    if not (running or waiting or usage):
+        return _NO_GAUGES
+    queue = _total(snapshot, capacity)
+    return _Gauges(
+        _total(snapshot, running),
+        _total(snapshot, waiting),
+        queue if queue is not None else _total(snapshot, unspecified),
+        _largest(snapshot, usage),
+    )
 
 
 @cached_by_plan
-def _counter_index(plan: Plan, rank: str | None) -> _CounterIndex:
-    positions: dict[tuple[str, str], list[int]] = {}
-    for i, sample in enumerate(plan.samples):
-        if rank is not None and sample.label("engine_index") != rank:
-            continue
-        positions.setdefault((sample.family, sample.suffix), []).append(i)
-    indices, spans = list[int](), list[tuple[str, int, int]]()
-    for quantity, (family, suffix, label) in COUNTERS.items():
-        counters = positions.get((family, suffix), [])
-        if label:
-            counters = [i for i in counters if plan.samples[i].label(label[0]) == label[1]]
-        if counters:
-            spans.append((quantity, len(indices), len(indices) + len(counters)))
-            indices += counters
-    return _CounterIndex(tuple(indices), tuple(spans), tuple(plan.samples[i] for i in indices))
-
-
-def _values(snapshot: Snapshot, indices: tuple[int, ...]) -> tuple[float, ...]:
-    if len(indices) > 1:
-        values: tuple[float, ...] = itemgetter(*indices)(snapshot.values)
-        return values
-    return tuple(snapshot.values[i] for i in indices)
-
-
-def between(old: Snapshot, new: Snapshot, rank: str | None = None) -> Interval | None:
-    """Return the work done from `old` to `new`, or None where the server restarted in between.
-
-    It did where the start time moved, a counter fell, or a counter's series vanished: the process,
-    or one of its data-parallel ranks, is another one. A series that appears counts from 0, as
-    engines that create series on first use mean it. Neither holds for the families that a plan left
-    out: what they did is unknown. Both snapshots must come from plans of one version. With `rank`
-    (an `engine_index`), the work is that of one data-parallel rank alone.
-    """
-    old_start, new_start = (s.largest("server_start_time_seconds") for s in (old, new))
-    if old_start is not None and new_start is not None and abs(new_start - old_start) > START_SLACK:
-        return None
-    counters = _counter_index(new.plan, rank)
-    after = _values(new, counters.indices)
-    if old.plan is new.plan:
-        before = _values(old, counters.indices)
-    else:
-        old_counters = _counter_index(old.plan, rank)
-        old_values = dict(
-            zip(old_counters.samples, _values(old, old_counters.indices), strict=True)
-        )
-        before = tuple(
-            old_values.pop(sample, UNKNOWN if sample.family in old.plan.left_out else 0.0)
-            for sample in counters.samples
-        )
-        if any(sample.family not in new.plan.left_out for sample in old_values):
-            return None
-    if any(map(gt, before, after)):
-        return None
-    increase = {}
-    for quantity, start, stop in counters.spans:
-        amount = sum(after[start:stop]) - sum(before[start:stop])
-        if isfinite(amount):
-            increase[quantity] = amount
-    labels = {} if rank is None else {"engine_index": rank}
-    return Interval(
-        new.time - old.time,
-        increase,
-        running=new.total("requests_running", **labels),
-        queue=queue_length(new, **labels),
-        kv_usage=new.largest("kv_cache_usage_ratio", **labels),
+def _gauge_indices(plan: Plan, engine: str) -> tuple[tuple[int, ...], ...]:
+    waiting = plan.indices("requests_waiting", engine_index=engine)
+    return (
+        tuple(plan.indices("requests_running", engine_index=engine)),
+        tuple(waiting),
+        tuple(i for i in waiting if plan.samples[i].label("reason") == "capacity"),
+        tuple(i for i in waiting if not plan.samples[i].label("reason")),
+        tuple(plan.indices("kv_cache_usage_ratio", engine_index=engine)),
     )
+
+
+def _total(snapshot: Snapshot, indices: Iterable[int]) -> float | None:
+    values = [snapshot.values[i] for i in indices]
+    total = sum(values)
+    return total if values and not isnan(total) else None
+
+
+def _largest(snapshot: Snapshot, indices: Iterable[int]) -> float | None:
+    values = [value for i in indices if not isnan(value := snapshot.values[i])]
+    return max(values, default=None)
 
 
 def queue_length(snapshot: Snapshot, **labels: str) -> float | None:

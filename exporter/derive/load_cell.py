@@ -24,9 +24,11 @@ from math import frexp
 from typing import Final
 
 from ..engines.engine import DecodeTime
+from ..engines.plan import Plan
 from ..engines.registry import ENGINES
 from ..vocabulary.exporter import LOAD
 from .interval import Interval
+from .plan_cache import cached_by_plan
 
 QUANTITIES: Final = tuple(LOAD)
 
@@ -41,6 +43,12 @@ _COPIED: Final = (
     "spec_draft_tokens",
     "spec_accepted_tokens",
 )
+
+TIMED: Final[Mapping[str, str]] = {
+    "first_token_seconds": "first_tokens",
+    "finished_prefill_seconds": "finished_prefill_tokens",
+}
+"""Times that are divided by a count: where the time is not known, the count is left out too."""
 
 Work = Mapping[str, float]
 """Amounts by quantity (`QUANTITIES`); what is unknown is missing."""
@@ -93,17 +101,26 @@ def sequence_seconds(interval: Interval, engine: str, running: float | None) -> 
 
 
 def work_of(
-    interval: Interval, engine: str, ends: tuple[End, End], gpus: float | None, joules: float | None
+    interval: Interval,
+    engine: str,
+    ends: tuple[End, End],
+    gpus: float | None,
+    joules: float | None,
+    decodes: bool = True,
 ) -> dict[str, float] | None:
     """Return what one rank did in an interval, None where no law gives its batch.
 
-    `engine` is the kind of engine, `gpus` and `joules` are the rank's own. The differences of two
+    `engine` is the kind of engine, `gpus` and `joules` are the rank's own, `decodes` says whether
+    it has ever decoded. The differences of two
     counters (decode tokens; prefill tokens where the engine does not count computed ones) may be
     negative: the two are not always incremented, nor always read, at the same moment.
     """
     seconds, increase = interval.seconds, interval.increase
-    sequence = sequence_seconds(interval, engine, _mean(end.running for end in ends))
-    decoded = _decode_tokens(increase)
+    sequence: float | None = 0.0
+    decoded: float | None = 0.0
+    if decodes:
+        sequence = sequence_seconds(interval, engine, _mean(end.running for end in ends))
+        decoded = _decode_tokens(increase)
     if sequence is None or decoded is None:
         return None
     amounts: dict[str, float | None] = {
@@ -115,6 +132,7 @@ def work_of(
         "joules": joules,
         "metered_decode_tokens": None if joules is None else decoded,
         **{quantity: increase.get(quantity) for quantity in _COPIED},
+        **{count: None for time, count in TIMED.items() if time in interval.unknown},
     }
     context = _mean(end.context for end in ends)
     if context is not None:
@@ -123,6 +141,22 @@ def work_of(
     if queues:
         amounts["saturated_seconds"] = seconds if all(queues) else 0.0
     return {quantity: amount for quantity, amount in amounts.items() if amount is not None}
+
+
+@cached_by_plan
+def decodes(plan: Plan, rank: str) -> bool:
+    """Whether a rank has decoded; the prefill server of a pair never does.
+
+    SGLang counts tokens as it makes them, prompt and decode under one name each; the count of
+    decoded ones appears with the first (`increment_realtime_tokens` adds no zero). What it says of
+    inter-token latency on such a server is the time of prefills, before 0.5.22. vLLM's counters are
+    there from the start, and do not move on such a server.
+    """
+    if ENGINES[plan.engine].decode_time is not DecodeTime.MEAN_TIMES_TOKENS:
+        return True
+    labels = {"engine_index": rank} if rank else {}
+    computed = plan.indices("prompt_tokens_computed_total", **labels)
+    return not computed or bool(plan.indices("decode_tokens_total", **labels))
 
 
 def batch_of(work: Work) -> str:

@@ -6,9 +6,11 @@ from typing import Final
 
 from ..engines.plan import Labels, Plan, Snapshot
 from ..vocabulary.states import Exclusion
+from .counters.growth import start_time
+from .counters.limits import ServerLimits
 from .finished_prefill import FinishedPrefill
 from .interval import Interval, between, queue_length
-from .load_cell import IDLE, PREFILL, End, Work, batch_of, work_of
+from .load_cell import IDLE, PREFILL, TIMED, End, Work, batch_of, decodes, work_of
 from .window import longest_hold
 
 # Differences of two counters. Engines increment the two at different moments, so that an interval
@@ -20,6 +22,8 @@ _DIFFERENCES: Final = ("decode_tokens", "metered_decode_tokens", "prefill_tokens
 # A preempted request is computed again: its tokens are paid for twice and would make the release
 # look slow at a load that no other server had. Preemptions per second from here on are left out.
 PREEMPTING: Final = 0.05
+
+_UNLIMITED: Final = ServerLimits()
 
 Key = tuple[str, str]
 """A cell of a server: the data-parallel rank (empty where it has no name) and the batch."""
@@ -54,7 +58,7 @@ class Meter:
         self._max_cells = max_cells
         self._last: Snapshot | None = None
         self._ends: Mapping[str, End] = {}
-        self._restart: float | None = None
+        self._restarts: dict[str, float] = {}
         self._carry: dict[tuple[str, str], float] = {}
         self._finished = FinishedPrefill()
 
@@ -65,12 +69,16 @@ class Meter:
         labels: Labels | None,
         gpus: float | None = None,
         joules: float | None = None,
+        limits: ServerLimits = _UNLIMITED,
+        interval: Interval | None = None,
     ) -> None:
         """Count the work since the snapshot before, taken at Unix time `unix` in seconds.
 
         `labels` are those of the server's release, None while unknown; `gpus` are all GPUs of the
         server and `joules` what they used since then, shared alike among its ranks. Other `labels`
         than before begin new cells and end the old ones, so that no rate straddles two releases.
+        `limits` bound what one rank can have done. `interval` is that since the snapshot before,
+        where it has been worked out already.
         """
         ranks, alone = snapshot.plan.counting, _alone(snapshot.plan)
         last, self._last = self._last, snapshot
@@ -79,44 +87,47 @@ class Meter:
         old_labels = self.load.labels
         if labels is not None and labels != old_labels:
             self.load, self._carry = LoadCells(labels, {}, self.load.excluded), {}
-        whole = between(last, snapshot) if last else None
+        whole = interval or (between(last, snapshot, limits) if last else None)
+        parts = {rank: _part(whole, rank, alone) for rank in ranks}
         finished_here = {
             rank: self._finished.computed_here(
-                snapshot, rank, alone, restarted=last is not None and whole is None
+                snapshot, rank, alone, restarted=last is not None and parts[rank] == "restart"
             )
             for rank in ranks
         }
         if last is None:
             return
-        if last.plan.key != snapshot.plan.key:
-            # the same engines under other names: what they did since is nobody's
-            self._carry = {}
-            for _ in ranks:
-                self._exclude("gap", snapshot.time - last.time)
-            return
-        if whole is None:
-            self._restart, self._carry = snapshot.time, {}
+        restarted = {rank for rank in ranks if parts[rank] == "restart"}
+        self._restarts |= dict.fromkeys(restarted, snapshot.time)
+        self._restarts = {rank: self._restarts[rank] for rank in ranks if rank in self._restarts}
+        went_on = set(ranks) - restarted
+        self._carry = {key: owed for key, owed in self._carry.items() if key[0] in went_on}
+        if whole is None or not whole.complete:
+            joules = None
         new_release = old_labels and labels and old_labels != labels
-        exclusion: Exclusion | None = "restart"
-        if whole is not None and not new_release:
-            exclusion = self._exclusion(last, snapshot, unix, labels)
         if snapshot.plan.engines is None:
-            self._exclude(exclusion or "unknown", snapshot.time - last.time)
+            known = self._exclusion("", last, snapshot, unix, labels) if whole else "restart"
+            self._exclude(known or "unknown", snapshot.time - last.time)
             return
         share = 1.0 if alone else 1.0 / len(snapshot.plan.engines)
         for rank in ranks:
-            end = self._ends[rank]
-            reason = exclusion or self._count(
-                rank,
-                whole if alone else between(last, snapshot, rank),
-                snapshot.plan.engine,
-                (old_ends.get(rank, end), end),
-                finished_here[rank],
-                gpus and gpus * share,
-                None if joules is None else joules * share,
-            )
-            if reason:
-                self._exclude(reason, snapshot.time - last.time)
+            part, end = parts[rank], self._ends[rank]
+            if isinstance(part, str):
+                exclusion: Exclusion | None = part
+            elif new_release:
+                exclusion = "restart"
+            else:
+                exclusion = self._exclusion(rank, last, snapshot, unix, labels) or self._count(
+                    rank,
+                    part,
+                    snapshot.plan,
+                    (old_ends.get(rank, end), end),
+                    finished_here[rank],
+                    gpus and gpus * share,
+                    None if joules is None else joules * share,
+                )
+            if exclusion:
+                self._exclude(exclusion, snapshot.time - last.time)
 
     def _cells_with_room(self, key: Key) -> Mapping[Key, Work] | None:
         """Return the cells that another may join, None where they are too many.
@@ -134,9 +145,9 @@ class Meter:
         self.load = replace(self.load, excluded=excluded)
 
     def _exclusion(
-        self, last: Snapshot, snapshot: Snapshot, unix: float, labels: Labels | None
+        self, rank: str, last: Snapshot, snapshot: Snapshot, unix: float, labels: Labels | None
     ) -> Exclusion | None:
-        """Return why an interval without a restart is left out for all ranks, None if it is not."""
+        """Return why an interval of a rank without a restart is left out, None if it is not."""
         seconds = snapshot.time - last.time
         if last.plan.version != snapshot.plan.version:
             known = last.plan.version and snapshot.plan.version
@@ -145,27 +156,28 @@ class Meter:
             return "unknown"
         if not 0 < seconds <= self._longest + longest_hold(snapshot.plan):
             return "gap"
-        start = snapshot.largest("server_start_time_seconds")
+        start = start_time(snapshot, rank)
         if start is not None:
             age = unix - seconds - start
         else:
-            age = self._warm_up if self._restart is None else last.time - self._restart
+            restart = self._restarts.get(rank)
+            age = self._warm_up if restart is None else last.time - restart
         return "warm_up" if age < self._warm_up else None
 
     def _count(
         self,
         rank: str,
-        interval: Interval | None,
-        engine: str,
+        interval: Interval,
+        plan: Plan,
         ends: tuple[End, End],
         finished_here: bool,
         gpus: float | None,
         joules: float | None,
     ) -> Exclusion | None:
         """Add a rank's work to its cell; return why not where it is left out."""
-        if interval is None:
-            return "restart"
-        work = work_of(interval, engine, ends, gpus, joules)
+        if "decode_sequence_seconds" in interval.unknown:
+            return "implausible"
+        work = work_of(interval, plan.engine, ends, gpus, joules, decodes=decodes(plan, rank))
         if work is None:
             return "unknown"
         if interval.increase.get("preemptions", 0.0) > PREEMPTING * interval.seconds:
@@ -193,7 +205,18 @@ class Meter:
         # only now: an interval that no cell takes must not be settled with what is carried over
         self._carry = carry
         self.load = replace(self.load, cells={**cells, key: sums})
-        return None
+        return "implausible_latency" if interval.unknown & TIMED.keys() else None
+
+
+def _part(whole: Interval | None, rank: str, alone: bool) -> Interval | Exclusion:
+    """Return the work of a rank; one alone has also done what is counted without a rank."""
+    if whole is None:
+        return "restart"
+    part = whole.engines.get(rank, whole)
+    if isinstance(part, str) or not alone:
+        return part
+    server = whole.engines.get("")
+    return server if isinstance(server, str) else whole
 
 
 def _alone(plan: Plan) -> bool:

@@ -5,26 +5,17 @@ own counters. A quantity whose parts are unknown is None.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ..engines.plan import Snapshot
 from ..vocabulary.states import Bound
 from .bound import bound_by
+from .counters.limits import ServerLimits as ServerLimits
 from .energy import window_energy
 from .interval import Interval
 from .ratio import Ratio, ratio_of
 from .window import Window
 
 _CACHES = ("local", "external", "multimodal")
-
-
-@dataclass(frozen=True, slots=True)
-class ServerLimits:
-    """What a server may do at most: sequences and tokens per step of one rank, and its GPUs."""
-
-    max_num_seqs: float | None = None
-    max_num_batched_tokens: float | None = None
-    gpus: float | None = None
 
 
 class WindowSummary:
@@ -70,8 +61,11 @@ class WindowSummary:
 
     @property
     def batch_occupancy(self) -> Ratio | None:
-        """Requests running, mean of the window's samples, over the most that may run."""
-        return ratio_of(self.mean(lambda interval: interval.running), self._sequences)
+        """Requests running over the most that may run, both means of the window's samples."""
+        limit, engines = self.limits.max_num_seqs, self.mean(lambda interval: interval.engine_count)
+        if limit is None or engines is None:
+            return None
+        return ratio_of(self.mean(lambda interval: interval.running), limit * engines)
 
     @property
     def decode_batch(self) -> float | None:

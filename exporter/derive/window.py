@@ -5,9 +5,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
+from ..engines.exact_sum import exact_sum
 from ..engines.plan import Plan, Snapshot
 from ..gpu.energy import EnergyUse
+from .counters.limits import ServerLimits
 from .interval import Interval, between
+
+_UNLIMITED: Final = ServerLimits()
 
 LONGEST_HOLD: Final = 30.0
 """Seconds; two reports of Ray's workers may be 20 s apart. What stands longer is idle."""
@@ -49,11 +53,19 @@ class Window:
         self._last: Snapshot | None = None
         self._total = 0.0
         self._increase: dict[str, float] = {}
+        self._whole = True
 
-    def add(self, snapshot: Snapshot, energy: EnergyUse | None = None) -> bool:
+    def add(
+        self,
+        snapshot: Snapshot,
+        energy: EnergyUse | None = None,
+        limits: ServerLimits = _UNLIMITED,
+        whole: Interval | None = None,
+    ) -> bool:
         """Add the next snapshot; return True where it shows that the server restarted.
 
-        `energy` is what the server's GPUs used since the snapshot before.
+        `energy` is what the server's GPUs used since the snapshot before, `limits` are the
+        server's. `whole` is the server's interval since then, where it has been worked out already.
         """
         last, self._last = self._last, snapshot
         if last is None:
@@ -63,14 +75,17 @@ class Window:
             # another meaning, or other names of the same engines
             self._reset()
             return False
-        interval = between(last, snapshot, self.engine)
+        whole = whole or between(last, snapshot, limits)
+        interval = whole and self._own(whole)
         if interval is None:
             self._reset()
             return True
         if interval.seconds > self._seconds:
             self._reset()
             return False
-        self._intervals.append(interval if energy is None else replace(interval, energy=energy))
+        if energy is not None and interval.complete:
+            interval = replace(interval, energy=energy)
+        self._intervals.append(interval)
         self._total = sum(interval.seconds for interval in self._intervals)
         # the fewest whole intervals that cover the window: counters cannot be read at its edge
         while self._total - self._intervals[0].seconds >= self._seconds:
@@ -81,7 +96,24 @@ class Window:
         for interval in self._intervals:
             for quantity, amount in interval.increase.items():
                 self._increase[quantity] = self._increase.get(quantity, 0.0) + amount
+        engines = self._intervals[-1].engines.keys()
+        self._whole = all(
+            interval.complete and not interval.unknown and interval.engines.keys() == engines
+            for interval in self._intervals
+        )
         return False
+
+    def _own(self, whole: Interval) -> Interval | None:
+        """Return the interval of what the window is of, None where that restarted."""
+        if self.engine is None:
+            return whole
+        part = whole.engines.get(self.engine, "gap")
+        if isinstance(part, Interval):
+            return replace(part, engine_count=1, engines={self.engine: part})
+        if part == "restart":
+            return None
+        engines = {self.engine: part}
+        return Interval(whole.seconds, {}, None, None, None, engines=engines, complete=False)
 
     def forget_energy(self) -> None:
         """Take that the energy of the intervals was not the server's alone."""
@@ -95,7 +127,7 @@ class Window:
 
     def _reset(self) -> None:
         self._intervals.clear()
-        self._total, self._increase = 0.0, {}
+        self._total, self._increase, self._whole = 0.0, {}, True
 
     def __iter__(self) -> Iterator[Interval]:
         """Yield the intervals, oldest first."""
@@ -119,7 +151,37 @@ class Window:
         """Return how much a quantity grew over the window, None where no interval has it."""
         return self._increase.get(quantity)
 
+    @property
+    def newest(self) -> Interval | None:
+        """The newest interval."""
+        return self._intervals[-1] if self._intervals else None
+
     def rate(self, quantity: str) -> float | None:
-        """Return a quantity's growth per second over the window, None where unknown."""
+        """Return a quantity's growth per second over the window, None where unknown.
+
+        Where the work of an engine is not known for all of the window, its rate is that over the
+        rest. An engine that has left the page has none.
+        """
         increase, seconds = self.increase(quantity), self.seconds
-        return None if increase is None or seconds <= 0 else increase / seconds
+        if increase is None or seconds <= 0:
+            return None
+        if self._whole:
+            return increase / seconds
+        rates = list[float]()
+        for engine in self._intervals[-1].engines:
+            amounts, known = self._of_engine(engine, quantity)
+            if known <= 0:
+                return None
+            rates.append(exact_sum(amounts) / known)
+        return exact_sum(rates)
+
+    def _of_engine(self, engine: str, quantity: str) -> tuple[list[float], float]:
+        """Return an engine's growth by interval, and the seconds for which it is known."""
+        amounts, known = list[float](), 0.0
+        for interval in self._intervals:
+            part = interval.engines.get(engine)
+            if isinstance(part, Interval) and quantity not in part.unknown:
+                known += interval.seconds
+                if quantity in part.increase:
+                    amounts.append(part.increase[quantity])
+        return amounts, known

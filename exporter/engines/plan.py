@@ -18,6 +18,7 @@ from .catalog import EngineCatalog, PageContext, Term, version_of
 from .detect import Namespace
 from .engine import Compute
 from .engine import Labels as Labels
+from .exact_sum import exact_sum
 from .ranks import lowest_ranks
 from .registry import ENGINES
 from .split import Keys, Part, split
@@ -47,17 +48,19 @@ class Sample:
 class Snapshot:
     """The canonical values of one page. `values[i]` belongs to `plan.samples[i]`; NaN is unknown.
 
-    `time` is the monotonic time in seconds at which the page was received.
+    `time` is the monotonic time in seconds at which the page was received. `suspect` are positions
+    of counters whose growth since the snapshot before is not known.
     """
 
     plan: "Plan"
     values: tuple[float, ...]
     time: float
+    suspect: frozenset[int] = frozenset()
 
     def total(self, family: str, **labels: str) -> float | None:
         """Return the sum over a family's plain samples with these labels, None where unknown."""
         values = [self.values[i] for i in self.plan.indices(family, **labels)]
-        return sum(values) if values and not any(map(isnan, values)) else None
+        return exact_sum(values) if values and not any(map(isnan, values)) else None
 
     def largest(self, family: str, **labels: str) -> float | None:
         """Return the largest of a family's plain samples with these labels, None where unknown."""
@@ -411,7 +414,7 @@ def _combine(parts: list[Compute | int], across: str) -> Compute | int:
         return parts[0]
     indices = [part for part in parts if isinstance(part, int)]
     computes = [part for part in parts if not isinstance(part, int)]
-    reduce = max if across == "max" else sum
+    reduce: Callable[[list[float]], float] = max if across == "max" else exact_sum
 
     def compute(values: Values) -> float:
         return reduce([*(values[i] for i in indices), *(part(values) for part in computes)])

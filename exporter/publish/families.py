@@ -7,6 +7,7 @@ from ..derive.figures import ENGINE_FAMILIES
 from ..derive.figures import FAMILIES as FIGURES
 from ..vocabulary.engine import FAMILIES as ENGINE
 from ..vocabulary.exporter import (
+    ENGINE_NO_PROGRESS,
     ENGINE_STALLED,
     EXPORTER,
     IDENTITY,
@@ -43,7 +44,7 @@ SECTIONS: Final = (
     Section(
         "Figures over the last window",
         "For people and autoscalers without PromQL; the counters below remain the truth.",
-        (*FIGURES, *ENGINE_FAMILIES, ENGINE_STALLED),
+        (*FIGURES, *ENGINE_FAMILIES, ENGINE_STALLED, ENGINE_NO_PROGRESS),
     ),
     Section(
         "Load cells",

@@ -1,6 +1,6 @@
 """Readings become one JSON-ready document: what the status page, the API and `probe` show."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import time
 from typing import Final
 
@@ -11,6 +11,7 @@ from ..derive.ratio import Ratio, pooled
 from ..discovery.pod import pod_labels, pod_of, workload_of
 from ..engines.registry import ENGINES
 from ..gpu.reading import GpuReading
+from ..sampling.reading import ServerReading
 from ..sampling.view import ServerView
 from .figures import Json, json_value
 from .gpu_report import gpu_report
@@ -54,7 +55,8 @@ def server_report(view: ServerView, gpus: Mapping[str, GpuReading] | None = None
     }
     if view.live:
         report |= _identity(view) | _figures(reading.figures)
-        report["stalled"] = bool(reading.stalled)
+        report["stalled"] = bool(reading.stalls.stalled)
+        report["no_progress"] = bool(reading.stalls.no_progress)
         if reading.engine_figures:
             report["engines"] = {
                 engine: {name: json_value(value) for name, value in values.items()}
@@ -94,6 +96,7 @@ def _identity(view: ServerView) -> Json:
             "count more prompt tokens as computed than this server computed, as decode servers do "
             "whose prefill server computed them"
         )
+    notes += _faults(view.reading)
     report: Json = {
         "engine": snapshot.plan.engine if snapshot else None,
         "engine_title": ENGINES[snapshot.plan.engine].title if snapshot else None,
@@ -121,6 +124,18 @@ def _identity(view: ServerView) -> Json:
         },
         "conflicts": list(identity.conflicts),
     }
+
+
+def _faults(reading: ServerReading) -> Iterator[str]:
+    """Yield a sentence on each kind of number that was left out for being impossible."""
+    for family, times in sorted(reading.latency_faults.items()):
+        yield (
+            f"the sum of {family} moved {times} times as no sum of latencies can: it goes on "
+            "without that, and what is measured by it leaves those intervals out"
+        )
+    seconds = reading.load.excluded.get("implausible", 0.0)
+    if seconds:
+        yield (f"{seconds:.0f} s are in no load cell: counters grew by more than an engine can do")
 
 
 def _figures(figures: Figures) -> Json:

@@ -17,7 +17,15 @@ from ..derive.meter import Key
 from ..engines.plan import Labels, Plan
 from ..sampling.view import GpuView, ServerView
 from ..vocabulary.engine import FAMILIES
-from ..vocabulary.exporter import ENGINE_STALLED, EXPORTER, IDENTITY, LOAD, LOAD_EXCLUDED, TARGET
+from ..vocabulary.exporter import (
+    ENGINE_NO_PROGRESS,
+    ENGINE_STALLED,
+    EXPORTER,
+    IDENTITY,
+    LOAD,
+    LOAD_EXCLUDED,
+    TARGET,
+)
 from ..vocabulary.family import PREFIX, Family
 from .gpus import gpu_families
 from .server_samples import (
@@ -66,7 +74,7 @@ class Publisher:
             (IDENTITY, live, identity_samples),
             (FIGURES, live, figure_samples),
             (ENGINE_FAMILIES, live, engine_figure_samples),
-            ((ENGINE_STALLED,), live, stall_samples),
+            ((ENGINE_STALLED, ENGINE_NO_PROGRESS), live, stall_samples),
         ):
             for family in families:
                 _write(parts, family, _gather(family.name, views, samples))

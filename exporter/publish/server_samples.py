@@ -10,7 +10,7 @@ from ..discovery.pod import pod_labels
 from ..engines.plan import Labels, Plan
 from ..sampling.reading import ServerReading
 from ..sampling.view import ServerView
-from ..vocabulary.exporter import SERVER_INFO, SERVER_POD_INFO
+from ..vocabulary.exporter import ENGINE_STALLED, SERVER_INFO, SERVER_POD_INFO
 from ..vocabulary.states import EXCLUSIONS, SCRAPE_FAILURES
 from .figures import samples_of
 
@@ -163,12 +163,14 @@ def excluded_samples(_: str, view: ServerView) -> Samples:
         yield (("reason", reason),), view.reading.load.excluded.get(reason, 0.0)
 
 
-def stall_samples(_: str, view: ServerView) -> Samples:
-    """Yield whether each data-parallel rank is stalled."""
+def stall_samples(family: str, view: ServerView) -> Samples:
+    """Yield whether each engine is stalled, or shows requests and makes no progress."""
     snapshot = view.reading.snapshot
     if snapshot is None:
         return
+    stalls = view.reading.stalls
+    affected = stalls.stalled if family == ENGINE_STALLED.name else stalls.no_progress
     running = snapshot.plan.indices("requests_running")
     for rank in sorted({snapshot.plan.samples[i].label("engine_index") for i in running}):
         labels: Labels = (("engine_index", rank),) if rank else ()
-        yield labels, float(rank in view.reading.stalled)
+        yield labels, float(rank in affected)

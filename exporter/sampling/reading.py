@@ -10,6 +10,7 @@ from ..derive.meter import LoadCells
 from ..engines.identity import Identity
 from ..engines.plan import Snapshot
 from ..gpu.attribution import Link
+from .stall_watch import Stalls
 
 STALE_AFTER_MISSES: Final = 2
 
@@ -23,7 +24,7 @@ class ServerReading:
     `time` is when the last good page came (monotonic seconds, None before the first); `error` and
     `reason` say why the samples since then failed, `misses` how many of them did. `link` names the
     GPUs under the server, where telemetry ties any to it, and `gpu_problem` says why it does not,
-    half a sentence.
+    half a sentence. `latency_faults` counts by family how often a latency's sum was corrected.
     """
 
     time: float | None = None
@@ -38,7 +39,8 @@ class ServerReading:
     figures: Figures = field(default_factory=dict)
     engine_figures: Mapping[str, Figures] = field(default_factory=dict)
     load: LoadCells = field(default_factory=LoadCells)
-    stalled: frozenset[str] = frozenset()
+    latency_faults: Mapping[str, int] = field(default_factory=dict)
+    stalls: Stalls = field(default_factory=Stalls)
     link: Link | None = None
     gpu_problem: str = ""
 

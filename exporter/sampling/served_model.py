@@ -7,37 +7,33 @@ shows it.
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from time import monotonic, time
 from typing import Final
 
 from ..config import Config, Target
+from ..derive.counters.latency_sums import LatencySums
 from ..derive.figure import Figures, number_of
 from ..derive.figures import engine_figures, figures
 from ..derive.interval import between
 from ..derive.meter import Meter
-from ..derive.stall import stall_starts, stalled_ranks
 from ..derive.summary import ServerLimits
 from ..derive.window import Window, on_hold
 from ..discovery.pod import PodTarget
 from ..engines.catalog import PageContext
 from ..engines.identity import Identity, identify
 from ..engines.plan import Labels, Plan, Snapshot
-from ..engines.registry import ENGINES
-from ..errors import FetchError
 from ..gpu.telemetry import Telemetry
 from ..procfs.port_holder import PortHolder
 from .reading import STALE_AFTER_MISSES, SampleCounts, ServerReading
 from .server_gpus import ServerGpus
+from .stall_watch import Get, Post, StallWatch
 
 log = logging.getLogger(__name__)
 
 _HISTORY: Final = 120
 _CHARTED: Final = "generation_tokens_per_second_per_gpu"
-
-Get = Callable[[str], bytes]
-"""Returns the body of a path of the server, or raises `FetchError`."""
 
 
 class ServedModel:
@@ -54,6 +50,7 @@ class ServedModel:
         config: Config,
         counts: SampleCounts,
         get: Get,
+        post: Post,
         telemetry: Telemetry | None,
         model: str = "",
     ) -> None:
@@ -65,13 +62,13 @@ class ServedModel:
         self.gpus = ServerGpus(target, telemetry)
         self._model = model
         self._config = config
-        self._get = get
         self._window = Window(config.window)
         self._engine_windows: dict[str, Window] = {}
         # as long as a reading stays fresh: one missed sample is bridged, two are not
         longest = STALE_AFTER_MISSES * config.interval + config.timeout
         self._meter = Meter(config.load.warm_up, longest, config.load.max_cells)
-        self._stall_starts: Mapping[str, float] = {}
+        self._latency_sums = LatencySums()
+        self._stall_watch = StallWatch(get, post, config)
         self._plan: Plan | None = None
         self._identity: Identity | None = None
         self._identity_time = float("-inf")
@@ -101,6 +98,7 @@ class ServedModel:
             # a source that spoke of one engine need not speak of the others
             self._forget_identity()
         self._plan = snapshot.plan
+        snapshot = self._latency_sums.corrected(snapshot, time())
         before, last = self.reading.snapshot, self._window.last
         if last is not None and on_hold(last, snapshot) and self.reading.snapshot is not None:
             self.reading = replace(
@@ -108,6 +106,7 @@ class ServedModel:
             )
             return
         identity = self.gpus.identity_with_gpus(self._identity)
+        limits = limits_of(identity)
         energy = self.gpus.energy_use(identity, last.time, snapshot.time) if last else None
         if self.gpus.link and self.gpus.link.shared:
             # what was measured before others were seen on the GPU was theirs too
@@ -115,20 +114,25 @@ class ServedModel:
         if last is None:
             restarted = before is not None and between(before, snapshot) is None
         else:
-            restarted = self._window.add(snapshot, energy)
+            restarted = self._window.add(snapshot, energy, limits)
         if restarted:
             self.restarts += 1
             log.info("%s restarted: its counters or start time say so", self.target.label)
             self._reset()
             last = identity = None
+            limits = limits_of(None)
+        elif engines := self._restarted_engines():
+            self.restarts += len(engines)
+            log.info("%s: engine %s restarted", self.target.label, ", ".join(engines))
+            # another process may be another release
+            self._identity_time = float("-inf")
         if self._window.last is not snapshot:
             self._window.add(snapshot)
-        self._stall_starts = stall_starts(self._stall_starts, last, snapshot)
-        limits = limits_of(identity)
         values = figures(self._window, limits)
         joules = energy.joules if energy and energy.fine and not restarted else None
         labels = _release_labels(identity, snapshot.plan)
-        self._meter.add(snapshot, time(), labels, limits.gpus, joules)
+        interval = self._window.newest if last is not None else None
+        self._meter.add(snapshot, time(), labels, limits.gpus, joules, limits, interval)
         self._log_unknown_names(snapshot.plan)
         self.reading = ServerReading(
             time=snapshot.time,
@@ -140,7 +144,8 @@ class ServedModel:
             figures=values,
             engine_figures=self._engine_figures(snapshot, limits),
             load=self._meter.load,
-            stalled=self._stalled(snapshot),
+            latency_faults=dict(self._latency_sums.faults),
+            stalls=self._stall_watch.update(last, snapshot),
             link=self.gpus.link,
             gpu_problem=self.gpus.problem,
         )
@@ -159,27 +164,23 @@ class ServedModel:
             for engine in engines
         }
         for window in self._engine_windows.values():
-            window.add(snapshot)
+            window.add(snapshot, limits=limits, whole=self._window.newest)
         return {
             engine: engine_figures(window, limits)
             for engine, window in self._engine_windows.items()
         }
 
-    def _stalled(self, snapshot: Snapshot) -> frozenset[str]:
-        ranks = stalled_ranks(self._stall_starts, snapshot.time, self._config.stall_after)
-        if not ranks:
-            return ranks
-        try:
-            self._get(ENGINES[snapshot.plan.engine].health_path)
-        except FetchError:
-            return frozenset()
-        return ranks
+    def _restarted_engines(self) -> list[str]:
+        """Return the engines that restarted in the newest interval, while others went on."""
+        newest = self._window.newest
+        engines = newest.engines.items() if newest else ()
+        return [name for name, engine in engines if engine == "restart"]
 
     def _reset(self) -> None:
         """Drop what belonged to the process before: the windows and the identity."""
         self._window.clear()
         self._engine_windows = {}
-        self._stall_starts = {}
+        self._stall_watch.reset()
         self._forget_identity()
 
     def _forget_identity(self) -> None:
@@ -268,4 +269,5 @@ def limits_of(identity: Identity | None) -> ServerLimits:
         identity.number("max_num_seqs"),
         identity.number("max_num_batched_tokens"),
         identity.number("gpus"),
+        identity.number("max_model_len"),
     )

@@ -18,7 +18,8 @@ from ..gpu.telemetry import Telemetry
 from ..procfs.port_holder import port_holder
 from .ray_page import ray_page, starts_ray_workers
 from .reading import SampleCounts, ServerReading
-from .served_model import Get, ServedModel
+from .served_model import ServedModel
+from .stall_watch import Get
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +55,15 @@ class WatchedServer:
         self._models: Mapping[str, ServedModel] = {"": self._served(target, "")}
 
     def _served(self, target: Target, model: str) -> ServedModel:
-        return ServedModel(target, self._config, self.counts, self._get, self._telemetry, model)
+        return ServedModel(
+            target, self._config, self.counts, self._get, self._post, self._telemetry, model
+        )
 
     def _get(self, path: str) -> bytes:
         return self._client.get(self.target.url + path, self._config.timeout).body
+
+    def _post(self, path: str, document: Mapping[str, object]) -> bytes:
+        return self._client.post(self.target.url + path, document, self._config.timeout).body
 
     @property
     def models(self) -> Sequence[ServedModel]:

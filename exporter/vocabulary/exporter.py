@@ -139,7 +139,15 @@ IDENTITY: Final = (
 ENGINE_STALLED: Final = Family(
     "engine_stalled",
     "gauge",
-    "1 while an engine has work, makes no progress and the server says it is healthy.",
+    "1 while an engine has work for certain, makes no progress and the server says it is healthy: "
+    "requests came meanwhile, or the probe that is configured got no answer.",
+)
+
+ENGINE_NO_PROGRESS: Final = Family(
+    "engine_no_progress",
+    "gauge",
+    "1 while an engine shows requests, makes no progress and the server says it is healthy: it is "
+    "stalled, or idle and its gauges are stale.",
 )
 
 _CELL: Final = ("engine", "release", "gpu_model", "class", "batch")

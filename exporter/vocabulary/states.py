@@ -19,7 +19,16 @@ ScrapeFailure = Literal[
     "no_engine",
     "internal",
 ]
-Exclusion = Literal["restart", "warm_up", "gap", "preempting", "unknown", "cap"]
+Exclusion = Literal[
+    "restart",
+    "warm_up",
+    "gap",
+    "preempting",
+    "implausible",
+    "implausible_latency",
+    "unknown",
+    "cap",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +57,10 @@ SCRAPE_FAILURES: Final[tuple[ScrapeFailure, ...]] = get_args(ScrapeFailure)
 EXCLUSIONS: Final[Mapping[Exclusion, str]] = {
     "restart": "",
     "warm_up": "",
-    "gap": "samples missed",
+    "gap": "samples missed, or an engine joined the page",
     "preempting": "",
+    "implausible": "more than an engine can do",
+    "implausible_latency": "in its cell, less a latency that none can be",
     "unknown": "release or batch not known",
     "cap": "too many cells",
 }

@@ -160,7 +160,7 @@ function tile(label, figure, note, extra) {
 
 function drawTiles(all) {
   const totals = view.fleet.totals || {};
-  const troubled = ["down", "stalled", "stale"].map((id) => [all.filter((entry) => entry.state.id === id).length, id]).filter(([n]) => n > 0);
+  const troubled = [["down"], ["stalled"], ["still", "without progress"], ["stale"]].map(([id, word = id]) => [all.filter((entry) => entry.state.id === id).length, word]).filter(([n]) => n > 0);
   const recent = `mean of the last ${span(view.fleet.window_seconds) || "window"}`;
   const up = element("span", {}, shown(whole(totals.up)), element("small", {}, ` of ${whole(totals.servers) ?? "–"}`));
   const normal = all.length === 0 ? ["none known yet", ""] : ["all as they should be", "fine"];

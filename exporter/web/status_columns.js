@@ -15,6 +15,11 @@ function stateOf(server, fleet) {
       reason: `${running === null ? "Requests" : `${running} requests`} are running and no token comes out, ` +
         "whatever the server's own health page says." };
   }
+  if (server.no_progress === true) {
+    return { rank: 2, id: "still", word: "No progress", sign: "‖",
+      reason: "Requests are shown and no token comes out: it is stalled, or its gauges are stale. " +
+        "One request to it tells which." };
+  }
   const staleAfter = 3 * (fleet.interval_seconds || 5);
   if (known(server.age_seconds) && server.age_seconds > staleAfter) {
     return { rank: 2, id: "stale", word: "Stale", sign: "◔",

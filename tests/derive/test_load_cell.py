@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 
 from exporter.derive.interval import Interval
 from exporter.derive.load_cell import IDLE, PREFILL, End, batch_label, batch_of, work_of
+from exporter.engines.plan import Snapshot
+from tests.cells import counted, total
+from tests.pages import snapshot
 
 EDGES = [1.0, *(edge * 2.0**k for k in range(20) for edge in (1.5, 2.0))]
 QUIET = End(None, None, None)
@@ -144,3 +147,31 @@ def test_prompts_alone_are_neither_idle_nor_decoding() -> None:
     assert batch_of(done(**still, first_tokens=1) or {}) == PREFILL
     assert batch_of(done(**still) or {}) == "1"
     assert batch_of(done(decode_sequence_seconds=0, generation_tokens=0) or {}) == IDLE
+
+
+@pytest.mark.parametrize("latency", ["", "sglang:inter_token_latency_seconds_sum 40\n"])
+def test_a_server_that_never_decodes_has_prompts_and_nothing_unknown(latency: str) -> None:
+    """SGLang's prefill servers count no decoded tokens; some releases time their prefills."""
+
+    def page(time: float) -> Snapshot:
+        text = f'sglang:realtime_tokens_total{{mode="prefill_compute"}} {1e6 + 3e4 * time}\n'
+        text += f"sglang:num_running_reqs 3\nsglang:generation_tokens_total {9 + time}\n"
+        return snapshot(text + latency + latency.replace("_sum", "_count"), "0.5.23", time)
+
+    found = counted([page(0), page(5), page(10)])
+    assert found.excluded == {}
+    assert {batch for _, batch in found.cells} == {PREFILL}
+    assert total(found, "prefill_tokens") == 300_000
+    assert total(found, "seconds") == 10
+
+
+def test_once_it_decodes_a_server_is_no_prefill_server() -> None:
+    def page(time: float, decoded: str) -> Snapshot:
+        text = f'sglang:realtime_tokens_total{{mode="prefill_compute"}} {1e4 + 100 * time}\n'
+        return snapshot(text + decoded + "sglang:num_running_reqs 4\n", "0.5.23", time)
+
+    made = 'sglang:realtime_tokens_total{mode="decode"} %d\n'
+    found = counted([page(0, ""), page(5, made % 100), page(10, made % 200)])
+    assert found.excluded == {}
+    assert {batch for _, batch in found.cells} == {"4"}
+    assert total(found, "decode_tokens") == 200

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.derive.counters.latency_sums import LatencySums
 from exporter.derive.meter import LoadCells, Meter
 from exporter.engines.plan import Labels, Snapshot
 from exporter.replay.recording import Recording
@@ -287,3 +288,95 @@ def test_recorded_servers_visit_few_cells(
     assert 2 <= len(found.cells) <= 17 * engines
     if name in ("vllm-dense-0.26.0", "vllm-0.32.0-dp2-cpu", "sglang-0.5.23-basic-cpu"):
         golden(f"{name}.cells", table(found))
+
+
+def test_an_engine_that_joins_or_restarts_is_left_out_alone() -> None:
+    server, meter = Engine(2), Meter(10, 30.0, 256)
+    moved = {"generation_tokens_total": 10.0}
+    follow(meter, server.page(), server.page(5, 0, **moved))
+    server.counters.append({"generation_tokens_total": 9e6})
+    found = follow(meter, server.page(5, 0, **moved))
+    assert found.excluded == {"gap": 5}
+    found = follow(meter, server.page(5, 2, **moved))
+    assert found.excluded == {"gap": 5}
+    assert total(found, "decode_tokens") == 30
+    server.counters[1] = {}
+    server.counters[0]["generation_tokens_total"] = 1e3
+    server.counters[2]["generation_tokens_total"] = 3.0
+    # two of three restarted, and warm up; the other goes on
+    for _ in range(3):
+        found = follow(meter, server.page(5, 0, **moved))
+    assert found.excluded == {"gap": 5, "restart": 5, "warm_up": 10}
+
+
+def test_an_engine_that_leaves_the_page_does_not_touch_the_others() -> None:
+    server, meter = Engine(2), Meter(600, 30.0, 256)
+    moved = {"generation_tokens_total": 10.0, "inter_token_latency_seconds_sum": 40.0}
+    pages = [server.page(), server.page(5, 0, **moved)]
+    server.counters.pop()
+    pages.append(server.page(5, 0, **moved))
+    found = follow(meter, *pages)
+    assert found.excluded == {}
+    assert found.cells["0", "8"]["decode_tokens"] == 20
+
+
+def test_what_no_engine_can_do_is_left_out_and_counted() -> None:
+    server, meter = Engine(), Meter(0, 30.0, 256)
+    follow(meter, server.page(), server.page(generation_tokens_total=50))
+    found = follow(meter, server.page(generation_tokens_total=5e8))
+    assert found.excluded == {"implausible": 5}
+    found = follow(meter, server.page(inter_token_latency_seconds_sum=1e6))
+    assert found.excluded == {"implausible": 10}
+    found = follow(meter, server.page(generation_tokens_total=50))
+    assert total(found, "decode_tokens") == 100
+    assert total(found, "seconds") == 10
+
+
+def test_a_latency_that_is_none_is_left_out_of_its_cell_with_what_it_is_divided_by() -> None:
+    server, meter, sums = Engine(), Meter(0, 30.0, 256), LatencySums()
+    server.start = -900.0
+    done: dict[str, Any] = {
+        "request_prefill_time_seconds_sum": 0.3,
+        "request_prefill_time_seconds_count": 2,
+        "request_prefill_kv_computed_tokens_sum": 750,
+        "prompt_tokens_by_source_total": 750,
+        "generation_tokens_total": 12,
+        "time_to_first_token_seconds_count": 2,
+    }
+    jump = {**done, "request_prefill_time_seconds_sum": 2.6e6}
+    for moved in ({}, done, jump, done):
+        page = server.page(**moved)
+        follow(meter, sums.corrected(page, page.time))
+    found = meter.load
+    assert found.excluded == {"implausible_latency": 5}
+    assert total(found, "seconds") == 15
+    assert total(found, "finished_prefill_seconds") == pytest.approx(0.6)
+    assert total(found, "finished_prefill_tokens") == 1500
+    assert total(found, "decode_tokens") == 30
+    assert total(found, "first_tokens") == 6
+
+
+JUMPS = st.sampled_from([0.0, 0.0, 1e7, 5e8, 1e12])
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), JUMPS, st.floats(0, 100), st.booleans()), max_size=10))
+def test_cells_never_hold_more_than_engines_can_do(
+    steps: list[tuple[int, float, float, bool]],
+) -> None:
+    server, meter = Engine(2), Meter(0, 30.0, 256)
+    follow(meter, server.page())
+    for engine, jump, decoding, restart in steps:
+        if restart:
+            server.counters[engine] = {}
+        moved = {
+            "generation_tokens_total": 20.0 + jump,
+            "inter_token_latency_seconds_sum": decoding + jump / 30,
+            "inter_token_latency_seconds_count": 20.0 + jump,
+            "prompt_tokens_by_source_total": 100.0 + jump,
+        }
+        follow(meter, server.page(5, engine, **moved))
+    for work in meter.load.cells.values():
+        assert all(amount >= 0 for amount in work.values())
+        assert work.get("decode_tokens", 0.0) <= 2e4 * 16 * work["seconds"]
+        assert work.get("decode_sequence_seconds", 0.0) <= 64 * work["seconds"]
+        assert work["prefill_tokens"] <= 2e7 * work["seconds"]

@@ -1,5 +1,10 @@
 """The window keeps whole intervals of one life."""
 
+import pytest
+
+from exporter.derive.counters.limits import ServerLimits
+from exporter.derive.energy import window_energy
+from exporter.derive.summary import WindowSummary
 from exporter.derive.window import Window
 from exporter.engines.plan import Snapshot
 from exporter.gpu.energy import EnergyUse
@@ -56,3 +61,66 @@ def test_energy_that_was_not_the_servers_alone_is_given_up() -> None:
     window.forget_energy()
     assert [interval.energy for interval in window] == [None, None]
     assert window.rate("generation_tokens") == 20
+
+
+def engines(time: float, **tokens: int) -> Snapshot:
+    return snapshot(
+        "".join(
+            f'vllm:num_requests_running{{engine="{name}"}} 20\n'
+            f'vllm:generation_tokens_total{{engine="{name}"}} {count}\n'
+            for name, count in tokens.items()
+        ),
+        time=time,
+    )
+
+
+def test_an_engine_that_was_missing_for_a_while_keeps_the_rate_it_was_watched_at() -> None:
+    window, limits = Window(60), ServerLimits(max_num_seqs=32)
+    for i in range(4):
+        window.add(engines(i, a=900 * i, b=7_000_000 + 900 * i))
+    for i in range(4, 7):
+        assert window.add(engines(i, a=900 * i)) is False
+    assert window.rate("generation_tokens") == pytest.approx(900)
+    for i in range(7, 10):
+        window.add(engines(i, a=900 * i, b=7_000_000 + 900 * i))
+        assert window.rate("generation_tokens") == pytest.approx(1800)
+    last = window.last
+    assert last is not None
+    occupancy = WindowSummary(window, last, limits).batch_occupancy
+    assert occupancy is not None
+    assert occupancy.value == pytest.approx(0.625)
+
+
+def test_an_engine_in_the_place_of_another_is_not_counted_beside_it() -> None:
+    window = Window(60)
+    for i in range(4):
+        window.add(engines(i, a=900 * i))
+    for i in range(4, 8):
+        window.add(engines(i, b=900 * i))
+    assert window.rate("generation_tokens") == pytest.approx(900)
+
+
+def test_until_an_engine_that_joined_was_watched_the_servers_rate_is_unknown() -> None:
+    window = Window(60)
+    window.add(engines(0, a=100))
+    window.add(engines(5, a=200))
+    window.add(engines(10, a=300, b=5_000_000))
+    assert window.rate("generation_tokens") is None
+    window.add(engines(15, a=400, b=5_000_200))
+    assert window.rate("generation_tokens") == 20 + 40
+
+
+def test_a_jump_is_left_out_of_the_rate_with_its_time() -> None:
+    window = Window(60)
+    for i, tokens in enumerate((0, 500, 500_000_000, 500_000_500)):
+        window.add(engines(5 * i, a=tokens))
+    assert window.seconds == 15
+    assert window.rate("generation_tokens") == 100
+    assert window.rate("steps") is None
+
+
+def test_energy_is_unknown_while_the_work_of_an_engine_is() -> None:
+    window, energy = Window(60), EnergyUse(1000.0, 5.0, 1.0)
+    for i, pages in enumerate(({"a": 0, "b": 0}, {"a": 50, "b": 50}, {"a": 100}, {"a": 150})):
+        window.add(engines(5 * i, **pages), energy)
+    assert window_energy(window).joules_per_token == 10

@@ -9,6 +9,7 @@ from exporter.config import Config, Declaration, Target
 from exporter.derive.figure import number_of
 from exporter.derive.ratio import Ratio
 from exporter.fetch import HttpClient
+from exporter.sampling.stall_watch import Stalls
 from exporter.sampling.watched_server import WatchedServer
 from tests.fakes import FakeServer, page
 
@@ -200,11 +201,11 @@ def test_a_stall_is_told_only_while_the_server_calls_itself_healthy() -> None:
         server = watch(fake, stall_after=0.0)
         server.sample()
         server.sample()
-        assert server.reading.stalled == {"0"}
+        assert server.reading.stalls == Stalls(no_progress=frozenset({"0"}))
         assert fake.hits["/health"] == 1
         fake.answers["/health"] = (503, b"")
         server.sample()
-        assert server.reading.stalled == frozenset()
+        assert server.reading.stalls == Stalls()
         fake.answers["/metrics"] = (200, page(101))
         server.sample()
         assert fake.hits["/health"] == 2
@@ -218,7 +219,7 @@ def test_sglangs_health_is_never_asked() -> None:
         for _ in range(3):
             server.sample()
         server.identify()
-        assert server.reading.stalled == {""}
+        assert server.reading.stalls.no_progress == {""}
         assert "/health" not in fake.hits
 
 

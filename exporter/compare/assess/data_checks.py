@@ -97,7 +97,9 @@ def _present_and_expected(windows: Windows) -> tuple[float, float]:
 
 def _gaps(present: float, expected: float, excluded: Mapping[str, float]) -> Check:
     """Note missing windows and what the exporter itself left out, in seconds."""
-    lost = sum(seconds for reason, seconds in excluded.items() if reason != "warm_up")
+    # time without a latency alone is in its cell
+    counted = ("warm_up", "implausible_latency")
+    lost = sum(seconds for reason, seconds in excluded.items() if reason not in counted)
     listed = ", ".join(
         f"{reason} {seconds / 3600:.1f} h" for reason, seconds in sorted(excluded.items())
     )

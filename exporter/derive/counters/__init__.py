@@ -1,0 +1,1 @@
+"""From an engine's counters to what they grew by: restarts, faults and impossible growth apart."""
