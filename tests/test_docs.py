@@ -70,3 +70,10 @@ def test_links_lead_somewhere(path: Path) -> None:
     for link in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8")):
         if "://" not in link:
             assert (path.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("path", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda path: path.name)
+def test_files_that_are_named_are_there(path: Path) -> None:
+    top = "exporter|alerts|dashboards|deploy|docs|scripts|tests"
+    for name in re.findall(rf"`((?:{top})/[^` ]*)`", path.read_text(encoding="utf-8")):
+        assert list(ROOT.glob(re.sub("ENGINE|EXPORTER|NAME", "*", name))), name
