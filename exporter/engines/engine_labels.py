@@ -14,15 +14,11 @@ from .catalog import EngineCatalog, page_labels
 from .page_series import SeriesByName
 
 _RUNNING: Final = "requests_running"
-_COUNTERS: Final = (
-    "generation_tokens_total",
-    "decode_tokens_total",
-    "prompt_tokens_total",
-    "time_to_first_token_seconds",
-    "inter_token_latency_seconds",
-)
-COUNTED: Final = (_RUNNING, *_COUNTERS)
-"""The families that every engine counts for itself."""
+_TOKENS: Final = ("generation_tokens_total", "decode_tokens_total", "prompt_tokens_total")
+LIVE: Final = (_RUNNING, *_TOKENS)
+"""The gauge and the counters that every engine has."""
+
+_COUNTERS: Final = (*_TOKENS, "time_to_first_token_seconds", "inter_token_latency_seconds")
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,8 @@ def series_by_name(layout: Layout, namespace: Namespace) -> tuple[SeriesByName, 
             raise PageError(
                 line,
                 f"{series.name} stands twice with the same labels; with several API server "
-                "processes read /metrics without a trailing slash",
+                "processes read /metrics without a trailing slash, and where pages are merged read "
+                "each engine's own",
             )
     for label in _copy_labels(by_name, namespace, rules):
         by_name = _first_copies(by_name, label)

@@ -11,7 +11,7 @@ from typing import Final
 from ..exposition import Layout
 from .catalog import EngineCatalog, page_labels
 from .detect import Namespace
-from .engine_labels import COUNTED, EngineLabels, engine_labels
+from .engine_labels import LIVE, EngineLabels, engine_labels
 from .page_series import SeriesByName, series_by_name
 
 Keys = Mapping[str, tuple[str, ...]]
@@ -55,7 +55,7 @@ def split(layout: Layout, namespace: Namespace, before: Keys | None = None) -> t
         parts.append(
             Part(
                 model,
-                _named(series, catalog, labels),
+                _named(series, catalog, labels, model),
                 labels.key,
                 labels.understood,
                 namespace.pushed or _collected(series),
@@ -69,14 +69,15 @@ def split(layout: Layout, namespace: Namespace, before: Keys | None = None) -> t
 def _models(by_name: SeriesByName, catalog: EngineCatalog) -> dict[str, SeriesByName]:
     """Return the series of each model that an engine counts anything of.
 
-    A name that has no model label (settings) belongs to the model whose engine it names; what
-    stands for the process belongs to all.
+    A series that names none (settings), or another than gauges and counters do (relays write the
+    served name on some), belongs to the model whose engine it names; what stands for the process
+    belongs to all.
     """
-    counted = [name for family in COUNTED for name in catalog.raw_names(family) if name in by_name]
     places: dict[str, list[Mapping[str, str]]] = {}
-    for name in counted:
-        for _, labels in by_name[name]:
-            places.setdefault(_model(labels, catalog), []).append(labels)
+    for family in LIVE:
+        for name in catalog.raw_names(family):
+            for _, labels in by_name.get(name, ()):
+                places.setdefault(_model(labels, catalog), []).append(labels)
     named = sorted(places.keys() - {""})
     if len(named) < 2:
         return {(named or [""])[0]: by_name}
@@ -85,11 +86,11 @@ def _models(by_name: SeriesByName, catalog: EngineCatalog) -> dict[str, SeriesBy
     for name, series in by_name.items():
         for i, labels in series:
             model = _model(labels, catalog)
-            owners = [model] if model else [m for m in named if _fits(labels, places[m], catalog)]
+            known = [model] if model in models else []
+            owners = known or [m for m in named if _fits(labels, places[m], catalog)]
             if len(owners) == 1 or name in bare:
                 for owner in owners:
-                    if owner in models:
-                        models[owner].setdefault(name, []).append((i, labels))
+                    models[owner].setdefault(name, []).append((i, labels))
     return models
 
 
@@ -112,8 +113,10 @@ def _fits(
     )
 
 
-def _named(series: SeriesByName, catalog: EngineCatalog, labels: EngineLabels) -> SeriesByName:
-    """Return the series with their engine's name, less the labels that say nothing more."""
+def _named(
+    series: SeriesByName, catalog: EngineCatalog, labels: EngineLabels, model: str
+) -> SeriesByName:
+    """Return the series with their engine's and model's name, less labels that say nothing more."""
     rank = catalog.engine_index
     rules = page_labels()
     kept = catalog.dimension_labels() | {*rules.dimensions, *catalog.model[:1]} | labels.divided
@@ -130,7 +133,7 @@ def _named(series: SeriesByName, catalog: EngineCatalog, labels: EngineLabels) -
         # settings are read from every label that is not the place of the engine
         settings = name in catalog.info
         for i, own in rows:
-            if not settings and own.keys() <= plain and model_label in own:
+            if not settings and own.keys() <= plain and own.get(model_label) == model:
                 named.setdefault(name, []).append((i, own))
                 continue
             less = {
@@ -140,8 +143,8 @@ def _named(series: SeriesByName, catalog: EngineCatalog, labels: EngineLabels) -
             }
             if engine := _engine(own, key, rank, ranked):
                 less[rank] = engine
-            if model := _model(own, catalog):
-                less[model_label] = model
+            if named_model := _model(own, catalog):
+                less[model_label] = model or named_model
             named.setdefault(name, []).append((i, less))
     return named
 

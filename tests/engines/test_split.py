@@ -436,3 +436,84 @@ def test_counters_are_told_by_their_name_whatever_their_type_says() -> None:
     for kind in ("gauge", "untyped"):
         text = page.replace(" counter\n", f" {kind}\n")
         assert snapshot(text).total("generation_tokens_total") == 1000
+
+
+# collectors that were met in public set-ups
+
+
+def test_gpustack_names_the_model_on_counters_and_the_served_name_on_histograms() -> None:
+    states = []
+    for number, model, served in (
+        (1, "chat", "org/m-7b"),
+        (2, "chat", "org/m-7b"),
+        (3, "code", "c"),
+    ):
+        own = {
+            "worker_id": "4",
+            "worker_name": "node-4",
+            "model_id": model,
+            "model_instance_id": str(number),
+            "model_instance_name": f"{model}-{number}",
+            "runtime": "vLLM",
+            "engine": "0",
+        }
+        states.append(EngineState({**own, "model_name": model}, {**own, "model_name": served}))
+    page = vllm_page(states)
+    for model, served in (("chat", "org/m-7b"), ("code", "c")):
+        for name in ("prompt_tokens_total", "generation_tokens_total"):
+            page = "".join(
+                text.replace(f'model_name="{served}"', f'model_name="{model}"')
+                if text.startswith(f"vllm:{name}")
+                else text
+                for text in page.splitlines(keepends=True)
+            )
+    found = snapshots(page)
+    assert list(found) == ["chat", "code"]
+    assert found["chat"].plan.engines == (
+        "model_instance_name=chat-1",
+        "model_instance_name=chat-2",
+    )
+    counts = values(found["chat"], "time_to_first_token_seconds", "_count")
+    assert counts == {f"engine_index=model_instance_name=chat-{i}": 100 for i in (1, 2)}
+    assert {one.label("model") for one in found["chat"].plan.samples} == {"chat"}
+    assert found["chat"].plan.relayed
+
+
+def test_telegraf_tells_servers_apart_by_their_url() -> None:
+    labels = [{"url": f"http://10.0.0.{i}:8000/metrics", "host": "collector"} for i in (1, 2)]
+    found = plans(vllm_page(engines(labels, model_name="m", engine="0")))["m"]
+    assert found.engines == tuple(f"url=http://10.0.0.{i}:8000/metrics" for i in (1, 2))
+    assert found.relayed
+
+
+def test_resource_attributes_of_opentelemetry_tell_pods_apart() -> None:
+    labels = [
+        {
+            "k8s_cluster_name": "eu",
+            "k8s_pod_name": f"llama-{i}",
+            "service_instance_id": f"10.0.0.{i}:8000",
+            "service_name": "vllm",
+            "server_address": f"10.0.0.{i}",
+            "server_port": "8000",
+            "url_scheme": "http",
+        }
+        for i in (1, 2)
+    ]
+    found = plans(vllm_page(engines(labels, model_name="m", engine="0")))["m"]
+    assert found.engines == ("k8s_pod_name=llama-1", "k8s_pod_name=llama-2")
+
+
+def test_names_that_repeat_over_locations_are_engines_of_their_own() -> None:
+    labels = [
+        {"project_id": "p", "location": place, "cluster": "c", "instance": "llama-0:metrics"}
+        for place in ("us-west1", "us-west4")
+    ]
+    found = plans(vllm_page(engines(labels, model_name="m", engine="0")))["m"]
+    assert found.engines == ("location=us-west1", "location=us-west4")
+
+
+def test_pages_of_two_containers_merged_without_a_label_are_refused() -> None:
+    own = vllm_page(engines([{}], model_name="m", engine="0"))
+    other = vllm_page([EngineState({"model_name": "m", "engine": "0"}, {"model_name": "m"})])
+    with pytest.raises(PageError, match="each engine's own"):
+        snapshot("envoy_server_live 1\n" + own + other)
