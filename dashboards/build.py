@@ -1,11 +1,12 @@
 """All dashboards as files: `NAME.json` for Grafana to load or to be imported."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from .boards import cache, exporter, fleet, gpu, server, slo, upgrade
+from .keep_labels import CLUSTER, with_keep_labels
 
 _BUILDERS: Final = {
     "fleet": fleet.build,
@@ -18,24 +19,24 @@ _BUILDERS: Final = {
 }
 
 
-def dashboards() -> dict[str, dict[str, Any]]:
-    """Return every dashboard by its name."""
-    return {name: build() for name, build in _BUILDERS.items()}
+def dashboards(keep_labels: Sequence[str] = (CLUSTER,)) -> dict[str, dict[str, Any]]:
+    """Return every dashboard by its name; `keep_labels` are the rules' external labels."""
+    return {name: with_keep_labels(build(), keep_labels) for name, build in _BUILDERS.items()}
 
 
-def texts() -> Mapping[str, str]:
+def texts(keep_labels: Sequence[str] = (CLUSTER,)) -> Mapping[str, str]:
     """Return what each file holds, by its name."""
     return {
         f"{name}.json": json.dumps(dashboard, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-        for name, dashboard in dashboards().items()
+        for name, dashboard in dashboards(keep_labels).items()
     }
 
 
-def write(folder: Path) -> list[Path]:
+def write(folder: Path, keep_labels: Sequence[str] = (CLUSTER,)) -> list[Path]:
     """Write every dashboard into a folder, made where it is not there; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, content in texts().items():
+    for name, content in texts(keep_labels).items():
         paths.append(folder / name)
         paths[-1].write_text(content, encoding="utf-8")
     return paths

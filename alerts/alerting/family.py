@@ -48,8 +48,8 @@ class Family:
         url = f"{boards.base_url}/d/{getattr(boards, dashboard)}"
         if dashboard == "server":
             url += "?var-target={{ $labels.target }}"
-            if "cluster" in self.values.keep_labels:
-                url += "{{ with $labels.cluster }}&var-cluster={{ . }}{{ end }}"
+            for label in self.values.keep_labels[-1:]:
+                url += f"{{{{ with $labels.{label} }}}}&var-cluster={{{{ . }}}}{{{{ end }}}}"
             expr = with_workload(self.values, expr)
         self.alerts.append(
             Alert(

@@ -169,6 +169,7 @@ def _memory() -> Row:
                         ),
                     },
                 ),
+                Column("Cluster", label="cluster"),
                 Column("Exporter", label="instance"),
                 size=(12, 8),
                 sort_by=("Hit rate", False),

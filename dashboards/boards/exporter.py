@@ -231,6 +231,7 @@ def _servers() -> Row:
                 Column("Page", queries.ROW_BYTES, settings={"unit": "bytes"}),
                 Column("Conflicts", queries.ROW_CONFLICTS, settings=count_column),
                 Column("Restarts", queries.ROW_RESTARTS, settings={"decimals": 0}),
+                Column("Cluster", label="cluster"),
                 Column("Exporter", label="instance"),
                 size=(24, 10),
                 sort_by=("Failed", True),

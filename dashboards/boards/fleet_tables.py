@@ -77,6 +77,9 @@ def servers() -> Row:
                     "First token", queries.ROW_FIRST_TOKEN, settings={"unit": "s", "decimals": 2}
                 ),
                 Column("Up for", queries.ROW_AGE, settings={"unit": "s", "decimals": 1}),
+                Column("Namespace", label="namespace"),
+                Column("Workload", label="workload"),
+                Column("Cluster", label="cluster"),
                 Column("Exporter", label="instance"),
                 size=(24, 10),
                 sort_by=("Trouble", True),
@@ -105,6 +108,7 @@ def servers() -> Row:
                     settings={"unit": PER_SECOND, "decimals": 2},
                 ),
                 Column("Waiting", queries.MODEL_WAITING, settings={"decimals": 0}),
+                Column("Cluster", label="cluster"),
                 size=(24, 6),
                 sort_by=("In time", False),
             ),
@@ -119,8 +123,8 @@ def upgrades() -> Row:
         [
             time_series(
                 "Servers by release",
-                "The rollout over time. Purple marks are upgrades. A mix that stays is a rollout "
-                "someone forgot.",
+                "The rollout over time, by workload, whose pods may change their names. Purple "
+                "marks are upgrades and rollbacks. A mix that stays is a rollout someone forgot.",
                 queries.ROLLOUT,
                 unit="none",
                 decimals=0,
@@ -147,6 +151,7 @@ def upgrades() -> Row:
                     label="verdict",
                     settings={"custom__width": 130, **VERDICT_COLUMN},
                 ),
+                Column("Cluster", label="cluster"),
                 size=(16, 9),
                 sort_by=("Ratio", False),
             ),

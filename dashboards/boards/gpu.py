@@ -301,6 +301,7 @@ def _health() -> Row:
                 ),
                 Column("Driver", queries.ROW_INFO, label="driver"),
                 Column("UUID", label="uuid"),
+                Column("Cluster", label="cluster"),
                 size=(24, 9),
                 sort_by=("Hottest", True),
             ),

@@ -20,11 +20,22 @@ Json = dict[str, Any]
 THIRD: Final = (8, 8)
 """The size of a panel of which three stand side by side."""
 
-TO_SERVER: Final = link("This server", uids.SERVER, target="${__field.labels.target}")
-TO_UPGRADE: Final = link("Compare this release", uids.UPGRADE, release="${__field.labels.release}")
+TO_SERVER: Final = link(
+    "This server",
+    uids.SERVER,
+    cluster="${__field.labels.cluster}",
+    target="${__field.labels.target}",
+)
+TO_UPGRADE: Final = link(
+    "Compare this release",
+    uids.UPGRADE,
+    cluster="${__field.labels.cluster}",
+    release="${__field.labels.release}",
+)
 ROW_TO_SERVER: Final = link(
     "This server",
     uids.SERVER,
+    cluster="${__data.fields.Cluster}",
     instance="${__data.fields.Exporter}",
     target="${__data.fields.Server}",
 )
@@ -32,6 +43,7 @@ ROW_TO_GPU: Final = link("Its GPUs", uids.GPU, target="${__data.fields.Server}")
 ROW_TO_UPGRADE: Final = link(
     "Compare this release",
     uids.UPGRADE,
+    cluster="${__data.fields.Cluster}",
     release="${__data.fields.Release}",
     model="${__data.fields.Model}",
 )

@@ -284,11 +284,16 @@ def _rollout() -> Row:
                 size=(8, 9),
             ),
             state_timeline(
-                "Server by server",
-                "Which of the two releases each server ran, and when it changed.",
-                queries.RELEASE_OF_SERVER,
-                states={1: ("baseline", ORANGE), 2: ("candidate", BLUE)},
-                no_value=f"more than {queries.MOST_ROWS} servers: choose some under Server",
+                "Workload by workload",
+                "Which of the two releases each workload ran, and when it changed; a server that "
+                "belongs to none is a row of its own.",
+                queries.RELEASE_OF_WORKLOAD,
+                states={
+                    1: ("baseline", ORANGE),
+                    2: ("candidate", BLUE),
+                    3: ("both", YELLOW),
+                },
+                no_value=f"more than {queries.MOST_ROWS} workloads: choose some under Workload",
                 size=(16, 9),
             ),
         ],

@@ -1,8 +1,9 @@
 """A dashboard's settings beside its panels: variables, annotations and links; plain data."""
 
+from functools import partial
 from typing import Any, Final
 
-from ..queries.base import EXPORTER_MATCHERS, SERVER_LABELS
+from ..queries.base import EXPORTER_MATCHERS, by_workload
 from .variables import Variable
 
 Json = dict[str, Any]
@@ -11,6 +12,9 @@ TAG: Final = "inferfleet"
 DATASOURCE_REFERENCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 # refresh on time change: servers and releases come and go
 _REFRESH_ON_TIME_CHANGE: Final = 2
+_WORKLOAD: Final = "cluster, namespace, workload, model"
+"""What an upgrade is of, beside the release; the workload is the target where it is unknown."""
+
 # Grafana's number for a query written as text
 _TEXT_QUERY: Final = 5
 
@@ -46,25 +50,43 @@ def variable_json(variable: Variable) -> Json:
 
 
 def release_annotation() -> Json:
-    """Return the annotation of every upgrade, from the data itself: a release new on a server."""
-    info = 'inferfleet_server_info{job=~"$job",instance=~"$instance"}'
-    expr = (
-        f"count by (model, release) ({info} unless on ({SERVER_LABELS}, release) "
-        f"last_over_time({info}[1h] offset 1m) and on ({SERVER_LABELS}) "
-        f"last_over_time(inferfleet_target_up{{{EXPORTER_MATCHERS}}}[5m] offset 10m))"
+    """Return the annotation of every upgrade, from the data itself: a release new in a workload.
+
+    A workload is marked where a release appears that it did not run in the last hours, while it ran
+    another; and where one comes back that it had given up for another, newer one: a rollback. Pods
+    that are new, renamed or restarted with a release that their workload runs are no upgrade, nor
+    is a workload that is new.
+    """
+    release, workload = f"{_WORKLOAD}, release", _WORKLOAD
+    now = f"group by ({release}) ({by_workload(_known_release)})"
+    hours, before, minutes, earlier = (
+        by_workload(partial(_ran, *time))
+        for time in (("6h", "1m"), ("6h", "10m"), ("5m", "1m"), ("5m", "6h"))
     )
+    appeared = f"{now} unless on ({release}) ({hours}) and on ({workload}) ({before})"
+    newer = f"{minutes} unless on ({release}) ({earlier})"
+    returned = f"{now} unless on ({release}) ({minutes}) and on ({workload}) ({newer})"
     return {
         "name": "Releases",
         "enable": True,
         "hide": False,
         "iconColor": "purple",
         "datasource": DATASOURCE_REFERENCE,
-        "expr": expr,
+        "expr": f"({appeared}) or ({returned})",
         "step": "60s",
         "titleFormat": "{{release}}",
-        "textFormat": "{{model}}: servers came up with a release they did not run before",
-        "tagKeys": "release,model",
+        "textFormat": "{{model}}: {{namespace}} {{workload}} {{cluster}} runs a release that it "
+        "did not run before",
+        "tagKeys": "release,model,workload,cluster",
     }
+
+
+def _known_release(matcher: str) -> str:
+    return f'inferfleet_server_info{{{EXPORTER_MATCHERS},release!="",{matcher}}}'
+
+
+def _ran(window: str, offset: str, matcher: str) -> str:
+    return f"last_over_time({_known_release(matcher)}[{window}] offset {offset})"
 
 
 def dashboard_links() -> Json:

@@ -13,7 +13,7 @@ RED: Final = "red"
 BLUE: Final = "blue"
 GREY: Final = "text"
 
-_PROPAGATED: Final = ("datasource", "job", "instance", "model", "release", "target")
+_PROPAGATED: Final = ("datasource", "cluster", "job", "instance", "model", "release", "target")
 
 
 def threshold_steps(thresholds: Thresholds) -> list[Json]:

@@ -1,9 +1,9 @@
 """The variables at the top of the dashboards, as data; the names are the same on all of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from ..queries.base import EXPORTER_MATCHERS
+from ..queries.base import CLUSTER_MATCHER, EXPORTER_MATCHERS
 
 _INFO: Final = "inferfleet_server_info"
 
@@ -26,11 +26,16 @@ def _server_label(name: str, label: str, matchers: str, multi: bool = True) -> V
 
 
 DATASOURCE: Final = Variable("datasource", "Data source", "prometheus", kind="datasource")
-JOB: Final = Variable("job", "Job", "label_values(inferfleet_build_info, job)", all_value=".+")
+# "all" includes series without the label; so does the empty value of a single choice without any
+CLUSTER: Final = Variable("cluster", "Cluster", "label_values(inferfleet_build_info, cluster)")
+SINGLE_CLUSTER: Final = replace(CLUSTER, multi=False)
+JOB: Final = Variable(
+    "job", "Job", f"label_values(inferfleet_build_info{{{CLUSTER_MATCHER}}}, job)", all_value=".+"
+)
 INSTANCE: Final = Variable(
     "instance",
     "Instance",
-    'label_values(inferfleet_build_info{job=~"$job"}, instance)',
+    f'label_values(inferfleet_build_info{{{CLUSTER_MATCHER},job=~"$job"}}, instance)',
     all_value=".+",
 )
 MODEL: Final = _server_label("model", "Model", EXPORTER_MATCHERS)
@@ -40,15 +45,25 @@ TARGET: Final = Variable(
     "Server",
     f"label_values(inferfleet_target_up{{{EXPORTER_MATCHERS}}}, target)",
 )
-SINGLE_TARGET: Final = Variable(TARGET.name, TARGET.label, TARGET.query, multi=False)
+SINGLE_TARGET: Final = replace(TARGET, multi=False)
 
-FLEET_VARIABLES: Final = (DATASOURCE, JOB, INSTANCE, MODEL, RELEASE, TARGET)
-SERVER_VARIABLES: Final = (DATASOURCE, JOB, INSTANCE, MODEL, RELEASE, SINGLE_TARGET)
+FLEET_VARIABLES: Final = (DATASOURCE, CLUSTER, JOB, INSTANCE, MODEL, RELEASE, TARGET)
+SERVER_VARIABLES: Final = (
+    DATASOURCE,
+    SINGLE_CLUSTER,
+    JOB,
+    INSTANCE,
+    MODEL,
+    RELEASE,
+    SINGLE_TARGET,
+)
 
 _VERDICT: Final = "release:inferfleet_matched_load:ratio"
-_CLASS_MATCHERS: Final = 'model="$model",gpu_model="$gpu_model",class="$class"'
+_GPU_MATCHERS: Final = f'{CLUSTER_MATCHER},model="$model",gpu_model="$gpu_model"'
+_CLASS_MATCHERS: Final = f'{_GPU_MATCHERS},class="$class"'
 UPGRADE_VARIABLES: Final = (
     DATASOURCE,
+    SINGLE_CLUSTER,
     JOB,
     INSTANCE,
     _server_label("model", "Model", EXPORTER_MATCHERS, multi=False),
@@ -56,7 +71,7 @@ UPGRADE_VARIABLES: Final = (
     Variable(
         "class",
         "Class",
-        f'label_values({_VERDICT}{{model="$model",gpu_model="$gpu_model"}}, class)',
+        f"label_values({_VERDICT}{{{_GPU_MATCHERS}}}, class)",
         multi=False,
     ),
     Variable(
@@ -70,6 +85,10 @@ UPGRADE_VARIABLES: Final = (
         "Candidate release",
         f'label_values({_VERDICT}{{{_CLASS_MATCHERS},baseline="$baseline"}}, release)',
         multi=False,
+    ),
+    _server_label("namespace", "Namespace", f'{EXPORTER_MATCHERS},model="$model"'),
+    _server_label(
+        "workload", "Workload", f'{EXPORTER_MATCHERS},model="$model",namespace=~"$namespace"'
     ),
     TARGET,
     Variable("claim", "Promised change, %", "0", kind="textbox", default="0"),

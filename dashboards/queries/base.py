@@ -1,17 +1,24 @@
 """What the queries are made of: the selectors of the dashboards' variables, rates and ratios.
 
-A server is one `job`, `instance` and `target`: exporters beside their servers often give every
-target the same name. Two exporters watching one server are told apart by `instance`.
+A server is one `cluster`, `job`, `instance` and `target`: exporters beside their servers may give
+every target the same name. Two exporters watching one server are told apart by `instance`. A series
+without the label `cluster` is of the cluster without a name, which the variable's "all" includes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-EXPORTER_MATCHERS: Final = 'job=~"$job",instance=~"$instance"'
+CLUSTER_MATCHER: Final = 'cluster=~"$cluster"'
+EXPORTER_MATCHERS: Final = f'{CLUSTER_MATCHER},job=~"$job",instance=~"$instance"'
 # escaped, and so between backticks: an IPv6 address is no pattern
 SERVER_MATCHERS: Final = f"{EXPORTER_MATCHERS},target=~`${{target:regex}}`"
 RELEASE_MATCHERS: Final = 'model=~"$model",release=~"$release"'
-SERVER_LABELS: Final = "job, instance, target"
+MODEL_OF_CLUSTER: Final = f'{CLUSTER_MATCHER},model=~"$model"'
+"""Matchers of series recorded by model."""
+RELEASE_OF_CLUSTER: Final = f"{CLUSTER_MATCHER},{RELEASE_MATCHERS}"
+"""Matchers of series recorded by release."""
+SERVER_LABELS: Final = "cluster, job, instance, target"
 SERVER_INFO: Final = f"inferfleet_server_info{{{SERVER_MATCHERS},{RELEASE_MATCHERS}}}"
 
 
@@ -31,6 +38,18 @@ def selector(name: str, *matchers: str, base: str = SERVER_MATCHERS) -> str:
 def rate(name: str, *matchers: str, base: str = SERVER_MATCHERS) -> str:
     """Return a counter's increase per second."""
     return f"rate({selector(name, *matchers, base=base)}[$__rate_interval])"
+
+
+def by_workload(info: Callable[[str], str]) -> str:
+    """Return an info series of servers by what keeps its name while pods change theirs.
+
+    That is the workload, or the target of a server that belongs to none; `info` gives the series
+    with one more matcher. Where Prometheus gave `namespace` to the exporter, the server's own is in
+    `exported_namespace`.
+    """
+    belonging, others = (info(f'workload{operator}""') for operator in ("!=", "="))
+    named = f'{belonging} or label_replace({others}, "workload", "$1", "target", "(.+)")'
+    return f'label_replace({named}, "namespace", "$1", "exported_namespace", "(.+)")'
 
 
 def sum_by(expr: str, by: str = "") -> str:
@@ -59,7 +78,8 @@ def sum_over_servers(expr: str, by: str) -> str:
     Each server's series are summed before the join, which costs the more the more it joins.
     """
     return sum_by(
-        f"{sum_by(expr, SERVER_LABELS)} * on ({SERVER_LABELS}) group_left ({by}) {SERVER_INFO}", by
+        f"{sum_by(expr, SERVER_LABELS)} * on ({SERVER_LABELS}) group_left ({by}) {SERVER_INFO}",
+        f"cluster, {by}",
     )
 
 

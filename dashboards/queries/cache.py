@@ -3,7 +3,8 @@
 from typing import Final
 
 from .base import (
-    RELEASE_MATCHERS,
+    MODEL_OF_CLUSTER,
+    RELEASE_OF_CLUSTER,
     SERVER_LABELS,
     Query,
     max_by,
@@ -17,11 +18,12 @@ from .base import (
 )
 
 HIT_RATIO: Final = Query(
-    f'release:inferfleet_prefix_cache_hit:ratio_rate5m{{cache="local",{RELEASE_MATCHERS}}}',
-    "{{model}} {{release}} {{gpu_model}}",
+    f'release:inferfleet_prefix_cache_hit:ratio_rate5m{{cache="local",{RELEASE_OF_CLUSTER}}}',
+    "{{model}} {{release}} {{gpu_model}} {{cluster}}",
 )
 HIT_RATIO_NOW: Final = Query(
-    'model:inferfleet_prefix_cache_hit:ratio_rate5m{cache="local",model=~"$model"}', "{{model}}"
+    f'model:inferfleet_prefix_cache_hit:ratio_rate5m{{cache="local",{MODEL_OF_CLUSTER}}}',
+    "{{model}} {{cluster}}",
 )
 _QUERIED: Final = "prefix_cache_queried_tokens_total"
 _HIT: Final = "prefix_cache_hit_tokens_total"
@@ -41,24 +43,31 @@ MULTIMODAL: Final = Query(
 )
 _CACHED: Final = sum_over_servers(rate("prompt_tokens_cached_total"), "model")
 _COMPUTED: Final = sum_over_servers(rate("prompt_tokens_computed_total"), "model")
-CACHED_SHARE: Final = Query(ratio(_CACHED, f"({_CACHED} + {_COMPUTED})"), "{{model}}")
-CACHED: Final = Query(_CACHED, "{{model}} from a cache")
-COMPUTED: Final = Query(_COMPUTED, "{{model}} computed")
+CACHED_SHARE: Final = Query(ratio(_CACHED, f"({_CACHED} + {_COMPUTED})"), "{{model}} {{cluster}}")
+CACHED: Final = Query(_CACHED, "{{model}} {{cluster}} from a cache")
+COMPUTED: Final = Query(_COMPUTED, "{{model}} {{cluster}} computed")
 QUERIED_TOKENS: Final = Query(
     sum_by(of_selected_servers(rate(_QUERIED)), "cache"), "looked up, {{cache}}"
 )
 HIT_TOKENS: Final = Query(sum_by(of_selected_servers(rate(_HIT)), "cache"), "found, {{cache}}")
 
 _USAGE: Final = selector("kv_cache_usage_ratio")
-USAGE_MAX: Final = Query(f"max by (model) ({with_server_info(_USAGE)})", "{{model}} fullest")
-USAGE_MEAN: Final = Query(f"avg by (model) ({with_server_info(_USAGE)})", "{{model}} mean")
-FULLEST: Final = Query(f"topk(10, max by (target) ({of_selected_servers(_USAGE)}))", "{{target}}")
+USAGE_MAX: Final = Query(
+    f"max by (cluster, model) ({with_server_info(_USAGE)})", "{{model}} {{cluster}} fullest"
+)
+USAGE_MEAN: Final = Query(
+    f"avg by (cluster, model) ({with_server_info(_USAGE)})", "{{model}} {{cluster}} mean"
+)
+FULLEST: Final = Query(
+    f"topk(10, max by (cluster, target) ({of_selected_servers(_USAGE)}))", "{{target}} {{cluster}}"
+)
 CAPACITY: Final = Query(
     sum_over_servers(selector("kv_cache_capacity_tokens"), "model, release"),
-    "{{model}} {{release}}",
+    "{{model}} {{release}} {{cluster}}",
 )
 PREEMPTIONS: Final = Query(
-    sum_over_servers(rate("preemptions_total"), "model, release"), "{{model}} {{release}}"
+    sum_over_servers(rate("preemptions_total"), "model, release"),
+    "{{model}} {{release}} {{cluster}}",
 )
 OFFLOADED: Final = Query(
     sum_by(of_selected_servers(rate("kv_offload_bytes_total")), "direction"), "{{direction}}"

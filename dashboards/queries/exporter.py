@@ -10,32 +10,36 @@ def _own(name: str) -> str:
 
 
 VERSION: Final = Query(_own("build_info"), "{{version}}")
-TARGETS: Final = Query(_own("targets"), "{{instance}}")
+TARGETS: Final = Query(_own("targets"), "{{instance}} {{cluster}}")
 PROBLEMS: Final = Query(f"sum({_own('discovery_problems')})", "problems")
 RELOADED: Final = Query(f"min({_own('config_last_reload_successful')})", "last reload")
 UNKNOWN_NOW: Final = Query(f"max({selector('page_unknown_names')})", "unknown names")
 OLDEST: Final = Query(f"max({selector('scrape_age_seconds')})", "oldest page")
 CONFLICTS: Final = Query(f"sum({selector('identity_conflicts')})", "conflicts")
 
-AGE: Final = Query(f"topk(10, {selector('scrape_age_seconds')})", "{{target}}")
-DURATION: Final = Query(f"topk(10, {selector('scrape_duration_seconds')})", "{{target}}")
+AGE: Final = Query(f"topk(10, {selector('scrape_age_seconds')})", "{{target}} {{cluster}}")
+DURATION: Final = Query(
+    f"topk(10, {selector('scrape_duration_seconds')})", "{{target}} {{cluster}}"
+)
 FAILURES: Final = Query(sum_by(rate("scrape_failures_total"), "reason"), "{{reason}}")
 SKIPPED: Final = Query(sum_by(rate("scrapes_skipped_total")), "skipped")
 SCRAPES: Final = Query(sum_by(rate("scrapes_total")), "tried")
 EXCLUDED: Final = Query(f"sum by (reason) ({rate('load_excluded_seconds_total')})", "{{reason}}")
 COUNTED: Final = Query(f"sum({rate('load_seconds_total')})", "counted")
 CELLS: Final = Query(
-    f"topk(10, count by (target) ({selector('load_seconds_total')}))", "{{target}}"
+    f"topk(10, count by (cluster, target) ({selector('load_seconds_total')}))",
+    "{{target}} {{cluster}}",
 )
-UNKNOWN: Final = Query(f"topk(10, {selector('page_unknown_names')} > 0)", "{{target}}")
-FAMILIES: Final = Query(f"bottomk(10, {selector('page_families')})", "{{target}}")
-SAMPLES: Final = Query(f"topk(10, {selector('page_samples')})", "{{target}}")
+UNKNOWN: Final = Query(f"topk(10, {selector('page_unknown_names')} > 0)", "{{target}} {{cluster}}")
+FAMILIES: Final = Query(f"bottomk(10, {selector('page_families')})", "{{target}} {{cluster}}")
+SAMPLES: Final = Query(f"topk(10, {selector('page_samples')})", "{{target}} {{cluster}}")
 RESTARTS: Final = Query(
-    f"sum by (target) (increase({selector('server_restarts_total')}[$__rate_interval])) > 0",
-    "{{target}}",
+    "sum by (cluster, target) "
+    f"(increase({selector('server_restarts_total')}[$__rate_interval])) > 0",
+    "{{target}} {{cluster}}",
 )
-GPU_AGE: Final = Query(_own("gpu_reading_age_seconds"), "{{source}}")
-GPU_UP: Final = Query(_own("gpu_source_up"), "{{source}}")
+GPU_AGE: Final = Query(_own("gpu_reading_age_seconds"), "{{source}} {{cluster}}")
+GPU_UP: Final = Query(_own("gpu_source_up"), "{{source}} {{cluster}}")
 
 ROW_UP: Final = Query(f"max by ({SERVER_LABELS}) ({selector('target_up')})")
 ROW_AGE: Final = Query(f"max by ({SERVER_LABELS}) ({selector('scrape_age_seconds')})")

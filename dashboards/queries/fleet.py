@@ -3,8 +3,10 @@
 from typing import Final
 
 from .base import (
+    CLUSTER_MATCHER,
     EXPORTER_MATCHERS,
-    RELEASE_MATCHERS,
+    MODEL_OF_CLUSTER,
+    RELEASE_OF_CLUSTER,
     SERVER_INFO,
     SERVER_LABELS,
     Query,
@@ -25,49 +27,62 @@ DOWN: Final = Query(f"sum(1 - {selector('target_up')})", "down")
 STALLED: Final = Query(f"sum(max by ({SERVER_LABELS}) ({selector('engine_stalled')}))", "stalled")
 RELEASES: Final = Query(f"count(count by (release) ({SERVER_INFO}))", "releases")
 REGRESSIONS: Final = Query(
-    f'sum(release:inferfleet_matched_load:verdict{{verdict="regression",{RELEASE_MATCHERS}}})',
+    f'sum(release:inferfleet_matched_load:verdict{{verdict="regression",{RELEASE_OF_CLUSTER}}})',
     "regressions",
 )
 
 TOKENS_PER_GPU: Final = Query(
-    f"release:inferfleet_generation_tokens_per_gpu:rate5m{{{RELEASE_MATCHERS}}}",
-    "{{model}} {{release}} {{gpu_model}}",
+    f"release:inferfleet_generation_tokens_per_gpu:rate5m{{{RELEASE_OF_CLUSTER}}}",
+    "{{model}} {{release}} {{gpu_model}} {{cluster}}",
 )
 TOKENS_PER_GPU_BY_MODEL: Final = Query(
-    'model:inferfleet_generation_tokens_per_gpu:rate5m{model=~"$model"}', "{{model}}"
+    f"model:inferfleet_generation_tokens_per_gpu:rate5m{{{MODEL_OF_CLUSTER}}}",
+    "{{model}} {{cluster}}",
 )
 GENERATED: Final = Query(
     sum_over_servers(rate("generation_tokens_total"), "model"),
-    "{{model}} generated",
+    "{{model}} {{cluster}} generated",
 )
-PROMPT: Final = Query(sum_over_servers(rate("prompt_tokens_total"), "model"), "{{model}} prompt")
+PROMPT: Final = Query(
+    sum_over_servers(rate("prompt_tokens_total"), "model"), "{{model}} {{cluster}} prompt"
+)
 REQUESTS: Final = Query(
     sum_over_servers(rate("requests_finished_total"), "model"),
-    "{{model}}",
+    "{{model}} {{cluster}}",
 )
 GPUS: Final = Query(
     sum_over_servers(selector("gpus"), "model, gpu_model"),
-    "{{model}} {{gpu_model}}",
+    "{{model}} {{gpu_model}} {{cluster}}",
 )
 
 OCCUPANCY: Final = Query(
-    f"release:inferfleet_batch_occupancy:ratio{{{RELEASE_MATCHERS}}}",
-    "{{model}} {{release}} {{gpu_model}}",
+    f"release:inferfleet_batch_occupancy:ratio{{{RELEASE_OF_CLUSTER}}}",
+    "{{model}} {{release}} {{gpu_model}} {{cluster}}",
 )
 BOUND: Final = Query(sum_by(of_selected_servers(selector("bound")), "by"), "{{by}}")
 HIT_RATIO: Final = Query(
-    f'release:inferfleet_prefix_cache_hit:ratio_rate5m{{cache="local",{RELEASE_MATCHERS}}}',
-    "{{model}} {{release}} {{gpu_model}}",
+    f'release:inferfleet_prefix_cache_hit:ratio_rate5m{{cache="local",{RELEASE_OF_CLUSTER}}}',
+    "{{model}} {{release}} {{gpu_model}} {{cluster}}",
 )
-WAITING: Final = Query(sum_over_servers(selector("requests_waiting"), "model"), "{{model}} waiting")
-RUNNING: Final = Query(sum_over_servers(selector("requests_running"), "model"), "{{model}} running")
+WAITING: Final = Query(
+    sum_over_servers(selector("requests_waiting"), "model"), "{{model}} {{cluster}} waiting"
+)
+RUNNING: Final = Query(
+    sum_over_servers(selector("requests_running"), "model"), "{{model}} {{cluster}} running"
+)
 
-ROLLOUT: Final = Query(f"count by (model, release) ({SERVER_INFO})", "{{model}} {{release}}")
-_PAIR: Final = "engine, model, gpu_model, class, release, baseline, measure"
+# servers of unknown workload are one line together
+ROLLOUT: Final = Query(
+    f"count by (cluster, namespace, workload, model, release) ({SERVER_INFO})",
+    "{{namespace}} {{workload}} {{model}} {{release}} {{cluster}}",
+)
+_PAIR: Final = "cluster, engine, model, gpu_model, class, release, baseline, measure"
 
 
 def _verdict(name: str) -> Query:
-    return Query(f"max by ({_PAIR}) (release:inferfleet_matched_load:{name}{{{RELEASE_MATCHERS}}})")
+    return Query(
+        f"max by ({_PAIR}) (release:inferfleet_matched_load:{name}{{{RELEASE_OF_CLUSTER}}})"
+    )
 
 
 VERDICT_RATIO: Final = _verdict("ratio")
@@ -75,42 +90,46 @@ VERDICT_LOWER: Final = _verdict("lower")
 VERDICT_UPPER: Final = _verdict("upper")
 VERDICT: Final = Query(
     f"max by ({_PAIR}, verdict) "
-    f"(release:inferfleet_matched_load:verdict{{{RELEASE_MATCHERS}}} == 1)"
+    f"(release:inferfleet_matched_load:verdict{{{RELEASE_OF_CLUSTER}}} == 1)"
 )
 
 _FINISHED: Final = sum_over_servers(rate("requests_finished_total"), "model")
 ERRORS: Final = Query(
     ratio(sum_over_servers(rate("requests_finished_total", 'reason="error"'), "model"), _FINISHED),
-    "{{model}} errors",
+    "{{model}} {{cluster}} errors",
 )
 ABORTS: Final = Query(
     ratio(sum_over_servers(rate("requests_finished_total", 'reason="abort"'), "model"), _FINISHED),
-    "{{model}} aborted",
+    "{{model}} {{cluster}} aborted",
 )
 FIRST_TOKEN: Final = Query(
-    f"release:inferfleet_time_to_first_token_seconds:mean5m{{{RELEASE_MATCHERS}}}",
-    "{{model}} {{release}} {{gpu_model}}",
+    f"release:inferfleet_time_to_first_token_seconds:mean5m{{{RELEASE_OF_CLUSTER}}}",
+    "{{model}} {{release}} {{gpu_model}} {{cluster}}",
 )
 BETWEEN_TOKENS: Final = Query(
-    f"release:inferfleet_inter_token_latency_seconds:mean5m{{{RELEASE_MATCHERS}}}",
-    "{{model}} {{release}} {{gpu_model}}",
+    f"release:inferfleet_inter_token_latency_seconds:mean5m{{{RELEASE_OF_CLUSTER}}}",
+    "{{model}} {{release}} {{gpu_model}} {{cluster}}",
 )
 ATTAINMENT: Final = Query(
-    'model:inferfleet_time_to_first_token_slo:ratio_rate5m{model=~"$model"}', "{{model}}"
+    f"model:inferfleet_time_to_first_token_slo:ratio_rate5m{{{MODEL_OF_CLUSTER}}}",
+    "{{model}} {{cluster}}",
 )
 JOULES: Final = Query(
-    joules_per_token(RELEASE_MATCHERS),
-    "{{model}} {{release}} {{gpu_model}}",
+    joules_per_token(RELEASE_OF_CLUSTER),
+    "{{model}} {{release}} {{gpu_model}} {{cluster}}",
 )
 POWER: Final = Query(
     "sum by (gpu_model) (inferfleet_gpu_power_watts"
-    f"{{{EXPORTER_MATCHERS}}} * on (job, instance, uuid) group_left (gpu_model) "
-    f"max by (job, instance, uuid, gpu_model) (inferfleet_gpu_info{{{EXPORTER_MATCHERS}}}))",
+    f"{{{EXPORTER_MATCHERS}}} * on (cluster, job, instance, uuid) group_left (gpu_model) "
+    "max by (cluster, job, instance, uuid, gpu_model) "
+    f"(inferfleet_gpu_info{{{EXPORTER_MATCHERS}}}))",
     "{{gpu_model}}",
 )
 
 # The table: one row for each server, one column for each of these.
-ROW_INFO: Final = Query(max_by(SERVER_INFO, f"{SERVER_LABELS}, model, release, gpu_model"))
+ROW_INFO: Final = Query(
+    max_by(SERVER_INFO, f"{SERVER_LABELS}, namespace, workload, model, release, gpu_model")
+)
 ROW_UP: Final = Query(f"max by ({SERVER_LABELS}) ({selector('target_up')})")
 _WAITING: Final = f"sum by ({SERVER_LABELS}) ({selector('requests_waiting')})"
 _RUNNING: Final = f"sum by ({SERVER_LABELS}) ({selector('requests_running')})"
@@ -132,12 +151,13 @@ ROW_AGE: Final = Query(
     f"time() - max by ({SERVER_LABELS}) ({selector('server_start_time_seconds')})"
 )
 
-_OF_MODEL: Final = 'model=~"$model"'
-
 
 def _model(name: str) -> Query:
     # the aggregation drops the name: rows of several series merge on what they share
-    return Query(f"max by (model) (model:inferfleet_{name}{{{_OF_MODEL}}})", "{{model}}")
+    return Query(
+        f"max by (cluster, model) (model:inferfleet_{name}{{{MODEL_OF_CLUSTER}}})",
+        "{{model}} {{cluster}}",
+    )
 
 
 MODEL_TOKENS_PER_GPU: Final = _model("generation_tokens_per_gpu:rate5m")
@@ -148,13 +168,15 @@ MODEL_ERRORS: Final = _model("http_errors:ratio_rate5m")
 MODEL_GPUS: Final = Query(sum_over_servers(selector("gpus"), "model"))
 MODEL_REQUESTS: Final = REQUESTS
 MODEL_TOKENS: Final = GENERATED
-MODEL_KV: Final = Query(max_by(with_server_info(selector("kv_cache_usage_ratio")), "model"))
+MODEL_KV: Final = Query(
+    max_by(with_server_info(selector("kv_cache_usage_ratio")), "cluster, model")
+)
 MODEL_PREEMPTIONS: Final = Query(sum_over_servers(rate("preemptions_total"), "model"))
 MODEL_WAITING: Final = WAITING
 
 GENERATED_IN_RANGE: Final = Query(
     sum_over_servers(f"increase({selector('generation_tokens_total')}[$__range])", "model"),
-    "{{model}}",
+    "{{model}} {{cluster}}",
 )
 GENERATED_BY_ROLE: Final = Query(
     sum_over_servers(rate("generation_tokens_total"), "role"), "{{role}}: generated"
@@ -166,7 +188,8 @@ COMPUTED_BY_ROLE: Final = Query(
 
 def _slowest(record: str) -> Query:
     return Query(
-        f"topk(10, target:inferfleet_{record}{{target=~`${{target:regex}}`}})", "{{target}}"
+        f"topk(10, target:inferfleet_{record}{{{CLUSTER_MATCHER},target=~`${{target:regex}}`}})",
+        "{{target}} {{cluster}}",
     )
 
 

@@ -2,16 +2,16 @@
 
 from typing import Final
 
-from .base import EXPORTER_MATCHERS, RELEASE_MATCHERS, Query, joules_per_token, rate, selector
+from .base import EXPORTER_MATCHERS, RELEASE_OF_CLUSTER, Query, joules_per_token, rate, selector
 
-_GPU_LABELS: Final = "job, instance, uuid"
+_GPU_LABELS: Final = "cluster, job, instance, uuid"
 _GPUS_IN_USE: Final = f"max by ({_GPU_LABELS}, target) ({selector('server_gpu_info')})"
 _ALL_GPUS: Final = (
     f"max by ({_GPU_LABELS}, gpu_model) ({selector('gpu_info', base=EXPORTER_MATCHERS)})"
 )
 # lines of one panel: the highest (clocks: the lowest), more are not readable
 MOST_SERIES: Final = 20
-NAME: Final = "{{target}} {{uuid}}"
+NAME: Final = "{{target}} {{uuid}} {{cluster}}"
 
 
 def _gpu(name: str, *matchers: str) -> str:
@@ -51,13 +51,15 @@ FAULTS: Final = Query(
 SOURCES_DOWN: Final = Query(f"sum(1 - {_gpu('gpu_source_up')})", "sources down")
 
 JOULES: Final = Query(
-    joules_per_token(RELEASE_MATCHERS),
-    "{{model}} {{release}} {{gpu_model}}",
+    joules_per_token(RELEASE_OF_CLUSTER),
+    "{{model}} {{release}} {{gpu_model}} {{cluster}}",
 )
 JOULES_PROCESSED: Final = Query(
-    f"topk({MOST_SERIES}, {selector('joules_per_processed_token')})", "{{target}}"
+    f"topk({MOST_SERIES}, {selector('joules_per_processed_token')})", "{{target}} {{cluster}}"
 )
-IDLE_POWER: Final = Query(f"topk({MOST_SERIES}, {selector('idle_power_watts')})", "{{target}}")
+IDLE_POWER: Final = Query(
+    f"topk({MOST_SERIES}, {selector('idle_power_watts')})", "{{target}} {{cluster}}"
+)
 POWER: Final = _highest("gpu_power_watts")
 POWER_SHARE: Final = _highest_share("gpu_power_watts", "gpu_power_limit_watts")
 UTILIZATION: Final = _highest("gpu_utilization_ratio")
@@ -91,12 +93,14 @@ ECC: Final = Query(
     f"sum by (kind) (increase({_gpu('gpu_ecc_errors_total')}[$__rate_interval]))", "{{kind}}"
 )
 
-ROW_INFO: Final = Query(f"max by (uuid, gpu_model, host, index, driver) ({_gpu('gpu_info')})")
-ROW_SERVER: Final = Query(f"max by (uuid, target) ({selector('server_gpu_info')})")
+ROW_INFO: Final = Query(
+    f"max by (cluster, uuid, gpu_model, host, index, driver) ({_gpu('gpu_info')})"
+)
+ROW_SERVER: Final = Query(f"max by (cluster, uuid, target) ({selector('server_gpu_info')})")
 
 
 def _row(name: str) -> Query:
-    return Query(f"max by (uuid) ({_gpu(name)})")
+    return Query(f"max by (cluster, uuid) ({_gpu(name)})")
 
 
 ROW_POWER: Final = _row("gpu_power_watts")
@@ -105,10 +109,10 @@ ROW_TEMPERATURE: Final = _row("gpu_temperature_celsius")
 ROW_TENSOR: Final = _row("gpu_tensor_active_ratio")
 ROW_DRAM: Final = _row("gpu_dram_active_ratio")
 ROW_MEMORY: Final = Query(
-    f"max by (uuid) ({_gpu('gpu_memory_used_bytes')} / {_gpu('gpu_memory_total_bytes')})"
+    f"max by (cluster, uuid) ({_gpu('gpu_memory_used_bytes')} / {_gpu('gpu_memory_total_bytes')})"
 )
 ROW_REMAP: Final = Query(
-    f"max by (uuid) ({_gpu('gpu_row_remap_pending')} + 2 * {_gpu('gpu_row_remap_failed')})"
+    f"max by (cluster, uuid) ({_gpu('gpu_row_remap_pending')} + 2 * {_gpu('gpu_row_remap_failed')})"
 )
 ROW_ACTION: Final = _row("gpu_recovery_action")
-CONFLICTS: Final = Query(selector("gpu_count_conflict") + " > 0", "{{target}}")
+CONFLICTS: Final = Query(selector("gpu_count_conflict") + " > 0", "{{target}} {{cluster}}")

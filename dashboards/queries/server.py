@@ -170,9 +170,11 @@ RESTARTS: Final = Query(
     f"increase({selector('server_restarts_total')}[$__rate_interval])", "restarts"
 )
 
-_GPUS_IN_USE: Final = f"max by (job, instance, uuid, target) ({selector('server_gpu_info')})"
+_GPUS_IN_USE: Final = (
+    f"max by (cluster, job, instance, uuid, target) ({selector('server_gpu_info')})"
+)
 GPU_POWER: Final = Query(
-    f"{_GPUS_IN_USE} * on (job, instance, uuid) group_right (target) "
+    f"{_GPUS_IN_USE} * on (cluster, job, instance, uuid) group_right (target) "
     f"{selector('gpu_power_watts', base=EXPORTER_MATCHERS)}",
     "{{uuid}}",
 )

@@ -6,18 +6,25 @@ good is set in the rules' values.
 
 from typing import Final
 
-from .base import RELEASE_MATCHERS, Query, rate, ratio, sum_over_servers
+from .base import (
+    CLUSTER_MATCHER,
+    MODEL_OF_CLUSTER,
+    RELEASE_OF_CLUSTER,
+    Query,
+    rate,
+    ratio,
+    sum_over_servers,
+)
 
 WINDOWS: Final = ("1h", "3d")
-_MODEL: Final = 'model=~"$model"'
 
 
 def _bad(objective: str, window: str) -> str:
-    return f"model:inferfleet_{objective}_slo_bad:ratio_rate{window}{{{_MODEL}}}"
+    return f"model:inferfleet_{objective}_slo_bad:ratio_rate{window}{{{MODEL_OF_CLUSTER}}}"
 
 
 def _sum_over_range(name: str) -> str:
-    return f"sum_over_time({name}:rate5m{{{_MODEL}}}[$__range])"
+    return f"sum_over_time({name}:rate5m{{{MODEL_OF_CLUSTER}}}[$__range])"
 
 
 def _bad_in_range(objective: str) -> str:
@@ -27,51 +34,58 @@ def _bad_in_range(objective: str) -> str:
 
 def attained(objective: str) -> Query:
     """Return the share of good events, by model."""
-    return Query(f"1 - {_bad(objective, '5m')}", "{{model}}")
+    return Query(f"1 - {_bad(objective, '5m')}", "{{model}} {{cluster}}")
 
 
 def attained_in_range(objective: str) -> Query:
     """Return the share of good events over the whole time shown."""
-    return Query(f"1 - {_bad_in_range(objective)}", "{{model}}")
+    return Query(f"1 - {_bad_in_range(objective)}", "{{model}} {{cluster}}")
 
 
 def budget(objective: str, promise: str) -> Query:
     """Return the share of the error budget left over the time shown; below 0 it is overspent."""
-    return Query(f"1 - ({_bad_in_range(objective)}) / (1 - ${promise} / 100)", "{{model}}")
+    return Query(
+        f"1 - ({_bad_in_range(objective)}) / (1 - ${promise} / 100)", "{{model}} {{cluster}}"
+    )
 
 
 def burn(objective: str, promise: str, window: str) -> Query:
     """Return how many times as fast as allowed the budget is spent, over a window."""
-    return Query(f"{_bad(objective, window)} / (1 - ${promise} / 100)", "{{model}} " + window)
+    return Query(
+        f"{_bad(objective, window)} / (1 - ${promise} / 100)", "{{model}} {{cluster}} " + window
+    )
 
 
 def by_release(record: str) -> Query:
     """Return a recorded share by release."""
-    return Query(f"release:inferfleet_{record}{{{RELEASE_MATCHERS}}}", "{{model}} {{release}}")
+    return Query(
+        f"release:inferfleet_{record}{{{RELEASE_OF_CLUSTER}}}", "{{model}} {{release}} {{cluster}}"
+    )
 
 
 def lowest_servers(record: str) -> Query:
     """Return the ten servers with the smallest recorded share."""
     return Query(
-        f"bottomk(10, target:inferfleet_{record}{{target=~`${{target:regex}}`}})", "{{target}}"
+        f"bottomk(10, target:inferfleet_{record}{{{CLUSTER_MATCHER},target=~`${{target:regex}}`}})",
+        "{{target}} {{cluster}}",
     )
 
 
 ERRORS_OF_RELEASE: Final = by_release("http_errors:ratio_rate5m")
 REFUSED: Final = Query(
-    sum_over_servers(rate("requests_rejected_total"), "model"), "{{model}} rejected"
+    sum_over_servers(rate("requests_rejected_total"), "model"), "{{model}} {{cluster}} rejected"
 )
 FAILED: Final = Query(
     ratio(
         sum_over_servers(rate("requests_finished_total", 'reason="error"'), "model"),
         sum_over_servers(rate("requests_finished_total"), "model"),
     ),
-    "{{model}} failed by the engine",
+    "{{model}} {{cluster}} failed by the engine",
 )
 ABORTED: Final = Query(
     ratio(
         sum_over_servers(rate("requests_finished_total", 'reason="abort"'), "model"),
         sum_over_servers(rate("requests_finished_total"), "model"),
     ),
-    "{{model}} given up by clients",
+    "{{model}} {{cluster}} given up by clients",
 )

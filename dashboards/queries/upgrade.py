@@ -7,12 +7,22 @@ from typing import Final, Literal
 
 from exporter.vocabulary.verdict import Measure
 
-from .base import SERVER_LABELS, SERVER_MATCHERS, Query, joules_per_token, ratio, sum_by
+from .base import (
+    CLUSTER_MATCHER,
+    SERVER_LABELS,
+    SERVER_MATCHERS,
+    Query,
+    by_workload,
+    joules_per_token,
+    ratio,
+    sum_by,
+)
 
-_CLASS: Final = 'model="$model",gpu_model="$gpu_model",class="$class"'
+_CLASS: Final = f'{CLUSTER_MATCHER},model="$model",gpu_model="$gpu_model",class="$class"'
 PAIR_MATCHERS: Final = f'{_CLASS},release="$release",baseline="$baseline"'
 BOTH_RELEASES: Final = f"{_CLASS},release=~`${{baseline:regex}}|${{release:regex}}`"
-_INFO: Final = f"inferfleet_server_info{{{SERVER_MATCHERS},{BOTH_RELEASES}}}"
+_WORKLOAD: Final = 'namespace=~"$namespace",workload=~"$workload"'
+_INFO: Final = f"inferfleet_server_info{{{SERVER_MATCHERS},{BOTH_RELEASES},{_WORKLOAD}}}"
 # the baseline may be gone by now: what ran in the time shown counts
 _SERVERS: Final = f"last_over_time({_INFO}[$__range])"
 
@@ -24,7 +34,8 @@ def _matched(name: str, *matchers: str, by: str = "measure") -> str:
 
 def _load(quantity: str, *matchers: str) -> str:
     matcher_list = ",".join([SERVER_MATCHERS, BOTH_RELEASES, 'batch!~"idle|0"', *matchers])
-    return f"increase(inferfleet_load_{quantity}_total{{{matcher_list}}}[$__range])"
+    increase = f"increase(inferfleet_load_{quantity}_total{{{matcher_list}}}[$__range])"
+    return f"({increase} and on ({SERVER_LABELS}) {_SERVERS})"
 
 
 def _load_ratio(numerator: str, denominator: str, by: str, *matchers: str) -> str:
@@ -132,18 +143,25 @@ JOULES: Final = Query(f"max by (release) ({joules_per_token(BOTH_RELEASES)})", "
 TOKENS_PER_GPU: Final = _level("generation_tokens_per_gpu:rate5m")
 OCCUPANCY: Final = _level("batch_occupancy:ratio")
 
-ROLLOUT: Final = Query(f"count by (release) ({_INFO})", "{{release}}")
+ROLLOUT: Final = Query(
+    f"count by (namespace, workload, release) ({_INFO})", "{{namespace}} {{workload}} {{release}}"
+)
 MOST_ROWS: Final = 60
 
 
-def _servers_of(side: str) -> str:
-    info = f'inferfleet_server_info{{{SERVER_MATCHERS},{_CLASS},release="${side}"}}'
-    return f"max by (target) ({info})"
+def _workloads_of(side: str) -> str:
+    def info(matcher: str) -> str:
+        matchers = f'{SERVER_MATCHERS},{_CLASS},release="${side}",{_WORKLOAD},{matcher}'
+        return f"inferfleet_server_info{{{matchers}}}"
+
+    return f"group by (namespace, workload) ({by_workload(info)})"
 
 
-_RELEASE_OF_SERVER: Final = f"2 * {_servers_of('release')} or {_servers_of('baseline')}"
-RELEASE_OF_SERVER: Final = Query(
-    f"({_RELEASE_OF_SERVER}) and on () (count({_INFO}) <= {MOST_ROWS})", "{{target}}"
+_NEW, _OLD = _workloads_of("release"), _workloads_of("baseline")
+_RELEASES: Final = f"2 * {_NEW} + {_OLD} or 2 * {_NEW} or {_OLD}"
+RELEASE_OF_WORKLOAD: Final = Query(
+    f"({_RELEASES}) and on () (count({_OLD} or {_NEW}) <= {MOST_ROWS})",
+    "{{namespace}} {{workload}}",
 )
 CONFIGURATIONS: Final = Query(
     "count by (engine, version, release, runner, quantization, kv_cache_dtype, role, class, config)"
@@ -166,6 +184,6 @@ AGE: Final = Query(
 )
 EXCLUDED: Final = Query(
     f"sum by (reason) (increase(inferfleet_load_excluded_seconds_total{{{SERVER_MATCHERS}}}"
-    f"[$__rate_interval]))",
+    f"[$__rate_interval]) and on ({SERVER_LABELS}) {_INFO})",
     "{{reason}}",
 )

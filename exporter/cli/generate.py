@@ -11,12 +11,18 @@ from .process import fail
 
 def dashboards(
     out: Annotated[Path, typer.Option(help="Folder to write the dashboards into.")],
+    values: Annotated[
+        Path | None, typer.Option(help="The rules' YAML file of values, for its keep_labels.")
+    ] = None,
 ) -> None:
     """Write the Grafana dashboards as JSON files."""
+    from alerts.values import load
     from dashboards.build import write
 
     try:
-        paths = write(out)
+        paths = write(out, load(values).keep_labels)
+    except InferfleetError as error:
+        fail(error)
     except OSError as error:
         typer.echo(f"inferfleet: {out} cannot be written to: {error.strerror}", err=True)
         raise typer.Exit(2) from None

@@ -21,18 +21,19 @@ _RECORDED = re.compile(r"[a-z_]+(?::[a-z0-9_]+)+")
 _SCRAPE_LABELS = f'job="inferfleet",instance="{INSTANCE}"'
 
 
-def openmetrics(pages: Iterable[tuple[float, str]]) -> Iterator[str]:
-    """Yield pages as OpenMetrics with times, as scraped under a job and an instance."""
+def openmetrics(pages: Iterable[tuple[float, str]], **labels: str) -> Iterator[str]:
+    """Yield pages as OpenMetrics with times, as scraped under a job, an instance and `labels`."""
+    added = ",".join([_SCRAPE_LABELS, *(f'{name}="{value}"' for name, value in labels.items())])
     for time, text in pages:
         for line in text.splitlines():
             if line.startswith("#") or not line:
                 continue
             name, brace, rest = line.partition("{")
             if brace:
-                yield f"{name}{{{_SCRAPE_LABELS},{rest} {time:.3f}\n"
+                yield f"{name}{{{added},{rest} {time:.3f}\n"
             else:
                 name, value = line.split()
-                yield f"{name}{{{_SCRAPE_LABELS}}} {value} {time:.3f}\n"
+                yield f"{name}{{{added}}} {value} {time:.3f}\n"
     yield "# EOF\n"
 
 

@@ -87,7 +87,8 @@ def pages(shape: Shape) -> Iterator[tuple[float, str]]:
     config = Config(interval=shape.step, timeout=5, window=4 * shape.step)
     with (
         patch("exporter.sampling.watched_server.monotonic", clock.monotonic),
-        patch("exporter.sampling.watched_server.time", clock.unix),
+        patch("exporter.sampling.served_model.monotonic", clock.monotonic),
+        patch("exporter.sampling.served_model.time", clock.unix),
     ):
         gpus = Telemetry(config, [telemetry.InstantWatch(clock.monotonic(), shape.step)])
         names = (*players, features.HOST)

@@ -1,6 +1,7 @@
 """The dashboards written out for users, and the alerts that link to them."""
 
 import json
+import re
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -27,6 +28,25 @@ def test_a_folder_that_cannot_be_written_to_is_said_in_one_line(tmp_path: Path) 
     assert result.exit_code == 2
     assert result.output.count("\n") == 1
     assert "file cannot be written to" in result.output
+
+
+def test_other_external_labels_are_those_of_the_rules(tmp_path: Path) -> None:
+    values = tmp_path / "values.yaml"
+    values.write_text("keep_labels: [project_id, location, k8s_cluster]\n", encoding="utf-8")
+    folder = tmp_path / "dashboards"
+    command = ["dashboards", "--out", str(folder), "--values", str(values)]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    for name, shipped in texts().items():
+        text = (folder / name).read_text(encoding="utf-8")
+        assert text.count("(project_id, location, k8s_cluster") == shipped.count("(cluster")
+        assert text.count('k8s_cluster=~\\"$cluster\\"') == shipped.count('cluster=~\\"$cluster\\"')
+        # what is left is the variable's own name
+        others = re.sub(r"\$\{?cluster|var-cluster|\"name\": \"cluster\"|_cluster", "", text)
+        assert not re.search(r"\bcluster\b", others), name
+    values.write_text("keep_labels: [not a label]\n", encoding="utf-8")
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2
+    assert "keep_labels" in result.output
 
 
 def test_alerts_link_to_dashboards_that_are_there() -> None:

@@ -181,10 +181,35 @@ def test_counters_are_only_read_as_rates() -> None:
         inside = "".join(selector for _, selector, _ in _FUNCTION.findall(expr))
         counters = re.findall(r"inferfleet_\w+_total\b", expr)
         # the number of a counter's series is no value of it
-        counted = re.findall(r"count by \(\w+\) \(inferfleet_\w+_total\b", expr)
+        counted = re.findall(r"count by \([\w, ]+\) \(inferfleet_\w+_total\b", expr)
         assert len(counters) == len(re.findall(r"inferfleet_\w+_total\b", inside)) + len(counted), (
             where
         )
+
+
+def test_no_query_takes_two_clusters_for_one() -> None:
+    entities = {"job", "instance", "target", "uuid", "model", "workload"}
+    for where, expr in (
+        *each_expr(),
+        *((name, board["annotations"]["list"][0]["expr"]) for name, board in ALL.items()),
+    ):
+        # these two show one cluster at a time
+        single = where.startswith(("server /", "upgrade /"))
+        for operator, labels in re.findall(r"\b(by|on) \(([^)]+)\)", expr):
+            names = set(labels.split(", "))
+            if names & entities and not (single and operator == "by"):
+                assert "cluster" in names, (where, labels)
+        for _, matchers in _SELECTOR.findall(expr):
+            assert 'cluster=~"$cluster"' in matchers, (where, matchers)
+
+
+def test_the_cluster_is_a_variable_that_its_absence_does_not_hurt(dashboard: Json) -> None:
+    variable = variables(dashboard)["cluster"]
+    assert variable["query"]["query"] == "label_values(inferfleet_build_info, cluster)"
+    # all includes what has no such label; a single choice without options is empty, and matches it
+    assert variable.get("allValue") == (".*" if variable["multi"] else None)
+    names = list(variables(dashboard))
+    assert names.index("cluster") < names.index("job")
 
 
 def test_links_lead_to_these_dashboards_and_carry_the_variables() -> None:
@@ -194,7 +219,15 @@ def test_links_lead_to_these_dashboards_and_carry_the_variables() -> None:
         assert rest.startswith("${__url_time_range}&")
         carried = set(re.findall(r"\$\{(\w+):queryparam\}", rest))
         assigned = set(re.findall(r"var-(\w+)=", rest))
-        assert carried | assigned >= {"datasource", "job", "instance", "model", "release", "target"}
+        assert carried | assigned >= {
+            "datasource",
+            "cluster",
+            "job",
+            "instance",
+            "model",
+            "release",
+            "target",
+        }
         assert not carried & assigned
 
 
