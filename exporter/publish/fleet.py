@@ -130,7 +130,7 @@ def _faults(reading: ServerReading) -> Iterator[str]:
     """Yield a sentence on each kind of number that was left out for being impossible."""
     for family, times in sorted(reading.latency_faults.items()):
         yield (
-            f"the sum of {family} moved {times} times as no sum of latencies can: it goes on "
+            f"the sum of {family} moved as no sum of latencies can (times: {times}); it goes on "
             "without that, and what is measured by it leaves those intervals out"
         )
     seconds = reading.load.excluded.get("implausible", 0.0)

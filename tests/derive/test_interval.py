@@ -187,7 +187,7 @@ def test_more_time_than_the_sequences_can_have_decoded_is_left_out_alone() -> No
     assert stalled.increase["generation_tokens"] == kept.increase["generation_tokens"]
     limited = between(
         engine_page(0),
-        engine_page(5, **moved, inter_token_latency_seconds_sum=90.0),
+        engine_page(5, **moved, inter_token_latency_seconds_sum=150.0),
         ServerLimits(max_num_seqs=8),
     )
     assert limited is not None

@@ -9,9 +9,12 @@ from exporter.config import Config, Declaration, Target
 from exporter.derive.figure import number_of
 from exporter.derive.ratio import Ratio
 from exporter.fetch import HttpClient
+from exporter.publish.fleet import server_report
 from exporter.sampling.stall_watch import Stalls
+from exporter.sampling.view import ServerView
 from exporter.sampling.watched_server import WatchedServer
 from tests.fakes import FakeServer, page
+from tests.pages import values
 
 VERSION = (200, b'{"version": "0.26.0"}')
 
@@ -112,6 +115,55 @@ def test_a_restart_drops_identity_window_and_history_of_versions() -> None:
         server.sample()
         assert server.reading.identity is not None
         assert server.reading.identity.release == "0.27.0"
+
+
+def test_an_engine_that_leaves_comes_back_or_restarts_does_not_touch_the_others() -> None:
+    def gateway(*tokens: int | None) -> tuple[int, bytes]:
+        lines = [
+            f'sglang:{name}{{model_name="m",worker_addr="w{i}"}} {value}\n'
+            for i, count in enumerate(tokens)
+            if count is not None
+            for name, value in (("num_running_reqs", 20), ("generation_tokens_total", count))
+        ]
+        return 200, "".join(lines).encode()
+
+    with FakeServer(metrics=gateway(5000, 70_000)) as fake:
+        server = watch(fake)
+        restarts = []
+        for tokens in ((5010, 70_010), (5020, None), (5030, 90_000), (5040, 90_010), (5050, 7)):
+            fake.answers["/metrics"] = gateway(*tokens)
+            server.sample()
+            restarts.append(server.models[0].restarts)
+        assert restarts == [0, 0, 0, 0, 1]
+        fake.answers["/metrics"] = gateway(5, 9)
+        server.sample()
+        assert server.models[0].restarts == 2
+        fake.answers["/metrics"] = gateway(6, 10)
+        server.sample()
+        assert "window_seconds" in server.reading.figures
+
+
+def test_what_no_latency_can_be_is_corrected_and_noted() -> None:
+    def waited(total: float) -> tuple[int, bytes]:
+        more = (
+            f'vllm:request_queue_time_seconds_sum{{engine="0",model_name="m"}} {total}\n'
+            'vllm:request_queue_time_seconds_count{engine="0",model_name="m"} 9\n'
+        )
+        return 200, page(100) + more.encode()
+
+    with FakeServer(metrics=waited(5.0)) as fake:
+        server = watch(fake)
+        server.sample()
+        fake.answers["/metrics"] = waited(5.0 - 2.6e6)
+        server.sample()
+        reading = server.reading
+        assert reading.snapshot is not None
+        assert values(reading.snapshot, "queue_seconds", "_sum") == {"engine_index=0": 5.0}
+        assert server.models[0].restarts == 0
+        view = ServerView(server.models[0], reading, True, 0.0)
+        notes = server_report(view)["notes"]
+        assert isinstance(notes, list)
+        assert any("the sum of queue_seconds moved" in note for note in notes)
 
 
 def test_a_restart_while_the_server_was_away_is_seen_too() -> None:

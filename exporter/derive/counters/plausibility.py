@@ -52,6 +52,10 @@ RATES: Final[Mapping[str, float]] = {
 ENDED_TOKENS: Final = 1e8
 """Generated tokens per second, where they are counted as requests end."""
 
+# Seconds. A step that computes long prompts keeps all sequences waiting; their outputs then bring
+# its whole time, however short the interval.
+LONGEST_STEP: Final = 10.0
+
 # The sequences that ran are known to about a step where gauges are renewed with every step.
 SEQUENCES_SLACK: Final = 2.0
 
@@ -132,12 +136,13 @@ def most_sequence_seconds(
     """Return the most time that sequences can have spent decoding in an interval, their sum.
 
     Latencies of one sequence follow each other without a gap or overlap, so each gives at most the
-    time of the interval and that since its last output before. Where the limit of sequences is
-    known, no more than these ran. vLLM renews its gauges with every step: the sequences that gave
-    an output ran or waited at the start, or gave their first token in the interval. After a stall
-    or a preemption the time since the last output is longer, and is no batch that ran now.
+    time of the interval and that since its last output before: an interval, or a long step. Where
+    the limit of sequences is known, no more than these ran. vLLM renews its gauges with every step:
+    the sequences that gave an output ran or waited at the start, or gave their first token in the
+    interval. After a stall or a preemption the time since the last output is longer, and is no
+    batch that ran now.
     """
-    reach = 2.0 * seconds
+    reach = seconds + max(seconds, LONGEST_STEP)
     known = limits.max_num_seqs
     most = (_most_sequences(state, limits) if known else MOST_SEQUENCES) * reach
     if ENGINES[engine].decode_time is DecodeTime.SUM and state.running_before is not None:

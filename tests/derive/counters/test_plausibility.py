@@ -89,8 +89,15 @@ def test_time_decoding_is_bounded_by_the_sequences_that_ran() -> None:
     def most(engine: str, state: EngineState, limits: ServerLimits = UNLIMITED) -> float:
         return most_sequence_seconds(20, 5.0, engine, state, limits)
 
-    assert most("vllm", EngineState(40, 0, 0)) == 2 * ((40 + 16) * 10 + 20 * 5)
-    assert most("vllm", EngineState(40, 0, 0), ServerLimits(max_num_seqs=32)) == 40 * 10
+    assert most("vllm", EngineState(40, 0, 0)) == 2 * ((40 + 16) * 15 + 20 * 5)
+    assert most("vllm", EngineState(40, 0, 0), ServerLimits(max_num_seqs=32)) == 40 * 15
     # gauges of SGLang are renewed now and then
-    assert most("sglang", EngineState(0, 0, 0)) > 4096 * 10
-    assert most("sglang", EngineState(0, 8, 0), ServerLimits(max_num_seqs=32)) == 32 * 10
+    assert most("sglang", EngineState(0, 0, 0)) > 4096 * 15
+    assert most("sglang", EngineState(0, 8, 0), ServerLimits(max_num_seqs=32)) == 32 * 15
+
+
+def test_a_long_step_is_no_stall_however_short_the_interval() -> None:
+    def most(seconds: float) -> float:
+        return most_sequence_seconds(0, seconds, "vllm", BUSY, ServerLimits(max_num_seqs=256))
+
+    assert 256 * 8 < most(0.2) < 256 * 60
