@@ -311,3 +311,44 @@ def test_cells_of_replicas_that_have_gone_make_room_for_those_of_new_ones(clock:
     assert ("ReplicaId=r5", "24") in load_cells.cells
     assert len(load_cells.cells) <= 2
     assert "cap" not in load_cells.excluded
+
+
+def test_reports_of_replicas_at_different_moments_are_all_counted(clock: Clock) -> None:
+    def page(t: float) -> str:
+        early, late = t // 10 * 10, max((t - 5) // 10 * 10 + 5, 0.0)
+        one, other = ray("a")(early), ray("b")(late)
+        return one + other
+
+    with FakeServer() as fake:
+        server = watched(fake)
+        follow(fake, server, clock, page, range(120))
+    reading = server.reading
+    assert reading.figures["generation_tokens_per_second"] == pytest.approx(800.0, rel=0.1)
+    assert set(reading.load.excluded) <= {"unknown"}
+    assert set(reading.load.cells) == {("ReplicaId=a", "24"), ("ReplicaId=b", "24")}
+    for work in reading.load.cells.values():
+        assert work["decode_tokens"] / work["seconds"] == pytest.approx(360.0, rel=0.1)
+        assert work["decode_sequence_seconds"] / work["seconds"] == pytest.approx(24.0)
+
+
+def test_a_replica_without_gauges_is_no_seat_and_no_restart(clock: Clock) -> None:
+    def page(t: float) -> str:
+        text = ray("a", "b")(t)
+        if 10 <= t < 20:
+            text = "".join(
+                line
+                for line in text.splitlines(keepends=True)
+                if 'ReplicaId="b"' not in line or "_running{" not in line
+            )
+        return text
+
+    with FakeServer() as fake:
+        server = watched(fake)
+        follow(fake, server, clock, page, range(16))
+        served = server.models[0]
+        assert served.reading.snapshot is not None
+        assert served.reading.snapshot.plan.engines == ("ReplicaId=a",)
+        follow(fake, server, clock, page, range(16, 30))
+    assert served.restarts == 0
+    assert served.reading.figures["generation_tokens_per_second"] == pytest.approx(800.0)
+    assert served.reading.load.cells["ReplicaId=b", "24"]["seconds"] > 10
