@@ -1,7 +1,8 @@
 """Small engine pages written in a test's own words, and the steps from page to snapshot."""
 
-from exporter.engines import detect, plan
+from exporter.engines import detect
 from exporter.engines.catalog import PageContext
+from exporter.engines.page_plans import page_plan
 from exporter.engines.plan import Snapshot
 from exporter.exposition import Reader
 
@@ -17,7 +18,7 @@ def snapshot(
 ) -> Snapshot:
     page = Reader(detect.wanted).read(text, openmetrics)
     context = PageContext(version, role, front_end, kv_cache_capacity_tokens)
-    return plan.make(page.layout, detect.detect(page.layout), context).apply(page, time)
+    return page_plan(page.layout, detect.detect(page.layout), context).apply(page, time)
 
 
 def values(found: Snapshot, family: str, suffix: str = "") -> dict[str, float]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from ..engines import detect, plan
+from ..engines import detect
 from ..engines.catalog import PageContext
+from ..engines.page_plans import page_plan
 from ..engines.plan import Snapshot
 from ..exposition import Reader
 from .recording import Recording
@@ -26,5 +27,5 @@ def snapshots(recording: Recording) -> Iterator[Snapshot]:
         if current is None or page.layout is not layout:
             namespace = detect.detect(page.layout)
             layout = page.layout
-            current = plan.make(layout, namespace, context)
+            current = page_plan(layout, namespace, context)
         yield current.apply(page, recorded.time)

@@ -7,8 +7,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ..config import Config, Target
-from ..engines import detect, plan
+from ..engines import detect
 from ..engines.catalog import PageContext
+from ..engines.page_plans import page_plans
 from ..engines.plan import Plan
 from ..engines.process import engine_command_line
 from ..errors import FetchError, FetchReason, NoEngineError, PageError
@@ -114,7 +115,7 @@ class WatchedServer:
             known.context != self._context(known.model) for known in current
         ):
             namespace = detect.detect(page.layout)
-            current = plan.make_all(page.layout, namespace, self._context, self._keys)
+            current = page_plans(page.layout, namespace, self._context, self._keys)
             self._plans, self._layout = current, page.layout
             self._keys |= {made.model: made.key for made in current}
             if whole := self._models.get(""):

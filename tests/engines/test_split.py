@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from exporter.engines import detect, plan
+from exporter.engines import detect
 from exporter.engines.catalog import PageContext
+from exporter.engines.page_plans import page_plans
 from exporter.engines.plan import Plan, Snapshot
 from exporter.errors import NoEngineError, PageError
 from exporter.exposition import Reader
@@ -24,14 +25,14 @@ RAY = {
 def plans(text: str, before: dict[str, tuple[str, ...]] | None = None) -> dict[str, Plan]:
     """Return the plans of a page by model."""
     layout = Reader(detect.wanted).read(text).layout
-    made = plan.make_all(layout, detect.detect(layout), lambda _: CONTEXT, before)
+    made = page_plans(layout, detect.detect(layout), lambda _: CONTEXT, before)
     return {one.model: one for one in made}
 
 
 def snapshots(text: str) -> dict[str, Snapshot]:
     """Return the snapshots of a page by model."""
     page = Reader(detect.wanted).read(text)
-    made = plan.make_all(page.layout, detect.detect(page.layout), lambda _: CONTEXT)
+    made = page_plans(page.layout, detect.detect(page.layout), lambda _: CONTEXT)
     return {one.model: one.apply(page, 0.0) for one in made}
 
 

@@ -1,0 +1,124 @@
+"""The plan of each model on a page, worked out once for a layout."""
+
+from collections.abc import Callable, Iterable
+from operator import itemgetter
+
+from ..errors import PageError
+from ..exposition import Layout
+from ..vocabulary.engine import FAMILIES
+from .canonical_samples import CanonicalSamples
+from .catalog import PageContext
+from .detect import Namespace
+from .plan import Plan, Sample, Values
+from .registry import ENGINES
+from .split import Keys, Part, split
+
+
+def page_plan(layout: Layout, namespace: Namespace, context: PageContext) -> Plan:
+    """Work out the plan of a page of one model; raise `PageError` where it holds several."""
+    plans = page_plans(layout, namespace, lambda model: context)
+    if len(plans) > 1:
+        models = ", ".join(plan.model for plan in plans)
+        raise PageError(0, f"the page holds several models ({models}): read each for itself")
+    return plans[0]
+
+
+def page_plans(
+    layout: Layout,
+    namespace: Namespace,
+    context: Callable[[str], PageContext],
+    before: Keys | None = None,
+) -> tuple[Plan, ...]:
+    """Work out the plan of each model of a layout, ordered by model.
+
+    `context` returns what is known of the server of a model, `before` holds the `key` of each model
+    on an earlier page. Raises `PageError` where a series stands twice on the page.
+    """
+    parts = split(layout, namespace, before)
+    notes: tuple[str, ...] = ()
+    if len(parts) > 1:
+        models = ", ".join(part.model for part in parts)
+        notes = (
+            f"the page holds several models ({models}), each shown as a server of its own: its "
+            "GPUs are known only where `models` of the target declares them, and its limits only "
+            "from what names it",
+        )
+    return tuple(_plan(part, layout, namespace, context(part.model), notes) for part in parts)
+
+
+def _plan(
+    part: Part,
+    layout: Layout,
+    namespace: Namespace,
+    context: PageContext,
+    notes: tuple[str, ...],
+) -> Plan:
+    canonical = CanonicalSamples(part, namespace, context)
+    for family in FAMILIES:
+        canonical.add(family.name)
+    engine = ENGINES[namespace.catalog.engine]
+    for name, labels, compute in engine.label_samples(
+        canonical.by_name, canonical.page_settings, canonical.model, context
+    ):
+        canonical.outputs.append((Sample(name, "", labels), compute))
+    canonical.notes += engine.page_notes(canonical.by_name, canonical.page_settings, context)
+    outputs = canonical.outputs
+    plain = [compute if isinstance(compute, int) else 0 for _, compute in outputs]
+    computed = [(i, c) for i, (_, c) in enumerate(outputs) if not isinstance(c, int)]
+    by_family: dict[str, list[int]] = {}
+    for i, (sample, _) in enumerate(outputs):
+        if not sample.suffix:
+            by_family.setdefault(sample.family, []).append(i)
+    samples = tuple(sample for sample, _ in outputs)
+    return Plan(
+        engine=engine.name,
+        context=context,
+        samples=samples,
+        origins=canonical.origins,
+        notes=(*namespace.notes, *notes, *part.notes, *canonical.notes),
+        left_out=frozenset(canonical.left_out - {sample.family for sample, _ in outputs}),
+        samples_dropped=sum(layout.dropped.values()),
+        unknown_names=namespace.unknown_names,
+        page_settings=canonical.page_settings,
+        model=canonical.model,
+        key=part.key,
+        engines=_engines(samples, part) if part.understood else None,
+        counting=_counting(samples, part) if part.understood else (),
+        pushed=namespace.pushed,
+        relayed=part.relayed,
+        _computes=tuple(compute for _, compute in computed),
+        _pick=_picker(plain),
+        _picked=tuple(i for i, _ in computed),
+        _by_family=by_family,
+    )
+
+
+def _engines(samples: Iterable[Sample], part: Part) -> tuple[str, ...]:
+    """Return the engines with a gauge of running requests; if none, all that count anything.
+
+    Counters of an engine that has gone may stay on the page of whoever collects them for ever; its
+    gauges do not.
+    """
+    running = {
+        sample.label("engine_index") for sample in samples if sample.family == "requests_running"
+    }
+    if part.key and running:
+        return tuple(sorted(running))
+    return tuple(sorted({sample.label("engine_index") for sample in samples} - {""})) or ("",)
+
+
+def _counting(samples: Iterable[Sample], part: Part) -> tuple[str, ...]:
+    families = ("generation_tokens_total", "decode_tokens_total")
+    counting = {sample.label("engine_index") for sample in samples if sample.family in families} - {
+        ""
+    }
+    if part.key:
+        counting &= set(_engines(samples, part))
+        return tuple(sorted(counting))
+    return tuple(sorted(counting)) or ("",)
+
+
+def _picker(indices: list[int]) -> Callable[[Values], tuple[float, ...]]:
+    if len(indices) > 1:
+        return itemgetter(*indices)
+    return lambda values: tuple(values[i] for i in indices)
