@@ -42,10 +42,8 @@ def run(listen: str, seconds: float | None) -> None:
     names, playlists = fleet()
     with ReplayServer(playlists, uptime=_UPTIME) as servers:
         targets = [
-            Target(url=url, name=name, declare=_declaration(playlist, uuid))
-            for name, playlist, url, uuid in zip(
-                names, playlists, servers.urls, servers.gpu_uuids, strict=True
-            )
+            Target(url=url, name=name, declare=Declaration(gpu_uuids=(uuid,)))
+            for name, url, uuid in zip(names, servers.urls, servers.gpu_uuids, strict=True)
         ]
         pages = [GpuPageSettings(url=f"{url}/gpu/metrics") for url in servers.urls]
         config = Config(
@@ -82,12 +80,6 @@ def fleet() -> tuple[list[str], list[Playlist]]:
         "moe-b": Playlist((_from(moe, "full"),)),
     }
     return list(playlists), list(playlists.values())
-
-
-def _declaration(playlist: Playlist, gpu_uuid: str) -> Declaration:
-    # old releases do not say it, and as soon as a server's new release does, that one is believed
-    capacity = playlist.recordings[0].kv_cache_capacity_tokens
-    return Declaration(gpu_uuids=(gpu_uuid,), kv_cache_capacity_tokens=capacity)
 
 
 def _last(recording: Recording, seconds: float) -> Recording:

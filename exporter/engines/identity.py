@@ -53,6 +53,7 @@ class Identity:
     max_num_seqs, max_num_batched_tokens and kv_cache_capacity_tokens (of one engine, that is, of
     one data-parallel rank), max_model_len, tensor_parallel, pipeline_parallel, data_parallel,
     data_parallel_local (ranks behind this port), expert_parallel (ranks that share the experts),
+    context_parallel (ranks that share a sequence, those of prefill times those of decode),
     quantization, dtype, kv_cache_dtype, runner, prefix_caching, speculation, role, gpus, gpu_model.
 
     `release` is what is compared: the declared one, else the version, else empty. `server_class`
@@ -99,6 +100,7 @@ class Identity:
             self.text("role"),
             self.text("front_end"),
             self.number("kv_cache_capacity_tokens"),
+            self.number("context_parallel"),
         )
 
     def with_report(self, source: Source, **values: Value | None) -> "Identity":

@@ -58,7 +58,6 @@ class Recording:
     server was stopped; `variants` are scrapes of another path or format. `answers`
     are keyed by path and query. `phases` hold the load client's own measurements and `nvml` the
     GPU's samples, both empty where there are none; `manifest` is the whole manifest.json.
-    `kv_cache_capacity_tokens` is what one engine's KV cache holds, None where the pages say it.
     """
 
     name: str
@@ -72,7 +71,6 @@ class Recording:
     phases: tuple[Mapping[str, Any], ...]
     nvml: tuple[Mapping[str, Any], ...]
     manifest: Mapping[str, Any]
-    kv_cache_capacity_tokens: int | None = None
 
 
 class _Scrape(BaseModel):
@@ -98,7 +96,6 @@ class _Manifest(BaseModel):
     engine: str
     engine_version: str
     model: str
-    kv_cache_capacity_tokens: int | None = None
     gpu: str | None = None
     http: dict[str, str | _ManifestAnswer] = {}
     scrapes: list[_Scrape] = Field(min_length=1)
@@ -155,7 +152,6 @@ def load_recording(path: Path) -> Recording:
         phases=tuple(checked.phases),
         nvml=tuple(nvml),
         manifest=manifest,
-        kv_cache_capacity_tokens=checked.kv_cache_capacity_tokens,
     )
 
 

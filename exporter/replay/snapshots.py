@@ -16,9 +16,7 @@ def snapshots(recording: Recording) -> Iterator[Snapshot]:
     Raises `PageError` for a page that cannot be read.
     """
     reader, layout, current = Reader(detect.wanted), None, None
-    context = PageContext(
-        recording.engine_version, kv_cache_capacity_tokens=recording.kv_cache_capacity_tokens
-    )
+    context = PageContext(recording.engine_version)
     for recorded in recording.pages:
         if recorded.text is None:
             continue

@@ -41,12 +41,14 @@ def test_meaning_changes_between_versions() -> None:
 
     assert names("0.20.2", "0.26.0") == [
         "step-tokens-computed-only",
+        "kv-block-size-of-engine",
         "validation-errors-4xx",
+        "kv-capacity-reported",
         "client-errors-4xx",
     ]
     assert names("0.26.0", "0.20.2") == names("0.20.2", "0.26.0")
-    assert names("0.23.0", "0.25.1") == []
-    assert names("0.23.0", "0.26.0") == ["client-errors-4xx"]
+    assert names("0.24.0", "0.25.1") == []
+    assert names("0.24.0", "0.26.0") == ["client-errors-4xx"]
     assert names("0.28.0", "0.30.0") == []
     assert names("0.31.0", "0.32.0") == []
     assert "prefix-cache-counted-at-admission" in names("0.26.0", "0.27.0")

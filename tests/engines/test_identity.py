@@ -63,6 +63,7 @@ def test_a_server_in_developer_mode_tells_all(recording: Recordings, name: str) 
         "data_parallel": "1",
         "data_parallel_local": "1",
         "expert_parallel": "1",
+        "context_parallel": "1",
         "quantization": "none",
         "dtype": "bfloat16",
         "kv_cache_dtype": "auto",
@@ -244,7 +245,7 @@ def test_what_decides_how_a_page_is_read(recording: Recordings) -> None:
         declared=Declaration(role="decode", kv_cache_capacity_tokens=838_640),
     )
     # the server's own word on its role is believed
-    assert found.page_context() == PageContext("0.20.2", "both", "python", 838_640.0)
+    assert found.page_context() == PageContext("0.20.2", "both", "python", 838_640.0, 1.0)
     assert identify("vllm", Server({}).get).page_context() == PageContext()
 
 

@@ -173,56 +173,6 @@ def test_pid_series_count_by_their_largest() -> None:
     assert values(found, "kv_cache_usage_ratio") == {"engine_index=0": 0.625}
 
 
-CONFIG = 'vllm:cache_config_info{%sengine="0"} 1\n'
-
-
-@pytest.mark.parametrize(
-    ("version", "labels"),
-    [
-        ("0.20.2", 'block_size="4",num_gpu_blocks="9000",user_specified_block_size="True",'),
-        ("0.22.1", 'block_size="16",num_gpu_blocks="52415",sliding_window="None",'),
-        ("0.23.0", 'block_size="64",num_gpu_blocks="9000",'),
-        ("0.33.0", 'block_size="16",num_gpu_blocks="9000",effective_attention_block_size="16",'),
-        ("0.24.0", 'block_size="16",num_gpu_blocks="9000",kv_cache_size_tokens="None",'),
-        ("", 'block_size="16",num_gpu_blocks="9000",'),
-    ],
-)
-def test_blocks_are_no_capacity(version: str, labels: str) -> None:
-    """The size of the label may be the smallest group's, one rank's, or a default never used."""
-    found = snapshot(V1 + CONFIG % labels, version)
-    assert found.plan.indices("kv_cache_capacity_tokens") == []
-    assert any("kv_cache_capacity_tokens is left out" in note for note in found.plan.notes)
-
-
-def test_capacity_is_that_of_each_engine() -> None:
-    sized = "".join(
-        'vllm:cache_config_info{block_size="16",kv_cache_size_tokens="999",num_gpu_blocks="200",'
-        f'engine="{i}"}} 1\n'
-        for i in (0, 1)
-    )
-    found = snapshot(V1 + sized)
-    assert values(found, "kv_cache_capacity_tokens") == {
-        "engine_index=0": 999,
-        "engine_index=1": 999,
-    }
-    assert found.plan.notes == ()
-
-
-def test_capacity_is_what_is_declared_where_the_page_does_not_say() -> None:
-    blocks = CONFIG % 'block_size="4",num_gpu_blocks="9000",'
-    sized = CONFIG % 'kv_cache_size_tokens="999",num_gpu_blocks="9000",'
-    for page, capacity in ((blocks, 1_800_000), (sized, 999), ("", 1_800_000)):
-        found = snapshot(V1 + page, kv_cache_capacity_tokens=1_800_000)
-        assert found.total("kv_cache_capacity_tokens") == capacity
-        assert found.plan.notes == ()
-
-
-def test_unset_config_labels_are_unknown() -> None:
-    found = snapshot(V1 + CONFIG % 'block_size="16",num_gpu_blocks="None",')
-    assert found.total("kv_cache_capacity_tokens") is None
-    assert found.plan.notes == ()
-
-
 def test_the_newest_lora_series_speaks() -> None:
     lora = (
         'vllm:lora_requests_info{max_lora="4",running_lora_adapters="a,b",'

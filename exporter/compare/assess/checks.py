@@ -6,6 +6,8 @@ Pure. Each check passes, corrects, notes what may explain an effect, or fails wi
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
+import numpy as np
+
 from ...engines.catalog import MeaningChange, engine_catalog
 from ...engines.registry import ENGINES
 from ..fleet.matchers import Matcher
@@ -22,6 +24,13 @@ _LIMITS: Final = {
 }
 _COUNTED_DIFFERENTLY: Final = ("hit_ratio", "speculation")
 """Measures that vLLM and SGLang count in different ways."""
+MAX_CAPACITY_RATIO: Final = 1.2
+"""By how much capacities of the sides may differ where releases determine them in different ways.
+
+With one group of layers all ways give one number, and what a release leaves to the KV cache of
+the same GPUs moves by a few percent. Several groups, or context parallelism, make it wrong by the
+number of groups or ranks: by two at least.
+"""
 
 
 def label_values(facts: Sequence[ServerFacts], label: str) -> tuple[str, ...]:
@@ -157,6 +166,44 @@ def check_meanings(
     excluded = ", ".join(sorted(forbidden)) or "nothing"
     text = f"meaning changes between the versions: {listed}; not compared: {excluded}"
     return Check(name="meanings", outcome="corrected", text=text), forbidden
+
+
+def check_context(
+    engines: tuple[Sequence[str], Sequence[str]],
+    versions: tuple[Sequence[str], Sequence[str]],
+    facts: tuple[Sequence[ServerFacts], Sequence[ServerFacts]],
+) -> Check | None:
+    """Check that context, which is counted by the KV capacity, is the same thing on both sides.
+
+    Returns None where it is: the versions determine the capacity in one way, or arrive at about the
+    same number, so that the model has one group of layers.
+    """
+    changes = {
+        change.name: f"{change.name} ({change.at})"
+        for change in _meaning_changes(engines[0], versions)
+        if "kv_cache_capacity_tokens" in change.series
+    }
+    old, new = (median_limit(side, "kv_cache_capacity_tokens") for side in facts)
+    if not changes or set(engines[0]) != set(engines[1]):
+        return None
+    if old and new and max(old, new) <= MAX_CAPACITY_RATIO * min(old, new):
+        return None
+    a, b = (f"{capacity:,.0f} tokens" if capacity else "unknown" for capacity in (old, new))
+    return Check(
+        name="covariates",
+        outcome="noted",
+        text="the context is not known, so it is not corrected for: the KV capacity by which it is "
+        f"counted is {a} on the baseline and {b} on the candidate, whose versions determine it in "
+        f"different ways: {', '.join(changes.values())}",
+        remedy="declare kv_cache_capacity_tokens for servers before vLLM 0.24, by their start-up "
+        "log",
+    )
+
+
+def median_limit(facts: Sequence[ServerFacts], name: str) -> float | None:
+    """Return the median of a limit over servers, None where none of them has it."""
+    values = [server.limits[name] for server in facts if name in server.limits]
+    return float(np.median(values)) if values else None
 
 
 def _meaning_changes(

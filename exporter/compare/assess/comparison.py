@@ -132,11 +132,10 @@ def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Compariso
     facts = dict(zip(servers, fleet.facts, strict=True))
     old_facts, new_facts = [facts[server] for server in old], [facts[server] for server in new]
     differing = checks.differences(old_facts, new_facts)
-    meanings, forbidden = checks.check_meanings(
-        (sorted({server.engine for server in old}), sorted({server.engine for server in new})),
-        (checks.label_values(old_facts, "version"), checks.label_values(new_facts, "version")),
-        checks.label_values([*old_facts, *new_facts], "role"),
-    )
+    engines = sorted({server.engine for server in old}), sorted({server.engine for server in new})
+    versions = checks.label_values(old_facts, "version"), checks.label_values(new_facts, "version")
+    roles = checks.label_values([*old_facts, *new_facts], "role")
+    meanings, forbidden = checks.check_meanings(engines, versions, roles)
     if fleet.short:
         forbidden = {**dict.fromkeys(_COUNTED_AT_THE_END, _SHORT_WINDOWS), **forbidden}
     passed = [
@@ -149,15 +148,21 @@ def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Compariso
         passed += _check_present(windows, sides)
     if any(check.outcome == "failed" for check in passed):
         return _finish(_refused(old, new, passed, differing))
+    context = checks.check_context(engines, versions, (old_facts, new_facts))
+    if context:
+        windows = windows.without("context_token_seconds")
     design = choose_design(windows, sides.candidate, fleet.facts, question.warm_up)
     criteria = Criteria(question.margin, question.alpha, question.detail)
     lookups = _lookups_of(fleet.lookups, sides)
     results, index = compare_measures(windows, design, lookups, forbidden, criteria)
-    unknown = index.observations.unknown if index else ()
+    unknown = set(index.observations.unknown) if index else set[str]()
+    if context:
+        unknown.discard("context")
     excluded = Counter[str]()
     for external_labels in {server.external_labels for server in (*old, *new)}:
         excluded.update(fleet.excluded.get(external_labels, {}))
-    passed += check_data(windows, design, fleet.facts, excluded, results[0], unknown)
+    passed += check_data(windows, design, fleet.facts, excluded, results[0], sorted(unknown))
+    passed += [context] if context else []
     kept = kept_lookups(lookups, windows, design)
     baseline, candidate = (
         describe_side(windows, design.keep & rows, fleet.facts, kept, flags)
@@ -188,6 +193,7 @@ def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Compariso
                 forbidden,
                 differing,
                 design,
+                same_context=context is None,
             ),
             timeline=timeline(index, windows, design),
             candidate_start=_finite_start(design),

@@ -12,7 +12,7 @@ from ..estimate.design import Design
 from ..estimate.speed import SpeedIndex
 from ..fleet.arrays import Mask
 from ..fleet.windows import IDLE, Lookups, ServerFacts, ServerKey, Windows
-from .checks import label_values
+from .checks import label_values, median_limit
 from .hit_ratio_causes import hit_ratio
 from .result import CurvePoint, Side, TimelinePoint
 
@@ -38,11 +38,6 @@ def describe_side(
     gpu_seconds = float(np.nansum(used.column("gpu_seconds")))
     sequence_seconds = float(np.nansum(used.column("decode_sequence_seconds")))
     curve = _curve(used)
-    capacities = [
-        server.limits["kv_cache_capacity_tokens"]
-        for server in side_facts
-        if "kv_cache_capacity_tokens" in server.limits
-    ]
     visited = [point.batch for point in curve if point.time_share >= _MIN_TIME_SHARE]
     return Side(
         # a side of which nothing was kept still has its name
@@ -50,7 +45,7 @@ def describe_side(
         versions=label_values(side_facts, "version"),
         servers=len({server.node_name for server in used_servers}),
         hours=len(np.unique(used.time)) * windows.width / 3600.0,
-        kv_cache_capacity_tokens=float(np.median(capacities)) if capacities else None,
+        kv_cache_capacity_tokens=median_limit(side_facts, "kv_cache_capacity_tokens"),
         largest_batch=max(visited, default=None),
         hit_ratio=hit_ratio(lookups, selected),
         tokens_per_second_per_gpu=tokens / gpu_seconds if gpu_seconds > 0 else None,

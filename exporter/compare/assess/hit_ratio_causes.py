@@ -10,6 +10,7 @@ import numpy as np
 
 from ..estimate.design import Design
 from ..fleet.windows import Lookups, ServerFacts
+from .checks import median_limit
 from .result import Difference, MeasureResult
 
 _MIN_CHANGE: Final = 0.02
@@ -32,10 +33,13 @@ def hit_ratio_causes(
     forbidden: Mapping[str, str],
     differences: Sequence[Difference],
     design: Design,
+    *,
+    same_context: bool = True,
 ) -> tuple[str, ...]:
     """Return sentences on what may have moved the hit rate, none where it hardly moved.
 
     `result` is the measure `hit_ratio`, `ratios` are those of all lookups; baseline comes first.
+    `same_context` says whether the KV capacity means the same on both sides.
     """
     baseline, candidate = ratios
     if baseline is None or candidate is None:
@@ -59,7 +63,7 @@ def hit_ratio_causes(
             "whole blocks are found again, so a larger one loses short shared prefixes; set "
             "--block-size alike, or lengthen the shared prefix"
         )
-    old_capacity, new_capacity = _median_capacity(facts[0]), _median_capacity(facts[1])
+    old_capacity, new_capacity = (median_limit(side, "kv_cache_capacity_tokens") for side in facts)
     if (
         old_capacity
         and new_capacity
@@ -69,6 +73,7 @@ def hit_ratio_causes(
             f"the KV cache holds {new_capacity / old_capacity:.0%} of the baseline's tokens, and "
             "evicts sooner or later by as much: compare --gpu-memory-utilization and "
             "--max-num-seqs"
+            + ("" if same_context else "; but these versions count its tokens in different ways")
         )
     if design.warm_up_seconds > 0 and candidate < baseline:
         causes.append(
@@ -88,12 +93,3 @@ def hit_ratio_causes(
 def _block_sizes(facts: Sequence[ServerFacts]) -> str:
     sizes = {server.limits["block_size"] for server in facts if "block_size" in server.limits}
     return ", ".join(sorted({f"{size:.0f}" for size in sizes}))
-
-
-def _median_capacity(facts: Sequence[ServerFacts]) -> float | None:
-    capacities = [
-        server.limits["kv_cache_capacity_tokens"]
-        for server in facts
-        if "kv_cache_capacity_tokens" in server.limits
-    ]
-    return float(np.median(capacities)) if capacities else None

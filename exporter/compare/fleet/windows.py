@@ -5,7 +5,7 @@ one window; the columns are the increases of the load counters. Unknown is NaN, 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -107,6 +107,11 @@ class Windows:
             self.width,
             sums,
         )
+
+    def without(self, quantity: str) -> "Windows":
+        """Return the rows with a quantity unknown."""
+        sums = {name: values for name, values in self.sums.items() if name != quantity}
+        return replace(self, sums=sums)
 
     def of_servers(self, selected: Sequence[bool]) -> "Windows":
         """Return the rows of the servers whose flag is set."""

@@ -48,13 +48,15 @@ def version_of(text: str) -> Version | None:
 class PageContext:
     """What is known of a server that decides how its page is read; empty or None where unknown.
 
-    `front_end` is `python` or `rust`; `kv_cache_capacity_tokens` is that of one engine.
+    `front_end` is `python` or `rust`; `kv_cache_capacity_tokens` is the declared one of one engine,
+    `context_parallel` the ranks that a sequence's KV cache is shared out among.
     """
 
     version: str = ""
     role: str = ""
     front_end: str = ""
     kv_cache_capacity_tokens: float | None = None
+    context_parallel: float | None = None
 
 
 class Elsewhere(_Model):

@@ -81,6 +81,10 @@ def option_facts(given: Mapping[str, str]) -> dict[str, Value]:
         data_parallel=data,
         data_parallel_local=local,
         expert_parallel=expert_parallel(experts, product(tensor, data)),
+        context_parallel=product(
+            parallel_size(given, "prefill_context_parallel_size"),
+            parallel_size(given, "decode_context_parallel_size"),
+        ),
         gpus=product(tensor, pipeline, _context_ranks(given), local),
     )
 

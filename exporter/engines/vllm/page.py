@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..catalog import PageContext
 from ..engine import Compute, LabelSample, PageSeries
+from . import capacity
 
 
 def cache_config(series: PageSeries) -> Mapping[str, str]:
@@ -16,30 +17,12 @@ def cache_config(series: PageSeries) -> Mapping[str, str]:
 
 def notes(series: PageSeries, config: Mapping[str, str], context: PageContext) -> Iterable[str]:
     """Yield what label values seem to say and do not."""
-    if config.get("num_gpu_blocks", "").isdigit() and _capacity_tokens(config, context) is None:
-        yield (
-            "kv_cache_capacity_tokens is left out: this page holds a number of blocks, and beside "
-            "it a block size that need not be theirs (vLLM says the tokens from 0.24 on, its Rust "
-            "front end does not); declare kv_cache_capacity_tokens, by the server's start-up log"
-        )
+    yield from capacity.notes(series, context)
     if any("max_lora" in labels for _, labels in series.get("lora_requests_info", ())):
         yield (
             "lora_waiting_adapters is left out: vLLM's label of waiting adapters repeats the "
             "running ones"
         )
-
-
-def _capacity_tokens(config: Mapping[str, str], context: PageContext) -> float | None:
-    """Return how many tokens one engine's KV cache holds, None where that is unknown.
-
-    Blocks times block size is no substitute for `kv_cache_size_tokens`. Through 0.22 the label of
-    the block size is the front end's default, which the engine process may replace by one that
-    suits its attention backend; in 0.23 it is the smallest of several groups of layers, all of
-    which draw on the same blocks; and under context parallelism it is that of one rank. No label
-    and no setting that the server shows says whether any of this is so.
-    """
-    size = config.get("kv_cache_size_tokens", "")
-    return float(size) if size.isdigit() else context.kv_cache_capacity_tokens
 
 
 def label_samples(
@@ -52,12 +35,9 @@ def label_samples(
     `max_lora`, tells the two apart.
     """
     of_model = (("model", model),) if model else ()
-    tokens = _capacity_tokens(config, context)
-    if tokens is not None:
-        info = series.get("cache_config_info", [(0, {})])
-        for engine in dict.fromkeys(labels.get("engine", "") for _, labels in info):
-            labels = (("engine_index", engine), *of_model) if engine else of_model
-            yield "kv_cache_capacity_tokens", labels, _constant(tokens)
+    for engine, tokens in capacity.capacities(series, context).items():
+        labels = (("engine_index", engine), *of_model) if engine else of_model
+        yield "kv_cache_capacity_tokens", labels, _constant(tokens)
     adapters = series.get("lora_requests_info", ())
     if adapters:
         for family, count in (

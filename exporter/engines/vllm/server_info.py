@@ -125,7 +125,8 @@ def _layout(parallel: Mapping[str, object], on_gpus: bool) -> dict[str, Value]:
     tensor = whole(parallel.get("tensor_parallel_size"))
     pipeline = whole(parallel.get("pipeline_parallel_size"))
     data = whole(parallel.get("data_parallel_size"))
-    context = whole(parallel.get("prefill_context_parallel_size", 1))
+    prefill_context = whole(parallel.get("prefill_context_parallel_size", 1))
+    decode_context = whole(parallel.get("decode_context_parallel_size", 1))
     if truth(parallel.get("data_parallel_external_lb")):
         local: int | None = 1
     elif truth(parallel.get("data_parallel_hybrid_lb")):
@@ -138,8 +139,9 @@ def _layout(parallel: Mapping[str, object], on_gpus: bool) -> dict[str, Value]:
         pipeline_parallel=pipeline,
         data_parallel=data,
         data_parallel_local=local,
-        expert_parallel=expert_parallel(experts, product(tensor, context, data)),
-        gpus=product(tensor, pipeline, context, local) if on_gpus else None,
+        expert_parallel=expert_parallel(experts, product(tensor, prefill_context, data)),
+        context_parallel=product(prefill_context, decode_context) if parallel else None,
+        gpus=product(tensor, pipeline, prefill_context, local) if on_gpus else None,
     )
 
 

@@ -200,6 +200,31 @@ def test_two_engines_are_compared_without_what_they_count_differently() -> None:
     assert measure(comparison, "hit_ratio").reason == "the two engines count it differently"
 
 
+@pytest.mark.parametrize(("tokens", "known"), [(510_000.0, True), (36_000.0, False)])
+def test_context_that_two_releases_count_differently_is_not_corrected_for(
+    tokens: float, known: bool
+) -> None:
+    fleet = simulate_comparison(2014, 0.0)
+    old = [f.labels["release"] != NEW for f in fleet.facts]
+    windows = fleet.windows
+    # an old release whose blocks are taken for smaller than they are counts less context
+    scale = np.where(np.asarray(old)[windows.server], tokens / 500_000.0, 1.0)
+    context = windows.column("context_token_seconds") * scale
+    sums = {**windows.sums, "context_token_seconds": context}
+    facts = tuple(
+        replace(f, limits={**f.limits, "kv_cache_capacity_tokens": tokens if is_old else 500_000.0})
+        for f, is_old in zip(fleet.facts, old, strict=True)
+    )
+    counted = replace(fleet, windows=replace(windows, sums=sums), facts=facts)
+    comparison = judged(counted, replace(QUESTION, detail=True))
+    assert comparison.verdict == "equivalent"
+    texts = [check.text for check in comparison.checks if check.name == "covariates"]
+    assert (texts == []) == known
+    assert len(texts) <= 1
+    subgroups = {subgroup.name for subgroup in comparison.measures[0].subgroups}
+    assert ("context" in " ".join(subgroups)) == known
+
+
 def test_known_causes_of_a_moved_hit_rate() -> None:
     fleet = simulate_comparison(2014, 0.0)
     facts = tuple(
@@ -218,6 +243,7 @@ def test_known_causes_of_a_moved_hit_rate() -> None:
     causes = " ".join(comparison.hit_ratio_causes)
     assert "block size is 16 on the baseline and 784" in causes
     assert "holds 50% of the baseline's tokens" in causes
+    assert "these versions count its tokens in different ways" in causes
     assert {d.name for d in comparison.differences} >= {"KV cache, tokens"}
 
 

@@ -8,7 +8,7 @@ from exporter.engines.sources import command_line
 from exporter.engines.sources.arguments import arguments_start, options
 
 ONE_RANK = {"tensor_parallel": 1, "pipeline_parallel": 1, "data_parallel": 1}
-ALONE = {**ONE_RANK, "data_parallel_local": 1, "gpus": 1}
+ALONE = {"context_parallel": 1, **ONE_RANK, "data_parallel_local": 1, "gpus": 1}
 
 
 def vllm(*words: str) -> dict[str, Any]:
@@ -79,6 +79,7 @@ def test_what_a_vllm_server_is_asked_for() -> None:
         "data_parallel": 2,
         "data_parallel_local": 2,
         "expert_parallel": 8,
+        "context_parallel": 1,
         "gpus": 16,
     }
 
@@ -88,6 +89,21 @@ def test_an_absent_option_tells_nothing_but_that_there_is_one_rank() -> None:
     assert vllm("--dtype", "auto", "--kv-cache-dtype", "auto", "--max-model-len", "-1") == ALONE
     four = vllm("Qwen/Qwen3-8B", "-tp", "4")
     assert (four["tensor_parallel"], four["gpus"]) == (4, 4)
+
+
+@pytest.mark.parametrize(
+    ("words", "ranks"),
+    [
+        (["-dcp", "2"], 2),
+        (["--decode-context-parallel-size=2"], 2),
+        (["--decode_context_parallel_size", "2", "-pcp", "4"], 8),
+        (["--prefill-context-parallel-size", "4"], 4),
+        ([], 1),
+        (["--config", "serve.yaml"], None),
+    ],
+)
+def test_ranks_that_share_a_sequence(words: list[str], ranks: int | None) -> None:
+    assert vllm("m", "-tp", "4", *words).get("context_parallel") == ranks
 
 
 def test_a_configuration_file_may_hold_the_sizes_that_are_not_asked_for() -> None:

@@ -40,6 +40,22 @@ def test_decode_context_parallel_shares_the_gpus_of_tensor_parallel() -> None:
     assert layout(data_parallel_size=1, decode_context_parallel_size=2)["gpus"] == 8
 
 
+@pytest.mark.parametrize(
+    ("sizes", "ranks"),
+    [
+        ({}, 1),
+        ({"decode_context_parallel_size": 2}, 2),
+        ({"decode_context_parallel_size": 2, "prefill_context_parallel_size": 4}, 8),
+    ],
+)
+def test_ranks_that_share_a_sequence(sizes: dict[str, Any], ranks: int) -> None:
+    assert layout(**sizes)["context_parallel"] == ranks
+
+
+def test_a_configuration_without_its_layout_tells_no_ranks() -> None:
+    assert "context_parallel" not in server_info.read({"vllm_config": {}}).values
+
+
 def test_a_server_on_the_cpu_has_no_gpus() -> None:
     assert "gpus" not in layout(device="cpu")
 
@@ -123,6 +139,7 @@ def test_the_text_form_agrees_with_the_object(recording: Callable[[str], Recordi
     }
     assert set(whole) - set(text) == {
         "max_num_seqs", "max_num_batched_tokens", "role", "data_parallel_local", "expert_parallel",
+        "context_parallel",
     }  # fmt: skip
 
 
