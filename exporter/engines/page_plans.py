@@ -99,23 +99,27 @@ def _engines(samples: Iterable[Sample], part: Part) -> tuple[str, ...]:
     Counters of an engine that has gone may stay on the page of whoever collects them for ever; its
     gauges do not.
     """
-    running = {
-        sample.label("engine_index") for sample in samples if sample.family == "requests_running"
-    }
-    if part.key and running:
-        return tuple(sorted(running))
-    return tuple(sorted({sample.label("engine_index") for sample in samples} - {""})) or ("",)
+    running = _named_in(samples, "requests_running") if part.key else set()
+    return tuple(sorted(running or _named_in(samples) - {""})) or ("",)
 
 
 def _counting(samples: Iterable[Sample], part: Part) -> tuple[str, ...]:
-    families = ("generation_tokens_total", "decode_tokens_total")
-    counting = {sample.label("engine_index") for sample in samples if sample.family in families} - {
-        ""
+    """Return the engines that count their own tokens."""
+    counting = _named_in(samples, "generation_tokens_total", "decode_tokens_total") - {""}
+    if not part.key:
+        return tuple(sorted(counting)) or ("",)
+    # a server of prompts alone may count nothing else
+    counting |= _named_in(samples, "prompt_tokens_computed_total")
+    return tuple(sorted(counting.intersection(_engines(samples, part))))
+
+
+def _named_in(samples: Iterable[Sample], *families: str) -> set[str]:
+    """Return the engines that samples of some families name, of all where none is given."""
+    return {
+        sample.label("engine_index")
+        for sample in samples
+        if not families or sample.family in families
     }
-    if part.key:
-        counting &= set(_engines(samples, part))
-        return tuple(sorted(counting))
-    return tuple(sorted(counting)) or ("",)
 
 
 def _picker(indices: list[int]) -> Callable[[Values], tuple[float, ...]]:

@@ -5,7 +5,7 @@ the same ones, and add stages of a pipeline that make no text. None of that gets
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from ..errors import PageError
 from ..exposition import Layout
@@ -44,7 +44,7 @@ def series_by_name(layout: Layout, namespace: Namespace) -> tuple[SeriesByName, 
                 "each engine's own",
             )
     for label in _copy_labels(by_name, namespace, rules):
-        by_name = _first_copies(by_name, label)
+        by_name = _first_copies(by_name, label, namespace.catalog.names_with(label))
     by_name, notes = _text_stages(by_name, namespace.catalog.stages)
     return by_name, (*_dropped(layout, namespace), *notes)
 
@@ -72,21 +72,31 @@ def _copy_labels(by_name: SeriesByName, namespace: Namespace, rules: PageLabels)
     """Return the labels under which the page shows one series several times."""
     labels = {label for series in by_name.values() for _, own in series for label in own}
     copies = [label for label in rules.copies if label in labels]
+    if "instance" not in labels or namespace.pushed:
+        return copies
     stages = namespace.catalog.stages
-    staged = stages is not None and stages.label in labels
     # Thanos calls the two Prometheus of a pair `replica`. Beside an address it is that: replicas
     # of an engine have an address each, unless Ray or a pipeline puts several behind one.
-    if {"replica", "instance"} <= labels and not namespace.pushed and not staged:
+    if "replica" in labels and (stages is None or stages.label not in labels):
         copies.append("replica")
+    instances = {own.get("instance", "") for series in by_name.values() for _, own in series}
+    if all(":" in instance for instance in instances - {""}):
+        copies += [label for label in rules.found_by if label in labels]
     return copies
 
 
-def _first_copies(by_name: SeriesByName, label: str) -> SeriesByName:
-    """Keep one of the series alike but for a label: that of the collector with the most series."""
+def _first_copies(by_name: SeriesByName, label: str, own_names: Set[str]) -> SeriesByName:
+    """Keep one of the series alike but for a label: that of the collector with the most series.
+
+    `own_names` are those of which the label is the engine's own.
+    """
     counts = Counter(own.get(label, "") for series in by_name.values() for _, own in series)
     ranked = sorted(counts, key=lambda value: (-counts[value], value))
     kept = SeriesByName()
     for name, series in by_name.items():
+        if name in own_names:
+            kept[name] = series
+            continue
         chosen: dict[frozenset[tuple[str, str]], Series] = {}
         for i, own in sorted(series, key=lambda item: ranked.index(item[1].get(label, ""))):
             others = {key: value for key, value in own.items() if key != label}
@@ -105,7 +115,7 @@ def _text_stages(
     kept = SeriesByName()
     for name, series in by_name.items():
         others |= {own[label] for _, own in series if label in own} - set(stages.text)
-        text = [one for one in series if one[1].get(label) not in others]
+        text = [(i, own) for i, own in series if own.get(label) not in others]
         if text:
             kept[name] = text
     if not others:

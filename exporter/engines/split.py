@@ -12,7 +12,7 @@ from ..exposition import Layout
 from .catalog import EngineCatalog, page_labels
 from .detect import Namespace
 from .engine_labels import LIVE, EngineLabels, engine_labels
-from .page_series import SeriesByName, series_by_name
+from .page_series import Series, SeriesByName, series_by_name
 
 Keys = Mapping[str, tuple[str, ...]]
 """By model the labels that separate its engines."""
@@ -79,10 +79,17 @@ def _models(by_name: SeriesByName, catalog: EngineCatalog) -> dict[str, SeriesBy
             for _, labels in by_name.get(name, ()):
                 places.setdefault(_model(labels, catalog), []).append(labels)
     named = sorted(places.keys() - {""})
-    if len(named) < 2:
-        return {(named or [""])[0]: by_name}
-    models: dict[str, SeriesByName] = {model: {} for model in named}
     bare = catalog.sample_names()[1]
+    if len(named) < 2:
+        everywhere = [labels for model in places.values() for labels in model]
+        return {
+            (named or [""])[0]: {
+                name: kept
+                for name, series in by_name.items()
+                if (kept := _of_places(series, everywhere, catalog) if name in bare else series)
+            }
+        }
+    models: dict[str, SeriesByName] = {model: {} for model in named}
     for name, series in by_name.items():
         for i, labels in series:
             model = _model(labels, catalog)
@@ -92,6 +99,13 @@ def _models(by_name: SeriesByName, catalog: EngineCatalog) -> dict[str, SeriesBy
                 for owner in owners:
                     models[owner].setdefault(name, []).append((i, labels))
     return models
+
+
+def _of_places(
+    series: list[Series], places: list[Mapping[str, str]], catalog: EngineCatalog
+) -> list[Series]:
+    """Return series less those of other processes than engines, which a collector may add."""
+    return [(i, labels) for i, labels in series if not places or _fits(labels, places, catalog)]
 
 
 def _collected(series: SeriesByName) -> bool:

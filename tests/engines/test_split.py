@@ -518,3 +518,37 @@ def test_pages_of_two_containers_merged_without_a_label_are_refused() -> None:
     other = vllm_page([EngineState({"model_name": "m", "engine": "0"}, {"model_name": "m"})])
     with pytest.raises(PageError, match="each engine's own"):
         snapshot("envoy_server_live 1\n" + own + other)
+
+
+def test_an_address_that_was_found_twice_is_one_engine() -> None:
+    labels = [
+        {"instance": "10.0.0.1:8000", "job": job, "service": job, "endpoint": port}
+        for job, port in (("vllm", "http"), ("vllm-metrics", "metrics"))
+    ]
+    found = snapshot(vllm_page(engines(labels, model_name="m", engine="0")))
+    assert found.plan.engines == ("0",)
+    assert found.total("generation_tokens_total") == 1000
+    named = [{"instance": "node-1", "job": job} for job in ("vllm-a", "vllm-b")]
+    found = snapshot(vllm_page(engines(named, model_name="m", engine="0")))
+    assert found.plan.engines == ("job=vllm-a", "job=vllm-b")
+
+
+def test_processes_beside_the_engines_of_a_federation_are_not_theirs() -> None:
+    page = vllm_page(engines([{"instance": "10.0.0.1:8000"}], model_name="m", engine="0"))
+    page += 'process_start_time_seconds{instance="10.0.0.1:8000",job="vllm"} 1000\n'
+    page += 'process_start_time_seconds{instance="10.0.0.9:9100",job="node"} 9000\n'
+    page += 'http_requests_total{instance="10.0.0.9:80",job="web",status="5xx"} 7\n'
+    found = snapshot(page)
+    assert found.largest("server_start_time_seconds") == 1000
+    assert found.total("http_responses_total") is None
+
+
+def test_a_server_of_prompts_behind_a_gateway_counts_its_own() -> None:
+    labels = [{"worker_addr": "p", "engine_type": "prefill"}, {"worker_addr": "d"}]
+    page = "".join(
+        text
+        for text in sglang_page(engines(labels, model_name="m", tp_rank="0")).splitlines(True)
+        if 'worker_addr="p"' not in text or ("decode" not in text and "generation" not in text)
+    )
+    found = snapshot(page)
+    assert found.plan.counting == ("worker_addr=d", "worker_addr=p")

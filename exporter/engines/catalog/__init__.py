@@ -164,13 +164,14 @@ class PageLabels(_Model):
     """Labels that are put on by whoever collects, relays or relabels a page.
 
     `engines` separate the engines of one page, the preferred one first; `dimensions` never do;
-    `copies` show a series once more; `relays` are on pages that hold others' pages; `endings` are
-    patterns of what is no part of a label's value.
+    `copies` show a series once more, and so do `found_by` beside an address; `relays` are on pages
+    that hold others' pages; `endings` are patterns of what is no part of a label's value.
     """
 
     engines: list[str]
     dimensions: list[str]
     copies: list[str]
+    found_by: list[str]
     relays: list[str]
     endings: dict[str, re.Pattern[str]] = {}
 
@@ -238,6 +239,12 @@ class EngineCatalog(_Model):
     def known_names(self) -> frozenset[str]:
         """Return every base name behind the prefix that this engine is known to have."""
         return self._mapped() | self.unmapped
+
+    def names_with(self, label: str) -> frozenset[str]:
+        """Return the raw names of which a term reads a label."""
+        return frozenset(
+            term.raw for term in self._terms() if label in term.where or label in term.keep.values()
+        )
 
     def dimension_labels(self) -> frozenset[str]:
         """Return the labels that divide families of one engine: those of terms, and the listed."""
