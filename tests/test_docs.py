@@ -73,7 +73,9 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda path: path.name)
-def test_files_that_are_named_are_there(path: Path) -> None:
-    top = "exporter|alerts|dashboards|deploy|docs|scripts|tests"
-    for name in re.findall(rf"`((?:{top})/[^` ]*)`", path.read_text(encoding="utf-8")):
+def test_files_and_what_is_said_to_be_in_them_are_there(path: Path) -> None:
+    top, page = "exporter|alerts|dashboards|deploy|docs|scripts|tests", path.read_text("utf-8")
+    for name in re.findall(rf"`((?:{top})/[^` ]*)`", page):
         assert list(ROOT.glob(re.sub("ENGINE|EXPORTER|NAME", "*", name))), name
+    for word, name in re.findall(rf"`(\w+)`\s+(?:in|of)\s+`((?:{top})/[\w/]+\.py)`", page):
+        assert re.search(rf"\b{word}\b", text(name)), (word, name)
