@@ -26,6 +26,39 @@ def test_addresses() -> None:
     assert [target.label for target in found.targets] == ["host:8000", "h/p", "n"]
 
 
+def test_a_model_of_a_page_has_what_is_declared_for_it_and_no_gpus_of_all() -> None:
+    found = parse_config(
+        {
+            "targets": [
+                {
+                    "url": "node:8080",
+                    "name": "node",
+                    "declare": {"version": "0.33.0", "gpus": 8, "tensor_parallel": 4},
+                    "models": {"small": {"gpus": 1, "max_num_seqs": 64}},
+                }
+            ]
+        },
+        "",
+    )
+    (target,) = found.targets
+    small, large = target.of_model("small"), target.of_model("org/large")
+    assert (small.label, large.label) == ("node/small", "node/org/large")
+    assert small.url == target.url
+    assert (small.declare.version, small.declare.gpus) == ("0.33.0", 1)
+    assert small.declare.max_num_seqs == 64
+    assert large.declare.version == "0.33.0"
+    assert (large.declare.gpus, large.declare.tensor_parallel) == (None, None)
+
+
+def test_what_is_declared_of_another_model_is_not_this_ones() -> None:
+    declared = {"model": "small", "release": "1", "max_num_seqs": 64, "workload": "ray"}
+    found = parse_config({"targets": [{"url": "n:1", "declare": declared}]}, "")
+    large = found.targets[0].of_model("large").declare
+    assert (large.model, large.release, large.max_num_seqs) == (None, None, None)
+    assert large.workload == "ray"
+    assert found.targets[0].of_model("small").declare.max_num_seqs == 64
+
+
 def test_addresses_of_gpu_pages() -> None:
     found = parse_config(
         {"gpu": {"pages": ["n:9400", "http://n:1/gpu/metrics", "http://n:2/x"]}}, ""
