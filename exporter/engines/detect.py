@@ -79,7 +79,9 @@ def _refuse_router(layout: Layout, catalog: EngineCatalog, prefix: str) -> None:
     Its requests are those that the engines show as well: added up, everything would count twice.
     """
     names = [prefix + name for name in catalog.router_names if prefix + name in layout.names]
-    servers = sorted({one.labels["server"] for one in layout.series if one.labels.get("server")})
+    servers = sorted(
+        {series.labels["server"] for series in layout.series if series.labels.get("server")}
+    )
     families = ("prompt_tokens_total", "generation_tokens_total")
     counters = {prefix + name for family in families for name in catalog.raw_names(family)}
     if servers and not counters & layout.names:
