@@ -103,7 +103,20 @@ def _sides(settings: Settings) -> list[Record]:
         Record(record=f"{_SIDE}count", expr=f"count by {key} ({SHIFT})"),
         Record(record=f"{_SIDE}mean", expr=f"avg by {key} ({SHIFT})"),
         Record(record=f"{_SIDE}variance", expr=f"stdvar by {key} ({SHIFT})"),
+        Record(record=f"{_SIDE}past_variance", expr=_past_variance(settings)),
     ]
+
+
+def _past_variance(settings: Settings) -> str:
+    """Return the variance that servers without a past of their own bring in by the fleet's mean.
+
+    Pods with new names may run on other machines than those whose mean they are set against, and
+    how machines differ moves that mean too. Absent where each has its own past.
+    """
+    key, group = settings.labels("release", "measure"), settings.labels("measure")
+    without = f"count by {key} ({SHIFT} unless on {settings.labels('target', 'measure')} {PAST})"
+    of_mean = f"(stdvar by {group} ({PAST}) / (count by {group} ({PAST}) - 1 > 0))"
+    return f"(({without}) / on {key} {_SIDE}count) ^ 2 * on {group} group_left () {of_mean}"
 
 
 def _estimate(settings: Settings) -> list[Record]:
@@ -132,6 +145,8 @@ def _estimate(settings: Settings) -> list[Record]:
             f" unless on {group} ({m}))",
         ]
     )
+    own = f"{_SIDE}stderr"
+    with_past_variance = union([f"sqrt({own} ^ 2 + on {key} {_SIDE}past_variance)", own])
     kept = (
         f"sum without (release) (last_over_time({{}}[{settings.keep}]) and on {release} {BASELINE})"
     )
@@ -153,7 +168,8 @@ def _estimate(settings: Settings) -> list[Record]:
         ),
         Record(record=_LN, expr=f"({union([difference, tilted, mean])}) {named}"),
         Record(record=_DF, expr=f"({union([degrees, f'({n} - 1)'])}) {named}"),
-        Record(record=f"{PREFIX}stderr", expr=f"({stderr}) {named}"),
+        Record(record=f"{_SIDE}stderr", expr=stderr),
+        Record(record=f"{PREFIX}stderr", expr=f"({with_past_variance}) {named}"),
         Record(record=f"{PREFIX}ratio", expr=f"exp({_LN})"),
         Record(record=f"{PREFIX}lower", expr=f"exp({_LN} - {half})"),
         Record(record=f"{PREFIX}upper", expr=f"exp({_LN} + {half})"),

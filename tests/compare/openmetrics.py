@@ -5,17 +5,18 @@ import numpy as np
 from exporter.compare.fleet.windows import Fleet, Lookups, ServerKey
 
 EVERY = 60.0
+SCRAPED = {"instance": "exporter:10190", "job": "inferfleet"}
 
 
-def openmetrics(fleet: Fleet, quantities: tuple[str, ...]) -> str:
-    """Return the fleet's cells, identity and lookups as scraped once a minute.
+def openmetrics(fleet: Fleet, quantities: tuple[str, ...], every: float = EVERY) -> str:
+    """Return the fleet's cells, identity and lookups as scraped so often, in seconds.
 
     A counter grows evenly within each window, so that its increase over a window is the window's.
     """
     lines = list[str]()
     windows = fleet.windows
     begin, end = float(windows.time.min()), float(windows.time.max()) + windows.width
-    times = np.arange(begin, end + 1, EVERY)
+    times = np.arange(begin, end + 1, every)
     for quantity in quantities:
         name = f"inferfleet_load_{quantity}"
         lines.append(f"# TYPE {name} counter")
@@ -34,12 +35,12 @@ def openmetrics(fleet: Fleet, quantities: tuple[str, ...]) -> str:
 
 
 def _labels(server: ServerKey, **more: str) -> str:
-    labels = {**server.labels, "instance": "exporter:10190", "job": "inferfleet", **more}
+    labels = {**server.labels, **SCRAPED, **more}
     return "{" + ",".join(f'{key}="{value}"' for key, value in labels.items()) + "}"
 
 
 def _target(server: ServerKey, **more: str) -> str:
-    labels = {**dict(server.external_labels), "target": server.target, **more}
+    labels = {**dict(server.external_labels), "target": server.target, **SCRAPED, **more}
     return "{" + ",".join(f'{key}="{value}"' for key, value in labels.items() if value) + "}"
 
 

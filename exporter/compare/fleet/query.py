@@ -5,25 +5,23 @@ is queried in halves. Long times of large fleets are cut into longer windows; th
 loads apart all the same, so little is lost. Data-parallel ranks are added up by the query.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from ...engines.catalog import version_of
-from .api import PrometheusApi, Series
+from .api import PrometheusApi
 from .arrays import Floats, Ints
-from .matchers import Matcher, match_all
+from .cells import Cells, fetch_cells, selector
+from .matchers import Matcher
 from .places import with_places
 from .servers import (
     DEFAULT_KEEP_LABELS,
-    IdentityKey,
     external_labels,
     fetch_facts,
     fetch_identities,
-    identity_key,
     target_key,
 )
 from .span import Span
@@ -32,32 +30,17 @@ from .windows import (
     ExternalLabels,
     Fleet,
     Lookups,
-    ServerKey,
     TargetKey,
     Windows,
-    parse_batch,
 )
 
 Progress = Callable[[float, str], None]
 """Is called with the share done and what is being read."""
 
 WIDTHS: Final = (300.0, 900.0, 1800.0, 3600.0, 7200.0, 21_600.0, 43_200.0)
-CELL: Final = ("target", "engine", "release", "model", "gpu_model", "class", "batch")
-_GROUP_BY: Final = ("target", "release", "class", "batch")
-"""What distinguishes cells; the class stands for model and GPU, the target for its engine."""
-
-_SCRAPED: Final = frozenset(
-    (
-        *("__name__", "job", "instance", "namespace", "pod", "node", "container", "endpoint"),
-        *("service", "engine_index", "prometheus", "prometheus_replica"),
-    )
-)
-"""Labels by which copies of a server's series differ where several scrape or watch it."""
-
 # no measure over whole windows needs when first tokens came
 _FETCHED: Final = tuple(name for name in QUANTITIES if not name.startswith("first_token"))
 _MAX_ROWS: Final = 1_000_000
-_MAX_MATCHED_VALUES: Final = 20
 _EXCLUDED: Final = "inferfleet_load_excluded_seconds_total"
 _REASONS: Final = 8
 
@@ -78,25 +61,6 @@ class _Grid:
         return np.asarray(np.rint((times - self.ends[0]) / self.width), dtype=np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class _Cells:
-    """The cells of both sides' servers: `server` and `batch` by cell, and each cell's number.
-
-    `group_by` are the labels whose values are the numbers' keys; `notes` are for the report.
-    """
-
-    group_by: tuple[str, ...]
-    servers: tuple[ServerKey, ...]
-    numbers: Mapping[tuple[str, ...], int]
-    server: Ints
-    batch: Floats
-    notes: tuple[str, ...]
-
-    def number(self, series: Series) -> int | None:
-        """Return the cell that a series grouped by `group_by` is of, None for another's."""
-        return self.numbers.get(tuple(series.labels.get(name, "") for name in self.group_by))
-
-
 def fetch_fleet(
     api: PrometheusApi,
     sides: tuple[tuple[Matcher, ...], tuple[Matcher, ...]],
@@ -111,7 +75,7 @@ def fetch_fleet(
     """
     progress(0.0, "servers")
     identities = fetch_identities(api, span, keep_labels)
-    cells = _fetch_cells(api, identities, sides, models, span, keep_labels)
+    cells = fetch_cells(api, identities, sides, models, span, keep_labels)
     width = span.width or _width(len(cells.batch), span.seconds)
     if width > span.seconds:
         width = max(span.seconds, 1.0)
@@ -130,74 +94,6 @@ def fetch_fleet(
     return Fleet(windows, facts, lookups, excluded, notes, source=api.url)
 
 
-def _fetch_cells(
-    api: PrometheusApi,
-    identities: Mapping[IdentityKey, Mapping[str, str]],
-    sides: tuple[tuple[Matcher, ...], tuple[Matcher, ...]],
-    models: tuple[Matcher, ...],
-    span: Span,
-    keep_labels: Sequence[str],
-) -> _Cells:
-    """Return the cells of the servers that a side's matchers choose, in the order of labels."""
-    names, keys = (*keep_labels, *CELL), set[tuple[str, ...]]()
-    group_by = *keep_labels, *_GROUP_BY
-    copies: dict[tuple[str, ...], dict[str, set[str]]] = {}
-    for labels in api.series("inferfleet_load_seconds_total", span.start, span.end):
-        # what Prometheus adds is the exporter's, not the server's
-        cell = {name: labels.get(name, "") for name in names}
-        # a release without an identity yet may still be a version
-        version = {"version": cell["release"]} if version_of(cell["release"]) else {}
-        known = {**version, **identities.get(identity_key(cell, keep_labels), {}), **cell}
-        either = match_all(sides[0], known) or match_all(sides[1], known)
-        if either and match_all(models, known):
-            keys.add(tuple(cell.values()))
-            copy = *(cell[name] for name in group_by), labels.get("engine_index", "")
-            for name in labels.keys() - _SCRAPED - cell.keys():
-                copies.setdefault(copy, {}).setdefault(name, set()).add(labels[name])
-    servers: dict[tuple[str, ...], int] = {}
-    numbers: dict[tuple[str, ...], int] = {}
-    cell_server, batches = list[int](), list[float]()
-    for key in sorted(keys):
-        batch = parse_batch(key[-1])
-        if np.isnan(batch):
-            continue
-        numbers[tuple(key[names.index(name)] for name in group_by)] = len(batches)
-        cell_server.append(servers.setdefault(key[:-1], len(servers)))
-        batches.append(batch)
-    return _Cells(
-        group_by,
-        tuple(_server(key, keep_labels) for key in servers),
-        numbers,
-        np.array(cell_server, dtype=np.int64),
-        np.array(batches),
-        _ambiguities(copies),
-    )
-
-
-def _server(values: tuple[str, ...], keep_labels: Sequence[str]) -> ServerKey:
-    """Return a server from the values of `keep_labels` and of its cells' labels but the batch."""
-    count = len(keep_labels)
-    target, engine, release, model, gpu_model, server_class = values[count:]
-    clusters = tuple(zip(keep_labels, values[:count], strict=True))
-    return ServerKey(
-        target, engine, release, model, gpu_model, server_class, external_labels=clusters
-    )
-
-
-def _ambiguities(copies: Mapping[tuple[str, ...], Mapping[str, set[str]]]) -> tuple[str, ...]:
-    """Return a note where series that are taken for copies differ in a label nobody named."""
-    names = {
-        name for labels in copies.values() for name, values in labels.items() if len(values) > 1
-    }
-    if not names:
-        return ()
-    listed = ", ".join(sorted(names))
-    return (
-        f"servers of one name have series that differ in {listed} and are taken for one server: "
-        "where that sets clusters apart, name it with --keep-label",
-    )
-
-
 def _width(cells: int, seconds: float) -> float:
     """Return the shortest width with which so many cells make no more rows than memory bears."""
     for width in WIDTHS:
@@ -213,37 +109,14 @@ def _grid(span: Span, width: float) -> _Grid:
     return _Grid(np.arange(first, span.end + 1e-6, width), width)
 
 
-def _selector(servers: Sequence[ServerKey]) -> str:
-    """Return matchers that keep what belongs to no side out of the answers."""
-    parts = []
-    values_of: dict[str, set[str]] = {}
-    for server in servers:
-        for label, value in (
-            *server.external_labels,
-            ("release", server.release),
-            ("model", server.model),
-        ):
-            values_of.setdefault(label, set()).add(value)
-    for label, values in values_of.items():
-        if 0 < len(values) <= _MAX_MATCHED_VALUES:
-            pattern = "|".join(_quoted(value) for value in sorted(values))
-            parts.append(f'{label}=~"{pattern}"')
-    return "{" + ",".join(parts) + "}"
-
-
-def _quoted(value: str) -> str:
-    escaped = "".join(f"\\{c}" if c in r"\.+*?()|[]{}^$" else c for c in value)
-    return escaped.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-def _fetch_windows(api: PrometheusApi, cells: _Cells, grid: _Grid, progress: Progress) -> Windows:
+def _fetch_windows(api: PrometheusApi, cells: Cells, grid: _Grid, progress: Progress) -> Windows:
     """Return the rows in which time was spent.
 
     One table of cells by windows is held at a time, and of each only the rows picked: a large
     fleet's cells are empty in most windows.
     """
     shape = len(cells.batch), len(grid.ends)
-    selector = _selector(cells.servers)
+    matchers = selector(cells.servers)
     sums: dict[str, npt.NDArray[np.float32]] = {}
     picked: npt.NDArray[np.int64] | None = None
     for done, quantity in enumerate(_FETCHED):
@@ -251,7 +124,7 @@ def _fetch_windows(api: PrometheusApi, cells: _Cells, grid: _Grid, progress: Pro
         table = np.full(shape, np.nan, dtype=np.float32)
         query = (
             f"sum by ({', '.join(cells.group_by)}) "
-            f"(increase(inferfleet_load_{quantity}_total{selector}[{grid.width:.0f}s]))"
+            f"(increase(inferfleet_load_{quantity}_total{matchers}[{grid.width:.0f}s]))"
         )
         for series in api.range_in_chunks(query, grid.ends, grid.width, shape[0]):
             cell = cells.number(series)

@@ -53,6 +53,11 @@ def fetch_identities(
     identities: dict[IdentityKey, dict[str, str]] = {}
     for labels in api.series("inferfleet_server_info", span.start, span.end):
         key = identity_key(labels, keep_labels)
+        # scraped without honor_labels, `namespace` is the exporter's and the server's is set aside
+        labels = {
+            **labels,
+            "namespace": labels.get("exported_namespace", labels.get("namespace", "")),
+        }
         identity = {name: labels[name] for name in SERVER_INFO.labels if labels.get(name)}
         if earlier := identities.get(key):
             identity = {
