@@ -19,6 +19,17 @@ from .window import longest_hold
 # carried over and taken off the next intervals; the sum over both is exact.
 _DIFFERENCES: Final = ("decode_tokens", "metered_decode_tokens", "prefill_tokens")
 
+# Without one of these a cell would hold the time of an interval and only some of its work.
+_TOKENS_AND_TIME: Final = (
+    "decode_sequence_seconds",
+    "decode_tokens",
+    "generation_tokens",
+    "first_tokens",
+    "prompt_tokens_computed",
+    "prompt_tokens",
+    "hit_local",
+)
+
 # A preempted request is computed again: its tokens are paid for twice and would make the release
 # look slow at a load that no other server had. Preemptions per second from here on are left out.
 PREEMPTING: Final = 0.05
@@ -175,7 +186,7 @@ class Meter:
         joules: float | None,
     ) -> Exclusion | None:
         """Add a rank's work to its cell; return why not where it is left out."""
-        if "decode_sequence_seconds" in interval.unknown:
+        if not interval.unknown.isdisjoint(_TOKENS_AND_TIME):
             return "implausible"
         work = work_of(interval, plan.engine, ends, gpus, joules, decodes=decodes(plan, rank))
         if work is None:

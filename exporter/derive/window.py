@@ -177,11 +177,16 @@ class Window:
 
     def _of_engine(self, engine: str, quantity: str) -> tuple[list[float], float]:
         """Return an engine's growth by interval, and the seconds for which it is known."""
+        parts = [interval.engines.get(engine) for interval in self._intervals]
+        known_parts = [part for part in parts if isinstance(part, Interval)]
+        # engines that create series on first use did nothing before; where a lifetime came with the
+        # series, what was done before is unknown
+        absent_is_none = not any(quantity in part.unknown for part in known_parts)
         amounts, known = list[float](), 0.0
-        for interval in self._intervals:
-            part = interval.engines.get(engine)
-            if isinstance(part, Interval) and quantity not in part.unknown:
-                known += interval.seconds
-                if quantity in part.increase:
-                    amounts.append(part.increase[quantity])
+        for part in known_parts:
+            if quantity in part.increase:
+                amounts.append(part.increase[quantity])
+                known += part.seconds
+            elif absent_is_none:
+                known += part.seconds
         return amounts, known

@@ -14,6 +14,7 @@ from .catalog import EngineCatalog, page_labels
 from .page_series import SeriesByName
 
 _RUNNING: Final = "requests_running"
+_CACHE: Final = "kv_cache_usage_ratio"
 _TOKENS: Final = ("generation_tokens_total", "decode_tokens_total", "prompt_tokens_total")
 LIVE: Final = (_RUNNING, *_TOKENS)
 """The gauge and the counters that every engine has."""
@@ -57,24 +58,32 @@ def engine_labels(
     it stays, so that an engine keeps its name while it is alone on the page. `pushed` says that
     gauges of idle engines leave the page.
     """
-    page = _Page(by_name, catalog)
-    order = page_labels().engines
+    page, rules = _Page(by_name, catalog), page_labels()
+    order = rules.engines
     running = [name for name in catalog.raw_names(_RUNNING) if name in by_name]
     counters = [
         name for family in _COUNTERS for name in catalog.raw_names(family) if name in by_name
     ]
     counted = list(dict.fromkeys([*running, *counters]))
+    # an engine has a cache of its own, which requests of different kinds share
+    caches = [name for name in catalog.raw_names(_CACHE) if name in by_name]
     key = [label for label in before if page.everywhere(label, counted)]
     candidates = {label for name in counted for label in page.divided(name, key)}
     for label in sorted(candidates, key=lambda label: _rank(label, order)):
         known = label in order
         if not any(label in page.divided(name, key) for name in counted):
             continue
-        if page.everywhere(label, counted) and (
-            page.overlap(label, running, counters)
-            if known
-            else page.nested(label, counted) and (running or not pushed)
-        ):
+        if known:
+            separates = page.everywhere(label, counted) and page.overlap(label, running, counters)
+        else:
+            separates = (
+                label not in rules.parts
+                and page.everywhere(label, [*counted, *caches])
+                and page.nested(label, counted)
+                and page.values(label, counted).isdisjoint(rules.totals)
+                and bool(running or not pushed)
+            )
+        if separates:
             key.append(label)
     divisions = {name: page.divided(name, key) for name in by_name}
     custom = _custom(page, by_name, catalog, running, divisions)
@@ -163,16 +172,17 @@ class _Page:
         They need not share all: counters of an engine appear with its first request, and stay on
         a page that outlives the engine.
         """
-        gauges = set[str]().union(*(self._values(label, name) for name in running))
+        gauges = self.values(label, running)
         return all(
             not gauges or not values or bool(gauges & values)
-            for values in (self._values(label, name) for name in counters)
+            for values in (self.values(label, [name]) for name in counters)
         )
 
     def nested(self, label: str, names: Sequence[str]) -> bool:
         """Whether of any two names one has all values of the other."""
-        values = [self._values(label, name) for name in names]
+        values = [self.values(label, [name]) for name in names]
         return all(a <= b or b <= a for a in values for b in values)
 
-    def _values(self, label: str, name: str) -> set[str]:
-        return {own[label] for _, own in self._by_name[name] if label in own}
+    def values(self, label: str, names: Iterable[str]) -> set[str]:
+        """Return the values of a label on the series of these names."""
+        return {own[label] for name in names for _, own in self._by_name[name] if label in own}

@@ -135,7 +135,10 @@ def _faults(reading: ServerReading) -> Iterator[str]:
         )
     seconds = reading.load.excluded.get("implausible", 0.0)
     if seconds:
-        yield (f"{seconds:.0f} s are in no load cell: counters grew by more than an engine can do")
+        yield (
+            f"{seconds:.0f} s are in no load cell: counters grew by more than an engine can do, "
+            "held no number, or came to the page with a lifetime in them"
+        )
 
 
 def _figures(figures: Figures) -> Json:

@@ -59,7 +59,7 @@ EXCLUSIONS: Final[Mapping[Exclusion, str]] = {
     "warm_up": "",
     "gap": "samples missed, or an engine joined the page",
     "preempting": "",
-    "implausible": "more than an engine can do",
+    "implausible": "more than an engine can do, no number, or a lifetime shown late",
     "implausible_latency": "in its cell, less a latency that none can be",
     "unknown": "release or batch not known",
     "cap": "too many cells",

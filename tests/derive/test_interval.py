@@ -107,14 +107,55 @@ def test_counters_that_lose_or_get_an_engines_name_are_a_gap() -> None:
         assert set(found.engines.values()) == {"gap"}
 
 
-def test_a_series_that_appears_within_an_engine_counts_from_nothing_if_that_can_be() -> None:
-    running = 'vllm:num_requests_running{engine="0"} 1\n'
+def test_a_family_that_an_idle_engine_makes_on_first_use_counts_from_nothing_if_that_can_be() -> (
+    None
+):
+    idle = 'vllm:num_requests_running{engine="0"} 0\n'
     prompt = 'vllm:prompt_tokens_total{{engine="0"}} {}\n'
     for count, known in ((3000, True), (3e12, False)):
-        found = between(snapshot(running), snapshot(running + prompt.format(count), time=5))
+        found = between(snapshot(idle), snapshot(idle + prompt.format(count), time=5))
         assert found is not None
         assert found.increase.get("prompt_tokens") == (count if known else None)
         assert found.engines["0"] == "implausible" or known
+
+
+@pytest.mark.parametrize(
+    "shown_before",
+    [
+        'vllm:num_requests_running{engine="0"} 1\n',
+        'vllm:num_requests_running{engine="0"} 0\nvllm:generation_tokens_total{engine="0"} %d\n',
+    ],
+)
+def test_a_family_shown_late_holds_a_lifetime_not_work(shown_before: str) -> None:
+    prompt = 'vllm:prompt_tokens_total{engine="0"} 3000\n'
+
+    def page(tokens: int, time: float, more: str = "") -> Snapshot:
+        return snapshot(
+            (shown_before % tokens if "%" in shown_before else shown_before) + more, time=time
+        )
+
+    found = between(page(900, 0), page(1000, 5, prompt))
+    assert found is not None
+    assert "prompt_tokens" not in found.increase
+    assert "prompt_tokens" in found.unknown
+
+
+def test_a_family_made_after_a_warm_up_request_counts_from_nothing() -> None:
+    tokens = 'vllm:generation_tokens_total{engine="0"} %d\n'
+    name = "vllm:inter_token_latency_seconds"
+    latency = f'{name}_sum{{engine="0"}} 2\n{name}_count{{engine="0"}} 90\n'
+    found = between(snapshot(tokens % 8), snapshot(tokens % 548 + latency, time=5))
+    assert found is not None
+    assert found.increase["decode_sequence_seconds"] == 2.0
+
+
+@pytest.mark.parametrize("pages", [("100", "NaN"), ("NaN", "200"), ("100", "+Inf"), ("NaN", "NaN")])
+def test_a_counter_without_a_number_is_unknown(pages: tuple[str, str]) -> None:
+    line = 'vllm:generation_tokens_total{engine="0"} '
+    found = between(snapshot(f"{line}{pages[0]}\n"), snapshot(f"{line}{pages[1]}\n", time=5))
+    assert found is not None
+    assert found.increase == {}
+    assert found.unknown == {"generation_tokens"}
 
 
 def test_a_family_read_from_another_series_than_before_is_unknown_not_work() -> None:

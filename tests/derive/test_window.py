@@ -119,6 +119,35 @@ def test_a_jump_is_left_out_of_the_rate_with_its_time() -> None:
     assert window.rate("steps") is None
 
 
+def test_a_counter_without_a_number_for_a_while_keeps_the_rate_it_had_otherwise() -> None:
+    window = Window(60)
+    for i in range(8):
+        tokens = "NaN" if i in (3, 4) else str(100 * i)
+        window.add(snapshot(f'vllm:generation_tokens_total{{engine="0"}} {tokens}\n', time=5.0 * i))
+    assert window.rate("generation_tokens") == 20
+
+
+def test_the_time_before_a_family_is_shown_late_is_not_in_its_rate() -> None:
+    window = Window(60)
+    for i in range(8):
+        text = f'vllm:generation_tokens_total{{engine="0"}} {1000 + 100 * i}\n'
+        if i > 3:
+            text += f'vllm:prompt_tokens_total{{engine="0"}} {4000 + 200 * i}\n'
+        window.add(snapshot(text, time=5.0 * i))
+    assert window.rate("prompt_tokens") == 40
+    assert window.rate("generation_tokens") == 20
+
+
+def test_the_time_before_a_family_is_made_on_first_use_is_idle_time_in_its_rate() -> None:
+    window = Window(60)
+    for i in range(8):
+        text = 'vllm:num_requests_running{engine="0"} 0\n'
+        if i > 3:
+            text += f'vllm:prompt_tokens_total{{engine="0"}} {200 * (i - 3)}\n'
+        window.add(snapshot(text, time=5.0 * i))
+    assert window.rate("prompt_tokens") == pytest.approx(800 / 35)
+
+
 def test_energy_is_unknown_while_the_work_of_an_engine_is() -> None:
     window, energy = Window(60), EnergyUse(1000.0, 5.0, 1.0)
     for i, pages in enumerate(({"a": 0, "b": 0}, {"a": 50, "b": 50}, {"a": 100}, {"a": 150})):

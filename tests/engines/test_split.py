@@ -297,6 +297,33 @@ def test_an_unknown_label_beside_a_series_without_it_is_no_engine() -> None:
     assert found.total("generation_tokens_total") is None
 
 
+@pytest.mark.parametrize("label", ["rank", "tp_rank", "priority", "lora", "tenant"])
+def test_what_divides_the_work_of_one_engine_separates_no_engines(label: str) -> None:
+    found = snapshot(split_on(label, gauges=True, counters=True))
+    assert found.plan.engines is None
+    assert found.total("requests_running") is None
+    assert f"{label!r}" in notes(found.plan)
+
+
+@pytest.mark.parametrize("total", ["all", "total", "*"])
+def test_an_unknown_label_one_of_whose_values_names_the_total_separates_no_engines(
+    total: str,
+) -> None:
+    found = snapshot(split_on("flavour", gauges=True, counters=True, values=("a", "b", total)))
+    assert found.plan.engines is None
+    assert found.total("generation_tokens_total") is None
+
+
+def test_an_unknown_label_that_shares_one_cache_separates_no_engines() -> None:
+    kept = split_on("flavour", gauges=True, counters=True)
+    lines = [line for line in kept.splitlines(keepends=True) if "kv_cache" not in line]
+    page = "".join(lines) + 'vllm:kv_cache_usage_perc{model_name="m"} 0.5\n'
+    found = snapshot(page)
+    assert found.plan.engines is None
+    assert found.total("generation_tokens_total") is None
+    assert found.total("kv_cache_usage_ratio") == 0.5
+
+
 def test_an_unknown_label_in_another_family_costs_that_family_alone() -> None:
     page = vllm_page(engines([{}], model_name="m")).replace(
         'num_preemptions_total{model_name="m"} 0.0\n',

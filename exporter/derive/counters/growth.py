@@ -1,6 +1,6 @@
 """How much an engine's counters grew between two pages, and whether it restarted in between."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from math import isfinite, isnan
 from typing import Final
@@ -12,13 +12,15 @@ from .by_engine import LATENCIES, EngineCounters, counters_by_engine
 # Clocks are read around a process start, so the same start may differ by this many seconds.
 START_SLACK: Final = 2.0
 
+_TOKENS: Final = ("generation_tokens", "decode_tokens", "prompt_tokens", "prompt_tokens_computed")
+
+NEGLIGIBLE: Final = 0.05
+"""Tokens of a warm-up request beside those of the first interval with load."""
+
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """The growth of each quantity, and the quantities that are published and whose growth is not.
-
-    A quantity that has no number on one of the pages is in neither.
-    """
+    """The growth of each quantity, and the published quantities whose growth is unknown."""
 
     increase: Mapping[str, float]
     unknown: frozenset[str]
@@ -30,13 +32,17 @@ def growth_between(
     """Return the growth of an engine's counters, or None where it restarted in between.
 
     It did where its start time moved, a counter fell, or a counter's series vanished. A series that
-    appears grew from 0, as engines that create series on first use mean it. Neither holds for the
-    families that a plan left out or reads from other raw series than before: what they did is
-    unknown. A latency's sum that fell is a fault of the engine, and its growth is unknown too.
+    joins others of its quantity grew from 0, as engines that create series on first use mean it.
+    Where it is the first of its quantity, that holds only where its raw family was on the page, or
+    the engine had done next to nothing: otherwise whoever serves the page shows it late,
+    with a lifetime in it.
+    Families that a plan left out or reads from other raw series than before are unknown too, and so
+    is a latency's sum that fell, a fault of the engine.
     """
     pair = _pair(old, new, old_counters, counters)
     if _restarted(old, new, pair):
         return None
+    late = frozenset[str]() if old.plan is new.plan else _late(old, new, pair)
     increase, unknown = dict[str, float](), set[str]()
     before, after, indices = pair.before, pair.after, counters.indices
     for quantity, start, stop in counters.spans:
@@ -47,9 +53,9 @@ def growth_between(
         fallen = quantity in LATENCIES and amount < 0
         if fallen or not new.suspect.isdisjoint(indices[start:stop]):
             unknown.add(quantity)
-        elif isfinite(amount):
+        elif isfinite(amount) and quantity not in late:
             increase[quantity] = amount
-        elif any(map(isnan, before[start:stop])):
+        else:
             unknown.add(quantity)
     return Growth(increase, frozenset(unknown))
 
@@ -103,6 +109,43 @@ def _pair(
         after,
         any(sample.family not in expected for sample in vanished),
     )
+
+
+def _late(old: Snapshot, new: Snapshot, pair: _Pair) -> frozenset[str]:
+    """Return the quantities that the page shows first although the engine counted them before."""
+    before = {quantity for quantity, _, _ in pair.old.spans}
+    first = {q: start for q, start, _ in pair.new.spans if q not in before}
+    if not first or not _worked(old, pair, before):
+        return frozenset()
+    known = _raw_names(old.plan, old.plan.origins)
+    return frozenset(
+        quantity
+        for quantity, start in first.items()
+        if known.isdisjoint(_raw_names(new.plan, [pair.new.samples[start].family]))
+    )
+
+
+def _raw_names(plan: Plan, families: Iterable[str]) -> frozenset[str]:
+    """Return the names of a page's own series that canonical families are read from."""
+    origins = (plan.origins.get(family, "") for family in families)
+    return frozenset(name for origin in origins for name in origin.split(" + ") if name)
+
+
+def _worked(old: Snapshot, pair: _Pair, counted: Set[str]) -> bool:
+    """Whether an engine had done more before this interval than can be neglected beside it.
+
+    `counted` are the quantities that both pages show.
+    """
+    before = after = 0.0
+    for quantity, start, stop in pair.new.spans:
+        if quantity in _TOKENS and quantity in counted:
+            before += sum(pair.before[start:stop])
+            after += sum(pair.after[start:stop])
+    if before or after:
+        return not before <= NEGLIGIBLE * (after - before)
+    engines = {sample.label("engine_index") for sample in pair.new.samples}
+    running = [old.total("requests_running", engine_index=engine) for engine in engines]
+    return any(number is not None and number > 0 for number in running)
 
 
 def _switched_families(old: Plan, new: Plan) -> frozenset[str]:

@@ -163,13 +163,16 @@ class Stages(_Model):
 class PageLabels(_Model):
     """Labels that are put on by whoever collects, relays or relabels a page.
 
-    `engines` separate the engines of one page, the preferred one first; `dimensions` never do;
-    `copies` show a series once more, and so do `found_by` beside an address; `relays` are on pages
-    that hold others' pages; `endings` are patterns of what is no part of a label's value.
+    `engines` separate the engines of one page, the preferred one first; `dimensions` and `parts`
+    never do, and `parts` may have a total beside them; `totals` are values that name one; `copies`
+    show a series once more, and so do `found_by` beside an address; `relays` are on pages that hold
+    others' pages; `endings` are patterns of what is no part of a label's value.
     """
 
     engines: list[str]
     dimensions: list[str]
+    parts: list[str]
+    totals: list[str]
     copies: list[str]
     found_by: list[str]
     relays: list[str]
