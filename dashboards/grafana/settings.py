@@ -58,9 +58,9 @@ def release_annotation() -> Json:
     is a workload that is new.
     """
     release, workload = f"{_WORKLOAD}, release", _WORKLOAD
-    now = f"group by ({release}) ({by_workload(_known_release)})"
+    now = f"group by ({release}) ({by_workload(_known_release, 'model, release')})"
     hours, before, minutes, earlier = (
-        by_workload(partial(_ran, *time))
+        by_workload(partial(_ran, *time), "model, release")
         for time in (("6h", "1m"), ("6h", "10m"), ("5m", "1m"), ("5m", "6h"))
     )
     appeared = f"{now} unless on ({release}) ({hours}) and on ({workload}) ({before})"

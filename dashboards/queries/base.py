@@ -40,14 +40,18 @@ def rate(name: str, *matchers: str, base: str = SERVER_MATCHERS) -> str:
     return f"rate({selector(name, *matchers, base=base)}[$__rate_interval])"
 
 
-def by_workload(info: Callable[[str], str]) -> str:
+def by_workload(info: Callable[[str], str], by: str) -> str:
     """Return an info series of servers by what keeps its name while pods change theirs.
 
-    That is the workload, or the target of a server that belongs to none; `info` gives the series
-    with one more matcher. Where Prometheus gave `namespace` to the exporter, the server's own is in
-    `exported_namespace`.
+    That is the workload, or the target of a server that belongs to none; `by` are labels beside
+    cluster, namespace and workload, and `info` gives the series with one more matcher. Where
+    Prometheus gave `namespace` to the exporter, the server's own is in `exported_namespace`.
     """
+    labels = f"cluster, namespace, exported_namespace, {by}"
+    # few are left of many servers before labels are replaced, which costs the most
     belonging, others = (info(f'workload{operator}""') for operator in ("!=", "="))
+    belonging = f"group by ({labels}, workload) ({belonging})"
+    others = f"group by ({labels}, target) ({others})"
     named = f'{belonging} or label_replace({others}, "workload", "$1", "target", "(.+)")'
     return f'label_replace({named}, "namespace", "$1", "exported_namespace", "(.+)")'
 

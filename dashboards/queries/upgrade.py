@@ -154,7 +154,7 @@ def _workloads_of(side: str) -> str:
         matchers = f'{SERVER_MATCHERS},{_CLASS},release="${side}",{_WORKLOAD},{matcher}'
         return f"inferfleet_server_info{{{matchers}}}"
 
-    return f"group by (namespace, workload) ({by_workload(info)})"
+    return f"group by (namespace, workload) ({by_workload(info, 'model')})"
 
 
 _NEW, _OLD = _workloads_of("release"), _workloads_of("baseline")
