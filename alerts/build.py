@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 import yaml
 
-from exporter.errors import ConfigError
+from exporter.base.errors import ConfigError
 
 from .alerting import engine, exporter, gpu, rollout, slo, upgrades
 from .model import Alert, Group, Record, as_dict

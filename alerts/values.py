@@ -10,11 +10,11 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from exporter.errors import ConfigError
-from exporter.units import Duration, PrometheusDuration, prometheus_duration
-from exporter.validation import validation_message
+from exporter.base.errors import ConfigError
+from exporter.base.units import Duration, PrometheusDuration, prometheus_duration
+from exporter.base.validation import validation_message
+from exporter.base.yaml_text import parse_yaml
 from exporter.vocabulary.family import PREFIX
-from exporter.yaml_text import parse_yaml
 
 from .model import Severity
 from .promql import label_list, series

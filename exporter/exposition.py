@@ -20,7 +20,7 @@ from operator import ne
 from sys import intern
 from typing import Final
 
-from .errors import PageError
+from .base.errors import PageError
 
 _NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 # text between quotes; possessive, for a label of megabytes would need a hundred times its size

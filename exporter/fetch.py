@@ -13,8 +13,8 @@ import urllib3
 from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError, TimeoutError
 
 from . import __version__
+from .base.errors import ConfigError, CredentialsError, FetchError
 from .config import HttpSettings
-from .errors import ConfigError, CredentialsError, FetchError
 
 # plain text only: SGLang would answer OpenMetrics with escaped, untyped names
 _ACCEPT: Final = "text/plain;version=0.0.4, */*;q=0.1"

@@ -24,8 +24,8 @@ from alerts.model import as_dict
 from alerts.recording.matched import groups_for
 from alerts.recording.settings import Settings
 from alerts.values import load
+from exporter.base.units import parse_duration
 from exporter.derive.load_cell import QUANTITIES
-from exporter.units import parse_duration
 
 CELLS = ("6", "8", "12", "16", "24", "32", "48", "64")
 SCRAPE = 15

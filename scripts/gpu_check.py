@@ -17,7 +17,7 @@ from time import monotonic, perf_counter, sleep
 from rich.console import Console
 from rich.table import Table
 
-from exporter.errors import GpuError
+from exporter.base.errors import GpuError
 from exporter.gpu.nvml import Nvml
 from exporter.gpu.reading import GpuReading, Key
 from scripts.nvml_tape import Recorder

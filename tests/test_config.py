@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from exporter.base.errors import ConfigError
 from exporter.config import load_config, parse_config
-from exporter.errors import ConfigError
 
 
 def test_durations_and_sizes() -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from exporter.base.errors import ConfigError
 from exporter.config import expand, load_config
-from exporter.errors import ConfigError
 
 ENVIRON = {"PORT": "8000", "GPUS": "4", "EMPTY": "", "TOKEN": "hunter2", "ODD": "a: [b"}
 

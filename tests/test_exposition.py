@@ -12,7 +12,7 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families as text_reference
 
-from exporter.errors import PageError
+from exporter.base.errors import PageError
 from exporter.exposition import Page, ParserLimits, Reader
 from exporter.replay.recording import RecordedPage, Recording
 

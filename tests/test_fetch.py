@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from exporter.base.errors import ConfigError, FetchError
 from exporter.config import BasicAuth, HttpSettings
-from exporter.errors import ConfigError, FetchError
 from exporter.fetch import HttpClient
 from tests.fakes import FakeServer
 

@@ -8,10 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = (
-    "exporter.units",
-    "exporter.validation",
-    "exporter.errors",
-    "exporter.yaml_text",
+    "exporter.base",
     "exporter.procfs",
     "exporter.vocabulary",
     "exporter.exposition",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from exporter.units import parse_duration
+from exporter.base.units import parse_duration
 
 from ..model import Alert, Group
 from ..recording.workloads import with_workload

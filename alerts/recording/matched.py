@@ -8,7 +8,7 @@ from comparing versions with themselves. docs/regressions.md tells the method fo
 from collections.abc import Mapping
 from typing import Final
 
-from exporter.units import parse_duration
+from exporter.base.units import parse_duration
 from exporter.vocabulary.verdict import Measure, Reason, Verdict
 
 from ..model import Group, Record

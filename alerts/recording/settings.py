@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from exporter.units import Duration, PrometheusDuration, parse_duration
+from exporter.base.units import Duration, PrometheusDuration, parse_duration
 from exporter.vocabulary.family import PREFIX
 from exporter.vocabulary.verdict import Measure
 

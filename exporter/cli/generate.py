@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import InferfleetError
+from ..base.errors import InferfleetError
 from .process import fail
 
 

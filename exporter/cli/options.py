@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ..units import parse_duration
+from ..base.units import parse_duration
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="Configuration file.")]
 Targets = Annotated[

@@ -8,9 +8,10 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from ..base.errors import InferfleetError
+from ..base.validation import validation_message
 from ..config import Config, GpuSettings, Target
 from ..derive.figures import FIGURES
-from ..errors import InferfleetError
 from ..fetch import HttpClient
 from ..gpu.telemetry import Telemetry
 from ..publish.figures import Json, texts_of
@@ -19,7 +20,6 @@ from ..publish.gpu_report import gpu_report
 from ..sampling.served_model import ServedModel
 from ..sampling.view import ServerView
 from ..sampling.watched_server import WatchedServer
-from ..validation import validation_message
 
 _INTERVAL: Final = 1.0
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from ..errors import InferfleetError
+from ..base.errors import InferfleetError
 
 
 def fail(error: InferfleetError) -> NoReturn:

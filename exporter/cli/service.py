@@ -10,9 +10,9 @@ from typing import Final
 import prometheus_client
 import yaml
 
+from ..base.errors import ConfigError
 from ..config import Config
 from ..discovery.file_sd import FileSource
-from ..errors import ConfigError
 from ..publish.figures import Json
 from ..publish.fleet import fleet_report
 from ..publish.page import Publisher

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from ..base.errors import InferfleetError
 from ..compare.command import ERROR, Output
 from ..config import expand
-from ..errors import InferfleetError
 from .options import Headers, HttpConfigFile, LogLevel, QueryTimeout, positive_duration
 from .process import configure_logging, run_until_interrupted
 

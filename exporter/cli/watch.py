@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from ..base.errors import ConfigError, InferfleetError
 from ..config import Config, expand, load_config, parse_config
-from ..errors import ConfigError, InferfleetError
 from .options import ConfigFile, LogLevel, Targets, positive_duration
 from .process import configure_logging, fail, run_until_interrupted
 

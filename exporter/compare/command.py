@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import CompareError
-from ..units import parse_share
+from ..base.errors import CompareError
+from ..base.units import parse_share
 from . import extra
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 import os
 from importlib.util import find_spec
 
-from ..errors import CompareError
+from ..base.errors import CompareError
 
 
 def require(*names: str) -> None:

@@ -17,7 +17,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 from pydantic import BaseModel, ValidationError
 
-from ..errors import CompareError, InferfleetError
+from ..base.errors import CompareError, InferfleetError
 from ..vocabulary.exporter import JUDGE
 from ..vocabulary.family import PREFIX
 from ..vocabulary.verdict import VERDICTS

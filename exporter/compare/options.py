@@ -10,10 +10,10 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from ..base.errors import CompareError
+from ..base.validation import validation_message
+from ..base.yaml_text import parse_yaml
 from ..config import HttpSettings
-from ..errors import CompareError
-from ..validation import validation_message
-from ..yaml_text import parse_yaml
 from .assess.claim import parse_claim
 from .assess.comparison import Question
 from .fleet.api import PrometheusApi

@@ -6,7 +6,7 @@ from time import time as _now
 from typing import Final
 
 from .. import __version__
-from ..errors import CompareError
+from ..base.errors import CompareError
 from .assess.comparison import Question, compare
 from .assess.result import PhaseRatio, Report
 from .assess.verdict import worst

@@ -4,8 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from ..units import Duration
-from ..validation import StrictModel
+from ..base.units import Duration
+from ..base.validation import StrictModel
 from .http import HttpSettings
 from .targets import Declaration, Target
 

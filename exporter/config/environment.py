@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ..errors import ConfigError
-from ..validation import Expanded
+from ..base.errors import ConfigError
+from ..base.validation import Expanded
 
 _VARIABLE: Final = re.compile(
     r"\$(?:(?P<literal>\$)|\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^${}]*))?\})?"

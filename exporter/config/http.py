@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from ..validation import StrictModel
+from ..base.validation import StrictModel
 
 
 class BasicAuth(StrictModel):

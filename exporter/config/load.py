@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..errors import ConfigError
-from ..validation import validation_message
-from ..yaml_text import parse_yaml
+from ..base.errors import ConfigError
+from ..base.validation import validation_message
+from ..base.yaml_text import parse_yaml
 from .environment import expand
 from .root import Config
 

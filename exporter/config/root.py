@@ -5,9 +5,9 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
+from ..base.units import Duration, Size
+from ..base.validation import StrictModel
 from ..exposition import ParserLimits
-from ..units import Duration, Size
-from ..validation import StrictModel
 from .discovery import DiscoverySettings, ShardSettings
 from .gpu import GpuSettings
 from .http import HttpSettings

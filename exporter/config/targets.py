@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from ..validation import StrictModel
+from ..base.validation import StrictModel
 
 _WORKLOAD: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9.-]*/)?[^/\s]+")
 _LAYOUT: Final = ("tensor_parallel", "pipeline_parallel", "data_parallel")

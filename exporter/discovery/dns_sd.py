@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
+from ..base.validation import validation_message
 from ..config import DnsSdSettings, Target
-from ..validation import validation_message
 
 # Imported where it is used: without DNS discovery it should cost no memory.
 if TYPE_CHECKING:

@@ -29,9 +29,9 @@ from pydantic import (
     model_validator,
 )
 
+from ..base.errors import ConfigError
+from ..base.validation import StrictModel, validation_message
 from ..config import Declaration, Target
-from ..errors import ConfigError
-from ..validation import StrictModel, validation_message
 
 _ADDRESS: Final = re.compile(r"[^\s/@?#]+")
 _ENDINGS: Final = (".json", ".yml", ".yaml")

@@ -19,8 +19,8 @@ import urllib3
 from urllib3.exceptions import HTTPError, ProtocolError
 
 from .. import __version__
+from ..base.errors import ConfigError, CredentialsError, KubernetesApiError
 from ..config import KubernetesSdSettings
-from ..errors import ConfigError, CredentialsError, KubernetesApiError
 from ..fetch import authorization_header, root_cause, tls_context
 
 ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
+from ..base.errors import KubernetesApiError
+from ..base.validation import validation_message
 from ..config import KubernetesSdSettings, Target
-from ..errors import KubernetesApiError
-from ..validation import validation_message
 from .pods import pod_targets
 
 # Imported where it is used: outside Kubernetes it should cost no memory.

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from ..base.errors import ConfigError
 from ..config import Target
-from ..errors import ConfigError
 from .pod import Pod, PodTarget, pod_of
 from .workload import labelled_workload
 

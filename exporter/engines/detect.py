@@ -5,7 +5,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
-from ..errors import NoEngineError
+from ..base.errors import NoEngineError
 from ..exposition import Layout
 from .catalog import EngineCatalog, engine_catalog
 from .registry import ENGINES

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Final
 
+from ..base.errors import FetchError
 from ..config import Declaration
 from ..discovery.container import Container
-from ..errors import FetchError
 from .catalog import PageContext
 from .engine import Engine
 from .registry import ENGINES

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from operator import itemgetter
 
-from ..errors import PageError
+from ..base.errors import PageError
 from ..exposition import Layout
 from ..vocabulary.engine import FAMILIES
 from .canonical_samples import CanonicalSamples

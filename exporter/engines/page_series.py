@@ -7,7 +7,7 @@ the same ones, and add stages of a pipeline that make no text. None of that gets
 from collections import Counter
 from collections.abc import Mapping, Set
 
-from ..errors import PageError
+from ..base.errors import PageError
 from ..exposition import Layout
 from .catalog import PageLabels, Stages, page_labels
 from .detect import Namespace

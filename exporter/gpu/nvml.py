@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pynvml
 
-from ..errors import GpuError
+from ..base.errors import GpuError
 from . import nvml_values
 from .gpm import Gpm
 from .reading import GpuReading, Key

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import inf
 from threading import Thread
 
-from ..errors import InferfleetError
+from ..base.errors import InferfleetError
 from .reading import GpuReading
 
 log = logging.getLogger(__name__)

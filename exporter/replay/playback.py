@@ -17,7 +17,7 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final
 
-from ..errors import RecordingError
+from ..base.errors import RecordingError
 from .gpu_page import GpuTrack
 from .recording import RecordedPage, Recording
 

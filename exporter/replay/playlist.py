@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Literal
 
-from ..errors import ConfigError
+from ..base.errors import ConfigError
 from .playback import Position, Track
 from .recording import Recording
 

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field, ValidationError
 
-from ..errors import RecordingError
-from ..validation import validation_message
+from ..base.errors import RecordingError
+from ..base.validation import validation_message
 
 _SUFFIX: Final = ".tar.xz"
 _FAILED: Final = "# scrape failed"

@@ -9,7 +9,7 @@ from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
-from ..errors import ConfigError
+from ..base.errors import ConfigError
 from .endpoint import Connection, Endpoint
 from .playlist import Player, Playlist
 from .recording import Recording, find_recording, load_recording

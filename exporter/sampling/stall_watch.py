@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from ..base.errors import FetchError
 from ..config import Config
 from ..derive.stall import Standstill, lasting, standstills
 from ..engines.plan import Snapshot
 from ..engines.registry import ENGINES
-from ..errors import FetchError
 
 _COMPLETIONS: Final = "/v1/completions"
 

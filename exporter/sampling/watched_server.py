@@ -6,13 +6,13 @@ from time import monotonic
 from typing import Final
 from urllib.parse import urlsplit
 
+from ..base.errors import FetchError, FetchReason, NoEngineError, PageError
 from ..config import Config, Target
 from ..engines import detect
 from ..engines.catalog import PageContext
 from ..engines.page_plans import page_plans
 from ..engines.plan import Plan
 from ..engines.process import engine_command_line
-from ..errors import FetchError, FetchReason, NoEngineError, PageError
 from ..exposition import Layout, Page, Reader
 from ..fetch import HttpClient, HttpResponse
 from ..gpu.telemetry import Telemetry

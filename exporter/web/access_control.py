@@ -10,7 +10,7 @@ import ssl
 from pathlib import Path
 from typing import Final
 
-from ..errors import ConfigError
+from ..base.errors import ConfigError
 from .basic_auth import BasicAuthenticator, bcrypt_check
 from .web_config import TlsServerConfig, WebConfig, load_web_config
 

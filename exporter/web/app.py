@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Final
 
-from ..errors import ConfigError
+from ..base.errors import ConfigError
 from .status_page import ICON, StatusPage
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"

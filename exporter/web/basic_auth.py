@@ -15,7 +15,7 @@ from hashlib import blake2b
 from secrets import token_bytes
 from typing import Final
 
-from ..errors import ConfigError
+from ..base.errors import ConfigError
 
 _HASH: Final = re.compile(r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
 _CACHE_SECONDS: Final = 300.0

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from socketserver import BaseRequestHandler, TCPServer, ThreadingMixIn
 from typing import Any, Final
 
-from ..errors import ConfigError
+from ..base.errors import ConfigError
 from .access_control import AccessControl
 from .address import ListenAddress, open_socket
 from .app import App, Request, Response, text_response

@@ -11,8 +11,8 @@ from typing import Any, Final, Literal, Self
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from ..errors import ConfigError
-from ..validation import StrictModel, validation_message
+from ..base.errors import ConfigError
+from ..base.validation import StrictModel, validation_message
 from .basic_auth import is_bcrypt
 
 _ALLOWED_HEADERS: Final[Mapping[str, tuple[str, ...]]] = {

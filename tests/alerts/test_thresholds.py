@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from alerts import build, values
 from alerts.model import Alert, Group
+from exporter.base.units import parse_duration, parse_share
 from exporter.cli.app import app
 from exporter.compare import command
-from exporter.units import parse_duration, parse_share
 from exporter.vocabulary.verdict import MEASURES
 
 ROOT: Final = Path(values.__file__).parent.parent

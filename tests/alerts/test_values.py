@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from alerts import build
 from alerts.values import load
+from exporter.base.errors import ConfigError
 from exporter.cli.app import app
-from exporter.errors import ConfigError
 from scripts import generate
 
 

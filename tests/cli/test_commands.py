@@ -10,10 +10,10 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from exporter import __version__
+from exporter.base.errors import ConfigError
 from exporter.cli import demo, probe
 from exporter.cli.app import app
 from exporter.config import Config
-from exporter.errors import ConfigError
 from exporter.replay.server import ReplayServer
 from tests.conftest import RECORDINGS, cached_load
 

@@ -17,9 +17,9 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporter.base.errors import ConfigError
 from exporter.cli.service import Service
 from exporter.config import Config, Target, WebSettings, parse_config
-from exporter.errors import ConfigError
 from exporter.gpu.nvml import Nvml
 from exporter.gpu.reading import GpuReading
 from exporter.replay.server import ReplayServer

@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from alerts.values import load
+from exporter.base.errors import CompareError
 from exporter.cli.app import app
 from exporter.compare import extra
 from exporter.compare.fleet.windows import Fleet
-from exporter.errors import CompareError
 from tests.compare.fake_api import FakeApi
 from tests.sim.comparison import NEW, OLD, START, simulate_comparison
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from exporter.base.errors import ConfigError
 from exporter.compare.schedule import serve
-from exporter.errors import ConfigError
 from tests.compare.fake_api import FakeApi
 from tests.compare.test_judge import FLEET, judge, samples
 from tests.prometheus import free_port

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from unittest.mock import patch
 
+from exporter.base.errors import FetchError
 from exporter.config import Config, Declaration, Target
-from exporter.errors import FetchError
 from exporter.fetch import HttpClient, HttpResponse
 from exporter.gpu.telemetry import Telemetry
 from exporter.publish.page import Publisher

@@ -20,7 +20,7 @@ import yaml
 
 from alerts import build
 from alerts.values import load
-from exporter.units import parse_duration
+from exporter.base.units import parse_duration
 from tests.dashboards import database
 from tests.dashboards.replayed_fleet import EPOCH, Shape, pages
 from tests.prometheus import fill, free_port

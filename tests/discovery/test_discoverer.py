@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from exporter import discovery
+from exporter.base.errors import ConfigError
 from exporter.config import Config
 from exporter.discovery import Discoverer
 from exporter.discovery.dns_sd import DnsSource
-from exporter.errors import ConfigError
 
 from .conftest import NameServer
 

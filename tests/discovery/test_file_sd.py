@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.base.errors import ConfigError
 from exporter.config import Declaration, Target
 from exporter.discovery.file_sd import FileSource, parse_file_sd
-from exporter.errors import ConfigError
 
 GOOD = '[{"targets": ["a:8000"]}]'
 

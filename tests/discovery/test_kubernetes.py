@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from exporter.base.errors import ConfigError
 from exporter.config import KubernetesSdSettings, parse_config
 from exporter.discovery import Discoverer
 from exporter.discovery.kube_api import PAGE_SIZE
 from exporter.discovery.kubernetes import KubernetesSource
-from exporter.errors import ConfigError
 from tests.waiting import until
 
 from .fake_kube import FakeKube, Pauses, pod

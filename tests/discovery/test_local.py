@@ -5,12 +5,12 @@ from socket import gethostname
 
 import pytest
 
+from exporter.base.errors import ConfigError
 from exporter.config import Config, Declaration, Target
 from exporter.discovery import Discoverer
 from exporter.discovery.local import Host, own_host, with_names
 from exporter.discovery.pod import Pod, PodTarget, pod_labels, workload_of
 from exporter.discovery.workload import Workload
-from exporter.errors import ConfigError
 
 MACHINE = Host("gpu-7")
 POD = Pod("inference", "llama-0", "node-1", workload=Workload("llama", "statefulset"))

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from exporter.base.errors import CatalogError
 from exporter.engines import catalog
 from exporter.engines.catalog import EngineCatalog, engine_catalog, version_of
 from exporter.engines.registry import ENGINES
-from exporter.errors import CatalogError
 from exporter.vocabulary.engine import BY_NAME, FAMILIES
 
 

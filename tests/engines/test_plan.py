@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from exporter.errors import NoEngineError, PageError
+from exporter.base.errors import NoEngineError, PageError
 from exporter.replay.recording import Recording
 from exporter.vocabulary.engine import FAMILIES
 from tests.pages import snapshot, values

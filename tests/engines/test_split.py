@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 import pytest
 
+from exporter.base.errors import NoEngineError, PageError
 from exporter.engines import detect
 from exporter.engines.catalog import PageContext
 from exporter.engines.page_plans import page_plans
 from exporter.engines.plan import Plan, Snapshot
-from exporter.errors import NoEngineError, PageError
 from exporter.exposition import Reader
 from tests.engine_pages import EngineState, engines, line, sglang_page, vllm_page
 from tests.pages import snapshot, values

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from exporter.errors import CatalogError
+from exporter.base.errors import CatalogError
 from exporter.gpu import catalog as catalogs
 from exporter.gpu.catalog import PAGES, GpuCatalog, gpu_catalog
 from exporter.vocabulary.gpu import BY_NAME

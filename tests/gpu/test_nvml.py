@@ -8,7 +8,7 @@ from typing import Any
 import pynvml
 import pytest
 
-from exporter.errors import GpuError
+from exporter.base.errors import GpuError
 from exporter.gpu.nvml import Nvml
 from exporter.gpu.reading import GpuReading
 from exporter.vocabulary.gpu import BY_NAME

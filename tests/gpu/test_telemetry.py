@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from exporter.base.errors import GpuError
 from exporter.config import Config, GpuSettings, parse_config
-from exporter.errors import GpuError
 from exporter.gpu.attribution import GpuUser, Link, NoLink
 from exporter.gpu.processes import GpuProcesses
 from exporter.gpu.reading import GpuReading, Key, Pod

@@ -6,7 +6,7 @@ from threading import Event
 
 import pytest
 
-from exporter.errors import GpuError
+from exporter.base.errors import GpuError
 from exporter.gpu.reading import GpuReading
 from exporter.gpu.watch import Watch
 from tests.waiting import until

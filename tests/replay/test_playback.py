@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.errors import RecordingError
+from exporter.base.errors import RecordingError
 from exporter.exposition import Reader
 from exporter.replay.playback import Position, Track
 from exporter.replay.recording import RecordedPage, Recording

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.errors import ConfigError
+from exporter.base.errors import ConfigError
 from exporter.replay.playlist import Player, Playlist
 
 from .conftest import Record

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from exporter.errors import RecordingError
+from exporter.base.errors import RecordingError
 from exporter.exposition import Reader
 from exporter.replay.recording import RecordedAnswer, Recording, bundled_recordings, load_recording
 

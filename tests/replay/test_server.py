@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from exporter.errors import ConfigError
+from exporter.base.errors import ConfigError
 from exporter.replay.playlist import Playlist
 from exporter.replay.recording import Recording, bundled_recordings, load_recording
 from exporter.replay.server import ReplayServer, replay

@@ -9,6 +9,7 @@ from threading import Event
 
 import pytest
 
+from exporter.base.errors import ConfigError
 from exporter.config import (
     Config,
     Declaration,
@@ -20,7 +21,6 @@ from exporter.config import (
     KubernetesSdSettings,
     Target,
 )
-from exporter.errors import ConfigError
 from exporter.gpu.attribution import GpuInventory, GpuUser, Link
 from exporter.gpu.reading import GpuReading
 from exporter.sampling.poller import Poller

@@ -11,7 +11,7 @@ import numpy as np
 
 from alerts.recording.settings import UNITS, Settings
 from alerts.recording.shift import LEAST_OWN_WINDOWS, LEAST_TOGETHER, LEAST_WINDOWS
-from exporter.units import parse_duration
+from exporter.base.units import parse_duration
 from exporter.vocabulary.verdict import Measure
 
 from .cells import WINDOW, CellWindows

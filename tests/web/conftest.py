@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from exporter.errors import ConfigError
+from exporter.base.errors import ConfigError
 from exporter.web.app import Backend
 from exporter.web.server import WebServer
 

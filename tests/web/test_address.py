@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from exporter.errors import ConfigError
+from exporter.base.errors import ConfigError
 from exporter.web.address import ListenAddress, open_socket, parse_listen
 
 

@@ -5,7 +5,7 @@ from base64 import b64encode
 
 import pytest
 
-from exporter.errors import ConfigError
+from exporter.base.errors import ConfigError
 from exporter.web.basic_auth import BasicAuthenticator, bcrypt_check, credentials, is_bcrypt
 
 HASH = "$2y$10$" + "a" * 53

@@ -13,7 +13,7 @@ from time import monotonic
 
 import pytest
 
-from exporter.errors import ConfigError
+from exporter.base.errors import ConfigError
 from exporter.web import handler as handler_module
 from exporter.web import listener
 from exporter.web.server import WebServer

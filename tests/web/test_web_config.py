@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.errors import ConfigError
+from exporter.base.errors import ConfigError
 from exporter.web.access_control import AccessControl, make_tls_context
 from exporter.web.web_config import TlsServerConfig, load_web_config
 

@@ -3,7 +3,7 @@
 Release notes quote one machine at one load; the fleet's own load decides what it gets.
 """
 
-from ...errors import CompareError
+from ...base.errors import CompareError
 from .result import Claim, Comparison, Estimate
 from .wording import batch_range, percent_change
 

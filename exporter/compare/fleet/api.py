@@ -16,8 +16,8 @@ import requests
 import urllib3
 
 from ... import __version__
+from ...base.errors import CompareError, CredentialsError
 from ...config import HttpSettings
-from ...errors import CompareError, CredentialsError
 from ...fetch import authorization_header, root_cause
 from .arrays import Floats
 

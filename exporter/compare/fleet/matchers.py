@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from ...errors import CompareError
+from ...base.errors import CompareError
 
 LABELS: Final = (
     "target",

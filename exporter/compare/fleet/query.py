@@ -17,22 +17,9 @@ from .arrays import Floats, Ints
 from .cells import Cells, fetch_cells, selector
 from .matchers import Matcher
 from .places import with_places
-from .servers import (
-    DEFAULT_KEEP_LABELS,
-    external_labels,
-    fetch_facts,
-    fetch_identities,
-    target_key,
-)
+from .servers import DEFAULT_KEEP_LABELS, external_labels, fetch_facts, fetch_identities, target_key
 from .span import Span
-from .windows import (
-    QUANTITIES,
-    ExternalLabels,
-    Fleet,
-    Lookups,
-    TargetKey,
-    Windows,
-)
+from .windows import QUANTITIES, ExternalLabels, Fleet, Lookups, TargetKey, Windows
 
 Progress = Callable[[float, str], None]
 """Is called with the share done and what is being read."""

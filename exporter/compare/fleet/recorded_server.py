@@ -6,11 +6,11 @@ from typing import Final
 
 import numpy as np
 
+from ...base.errors import FetchError
 from ...config import Declaration
 from ...derive.meter import LoadCells, Meter
 from ...engines.identity import Identity, identify
 from ...engines.plan import Snapshot
-from ...errors import FetchError
 from ...replay.recording import Recording
 from ...replay.snapshots import snapshots
 from .windows import ServerFacts, ServerKey

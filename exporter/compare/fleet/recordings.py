@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from ...errors import CompareError
+from ...base.errors import CompareError
 from ...replay.recording import find_recording, load_recording
 from .phases import Phase, shared_phases
 from .recorded_server import RecordedServer, read_server

@@ -16,7 +16,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from ...errors import CatalogError
+from ...base.errors import CatalogError
 from ...vocabulary.engine import BY_NAME
 from ...vocabulary.verdict import Measure
 

@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ...errors import CatalogError
+from ...base.errors import CatalogError
 from ...vocabulary.gpu import BY_NAME
 from ..reading import GpuExporter
 

@@ -7,7 +7,7 @@ then each is read. What a row does not have, or holds as a blank number, is abse
 import re
 from functools import cache, lru_cache
 
-from ...errors import GpuPageError
+from ...base.errors import GpuPageError
 from ...exposition import Layout, ParserLimits, Reader
 from ..catalog import PAGES, GpuCatalog, gpu_catalog
 from ..reading import GpuReading

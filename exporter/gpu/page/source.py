@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ...errors import GpuError
+from ...base.errors import GpuError
 from ...exposition import ParserLimits
 from ...fetch import HttpClient
 from ..reading import GpuReading

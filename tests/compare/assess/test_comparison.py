@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from exporter.base.errors import CompareError
 from exporter.compare.assess.claim import parse_claim
 from exporter.compare.assess.comparison import Question, compare
 from exporter.compare.assess.result import Comparison, MeasureResult
 from exporter.compare.fleet.matchers import Matcher, parse_matchers
 from exporter.compare.fleet.windows import Fleet, ServerFacts, ServerKey, Windows
-from exporter.errors import CompareError
 from tests.sim.comparison import NEW, OLD, START, simulate_comparison
 from tests.sim.engine import Shape
 from tests.sim.scenario import SCENARIOS

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from exporter.base.errors import CompareError
 from exporter.compare.fleet.api import PrometheusApi, QueryError, QueryTooLarge
 from exporter.compare.options import Options, api_of
 from exporter.config import HttpSettings
-from exporter.errors import CompareError
 from tests.compare.fake_api import FakeApi, Fault, slow
 from tests.sim.comparison import simulate_comparison
 

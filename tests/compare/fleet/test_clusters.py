@@ -7,12 +7,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from alerts.values import load
+from exporter.base.errors import CompareError
 from exporter.compare.fleet.servers import DEFAULT_KEEP_LABELS
 from exporter.compare.fleet.windows import ExternalLabels, Fleet
 from exporter.compare.judge import Judge
 from exporter.compare.options import Options
 from exporter.compare.run import run
-from exporter.errors import CompareError
 from tests.compare.openmetrics import openmetrics
 from tests.prometheus import fill, needs_prometheus, prometheus
 from tests.sim.comparison import NEW, OLD, START, simulate_comparison

@@ -2,8 +2,8 @@
 
 import pytest
 
+from exporter.base.errors import CompareError
 from exporter.compare.fleet.matchers import format_matchers, match_all, parse_matchers
-from exporter.errors import CompareError
 
 
 @pytest.mark.parametrize(

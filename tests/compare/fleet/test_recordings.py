@@ -5,12 +5,12 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from exporter.base.errors import CompareError, RecordingError
 from exporter.cli.app import app
 from exporter.compare.assess.result import Report
 from exporter.compare.fleet.recordings import read_recordings
 from exporter.compare.options import Options
 from exporter.compare.run import run
-from exporter.errors import CompareError, RecordingError
 from tests.conftest import RECORDINGS
 
 DENSE, DENSE_V2, DENSE_NEW = (

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from exporter.errors import FetchError
+from exporter.base.errors import FetchError
 from exporter.replay.recording import Recording
 
 

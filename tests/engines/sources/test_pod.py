@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from exporter.base.errors import FetchError
 from exporter.discovery.container import Container
 from exporter.engines.identity import identify
 from exporter.engines.registry import ENGINES
 from exporter.engines.sources.pod import command_line, read
-from exporter.errors import FetchError
 
 IMAGE = "vllm/vllm-openai:v0.20.2"
 SERVE = ["vllm", "serve", "org/m", "--tensor-parallel-size", "4"]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from exporter.errors import GpuPageError
+from exporter.base.errors import GpuPageError
 from exporter.gpu.page.reader import GpuPages, read
 from exporter.gpu.reading import GpuReading, Pod
 

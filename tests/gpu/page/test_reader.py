@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.errors import GpuPageError, PageError
+from exporter.base.errors import GpuPageError, PageError
 from exporter.exposition import ParserLimits
 from exporter.gpu.page.reader import GpuPages, read
 from exporter.gpu.reading import GpuReading, Pod

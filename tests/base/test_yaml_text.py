@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from exporter.yaml_text import parse_yaml
+from exporter.base.yaml_text import parse_yaml
 
 
 def test_anchors_and_merges_are_read() -> None:

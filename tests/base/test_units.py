@@ -3,7 +3,7 @@
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from exporter.units import (
+from exporter.base.units import (
     Duration,
     PrometheusDuration,
     Share,

@@ -1,0 +1,1 @@
+"""What every other room stands on: errors, units, what is said of a bad value, YAML."""
