@@ -23,7 +23,10 @@ Reason = Literal["class", "servers", "coverage", "overlap", "meaning", "no_serve
 
 @dataclass(frozen=True, slots=True)
 class MeasureText:
-    """How a measure is called: `title` heads a row or a panel, `short` stands inside a sentence."""
+    """How a measure is called: `title` heads a row or a panel, `short` stands inside a sentence.
+
+    Every ratio is above 1 where the user is better off, so latencies are called by their speed.
+    """
 
     title: str
     short: str
@@ -32,9 +35,11 @@ class MeasureText:
 MEASURES: Final[Mapping[Measure, MeasureText]] = {
     "decode": MeasureText("decode speed at equal load", "decoding"),
     "prefill": MeasureText("prefill speed at equal load", "prefill"),
-    "time_to_first_token": MeasureText("time to first token at equal load", "time to first token"),
+    "time_to_first_token": MeasureText(
+        "speed to the first token at equal load", "speed to the first token"
+    ),
     "inter_token_latency": MeasureText(
-        "time between tokens at equal demand", "time between tokens"
+        "speed between tokens at equal demand", "speed between tokens"
     ),
     "energy": MeasureText("tokens per joule at equal load", "tokens per joule"),
     "hit_ratio": MeasureText("prefix-cache hit rate", "hit rate"),
