@@ -8,6 +8,7 @@ from ..engines.plan import Labels, Plan, Snapshot
 from ..vocabulary.states import Exclusion
 from .counters.growth import start_time
 from .counters.limits import ServerLimits
+from .counters.plausibility import SEQUENCES_SLACK
 from .finished_prefill import FinishedPrefill
 from .interval import Interval, between, queue_length
 from .load_cell import IDLE, PREFILL, TIMED, End, Work, batch_of, decodes, work_of
@@ -29,6 +30,11 @@ _TOKENS_AND_TIME: Final = (
     "prompt_tokens",
     "hit_local",
 )
+
+_METERED: Final = ("joules", "metered_decode_tokens")
+
+# Seconds: whoever has a part in a GPU is seen on it within these.
+_YOUNG: Final = 300.0
 
 # A preempted request is computed again: its tokens are paid for twice and would make the release
 # look slow at a load that no other server had. Preemptions per second from here on are left out.
@@ -72,6 +78,7 @@ class Meter:
         self._restarts: dict[str, float] = {}
         self._carry: dict[tuple[str, str], float] = {}
         self._finished = FinishedPrefill()
+        self._metered_since: float | None = None
 
     def add(
         self,
@@ -120,7 +127,10 @@ class Meter:
             known = self._exclusion("", last, snapshot, unix, labels) if whole else "restart"
             self._exclude(known or "unknown", snapshot.time - last.time)
             return
-        share = 1.0 if alone else 1.0 / len(snapshot.plan.engines)
+        if joules is not None and self._metered_since is None:
+            self._metered_since = last.time
+        engines = len(snapshot.plan.engines)
+        share = 1.0 if alone else 1.0 / engines
         for rank in ranks:
             part, end = parts[rank], self._ends[rank]
             if isinstance(part, str):
@@ -136,9 +146,23 @@ class Meter:
                     finished_here[rank],
                     gpus and gpus * share,
                     None if joules is None else joules * share,
+                    limits.max_num_seqs and limits.max_num_seqs * (engines if alone else 1),
                 )
             if exclusion:
                 self._exclude(exclusion, snapshot.time - last.time)
+
+    def forget_young_energy(self, time: float) -> None:
+        """Take that the energy of all cells was not the server's alone, if all of it is young.
+
+        `time` is monotonic seconds.
+        """
+        if self._metered_since is None or time - self._metered_since > _YOUNG:
+            return
+        cells = {
+            key: {name: amount for name, amount in work.items() if name not in _METERED}
+            for key, work in self.load.cells.items()
+        }
+        self.load, self._metered_since = replace(self.load, cells=cells), None
 
     def _cells_with_room(self, key: Key) -> Mapping[Key, Work] | None:
         """Return the cells that another may join, None where they are too many.
@@ -184,6 +208,7 @@ class Meter:
         finished_here: bool,
         gpus: float | None,
         joules: float | None,
+        most_sequences: float | None,
     ) -> Exclusion | None:
         """Add a rank's work to its cell; return why not where it is left out."""
         if not interval.unknown.isdisjoint(_TOKENS_AND_TIME):
@@ -191,8 +216,8 @@ class Meter:
         work = work_of(interval, plan.engine, ends, gpus, joules, decodes=decodes(plan, rank))
         if work is None:
             return "unknown"
-        if interval.increase.get("preemptions", 0.0) > PREEMPTING * interval.seconds:
-            return "preempting"
+        if exclusion := _of_no_batch(interval, work, most_sequences):
+            return exclusion
         if not finished_here:
             for quantity in ("finished_prefill_tokens", "finished_prefill_seconds"):
                 work.pop(quantity, None)
@@ -228,6 +253,18 @@ def _part(whole: Interval | None, rank: str, alone: bool) -> Interval | Exclusio
         return part
     server = whole.engines.get("")
     return server if isinstance(server, str) else whole
+
+
+def _of_no_batch(interval: Interval, work: Work, most_sequences: float | None) -> Exclusion | None:
+    """Return why work is not that of the batch it would be counted under, None where it is."""
+    if most_sequences:
+        most = SEQUENCES_SLACK * most_sequences * interval.seconds
+        if work["decode_sequence_seconds"] > most:
+            # the time of a long step, or of a stall: no batch that ran
+            return "implausible"
+    if interval.increase.get("preemptions", 0.0) > PREEMPTING * interval.seconds:
+        return "preempting"
+    return None
 
 
 def _alone(plan: Plan) -> bool:

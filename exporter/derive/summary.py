@@ -5,6 +5,7 @@ own counters. A quantity whose parts are unknown is None.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from ..engines.plan import Snapshot
 from ..vocabulary.states import Bound
@@ -14,6 +15,9 @@ from .energy import window_energy
 from .interval import Interval
 from .ratio import Ratio, ratio_of
 from .window import Window
+
+OVERFULL: Final = 1.1
+"""Share of the limit of sequences above which the limit is not that of the engines on the page."""
 
 _CACHES = ("local", "external", "multimodal")
 
@@ -33,7 +37,8 @@ class WindowSummary:
         known = snapshot.plan.engines is not None
         self.tokens_per_step = _tokens_per_step(window) if known else None
         self.energy = window_energy(window)
-        self._sequences = _sequences(limits, window, snapshot)
+        self._running = self.mean(lambda interval: interval.running)
+        self._sequences = None if self._overfull else _sequences(limits, window, snapshot)
 
     def per_gpu(self, rate: float | None) -> Ratio | None:
         """Return a rate of the server over its GPUs."""
@@ -63,9 +68,15 @@ class WindowSummary:
     def batch_occupancy(self) -> Ratio | None:
         """Requests running over the most that may run, both means of the window's samples."""
         limit, engines = self.limits.max_num_seqs, self.mean(lambda interval: interval.engine_count)
-        if limit is None or engines is None:
+        if limit is None or engines is None or self._overfull:
             return None
-        return ratio_of(self.mean(lambda interval: interval.running), limit * engines)
+        return ratio_of(self._running, limit * engines)
+
+    @property
+    def _overfull(self) -> bool:
+        """Whether more run than the limit of sequences allows: it is not that of these engines."""
+        running, seats = self._running, _sequences(self.limits, self.window, self.snapshot)
+        return running is not None and seats is not None and running > OVERFULL * seats
 
     @property
     def decode_batch(self) -> float | None:

@@ -97,6 +97,7 @@ def _identity(view: ServerView) -> Json:
             "whose prefill server computed them"
         )
     notes += _faults(view.reading)
+    notes += _overfull(view.reading)
     report: Json = {
         "engine": snapshot.plan.engine if snapshot else None,
         "engine_title": ENGINES[snapshot.plan.engine].title if snapshot else None,
@@ -138,6 +139,21 @@ def _faults(reading: ServerReading) -> Iterator[str]:
         yield (
             f"{seconds:.0f} s are in no load cell: counters grew by more than an engine can do, "
             "held no number, or came to the page with a lifetime in them"
+        )
+
+
+def _overfull(reading: ServerReading) -> Iterator[str]:
+    """Yield a sentence where no occupancy is shown for more requests run than the limit allows."""
+    figures, snapshot, identity = reading.figures, reading.snapshot, reading.identity
+    limit = identity.facts.get("max_num_seqs") if identity else None
+    if limit is None or snapshot is None or "batch_occupancy_ratio" in figures:
+        return
+    running, engines = figures.get("requests_running"), snapshot.plan.engines
+    if isinstance(running, float) and engines and running > float(limit.value) * len(engines):
+        yield (
+            f"batch_occupancy_ratio is left out: {running:.0f} requests run where max_num_seqs "
+            f"({limit.value}, by {limit.source}) allows fewer: it is not that of this page's "
+            "engines, or not all of them can be told apart"
         )
 
 

@@ -111,6 +111,7 @@ class ServedModel:
         if self.gpus.link and self.gpus.link.shared:
             # what was measured before others were seen on the GPU was theirs too
             self._window.forget_energy()
+            self._meter.forget_young_energy(snapshot.time)
         if last is None:
             restarted = before is not None and between(before, snapshot) is None
         else:

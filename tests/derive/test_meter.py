@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.derive.counters.latency_sums import LatencySums
+from exporter.derive.counters.limits import ServerLimits
 from exporter.derive.meter import LoadCells, Meter
 from exporter.engines.plan import Labels, Snapshot
 from exporter.replay.recording import Recording
@@ -380,3 +381,29 @@ def test_cells_never_hold_more_than_engines_can_do(
         assert work.get("decode_tokens", 0.0) <= 2e4 * 16 * work["seconds"]
         assert work.get("decode_sequence_seconds", 0.0) <= 96 * work["seconds"]
         assert work["prefill_tokens"] <= 2e7 * work["seconds"]
+
+
+def test_more_time_than_the_limit_of_sequences_gives_is_in_no_cell() -> None:
+    server, meter = Engine(), Meter(0, 60, 100)
+    for seconds in (20.0, 300.0):
+        limits = ServerLimits(max_num_seqs=32)
+        meter.add(server.page(1, generation_tokens_total=400), 0, WHO, limits=limits)
+        moved = {"inter_token_latency_seconds_sum": seconds, "generation_tokens_total": 400.0}
+        meter.add(server.page(1, 0, **moved), 0, WHO, limits=limits)
+    assert {batch for _, batch in meter.load.cells} <= {"24", "idle", "0", "1"}
+    assert meter.load.excluded["implausible"] == 1.0
+
+
+def test_energy_counted_just_before_others_were_seen_on_the_gpu_is_given_up() -> None:
+    server, meter = Engine(), Meter(0, 60, 100)
+    moved = {"inter_token_latency_seconds_sum": 20.0, "generation_tokens_total": 400.0}
+    meter.add(server.page(), 0, WHO, gpus=1)
+    for seconds, given_up in ((5.0, True), (5.0, False)):
+        meter.add(server.page(seconds, 0, **moved), 0, WHO, gpus=1, joules=1000)
+        (work,) = meter.load.cells.values()
+        assert work["joules"] == 1000
+        meter.forget_young_energy(server.time + (0 if given_up else 1000))
+        (work,) = meter.load.cells.values()
+        assert ("joules" in work) is not given_up
+        assert ("metered_decode_tokens" in work) is not given_up
+        assert work["decode_tokens"] > 0

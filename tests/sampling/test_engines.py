@@ -120,6 +120,18 @@ def test_replicas_of_a_ray_node_have_seats_batches_and_cells_of_their_own(clock:
     assert one["ReplicaId=b"]["engine_decode_batch_size"] == 24.0
 
 
+def test_a_limit_that_more_requests_than_it_allows_run_under_gives_no_occupancy(
+    clock: Clock,
+) -> None:
+    with FakeServer() as fake:
+        server = watched(fake)
+        follow(fake, server, clock, ray("a", running=48.0), range(4))
+    reading = server.reading
+    assert "batch_occupancy_ratio" not in reading.figures
+    report = server_report(ServerView(server.models[0], reading, True, 1.0))
+    assert any("max_num_seqs (32, by declared)" in note for note in report["notes"])  # type: ignore[attr-defined]
+
+
 def test_a_server_of_one_engine_has_no_figures_of_an_engine(clock: Clock) -> None:
     with FakeServer() as fake:
         server = watched(fake)
