@@ -11,13 +11,15 @@ from ..engines.plan import Snapshot
 from ..vocabulary.states import Bound
 from .bound import bound_by
 from .counters.limits import ServerLimits as ServerLimits
+from .counters.plausibility import SEQUENCES_SLACK
 from .energy import window_energy
 from .interval import Interval
 from .ratio import Ratio, ratio_of
 from .window import Window
 
 OVERFULL: Final = 1.1
-"""Share of the limit of sequences above which the limit is not that of the engines on the page."""
+"""Requests running, as a share of the limit of sequences: above it the limit is not that of the
+page's engines, or not all of these can be told apart. Time decoding has more slack."""
 
 _CACHES = ("local", "external", "multimodal")
 
@@ -38,7 +40,13 @@ class WindowSummary:
         self.tokens_per_step = _tokens_per_step(window) if known else None
         self.energy = window_energy(window)
         self._running = self.mean(lambda interval: interval.running)
-        self._sequences = None if self._overfull else _sequences(limits, window, snapshot)
+        self._decoding = window.rate("decode_sequence_seconds")
+        seats = _sequences(limits, window, snapshot)
+        self._overfull = seats is not None and (
+            (self._running or 0.0) > OVERFULL * seats
+            or (self._decoding or 0.0) > SEQUENCES_SLACK * seats
+        )
+        self._sequences = None if self._overfull else seats
 
     def per_gpu(self, rate: float | None) -> Ratio | None:
         """Return a rate of the server over its GPUs."""
@@ -73,12 +81,6 @@ class WindowSummary:
         return ratio_of(self._running, limit * engines)
 
     @property
-    def _overfull(self) -> bool:
-        """Whether more run than the limit of sequences allows: it is not that of these engines."""
-        running, seats = self._running, _sequences(self.limits, self.window, self.snapshot)
-        return running is not None and seats is not None and running > OVERFULL * seats
-
-    @property
     def decode_batch(self) -> float | None:
         """Sequences decoding at once, by Little's law.
 
@@ -90,8 +92,8 @@ class WindowSummary:
         if plan.engines is None:
             return None
         if plan.pushed and self.window.increase("decode_outputs") is not None:
-            return self.mean(lambda interval: interval.running)
-        return self.window.rate("decode_sequence_seconds")
+            return self._running
+        return None if self._overfull else self._decoding
 
     @property
     def token_budget(self) -> float | None:

@@ -143,17 +143,16 @@ def _faults(reading: ServerReading) -> Iterator[str]:
 
 
 def _overfull(reading: ServerReading) -> Iterator[str]:
-    """Yield a sentence where no occupancy is shown for more requests run than the limit allows."""
+    """Yield a sentence where more than the limit of sequences allows leaves figures out."""
     figures, snapshot, identity = reading.figures, reading.snapshot, reading.identity
     limit = identity.facts.get("max_num_seqs") if identity else None
-    if limit is None or snapshot is None or "batch_occupancy_ratio" in figures:
-        return
-    running, engines = figures.get("requests_running"), snapshot.plan.engines
-    if isinstance(running, float) and engines and running > float(limit.value) * len(engines):
+    known = {"requests_running", "window_seconds"} <= figures.keys()
+    shown = "batch_occupancy_ratio" in figures
+    if limit and known and not shown and snapshot and snapshot.plan.engines:
         yield (
-            f"batch_occupancy_ratio is left out: {running:.0f} requests run where max_num_seqs "
-            f"({limit.value}, by {limit.source}) allows fewer: it is not that of this page's "
-            "engines, or not all of them can be told apart"
+            "batch_occupancy_ratio and decode_batch_size are left out: more requests run than "
+            f"max_num_seqs ({limit.value}, by {limit.source}) allows, so it is not that of this "
+            "page's engines, or not all of them can be told apart"
         )
 
 

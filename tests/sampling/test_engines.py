@@ -132,6 +132,20 @@ def test_a_limit_that_more_requests_than_it_allows_run_under_gives_no_occupancy(
     assert any("max_num_seqs (32, by declared)" in note for note in report["notes"])  # type: ignore[attr-defined]
 
 
+def test_counters_of_more_engines_than_the_gauges_show_give_no_batch(clock: Clock) -> None:
+    def page(t: float) -> str:
+        own = {"model_name": "m", "engine": "0"}
+        return vllm_page([EngineState(own, own, 24.0, 1000 + 9500 * t)])
+
+    with FakeServer() as fake:
+        server = watched(fake)
+        follow(fake, server, clock, page, range(6))
+    figures = server.reading.figures
+    # 95 sequences decode where 32 may run
+    assert not {"decode_batch_size", "batch_occupancy_ratio"} & figures.keys()
+    assert figures["generation_tokens_per_second"] == pytest.approx(9500.0)
+
+
 def test_a_server_of_one_engine_has_no_figures_of_an_engine(clock: Clock) -> None:
     with FakeServer() as fake:
         server = watched(fake)
