@@ -106,7 +106,12 @@ def replay(
     ],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the first server.")] = 8100,
-    speed: Annotated[float, typer.Option(help="Playback speed: 2 is twice as fast.")] = 1.0,
+    speed: Annotated[
+        float,
+        typer.Option(
+            help="Playback speed: 2 is twice as fast, and shows work that no engine could do."
+        ),
+    ] = 1.0,
     loop: Annotated[bool, typer.Option(help="Start over at the end.")] = False,
 ) -> None:
     """Play recordings back as live servers."""
