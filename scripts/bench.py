@@ -6,6 +6,7 @@ time its metrics page takes. Everything runs on loopback and stops by itself.
 """
 
 import argparse
+import asyncio
 import os
 import re
 import resource
@@ -91,10 +92,8 @@ def scrape(seconds: float) -> None:
             window=_window(interval),
             load=LoadCellSettings(warm_up=0.0),
         )
-        server = WatchedServer(config.targets[0], HttpClient(config.http, 1, 1 << 24), config)
-        server.sample()
-        server.identify()
-        alone = _paced(server, 100, interval)
+        server = WatchedServer(config.targets[0], HttpClient(config.http, 1 << 24), config)
+        alone = asyncio.run(_paced(server, 100, interval))
         print(
             f"scrape: fetch + parse + derive {alone:.2f} ms CPU a page; whole exporter process, "
             f"{samples:.0f} samples at {interval} s: {process_ms:.2f} ms a page"
@@ -236,14 +235,17 @@ def _window(interval: float) -> float:
     return 12 * interval
 
 
-def _paced(server: WatchedServer, samples: int, interval: float) -> float:
+async def _paced(server: WatchedServer, samples: int, interval: float) -> float:
     """Return the milliseconds of CPU one sample takes, taken at the interval."""
     spent = 0.0
+    await server.sample()
+    await server.identify()
     for _ in range(samples):
         start = process_time()
-        server.sample()
+        await server.sample()
         spent += process_time() - start
-        sleep(interval)
+        await asyncio.sleep(interval)
+    server.close()
     return 1000 * spent / samples
 
 

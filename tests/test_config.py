@@ -78,7 +78,7 @@ def test_addresses_of_gpu_pages() -> None:
         ({"interval": "5x"}, "interval: '5x' is no duration; write it like 5s"),
         ({"interval": 0.1}, "interval: must be greater than or equal to 0.2, not 0.1"),
         ({"window": float("inf")}, "window: must be a finite number, not inf"),
-        ({"workers": "many"}, "workers: must be a valid integer, not 'many'"),
+        ({"limits": {"samples": "many"}}, "limits.samples: must be a valid integer, not 'many'"),
         ({"targets": [{"name": "a"}]}, "targets.0.url: this key is needed"),
         ({"http": {"basic_auth": "secret"}}, "http.basic_auth: must be a mapping of keys"),
         ({"limits": {"page": 0}}, "limits.page: must be greater than or equal to 1, not 0"),

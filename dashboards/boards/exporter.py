@@ -116,7 +116,7 @@ def _scrapes() -> Row:
             ),
             time_series(
                 "Samples tried and skipped",
-                "Skipped: the one before had not ended. Often: raise the interval or the workers.",
+                "Skipped: the one before had not ended. Often: raise the interval, or add a shard.",
                 queries.SCRAPES,
                 queries.SKIPPED,
                 unit=PER_SECOND,

@@ -1,7 +1,8 @@
 """One server probed: what it is, what it delivers, how full it is, and the source of each."""
 
+import asyncio
 from collections.abc import Callable
-from time import monotonic, sleep
+from time import monotonic
 from typing import Final
 
 from pydantic import ValidationError
@@ -46,33 +47,33 @@ def probe(url: str, seconds: float, progress: Callable[[float], None]) -> Json:
         window=max(seconds, _INTERVAL) * 2,
         gpu=GpuSettings(nvml=target.is_local, interval=_INTERVAL),
     )
-    client = HttpClient(config.http, 2, config.limits.page)
+    client = HttpClient(config.http, config.limits.page)
     telemetry = Telemetry(config)
     telemetry.start()
     try:
-        return _sampled_report(
-            WatchedServer(target, client, config, telemetry), telemetry, seconds, progress
-        )
+        server = WatchedServer(target, client, config, telemetry)
+        asyncio.run(_sample(server, seconds, progress))
+        first, *others = (_report(model, telemetry) for model in server.models)
+        return first | {"models": others} if others else first
     finally:
         telemetry.stop()
 
 
-def _sampled_report(
-    server: WatchedServer, telemetry: Telemetry, seconds: float, progress: Callable[[float], None]
-) -> Json:
-    server.sample()
-    if server.reading.error:
-        raise ProbeError(server.reading.error)
-    server.identify()
-    # what a page means may depend on the version, which is known from here on
-    server.sample()
-    start = monotonic()
-    while (elapsed := monotonic() - start) < seconds:
-        progress(elapsed / seconds)
-        sleep(min(_INTERVAL, seconds - elapsed))
-        server.sample()
-    first, *others = (_report(model, telemetry) for model in server.models)
-    return first | {"models": others} if others else first
+async def _sample(server: WatchedServer, seconds: float, progress: Callable[[float], None]) -> None:
+    try:
+        await server.sample()
+        if server.reading.error:
+            raise ProbeError(server.reading.error)
+        await server.identify()
+        # what a page means may depend on the version, which is known from here on
+        await server.sample()
+        start = monotonic()
+        while (elapsed := monotonic() - start) < seconds:
+            progress(elapsed / seconds)
+            await asyncio.sleep(min(_INTERVAL, seconds - elapsed))
+            await server.sample()
+    finally:
+        server.close()
 
 
 def _report(model: ServedModel, telemetry: Telemetry) -> Json:

@@ -41,6 +41,7 @@ class Service:
         backend = Backend(
             metrics=self.metrics,
             fleet=self.fleet,
+            healthy=self._poller.healthy,
             ready=self._poller.ready,
             reload=self.reload,
             config=self._config_text,

@@ -58,7 +58,6 @@ class Config(StrictModel):
     stall_after: Annotated[Duration, Field(gt=0)] = 30.0
     stall_probe: bool = False
     identity_refresh: Annotated[Duration, Field(gt=0)] = 300.0
-    workers: Annotated[int, Field(ge=1, le=512)] = 32
     load: LoadCellSettings = LoadCellSettings()
     limits: LimitSettings = LimitSettings()
     gpu: GpuSettings = GpuSettings()

@@ -98,6 +98,10 @@ class Discoverer:
                     self._publish()
             return self._targets != known
 
+    def next_refresh(self) -> float:
+        """Return when a source is due next (monotonic seconds), infinity where there is none."""
+        return min((scheduled.due for scheduled in self._sources), default=inf)
+
     def close(self, successor: "Discoverer | None" = None) -> None:
         """Stop watching pods, except those that `successor` goes on with."""
         for source in self._watches:

@@ -49,7 +49,8 @@ class Engine:
     metrics off. `runtime_settings` are names it lists among its settings though they are measured,
     counted or drawn at random at start.
 
-    `option_facts` reads its options by full name, `endpoint_reports` asks its own endpoints.
+    `option_facts` reads its options by full name, `endpoint_reports` asks its own endpoints;
+    `endpoints` are the paths it asks, those that answer the same question together, newest first.
     `page_settings` returns the labels in which a page carries configuration, `page_report` reads
     them. `label_samples` yields the samples that stand in label values, given the page's series,
     those settings, the model's name and what is known of the server; `page_notes` what label values
@@ -65,6 +66,7 @@ class Engine:
     syntax: Syntax
     runtime_settings: frozenset[str]
     option_facts: Callable[[Mapping[str, str]], dict[str, Value]]
+    endpoints: tuple[tuple[str, ...], ...]
     endpoint_reports: Callable[[Ask], list[SourceReport]]
     page_settings: Callable[[PageSeries], Mapping[str, str]] = lambda series: {}
     page_report: Callable[[Mapping[str, str]], SourceReport | None] = lambda settings: None

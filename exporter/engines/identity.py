@@ -22,7 +22,7 @@ from .sources import command_line, declared, models, pod
 from .sources.facts import TRUST, Fact, Source, SourceReport, Value, model_name, parsed
 from .sources.scope import reports_on_model, without_gpus
 
-__all__ = ["Fact", "Identity", "Source", "identify"]
+__all__ = ["Fact", "Identity", "Source", "endpoints", "identify"]
 
 Get = Callable[[str], bytes]
 """Returns the body of a path of the server, or raises `FetchError`."""
@@ -43,6 +43,11 @@ CLASS: Final = (
 """What must be equal for two servers to be comparable. Neither engine nor version is in it."""
 
 _log = logging.getLogger(__name__)
+
+
+def endpoints(engine: str) -> tuple[tuple[str, ...], ...]:
+    """Return the paths that `identify` asks; of several together the next where one fails."""
+    return ((models.PATH,), *ENGINES[engine].endpoints)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Final
 
 from ..config import Config
-from ..fetch import HttpClient
+from ..fetch import BlockingClient
 from .attribution import GpuInventory, GpuUser, Link, NoLink
 from .energy import EnergyCounters, EnergyUse
 from .merge import merged
@@ -182,7 +182,7 @@ def _watches(config: Config) -> list[Watch]:
     if gpu.nvml:
         watches.append(Watch(NVML, Nvml().read, gpu.interval, gpu.timeout, _NVML_RETRY))
     if gpu.pages:
-        client = HttpClient(gpu.http, len(gpu.pages), config.limits.page)
+        client = BlockingClient(gpu.http, config.limits.page)
         for page in gpu.pages:
             source = PageSource(client, page.url, gpu.timeout, config.limits.parser_limits())
             every = gpu.pages_interval

@@ -1,51 +1,53 @@
-"""The loop: which server is sampled when, by which thread.
+"""All servers of a configuration, sampled and identified on one event loop.
 
-Every server is sampled once an interval, at a moment of its own that its name decides, so that a
-fleet is not read all at once. A server whose last sample failed waits in a lane of its own: hung
-servers hold up each other, never a healthy one. A sample that has not ended when the next is due
-is not joined by another.
+Each exchange is a socket and a deadline on that loop, and nothing else: a server that hangs costs
+the others nothing, however many there are. Discovery, which may block, has a thread of its own.
 """
 
-import heapq
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import count
-from threading import Condition, Event, Thread
+from contextlib import suppress
+from threading import Event, Thread
 from time import monotonic, time
 from typing import Any, Final
-from zlib import crc32
 
+from ..base.event_loop import EventLoopThread
 from ..config import Config, Target
 from ..discovery import Discoverer
 from ..fetch import HttpClient
+from ..fetch.resolver import Resolver
 from ..gpu.telemetry import Telemetry
+from .identity_queue import IdentityQueue
+from .schedule import Schedule
 from .watched_server import WatchedServer
 
 log = logging.getLogger(__name__)
 
 _DISCOVERY_TICK: Final = 1.0
-_IDENTITY_THREADS: Final = 4
+_DISCOVERY_MAX_WAIT: Final = 3600.0
+_STOP_SECONDS: Final = 1.0
+_MAX_OVERDUE: Final = 15.0
 
 
 class Poller:
     """Samples all targets of a configuration in the background, between `start` and `stop`."""
 
     def __init__(self, config: Config) -> None:
-        self._wake = Condition()
         self._stopped = Event()
-        self._queue: list[tuple[float, int, WatchedServer]] = []
-        self._turns = count()
+        self._reloaded = Event()
         self._servers: dict[str, WatchedServer] = {}
-        self._threads: list[Thread] = []
+        self._loop = EventLoopThread("sampling")
+        self._resolver = Resolver()
+        self._schedule = Schedule(config.interval)
+        self._identities = IdentityQueue()
+        self._discovery = Thread(target=self._discover, name="discovery", daemon=True)
         self.telemetry = Telemetry(config)
         self.config = config
         self._apply(config)
-        self._lanes = _lanes(config)
 
     def _apply(self, config: Config, before: Discoverer | None = None) -> None:
         # whatever may be refused comes before what begins to run
-        client = HttpClient(config.http, config.workers, config.limits.page)
+        client = HttpClient(config.http, config.limits.page, resolver=self._resolver)
         telemetry = self._telemetry(config)
         discoverer = Discoverer(config, before)
         discoverer.refresh(monotonic())
@@ -63,25 +65,23 @@ class Poller:
         return Telemetry(config)
 
     def start(self) -> None:
-        """Discover targets and begin to sample them."""
+        """Begin to sample, and to discover."""
         self.telemetry.start()
-        self._reconcile(self._discoverer.targets())
-        for run in (self._schedule, self._discover):
-            thread = Thread(target=run, name=run.__name__.strip("_"), daemon=True)
-            thread.start()
-            self._threads.append(thread)
+        self._loop.start()
+        self._loop.run(self._reconcile(self._discoverer.targets()))
+        self._discovery.start()
 
     def stop(self) -> None:
-        """End the loop; samples under way end with their deadline."""
+        """End everything; what blocks for longer than a second or two is left behind."""
         self._stopped.set()
-        with self._wake:
-            self._wake.notify_all()
+        self._reloaded.set()
+        with suppress(TimeoutError, RuntimeError):
+            self._loop.run(self._close_all(), _STOP_SECONDS)
+        self._loop.stop()
         self.telemetry.stop()
-        for thread in self._threads:
-            thread.join()
+        if self._discovery.ident:
+            self._discovery.join(_STOP_SECONDS)
         self._discoverer.close()
-        for lane in self._lanes:
-            lane.shutdown(wait=False, cancel_futures=True)
 
     def reload(self, config: Config) -> None:
         """Apply a new configuration; servers that it leaves unchanged keep their readings.
@@ -91,8 +91,9 @@ class Poller:
         old, before = self.config, self._discoverer
         self._apply(config, before)
         before.close(self._discoverer)
+        self._reloaded.set()
         unchanged = _sampling_settings(old) == _sampling_settings(config)
-        self._reconcile(self._discoverer.targets(), keep=unchanged)
+        self._loop.run(self._reconcile(self._discoverer.targets(), keep=unchanged))
 
     def servers(self) -> Sequence[WatchedServer]:
         """Return the watched servers in order of their names."""
@@ -104,86 +105,60 @@ class Poller:
 
     def ready(self) -> bool:
         """Whether every server has been sampled at least once."""
-        return all(server.counts.scrapes for server in self._servers.values())
+        readings = [server.reading for server in self._servers.values()]
+        return all(reading.time is not None or reading.misses for reading in readings)
 
-    def _reconcile(self, targets: Sequence[Target], keep: bool = True) -> None:
-        with self._wake:
-            old, new = self._servers, dict[str, WatchedServer]()
-            now = monotonic()
-            for target in targets:
-                server = old.get(target.label)
-                if server is None or not keep or server.target != target:
-                    client = self._client.clone()
-                    server = WatchedServer(target, client, self.config, self.telemetry)
-                    heapq.heappush(self._queue, (now + self._phase(target), self._turn(), server))
-                new[target.label] = server
-            self._servers = new
-            self._wake.notify_all()
-            for server in old.values():
-                if new.get(server.target.label) is not server:
-                    self._close(server)
+    def healthy(self) -> bool:
+        """Whether servers are sampled when they are due."""
+        return self._loop.alive and self._schedule.overdue() < _MAX_OVERDUE
+
+    async def _reconcile(self, targets: Sequence[Target], keep: bool = True) -> None:
+        """Watch these targets and no others; with `keep` unchanged ones stay as they are."""
+        old, new = self._servers, dict[str, WatchedServer]()
+        for target in targets:
+            server = old.get(target.label)
+            if server is None or not keep or server.target != target:
+                server = WatchedServer(target, self._client.clone(), self.config, self.telemetry)
+            new[target.label] = server
+        for label, server in old.items():
+            if new.get(label) is not server:
+                self._close(server)
+                if label not in new:
+                    for model in server.models:
+                        self.telemetry.forget(model.target.label)
+        self._servers = new
+        self._schedule.interval = self.config.interval
+        for label, server in new.items():
+            if old.get(label) is not server:
+                self._begin(server)
+
+    def _begin(self, server: WatchedServer) -> None:
+        async def sample() -> None:
+            await server.sample()
+            if server.identity_due(monotonic()):
+                first = server.reading.identity is None
+                server.mark_identifying()
+                self._identities.add(server.target.label, server.identify, first)
+
+        self._schedule.add(server.target.label, sample, server.counts.skip)
+
+    async def _close_all(self) -> None:
+        for server in self._servers.values():
+            self._close(server)
 
     def _close(self, server: WatchedServer) -> None:
-        """Close a server that is watched no longer; needs the lock."""
+        self._schedule.remove(server.target.label)
+        self._identities.remove(server.target.label)
         server.close()
-        if server.target.label not in self._servers:
-            for model in server.models:
-                self.telemetry.forget(model.target.label)
-
-    def _phase(self, target: Target) -> float:
-        """Return when in the interval a target is sampled, in seconds; the first comes soon."""
-        return crc32(target.label.encode()) / 2**32 * min(self.config.interval, 1.0)
-
-    def _turn(self) -> int:
-        return next(self._turns)
-
-    def _schedule(self) -> None:
-        while not self._stopped.is_set():
-            with self._wake:
-                now = monotonic()
-                wait = self._queue[0][0] - now if self._queue else 3600.0
-                if wait > 0:
-                    self._wake.wait(wait)
-                    continue
-                due, _, server = heapq.heappop(self._queue)
-                if server.closed:
-                    continue
-                interval = self.config.interval
-                following = due + interval * max(1, int((now - due) / interval))
-                heapq.heappush(self._queue, (following, self._turn(), server))
-            if server.busy:
-                server.counts.skipped += 1
-                continue
-            server.busy = True
-            healthy, failing, _ = self._lanes
-            lane = failing if server.failing else healthy
-            lane.submit(self._sample, server)
-
-    def _sample(self, server: WatchedServer) -> None:
-        try:
-            server.sample()
-        finally:
-            server.busy = False
-        if server.closed:
-            # it was closed during the sample, and has connected and claimed its GPUs again
-            with self._wake:
-                self._close(server)
-            return
-        if server.identity_due(monotonic()) and not self._stopped.is_set():
-            server.mark_identifying()
-            self._lanes[2].submit(self._identify, server)
-
-    def _identify(self, server: WatchedServer) -> None:
-        try:
-            server.identify()
-        except Exception:
-            log.exception("identifying %s failed", server.target.label)
 
     def _discover(self) -> None:
-        while not self._stopped.wait(_DISCOVERY_TICK):
+        while not self._stopped.is_set():
+            wait = max(self._discoverer.next_refresh() - monotonic(), _DISCOVERY_TICK)
+            self._reloaded.wait(min(wait, _DISCOVERY_MAX_WAIT))
+            self._reloaded.clear()
             try:
-                if self._discoverer.refresh(monotonic()):
-                    self._reconcile(self._discoverer.targets())
+                if self._discoverer.refresh(monotonic()) and not self._stopped.is_set():
+                    self._loop.run(self._reconcile(self._discoverer.targets()))
             except Exception:
                 log.exception("discovery failed")
 
@@ -191,11 +166,3 @@ class Poller:
 def _sampling_settings(config: Config) -> dict[str, Any]:
     """Return what must not change for a server to keep its readings."""
     return config.model_dump(exclude={"targets", "discovery", "shard", "web"})
-
-
-def _lanes(config: Config) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor, ThreadPoolExecutor]:
-    return (
-        ThreadPoolExecutor(config.workers, "sample"),
-        ThreadPoolExecutor(max(1, config.workers // 2), "retry"),
-        ThreadPoolExecutor(_IDENTITY_THREADS, "identify"),
-    )

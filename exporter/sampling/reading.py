@@ -60,3 +60,7 @@ class SampleCounts:
     scrapes: int = 0
     skipped: int = 0
     failures: Counter[str] = field(default_factory=Counter)
+
+    def skip(self, samples: int) -> None:
+        """Count samples that could not begin."""
+        self.skipped += samples

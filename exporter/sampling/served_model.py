@@ -7,7 +7,7 @@ shows it.
 
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from time import monotonic, time
 from typing import Final
@@ -40,8 +40,8 @@ class ServedModel:
     """Follows one model of a target over its life.
 
     `target` is the target itself where it has one model, else a copy under a name that holds the
-    model's. `counts` are those of the target's samples. `update` and `miss` are called by one
-    thread at a time; `reading` by any.
+    model's. `counts` are those of the target's samples, `resets` says how often what belonged to
+    a process was dropped. `reading` and `history` are for any thread.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class ServedModel:
         self._plan: Plan | None = None
         self._identity: Identity | None = None
         self._identity_time = float("-inf")
-        self._resets = 0
+        self.resets = 0
         self._logged_names = frozenset[str]()
 
     @property
@@ -90,7 +90,7 @@ class ServedModel:
             self._reset()
         self.reading = replace(before, misses=misses, error=error, reason=reason, duration=duration)
 
-    def update(self, snapshot: Snapshot, duration: float, size: int, samples: int) -> None:
+    async def update(self, snapshot: Snapshot, duration: float, size: int, samples: int) -> None:
         """Replace the reading by that of a page just read."""
         if self.reading.misses:
             log.info("%s answers again", self.target.label)
@@ -146,7 +146,7 @@ class ServedModel:
             engine_figures=self._engine_figures(snapshot, limits),
             load=self._meter.load,
             latency_faults=dict(self._latency_sums.faults),
-            stalls=self._stall_watch.update(last, snapshot),
+            stalls=await self._stall_watch.update(last, snapshot),
             link=self.gpus.link,
             gpu_problem=self.gpus.problem,
         )
@@ -185,7 +185,7 @@ class ServedModel:
         self._forget_identity()
 
     def _forget_identity(self) -> None:
-        self._resets += 1
+        self.resets += 1
         self._identity = None
         self._identity_time = float("-inf")
         self.gpus.reset()
@@ -214,15 +214,20 @@ class ServedModel:
         self._identity_time = monotonic()
 
     def identify(
-        self, get: Get, holder: PortHolder | None, command_line: list[str] | None, ray: bool
+        self,
+        get: Callable[[str], bytes],
+        holder: PortHolder | None,
+        command_line: Sequence[str] | None,
+        ray: bool,
+        resets: int,
     ) -> None:
-        """Read the identity; safe beside `update`.
+        """Work out the identity from what `get` answers; safe beside `update`.
 
         `holder` is the process that holds the target's port and `command_line` its own, `ray` says
-        whether it leaves its workers to Ray. An identity read before a restart that `update` has
-        seen since is dropped.
+        whether it leaves its workers to Ray, `resets` is what this had when the answers were
+        requested: those from before a restart that `update` has seen since are dropped.
         """
-        resets, current = self._resets, self._plan
+        current = self._plan
         if current is None:
             return
         identity = identify(
@@ -236,7 +241,7 @@ class ServedModel:
             one_of_models=bool(self._model),
             one_of_engines=bool(current.key),
         )
-        if self._resets != resets:
+        if self.resets != resets:
             return
         if not self._model:
             # the process runs all models of the page: which GPUs are whose is unknown

@@ -1,6 +1,6 @@
 """Watches one server for engines that hold requests and make no progress."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,10 +12,10 @@ from ..engines.registry import ENGINES
 
 _COMPLETIONS: Final = "/v1/completions"
 
-Get = Callable[[str], bytes]
+Get = Callable[[str], Awaitable[bytes]]
 """Returns the body of a path of the server, or raises `FetchError`."""
 
-Post = Callable[[str, Mapping[str, object]], bytes]
+Post = Callable[[str, Mapping[str, object]], Awaitable[bytes]]
 """The same after a JSON document was sent to the path."""
 
 
@@ -47,38 +47,38 @@ class StallWatch:
         self._standstills = {}
         self._unanswered = frozenset()
 
-    def update(self, old: Snapshot | None, new: Snapshot) -> Stalls:
+    async def update(self, old: Snapshot | None, new: Snapshot) -> Stalls:
         """Return the state after a page; `old` is the one before, None after a restart."""
         self._standstills = standstills(self._standstills, old, new)
         lasted = lasting(self._standstills, new.time, self._config.stall_after)
         self._unanswered &= lasted.keys()
-        if not lasted or not self._healthy(new.plan.engine):
+        if not lasted or not await self._healthy(new.plan.engine):
             return Stalls()
         certain = {engine for engine, standstill in lasted.items() if standstill.arrived}
         if self._config.stall_probe and self._probe_due(lasted.keys() - certain, new.time):
             self._probe_time = new.time
-            answered = self._probe(new.plan.model)
+            answered = await self._probe(new.plan.model)
             self._unanswered = frozenset() if answered else frozenset(lasted)
         return Stalls(frozenset(lasted), frozenset(certain | self._unanswered))
 
     def _probe_due(self, uncertain: set[str], now: float) -> bool:
         return bool(uncertain) and now - self._probe_time >= self._config.stall_after
 
-    def _healthy(self, engine: str) -> bool:
+    async def _healthy(self, engine: str) -> bool:
         try:
-            self._get(ENGINES[engine].health_path)
+            await self._get(ENGINES[engine].health_path)
         except FetchError:
             return False
         return True
 
-    def _probe(self, model: str) -> bool:
+    async def _probe(self, model: str) -> bool:
         """Ask for one token; whether the engine gave it, or refused to.
 
         An engine whose gauges are stale answers, and renews them by that.
         """
         request = {"model": model, "prompt": "1", "max_tokens": 1}
         try:
-            self._post(_COMPLETIONS, request)
+            await self._post(_COMPLETIONS, request)
         except FetchError as error:
             return error.reason != "timeout"
         return True

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from threading import Lock
 from time import monotonic
 from typing import Final
 from urllib.parse import urlsplit
 
-from ..base.errors import FetchError, FetchReason, NoEngineError, PageError
+from ..base.errors import FetchError, NoEngineError, PageError
+from ..base.event_loop import in_thread
 from ..config import Config, Target
 from ..engines import detect
 from ..engines.catalog import PageContext
@@ -16,22 +18,28 @@ from ..engines.process import engine_command_line
 from ..exposition import Layout, Page, Reader
 from ..fetch import HttpClient, HttpResponse
 from ..gpu.telemetry import Telemetry
-from ..procfs.port_holder import port_holder
+from ..procfs.port_holder import PortHolder, port_holder
+from .endpoint_answers import endpoint_answers
 from .ray_page import ray_page, starts_ray_workers
 from .reading import SampleCounts, ServerReading
 from .served_model import ServedModel
-from .stall_watch import Get
 
 log = logging.getLogger(__name__)
 
+_LARGE_BYTES: Final = 2**19
+"""Pages from this size on take as long to read as others may wait for."""
+_LARGE_PAGES: Final = Lock()
+"""One of them is read at a time: a page in work needs many times its size in memory."""
+_PROCESSES: Final = Lock()
+"""One look through /proc at a time: they cost more than samples and may wait."""
 _FORGOTTEN_AFTER: Final = 900.0
 """Seconds after which a model that has left the page of others is watched no longer."""
 
 
 class WatchedServer:
-    """Samples one target, over a `client` of its own.
+    """Samples one target on an event loop, over a `client` of its own.
 
-    `sample` is called by one thread at a time; `models` by any. There is one, under the target's
+    `models` and `counts` are for any thread. There is one model, under the target's
     own name, until a page shows several; then there is one for each of these.
     """
 
@@ -44,7 +52,6 @@ class WatchedServer:
     ) -> None:
         self.target = target
         self.counts = SampleCounts()
-        self.busy = False
         self.closed = False
         self._client = client
         self._config = config
@@ -60,11 +67,12 @@ class WatchedServer:
             target, self._config, self.counts, self._get, self._post, self._telemetry, model
         )
 
-    def _get(self, path: str) -> bytes:
-        return self._client.get(self.target.url + path, self._config.timeout).body
+    async def _get(self, path: str) -> bytes:
+        return (await self._client.get(self.target.url + path, self._config.timeout)).body
 
-    def _post(self, path: str, document: Mapping[str, object]) -> bytes:
-        return self._client.post(self.target.url + path, document, self._config.timeout).body
+    async def _post(self, path: str, document: Mapping[str, object]) -> bytes:
+        url = self.target.url + path
+        return (await self._client.post(url, document, self._config.timeout)).body
 
     @property
     def models(self) -> Sequence[ServedModel]:
@@ -76,22 +84,22 @@ class WatchedServer:
         """The reading of the first model."""
         return self.models[0].reading
 
-    def sample(self) -> None:
+    async def sample(self) -> None:
         """Read the page once and replace the readings; never raises."""
         self.counts.scrapes += 1
         start = monotonic()
         try:
-            response = self._client.get(
+            response = await self._client.get(
                 self.target.url + self.target.metrics_path, self._config.timeout
             )
             received = monotonic()
-            page = self._reader.read(_text(response), response.openmetrics)
+            page = await self._read(response)
             current = self._current_plans(page)
             served = self._served_models(current, received)
             for model_plan in current:
                 snapshot = model_plan.apply(page, received)
                 size, samples = len(response.body), len(page.values)
-                served[model_plan.model].update(snapshot, received - start, size, samples)
+                await served[model_plan.model].update(snapshot, received - start, size, samples)
         except FetchError as error:
             self._fail(error.reason, str(error), monotonic() - start)
         except PageError as error:
@@ -103,6 +111,20 @@ class WatchedServer:
         except Exception as error:
             log.exception("sampling %s failed", self.target.label)
             self._fail("internal", f"the exporter failed: {error!r}", monotonic() - start)
+
+    async def _read(self, response: HttpResponse) -> Page:
+        """Return a response's page; a large one is read beside the event loop."""
+        if len(response.body) < _LARGE_BYTES:
+            return self._page(response)
+
+        def page() -> Page:
+            with _LARGE_PAGES:
+                return self._page(response)
+
+        return await in_thread(page, "large page")
+
+    def _page(self, response: HttpResponse) -> Page:
+        return self._reader.read(_text(response), response.openmetrics)
 
     def _fail(self, reason: str, error: str, duration: float) -> None:
         self.counts.failures[reason] += 1
@@ -157,11 +179,6 @@ class WatchedServer:
         self.closed = True
         self._client.close()
 
-    @property
-    def failing(self) -> bool:
-        """Whether the newest sample failed."""
-        return all(served.reading.misses for served in self.models)
-
     def identity_due(self, now: float) -> bool:
         """Whether an identity is to be read again; a page must have come first."""
         return any(served.identity_due(now) for served in self.models)
@@ -171,35 +188,29 @@ class WatchedServer:
         for served in self.models:
             served.mark_identifying()
 
-    def identify(self) -> None:
+    async def identify(self) -> None:
         """Read the identity of each model; safe beside `sample`."""
+        if not self._plans:
+            return
+        resets = {served: served.resets for served in self.models}
+        holder, line = None, None
+        if self.target.is_local:
+            holder, line = await in_thread(self._process, "process look-up")
+        # several models share the answers
+        answers = await endpoint_answers(
+            self._client, self.target.url, self._plans[0].engine, self._config.timeout
+        )
+        ray = starts_ray_workers(line or ())
+        for served, before in resets.items():
+            served.identify(answers.get, holder, line, ray, before)
+
+    def _process(self) -> tuple[PortHolder | None, Sequence[str] | None]:
+        """Return the process that holds a local server's port, and its command line."""
         address = urlsplit(self.target.url)
         port = address.port or (443 if address.scheme == "https" else 80)
-        holder = port_holder(address.hostname or "", port) if self.target.is_local else None
-        line = engine_command_line(holder.pids) if holder and holder.roots else None
-        # several models share the answers
-        get = _answered_once(self._get)
-        for served in self.models:
-            served.identify(get, holder, line, starts_ray_workers(line or ()))
-
-
-def _answered_once(get: Get) -> Get:
-    """Return a `get` that asks each path once."""
-    answers: dict[str, bytes] = {}
-    # not the errors themselves: their tracebacks hold connections, in a cycle with these
-    failures: dict[str, tuple[FetchReason, str]] = {}
-
-    def answered(path: str) -> bytes:
-        if path not in answers and path not in failures:
-            try:
-                answers[path] = get(path)
-            except FetchError as error:
-                failures[path] = error.reason, str(error)
-        if path in failures:
-            raise FetchError(*failures[path])
-        return answers[path]
-
-    return answered
+        with _PROCESSES:
+            holder = port_holder(address.hostname or "", port)
+            return holder, engine_command_line(holder.pids) if holder.roots else None
 
 
 def _text(response: HttpResponse) -> str:

@@ -23,14 +23,15 @@ class Backend:
     """What the web side needs of the rest of the exporter. Called from many threads at once.
 
     `metrics` returns the text page in blocks, uncompressed; blocks of some kB or more are best.
-    `fleet` returns what JSON can represent: no NaN, no infinity. `ready` turns true with the first
-    complete round of readings. `reload` reads the configuration again or raises `ConfigError` and
-    leaves the old one in force. `config` returns the running configuration as YAML, without
-    secrets.
+    `fleet` returns what JSON can represent: no NaN, no infinity. `healthy` is true while servers
+    are sampled, `ready` turns true with the first complete round of readings. `reload` reads the
+    configuration again or raises `ConfigError` and leaves the old one in force. `config` returns
+    the running configuration as YAML, without secrets.
     """
 
     metrics: Callable[[], Iterable[bytes]]
     fleet: Callable[[], Mapping[str, object]]
+    healthy: Callable[[], bool]
     ready: Callable[[], bool]
     reload: Callable[[], None]
     config: Callable[[], str]
@@ -86,7 +87,7 @@ class App:
             _Route("/metrics", "GET", "metrics for Prometheus", self._metrics),
             _Route("/api/v1/fleet", "GET", "the fleet as JSON", self._fleet),
             _Route("/config", "GET", "running configuration", self._config),
-            _Route("/-/healthy", "GET", "200 while the process lives", self._healthy),
+            _Route("/-/healthy", "GET", "200 while servers are sampled", self._healthy),
             _Route("/-/ready", "GET", "200 once every server was scraped", self._ready),
             _Route("/-/reload", "POST", "read the configuration again", self._reload),
             _Route("/favicon.ico", "GET", "icon", self._icon),
@@ -142,7 +143,11 @@ class App:
         return Response(HTTPStatus.OK, [self._backend.config().encode()])
 
     def _healthy(self) -> Response:
-        return text_response(HTTPStatus.OK, "healthy")
+        if self._backend.healthy():
+            return text_response(HTTPStatus.OK, "healthy")
+        return text_response(
+            HTTPStatus.SERVICE_UNAVAILABLE, "not healthy: no server is sampled any more; restart it"
+        )
 
     def _ready(self) -> Response:
         if self._backend.ready():

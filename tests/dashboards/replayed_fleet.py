@@ -20,6 +20,7 @@ from exporter.sampling.view import GpuView, ServerView
 from exporter.sampling.watched_server import WatchedServer
 from tests.conftest import RECORDINGS, cached_load
 from tests.dashboards import features, telemetry
+from tests.loop import run
 
 EPOCH = 1_768_478_400.0
 INSTANCE = "exporter:10190"
@@ -58,10 +59,10 @@ class ReplayClient(HttpClient):
     """Answers as the servers would at the clock's time."""
 
     def __init__(self, clock: Clock, players: dict[str, Player], outage: float) -> None:
-        super().__init__(Config().http, 1, 1 << 24)
+        super().__init__(Config().http, 1 << 24)
         self._clock, self._players, self._outage = clock, players, outage
 
-    def get(self, url: str, timeout: float) -> HttpResponse:
+    async def get(self, url: str, timeout: float, max_bytes: int | None = None) -> HttpResponse:
         """Return a recorded answer, or raise `FetchError` while the server is down."""
         host, _, path = url.removeprefix("http://").partition("/")
         if host == features.HOST:
@@ -108,9 +109,9 @@ def _page(
 ) -> str:
     shown = []
     for server in servers:
-        server.sample()
+        run(server.sample())
         if server.reading.misses == 0:
-            server.identify()
+            run(server.identify())
         now = clock.monotonic()
         live = server.reading.fresh(now, config.interval, config.timeout)
         shown.append(ServerView(server.models[0], server.reading, live, now))

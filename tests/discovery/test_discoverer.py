@@ -2,6 +2,7 @@
 
 import json
 from functools import partial
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,18 @@ def test_first_of_two_with_one_label_wins(tmp_path: Path) -> None:
         f"{path}: a target called 'f:1' is already known from {path}, so http://f:1 is left out; "
         f"{mend}",
     )
+
+
+def test_the_next_refresh_is_that_of_the_source_due_first(tmp_path: Path) -> None:
+    assert Discoverer(_config(["a:1"])).next_refresh() == inf
+    sections: list[dict[str, object]] = [
+        {"files": [_file(tmp_path / f"{seconds}.json", "f:1")], "refresh": f"{seconds}s"}
+        for seconds in (60, 5)
+    ]
+    discoverer = Discoverer(_config([], file_sd=sections))
+    assert discoverer.next_refresh() == -inf
+    discoverer.refresh(100.0)
+    assert discoverer.next_refresh() == 105.0
 
 
 def test_each_source_is_read_when_it_is_due(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from exporter.config import Declaration
 from exporter.engines.catalog import PageContext
-from exporter.engines.identity import Identity, identify
+from exporter.engines.identity import Identity, endpoints, identify
+from exporter.engines.registry import ENGINES
 from exporter.engines.sglang import server_info as sglang_info
 from exporter.engines.vllm import server_info as vllm_info
 from exporter.replay.recording import Recording
@@ -45,6 +46,17 @@ def test_every_recorded_server_is_known(every_recording: Recording) -> None:
     assert len(found.server_class) == 8
     assert len(server.asked) <= 4
     assert "/health" not in server.asked
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_endpoints_of_an_engine_are_all_that_is_asked(engine: str) -> None:
+    silent = Server({})
+    identify(engine, silent.get)
+    assert silent.asked == [path for paths in endpoints(engine) for path in paths]
+    first = {paths[0]: {"x": 1} for paths in endpoints(engine)}
+    willing = Server(first)
+    identify(engine, willing.get)
+    assert willing.asked == list(first)
 
 
 @pytest.mark.parametrize("name", H200)

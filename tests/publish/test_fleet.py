@@ -26,7 +26,7 @@ FIGURES: Figures = {
 def shown(name: str, figures: Figures, live: bool = True) -> ServerView:
     config = Config()
     server = WatchedServer(
-        Target(url=f"http://{name}:1", name=name), HttpClient(config.http, 1, 1), config
+        Target(url=f"http://{name}:1", name=name), HttpClient(config.http, 1), config
     )
     page = snapshot('vllm:num_requests_running{engine="0",model_name="m"} 3\n')
     return ServerView(

@@ -22,6 +22,7 @@ from exporter.vocabulary.family import PREFIX
 from exporter.vocabulary.states import EXCLUSIONS
 from tests.conftest import RECORDINGS, cached_load
 from tests.fakes import FakeServer, page
+from tests.loop import run
 
 
 class Clock:
@@ -38,12 +39,12 @@ def watched(recording: Recording, name: str, at: tuple[float, ...] = (60.0, 65.0
     clock = Clock()
     with ReplayServer([recording], clock=clock, loop=False) as replay:
         target = Target(url=replay.urls[0], name=name, declare=Declaration(gpus=1))
-        server = WatchedServer(target, HttpClient(Config().http, 2, 1 << 24), Config(window=1000))
+        server = WatchedServer(target, HttpClient(Config().http, 1 << 24), Config(window=1000))
         for seconds in at:
             clock.now = seconds
-            server.sample()
-            server.identify()
-        server.sample()
+            run(server.sample())
+            run(server.identify())
+        run(server.sample())
     assert server.reading.error == ""
     assert server.reading.time is not None
     return ServerView(server.models[0], server.reading, True, server.reading.time + 1.0)
@@ -167,8 +168,8 @@ def test_cells_show_what_was_counted_under_the_release_that_did_it() -> None:
 
 def test_a_server_never_reached_has_no_age() -> None:
     target = Target(url="http://127.0.0.1:1", name="a")
-    server = WatchedServer(target, HttpClient(Config().http, 2, 1 << 20), Config())
-    server.sample()
+    server = WatchedServer(target, HttpClient(Config().http, 1 << 20), Config())
+    run(server.sample())
     page_text = text(ServerView(server.models[0], server.reading, False, 5.0))
     assert "scrape_age_seconds{" not in page_text
     assert 'scrape_failures_total{target="a",reason="connect"} 1.0' in page_text
@@ -178,9 +179,9 @@ def test_label_values_are_escaped() -> None:
     name = 'a"b\\c\nd'
     with FakeServer(metrics=(200, page(1))) as fake:
         server = WatchedServer(
-            Target(url=fake.url, name=name), HttpClient(Config().http, 2, 1 << 20), Config()
+            Target(url=fake.url, name=name), HttpClient(Config().http, 1 << 20), Config()
         )
-        server.sample()
+        run(server.sample())
     shown = ServerView(server.models[0], server.reading, True, server.reading.time or 0.0)
     for family in text_string_to_metric_families(text(shown)):
         for sample in family.samples:

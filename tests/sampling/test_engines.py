@@ -16,6 +16,7 @@ from exporter.sampling.watched_server import WatchedServer
 from exporter.vocabulary.family import PREFIX
 from tests.engine_pages import EngineState, Labels, engines, vllm_page
 from tests.fakes import FakeServer
+from tests.loop import run
 
 Pages = Callable[[float], str]
 
@@ -45,7 +46,7 @@ def watched(fake: FakeServer, **target: object) -> WatchedServer:
         interval=1.0,
         load=LoadCellSettings(warm_up=0.0),
     )
-    return WatchedServer(config.targets[0], HttpClient(config.http, 2, 1 << 24), config)
+    return WatchedServer(config.targets[0], HttpClient(config.http, 1 << 24), config)
 
 
 def follow(
@@ -55,10 +56,10 @@ def follow(
     for seconds in times:
         clock.now = 1000.0 + seconds
         fake.answers["/metrics"] = (200, pages(float(seconds)).encode())
-        server.sample()
+        run(server.sample())
         if server.identity_due(clock.now):
             server.mark_identifying()
-            server.identify()
+            run(server.identify())
 
 
 def published(*models: ServedModel) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
@@ -274,7 +275,6 @@ def test_a_model_that_leaves_the_page_is_down_and_then_forgotten(clock: Clock) -
         assert (large.target.label, large.reading.misses) == ("t/org/large", 5)
         assert "org/large" in large.reading.error
         assert other.reading.misses == 0
-        assert not server.failing
         follow(fake, server, clock, small, range(1000, 1003))
     assert [model.target.label for model in server.models] == ["t/small"]
 
@@ -287,9 +287,9 @@ def test_a_second_model_ends_the_series_of_the_first_under_the_targets_name(cloc
         follow(fake, server, clock, two_models, range(5, 8))
         assert [model.target.label for model in server.models] == ["t/org/large", "t/small"]
         fake.answers["/metrics"] = (500, b"")
-        server.sample()
-        server.sample()
-    assert server.failing
+        run(server.sample())
+        run(server.sample())
+    assert all(model.reading.misses for model in server.models)
     page = published(*server.models)
     assert set(page["target_up"].values()) == {0.0}
 
@@ -331,7 +331,7 @@ def test_cells_of_replicas_that_have_gone_make_room_for_those_of_new_ones(clock:
         target = Target(url=fake.url, declare=Declaration(version="0.25.0"))
         load = LoadCellSettings(warm_up=0.0, max_cells=2)
         config = Config(targets=[target], interval=1.0, load=load)
-        server = WatchedServer(target, HttpClient(config.http, 2, 1 << 24), config)
+        server = WatchedServer(target, HttpClient(config.http, 1 << 24), config)
         follow(fake, server, clock, page, range(24))
     load_cells = server.reading.load
     assert ("ReplicaId=r5", "24") in load_cells.cells

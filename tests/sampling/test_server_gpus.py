@@ -27,6 +27,7 @@ from exporter.vocabulary.family import PREFIX
 from tests.conftest import RECORDINGS, cached_load
 from tests.fakes import FakeServer, page
 from tests.gpu.fake_nvml import FakeNvml
+from tests.loop import run
 from tests.waiting import until
 
 NAME = "vllm-dense-0.26.0"
@@ -51,7 +52,7 @@ class Stage:
         config = Config(window=1000, gpu=GpuSettings(nvml=False, pages=[page], pages_interval=0.5))
         self.telemetry = Telemetry(config)
         self.server = WatchedServer(
-            target, HttpClient(config.http, 2, 1 << 24), config, self.telemetry
+            target, HttpClient(config.http, 1 << 24), config, self.telemetry
         )
         self._clock = clock
 
@@ -62,9 +63,9 @@ class Stage:
         self.telemetry.tick(seconds)
         until(lambda: watch._began is None)
         self.telemetry.tick(seconds)
-        self.server.sample()
+        run(self.server.sample())
         if self.server.reading.identity is None:
-            self.server.identify()
+            run(self.server.identify())
 
     def shown(self) -> ServerView:
         return ServerView(
@@ -137,12 +138,12 @@ def test_dcgms_pod_ties_a_gpu_to_the_server_that_declares_it(
         target = Target(url=fake.url, name="s", declare=Declaration(pod=pod))
         config = Config(targets=[target], gpu=gpus)
         telemetry = Telemetry(config)
-        server = WatchedServer(target, HttpClient(config.http, 1, 1 << 20), config, telemetry)
+        server = WatchedServer(target, HttpClient(config.http, 1 << 20), config, telemetry)
         telemetry.tick(0.0)
         (watch,) = telemetry._watches
         until(lambda: watch._began is None)
         telemetry.tick(0.0)
-        server.sample()
+        run(server.sample())
     link = server.reading.link
     assert link is not None
     assert (link.via, link.model) == ("pod", "NVIDIA H200")
@@ -202,11 +203,11 @@ def test_a_servers_worker_ties_its_gpu_to_it_whatever_started_it(
             assert process.stdout is not None
             port, worker = process.stdout.readline().split()
             server = local_server(port, int(worker))
-            server.sample()
+            run(server.sample())
             assert server.reading.link is None
-            server.identify()
-            server.sample()
-            server.sample()
+            run(server.identify())
+            run(server.sample())
+            run(server.sample())
             reading = server.reading
         finally:
             process.kill()
@@ -228,7 +229,7 @@ def local_server(port: str, pid: int) -> WatchedServer:
     config = Config(gpu=GpuSettings(nvml=False))
     telemetry = Telemetry(config, [watch])
     target = Target(url=f"127.0.0.1:{port}", name="s")
-    server = WatchedServer(target, HttpClient(config.http, 2, 1 << 20), config, telemetry)
+    server = WatchedServer(target, HttpClient(config.http, 1 << 20), config, telemetry)
     telemetry.tick(0.0)
     until(lambda: watch._began is None)
     telemetry.tick(0.0)
@@ -245,9 +246,9 @@ def test_a_server_that_has_no_gpu_says_who_holds_its_port(tmp_path: Path) -> Non
             port, _ = process.stdout.readline().split()
             # a process on the GPU that is no descendant of the front end
             server = local_server(port, os.getpid())
-            server.sample()
-            server.identify()
-            server.sample()
+            run(server.sample())
+            run(server.identify())
+            run(server.sample())
         finally:
             process.kill()
     assert server.reading.link is None
@@ -310,7 +311,7 @@ def test_a_source_that_goes_takes_its_values_and_not_the_servers_class(
     (watch,) = stage.telemetry._watches
     watch.state = State(error="gone")
     stage.telemetry.tick(61.1)
-    stage.server.sample()
+    run(stage.server.sample())
     page = stage.page()
     assert "gpu_power_watts" not in page
     assert "server_gpu_info" not in page

@@ -1,11 +1,13 @@
 """Engines that hold requests and make no progress: which of them are stalled for certain."""
 
 import json
+from collections.abc import Mapping
 
 from exporter.config import Config
 from exporter.fetch import HttpClient
 from exporter.sampling.stall_watch import Stalls, StallWatch
 from tests.fakes import Answer, FakeServer
+from tests.loop import run
 from tests.pages import snapshot
 
 ENGINE = frozenset({"0"})
@@ -15,12 +17,15 @@ TOKEN: Answer = (200, b'{"choices": [{"text": "a"}]}')
 def follow(fake: FakeServer, *held: tuple[int, int], probe: bool = False) -> list[Stalls]:
     """Return the state after each page, 5 s apart: running and waiting requests, and no token."""
     config = Config(targets=[], stall_after=30.0, stall_probe=probe, timeout=0.2)
-    client = HttpClient(config.http, 1, config.limits.page)
-    watch = StallWatch(
-        lambda path: client.get(fake.url + path, config.timeout).body,
-        lambda path, document: client.post(fake.url + path, document, config.timeout).body,
-        config,
-    )
+    client = HttpClient(config.http, config.limits.page)
+
+    async def get(path: str) -> bytes:
+        return (await client.get(fake.url + path, config.timeout)).body
+
+    async def post(path: str, document: Mapping[str, object]) -> bytes:
+        return (await client.post(fake.url + path, document, config.timeout)).body
+
+    watch = StallWatch(get, post, config)
     old, states = None, []
     for i, (running, waiting) in enumerate(held):
         new = snapshot(
@@ -29,7 +34,7 @@ def follow(fake: FakeServer, *held: tuple[int, int], probe: bool = False) -> lis
             'vllm:generation_tokens_total{engine="0",model_name="m"} 700\n',
             time=5.0 * i,
         )
-        states.append(watch.update(old, new))
+        states.append(run(watch.update(old, new)))
         old = new
     return states
 

@@ -2,18 +2,21 @@
 
 import json
 import time
+from threading import current_thread
 
 import pytest
 
 from exporter.config import Config, Declaration, Target
 from exporter.derive.figure import number_of
 from exporter.derive.ratio import Ratio
+from exporter.exposition import Page
 from exporter.fetch import HttpClient
 from exporter.publish.fleet import server_report
 from exporter.sampling.stall_watch import Stalls
 from exporter.sampling.view import ServerView
 from exporter.sampling.watched_server import WatchedServer
 from tests.fakes import FakeServer, page
+from tests.loop import run
 from tests.pages import values
 
 VERSION = (200, b'{"version": "0.26.0"}')
@@ -22,19 +25,19 @@ VERSION = (200, b'{"version": "0.26.0"}')
 def watch(fake: FakeServer, **changes: object) -> WatchedServer:
     target = Target(url=fake.url, name="s", declare=Declaration(gpus=2, max_num_seqs=8))
     config = Config(targets=[target]).model_copy(update=changes)
-    return WatchedServer(target, HttpClient(config.http, 2, config.limits.page), config)
+    return WatchedServer(target, HttpClient(config.http, config.limits.page), config)
 
 
 def test_a_page_becomes_a_reading_and_identity_gives_it_gpus() -> None:
     with FakeServer(metrics=(200, page(100)), version=VERSION) as fake:
         server = watch(fake)
-        server.sample()
+        run(server.sample())
         assert server.reading.error == ""
         assert server.reading.identity is None
-        server.identify()
+        run(server.identify())
         for tokens in (200, 300):
             fake.answers["/metrics"] = (200, page(tokens, running=4))
-            server.sample()
+            run(server.sample())
         reading = server.reading
         assert reading.identity is not None
         assert reading.identity.text("version") == "0.26.0"
@@ -47,19 +50,19 @@ def test_a_page_becomes_a_reading_and_identity_gives_it_gpus() -> None:
 def test_one_missed_sample_keeps_the_data_and_two_do_not() -> None:
     with FakeServer(metrics=(200, page(100))) as fake:
         server = watch(fake)
-        server.sample()
+        run(server.sample())
         assert server.reading.time is not None
         now = server.reading.time + 1
         assert server.reading.fresh(now, 5, 4)
         fake.answers["/metrics"] = (500, b"")
-        server.sample()
+        run(server.sample())
         assert server.reading.fresh(now, 5, 4)
-        server.sample()
+        run(server.sample())
         assert not server.reading.fresh(now, 5, 4)
         assert server.reading.reason == "http_status"
         assert server.counts.failures["http_status"] == 2
         fake.answers["/metrics"] = (200, page(500))
-        server.sample()
+        run(server.sample())
         assert server.reading.misses == 0
         assert server.models[0].restarts == 0
 
@@ -67,7 +70,7 @@ def test_one_missed_sample_keeps_the_data_and_two_do_not() -> None:
 def test_old_data_is_not_fresh_even_if_nothing_failed() -> None:
     with FakeServer(metrics=(200, page(100))) as fake:
         server = watch(fake)
-        server.sample()
+        run(server.sample())
         assert server.reading.time is not None
         assert server.reading.fresh(server.reading.time + 14, 5, 4)
         assert not server.reading.fresh(server.reading.time + 14.1, 5, 4)
@@ -87,7 +90,7 @@ def test_faults_of_the_page_name_the_place(
 ) -> None:
     with FakeServer(metrics=answer) as fake:
         server = watch(fake)
-        server.sample()
+        run(server.sample())
         assert server.reading.reason == reason
         assert fake.url in server.reading.error
         assert sentence in server.reading.error
@@ -96,23 +99,23 @@ def test_faults_of_the_page_name_the_place(
 def test_a_restart_drops_identity_window_and_history_of_versions() -> None:
     with FakeServer(metrics=(200, page(100)), version=VERSION) as fake:
         server = watch(fake)
-        server.sample()
-        server.identify()
+        run(server.sample())
+        run(server.identify())
         fake.answers["/metrics"] = (200, page(900))
-        server.sample()
-        server.sample()
+        run(server.sample())
+        run(server.sample())
         assert server.reading.identity is not None
         fake.answers |= {
             "/metrics": (200, page(5, start=2000)),
             "/version": (200, b'{"version": "0.27.0"}'),
         }
-        server.sample()
+        run(server.sample())
         assert server.models[0].restarts == 1
         assert server.reading.identity is None
         assert "window_seconds" not in server.reading.figures
         assert server.identity_due(0.0)
-        server.identify()
-        server.sample()
+        run(server.identify())
+        run(server.sample())
         assert server.reading.identity is not None
         assert server.reading.identity.release == "0.27.0"
 
@@ -132,14 +135,14 @@ def test_an_engine_that_leaves_comes_back_or_restarts_does_not_touch_the_others(
         restarts = []
         for tokens in ((5010, 70_010), (5020, None), (5030, 90_000), (5040, 90_010), (5050, 7)):
             fake.answers["/metrics"] = gateway(*tokens)
-            server.sample()
+            run(server.sample())
             restarts.append(server.models[0].restarts)
         assert restarts == [0, 0, 0, 0, 1]
         fake.answers["/metrics"] = gateway(5, 9)
-        server.sample()
+        run(server.sample())
         assert server.models[0].restarts == 2
         fake.answers["/metrics"] = gateway(6, 10)
-        server.sample()
+        run(server.sample())
         assert "window_seconds" in server.reading.figures
 
 
@@ -153,9 +156,9 @@ def test_what_no_latency_can_be_is_corrected_and_noted() -> None:
 
     with FakeServer(metrics=waited(5.0)) as fake:
         server = watch(fake)
-        server.sample()
+        run(server.sample())
         fake.answers["/metrics"] = waited(5.0 - 2.6e6)
-        server.sample()
+        run(server.sample())
         reading = server.reading
         assert reading.snapshot is not None
         assert values(reading.snapshot, "queue_seconds", "_sum") == {"engine_index=0": 5.0}
@@ -169,13 +172,13 @@ def test_what_no_latency_can_be_is_corrected_and_noted() -> None:
 def test_a_restart_while_the_server_was_away_is_seen_too() -> None:
     with FakeServer(metrics=(200, page(100)), version=VERSION) as fake:
         server = watch(fake)
-        server.sample()
-        server.identify()
+        run(server.sample())
+        run(server.identify())
         fake.answers["/metrics"] = (503, b"")
-        server.sample()
-        server.sample()
+        run(server.sample())
+        run(server.sample())
         fake.answers["/metrics"] = (200, page(5000, start=2000))
-        server.sample()
+        run(server.sample())
         assert server.models[0].restarts == 1
         assert server.reading.identity is None
 
@@ -183,16 +186,16 @@ def test_a_restart_while_the_server_was_away_is_seen_too() -> None:
 def test_an_identity_asked_for_before_a_restart_is_not_taken_after_it() -> None:
     with FakeServer(metrics=(200, page(100))) as fake:
         server = watch(fake)
-        server.sample()
+        run(server.sample())
 
         def late() -> tuple[int, bytes]:
             fake.answers["/metrics"] = (200, page(1, start=2000))
-            server.sample()
+            run(server.sample())
             return VERSION
 
         fake.answers["/version"] = late
-        server.identify()
-        server.sample()
+        run(server.identify())
+        run(server.sample())
         assert server.reading.identity is None
 
 
@@ -202,14 +205,14 @@ def test_load_cells_carry_the_release_that_was_running() -> None:
 
     with FakeServer(metrics=(200, page(100)), version=VERSION) as fake:
         server = watch(fake)
-        server.sample()
-        server.sample()
+        run(server.sample())
+        run(server.sample())
         assert server.reading.load.cells == {}
         assert set(server.reading.load.excluded) == {"unknown"}
-        server.identify()
+        run(server.identify())
         for tokens in (200, 300, 400):
             fake.answers["/metrics"] = (200, page(tokens, running=4))
-            server.sample()
+            run(server.sample())
         assert (labels()["engine"], labels()["release"]) == ("vllm", "0.26.0")
         cells = server.reading.load.cells
         # without latencies the batch is the running requests
@@ -217,10 +220,10 @@ def test_load_cells_carry_the_release_that_was_running() -> None:
         assert {batch for _, batch in cells} == {"4"}
         fake.answers["/metrics"] = (200, page(1, start=2000))
         fake.answers["/version"] = (200, b'{"version": "0.27.0"}')
-        server.sample()
+        run(server.sample())
         assert server.reading.load.cells == cells
-        server.identify()
-        server.sample()
+        run(server.identify())
+        run(server.sample())
         assert labels()["release"] == "0.27.0"
         assert server.reading.load.cells == {}
 
@@ -228,10 +231,10 @@ def test_load_cells_carry_the_release_that_was_running() -> None:
 def test_a_young_server_is_left_out_of_the_load_cells() -> None:
     with FakeServer(metrics=(200, page(1, start=time.time() - 60)), version=VERSION) as fake:
         server = watch(fake)
-        server.sample()
-        server.identify()
+        run(server.sample())
+        run(server.identify())
         for _ in range(2):
-            server.sample()
+            run(server.sample())
         assert server.reading.load.cells == {}
         assert set(server.reading.load.excluded) == {"unknown", "warm_up"}
 
@@ -239,11 +242,11 @@ def test_a_young_server_is_left_out_of_the_load_cells() -> None:
 def test_an_endpoint_that_fails_once_does_not_make_another_server() -> None:
     with FakeServer(metrics=(200, page(100)), version=VERSION) as fake:
         server = watch(fake)
-        server.sample()
-        server.identify()
+        run(server.sample())
+        run(server.identify())
         fake.answers["/version"] = (500, b"")
-        server.identify()
-        server.sample()
+        run(server.identify())
+        run(server.sample())
         assert server.reading.identity is not None
         assert server.reading.identity.text("version") == "0.26.0"
 
@@ -251,16 +254,36 @@ def test_an_endpoint_that_fails_once_does_not_make_another_server() -> None:
 def test_a_stall_is_told_only_while_the_server_calls_itself_healthy() -> None:
     with FakeServer(metrics=(200, page(100)), health=(200, b"")) as fake:
         server = watch(fake, stall_after=0.0)
-        server.sample()
-        server.sample()
+        run(server.sample())
+        run(server.sample())
         assert server.reading.stalls == Stalls(no_progress=frozenset({"0"}))
         assert fake.hits["/health"] == 1
         fake.answers["/health"] = (503, b"")
-        server.sample()
+        run(server.sample())
         assert server.reading.stalls == Stalls()
         fake.answers["/metrics"] = (200, page(101))
-        server.sample()
+        run(server.sample())
         assert fake.hits["/health"] == 2
+
+
+def test_a_large_page_is_read_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = list[str]()
+    large = page(100) + b"# a remark\n" * 60_000
+    with FakeServer(metrics=(200, large)) as fake:
+        server = watch(fake)
+        read = server._reader.read
+
+        def noted(text: str, openmetrics: bool) -> Page:
+            threads.append(current_thread().name)
+            return read(text, openmetrics)
+
+        monkeypatch.setattr(server._reader, "read", noted)
+        run(server.sample())
+        fake.answers["/metrics"] = (200, page(200))
+        run(server.sample())
+    assert threads[0] == "large page"
+    assert threads[1] != "large page"
+    assert server.reading.snapshot is not None
 
 
 def test_sglangs_health_is_never_asked() -> None:
@@ -269,8 +292,8 @@ def test_sglangs_health_is_never_asked() -> None:
     with FakeServer(metrics=(200, text), server_info=(200, info), v1__models=(200, b"{}")) as fake:
         server = watch(fake, stall_after=0.0)
         for _ in range(3):
-            server.sample()
-        server.identify()
+            run(server.sample())
+        run(server.identify())
         assert server.reading.stalls.no_progress == {""}
         assert "/health" not in fake.hits
 
@@ -281,8 +304,8 @@ def test_a_fault_of_the_exporter_itself_is_one_missed_sample(
 ) -> None:
     with FakeServer(metrics=(200, page(100))) as fake:
         server = watch(fake)
-        server.sample()
+        run(server.sample())
         owner = server if broken == "_reader" else server.models[0]
         monkeypatch.setattr(owner, broken, None)
-        server.sample()
+        run(server.sample())
         assert server.reading.reason == "internal"

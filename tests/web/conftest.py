@@ -21,6 +21,7 @@ class Desk:
 
     fleet: Mapping[str, object] = field(default_factory=dict)
     metrics: Callable[[], Iterable[bytes]] = lambda: [b"inferfleet_up 1\n"]
+    is_healthy: bool = True
     is_ready: bool = True
     reload_fault: str | None = None
     reloads: int = 0
@@ -30,6 +31,7 @@ class Desk:
         return Backend(
             metrics=lambda: self.metrics(),
             fleet=lambda: self.fleet,
+            healthy=lambda: self.is_healthy,
             ready=lambda: self.is_ready,
             reload=self._reload,
             config=lambda: "targets: [http://10.0.0.5:8000]\n",

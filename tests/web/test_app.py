@@ -85,6 +85,13 @@ def test_text_that_is_no_utf8_survives_as_json() -> None:
     assert json.loads(encode_json({"model": "\udcff<é>"})) == {"model": "\udcff<é>"}
 
 
+def test_healthy_is_who_samples(desk: Desk, app: App) -> None:
+    desk.is_healthy = False
+    response = app.respond(Request("GET", "/-/healthy"))
+    assert response.status == HTTPStatus.SERVICE_UNAVAILABLE
+    assert b"restart it" in b"".join(response.body)
+
+
 def test_ready_turns_with_the_first_round(desk: Desk, app: App) -> None:
     desk.is_ready = False
     assert app.respond(Request("GET", "/-/ready")).status == HTTPStatus.SERVICE_UNAVAILABLE

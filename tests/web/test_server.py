@@ -2,10 +2,8 @@
 
 import gzip
 import http.client
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ from exporter.base.errors import ConfigError
 from exporter.web import handler as handler_module
 from exporter.web import listener
 from exporter.web.server import WebServer
+from tests.certificates import certificate
 
 from .conftest import DEADLINE, Answer, Desk, ask, connect
 from .test_basic_auth import basic
@@ -250,33 +249,8 @@ Certify = Callable[[str], tuple[Path, Path]]
 
 @pytest.fixture
 def certify(tmp_path: Path) -> Certify:
-    """Make a certificate for 127.0.0.1 that vouches for itself; return it and its key."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not installed: no certificate can be made")
-
-    def make(name: str) -> tuple[Path, Path]:
-        cert, key = tmp_path / f"{name}.crt", tmp_path / f"{name}.key"
-        subject = f"-subj /CN={name} -addext subjectAltName=IP:127.0.0.1 -days 2"
-        kind = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc"
-        subprocess.run(
-            [
-                openssl,
-                "req",
-                "-x509",
-                *kind.split(),
-                *subject.split(),
-                "-out",
-                cert,
-                "-keyout",
-                key,
-            ],
-            check=True,
-            capture_output=True,
-        )
-        return cert, key
-
-    return make
+    """Make certificates in the test's own folder."""
+    return lambda name: certificate(tmp_path, name)
 
 
 def test_tls_serves_and_takes_up_a_new_certificate(

@@ -25,5 +25,6 @@ SGLANG: Final = Engine(
     syntax=command_line.SYNTAX,
     runtime_settings=RUNTIME_SETTINGS,
     option_facts=command_line.option_facts,
+    endpoints=((server_info.PATH, server_info.OLD_PATH), (loads.PATH,)),
     endpoint_reports=_endpoint_reports,
 )

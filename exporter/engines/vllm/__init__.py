@@ -23,6 +23,7 @@ VLLM: Final = Engine(
     syntax=command_line.SYNTAX,
     runtime_settings=RUNTIME_SETTINGS,
     option_facts=command_line.option_facts,
+    endpoints=((version.PATH,), (server_info.PATH,)),
     endpoint_reports=_endpoint_reports,
     page_settings=page.cache_config,
     page_report=cache_config.read,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ...base.errors import GpuError
 from ...exposition import ParserLimits
-from ...fetch import HttpClient
+from ...fetch import BlockingClient
 from ..reading import GpuReading
 from .reader import GpuPages
 
@@ -12,7 +12,9 @@ from .reader import GpuPages
 class PageSource:
     """Fetches a metrics page and reads the GPUs on it."""
 
-    def __init__(self, client: HttpClient, url: str, timeout: float, limits: ParserLimits) -> None:
+    def __init__(
+        self, client: BlockingClient, url: str, timeout: float, limits: ParserLimits
+    ) -> None:
         self._client, self._url, self._timeout = client, url, timeout
         self._pages = GpuPages(limits)
 

@@ -1,0 +1,140 @@
+"""HTTP from servers on an event loop: one deadline, a size limit, kept connections.
+
+The deadline bounds the whole exchange: name, connection, TLS, every byte of headers and body. So a
+server can cost its caller that long and no longer, whatever it sends or does not send.
+"""
+
+import asyncio
+import json
+import ssl
+from collections.abc import Mapping
+from typing import Final
+
+from ..base.errors import CredentialsError, FetchError
+from ..config import HttpSettings
+from .address import Origin, RequestAddress, request_address
+from .connection import Connection, connect
+from .credentials import authorization_header
+from .problem import ExchangeError
+from .resolver import Resolver
+from .response import HttpResponse, ResponseParser
+from .tls import tls_context
+
+_MAX_IDLE: Final = 2
+_REMEDIES: Final = {
+    **dict.fromkeys((401, 403), ": give credentials in the http section"),
+    **dict.fromkeys((301, 302, 307, 308), ": give the address it sends to"),
+    404: ": correct the address or its path",
+}
+
+
+class HttpClient:
+    """Sends requests over connections it keeps; used on one event loop."""
+
+    def __init__(
+        self,
+        http: HttpSettings,
+        max_bytes: int,
+        tls: ssl.SSLContext | None = None,
+        resolver: Resolver | None = None,
+    ) -> None:
+        self._http = http
+        self._max_bytes = max_bytes
+        self._tls = tls or tls_context(http)
+        self._resolver = resolver or Resolver()
+        self._addresses: dict[str, RequestAddress] = {}
+        self._idle: list[tuple[Origin, Connection]] = []
+        self._closed = False
+
+    def clone(self) -> "HttpClient":
+        """Return a client with connections of its own."""
+        return HttpClient(self._http, self._max_bytes, self._tls, self._resolver)
+
+    def close(self) -> None:
+        """Close the connections; one in use is closed after its answer."""
+        self._closed = True
+        for _, connection in self._idle:
+            connection.abort()
+        self._idle.clear()
+
+    async def get(self, url: str, timeout: float, max_bytes: int | None = None) -> HttpResponse:
+        """Return a 200 answer, or raise `FetchError` with a bounded reason.
+
+        `timeout` in seconds bounds everything, `max_bytes` the body where it is not the client's
+        own limit. A connection the server closed while it was kept is opened again once.
+        """
+        return await self._answer("GET", url, None, timeout, max_bytes or self._max_bytes)
+
+    async def post(self, url: str, document: Mapping[str, object], timeout: float) -> HttpResponse:
+        """Send a JSON document; return and raise as `get` does."""
+        body = json.dumps(document).encode()
+        return await self._answer("POST", url, body, timeout, self._max_bytes)
+
+    async def _answer(
+        self, method: str, url: str, body: bytes | None, timeout: float, max_bytes: int
+    ) -> HttpResponse:
+        try:
+            deadline = asyncio.get_running_loop().time() + timeout
+            address = self._address(url)
+            request = address.request(method, body, authorization_header(self._http))
+            parser = ResponseParser(max_bytes)
+            await self._exchange(address, request, parser, deadline)
+            if parser.status == 200:
+                return parser.response()
+        except TimeoutError as error:
+            raise FetchError("timeout", f"{url} did not answer within {timeout:g} s") from error
+        except ExchangeError as error:
+            raise FetchError(error.reason, f"{url} {error.problem}") from error
+        except CredentialsError as error:
+            raise FetchError("connect", str(error)) from error
+        remedy = _REMEDIES.get(parser.status, "")
+        raise FetchError("http_status", f"{url} answered {parser.status}{remedy}")
+
+    def _address(self, url: str) -> RequestAddress:
+        address = self._addresses.get(url)
+        if address is None:
+            address = self._addresses[url] = request_address(url)
+        return address
+
+    async def _exchange(
+        self, address: RequestAddress, request: bytes, parser: ResponseParser, deadline: float
+    ) -> None:
+        connection = self._kept(address)
+        if connection:
+            try:
+                await connection.exchange(request, parser, deadline)
+            except ExchangeError:
+                # a server may close a kept connection just as the request is sent
+                if parser.started:
+                    raise
+                connection = None
+        if connection is None:
+            async with asyncio.timeout_at(deadline):
+                connection = await self._connect(address, deadline)
+            await connection.exchange(request, parser, deadline)
+        if not connection.closed:
+            self._keep(address, connection)
+
+    def _kept(self, address: RequestAddress) -> Connection | None:
+        """Return an idle connection to an address, None where there is none."""
+        for number, (origin, connection) in enumerate(self._idle):
+            if origin == address.origin and not connection.closed:
+                del self._idle[number]
+                return connection
+        return None
+
+    def _keep(self, address: RequestAddress, connection: Connection) -> None:
+        self._idle = [kept for kept in self._idle if not kept[1].closed]
+        if self._closed or len(self._idle) >= _MAX_IDLE:
+            connection.abort()
+        else:
+            self._idle.append((address.origin, connection))
+
+    async def _connect(self, address: RequestAddress, deadline: float) -> Connection:
+        host, port, encrypted = address.origin
+        candidates = await self._resolver.addresses(host, port)
+        try:
+            return await connect(candidates, host, self._tls if encrypted else None, deadline)
+        except (ExchangeError, TimeoutError, asyncio.CancelledError):
+            self._resolver.renew(host, port)
+            raise

@@ -1,0 +1,46 @@
+"""Why an exchange failed: a bounded reason, and the end of a sentence that begins with the URL."""
+
+import ssl
+
+from ..base.errors import FetchReason
+
+
+class ExchangeError(Exception):
+    """One exchange failed; `problem` goes on from the URL: `cannot be reached: ...`."""
+
+    def __init__(self, reason: FetchReason, problem: str) -> None:
+        super().__init__(problem)
+        self.reason: FetchReason = reason
+        self.problem = problem
+
+
+def unreachable(error: BaseException) -> ExchangeError:
+    """Return the failure of a connection that could not be made."""
+    return ExchangeError("connect", f"cannot be reached: {root_cause(error)}")
+
+
+def broken_off(cause: str | BaseException) -> ExchangeError:
+    """Return the failure of an answer that is no HTTP, or not all of it."""
+    if isinstance(cause, ssl.SSLError):
+        return unreachable(cause)
+    text = root_cause(cause) if isinstance(cause, BaseException) else printable(cause)
+    return ExchangeError("protocol", f"broke off its answer: {text}")
+
+
+def root_cause(error: BaseException) -> str:
+    """Return the innermost reason of a nested network error in plain words."""
+    reason: BaseException = error
+    while True:
+        inner = getattr(reason, "reason", None) or reason.__cause__ or reason.__context__
+        if not isinstance(inner, BaseException):
+            break
+        reason = inner
+    if isinstance(reason, OSError) and reason.strerror:
+        return reason.strerror.lower()
+    return printable(str(reason)) or type(reason).__name__
+
+
+def printable(text: str) -> str:
+    """Return the first 200 characters in one line: a server without HTTP may have sent anything."""
+    kept = "".join(char if char.isprintable() else " " for char in text[:200])
+    return " ".join(kept.split())

@@ -1,0 +1,70 @@
+"""TLS towards servers: the context of a section, and a session without a socket."""
+
+import ssl
+from pathlib import Path
+from typing import Final
+
+from ..base.errors import ConfigError
+from ..config import HttpSettings
+from .problem import root_cause
+
+_CHUNK: Final = 1 << 16
+
+
+def tls_context(http: HttpSettings, default_ca: Path | None = None) -> ssl.SSLContext:
+    """Return TLS as the section asks for it; `default_ca` is trusted where it names no file.
+
+    Raises `ConfigError` naming the file that cannot be used.
+    """
+    file = http.ca_file or default_ca
+    try:
+        context = ssl.create_default_context(cafile=file)
+        if http.insecure_skip_verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if http.cert_file:
+            file = http.cert_file
+            context.load_cert_chain(http.cert_file, http.key_file)
+    except OSError as error:
+        key = f" with {http.key_file}" if file is http.cert_file and http.key_file else ""
+        raise ConfigError(
+            f"http: {file}{key} cannot be used for TLS: {root_cause(error)}"
+        ) from error
+    return context
+
+
+class TlsSession:
+    """The client's side of one TLS connection, fed with what comes from the network.
+
+    asyncio's own TLS keeps a buffer of 256 KiB for each connection; this keeps what is under way.
+    """
+
+    def __init__(self, context: ssl.SSLContext, host: str) -> None:
+        self.established = False
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+
+    def decrypted(self, received: bytes) -> bytes:
+        """Take what came from the network, go on with the handshake, and return the plain text.
+
+        Raises `ssl.SSLError` where the other side cannot be trusted or breaks the protocol.
+        """
+        self._incoming.write(received)
+        plain = bytearray()
+        try:
+            if not self.established:
+                self._tls.do_handshake()
+                self.established = True
+            while chunk := self._tls.read(_CHUNK):
+                plain += chunk
+        except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+            pass
+        return bytes(plain)
+
+    def encrypt(self, plain: bytes) -> None:
+        """Encrypt a request; `to_send` then returns it."""
+        self._tls.write(plain)
+
+    def to_send(self) -> bytes:
+        """Return what is to be sent now, of the handshake or of a request."""
+        return self._outgoing.read()

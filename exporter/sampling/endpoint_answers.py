@@ -1,0 +1,51 @@
+"""What a server's own endpoints answer about it: requested first, then read all together."""
+
+from typing import Final
+
+from ..base.errors import FetchError, FetchReason
+from ..engines.identity import endpoints
+from ..fetch import HttpClient
+
+_MAX_BYTES: Final = 2**20
+"""The largest answer that is read: decoded JSON takes up to thirty times its size in memory."""
+
+
+class EndpointAnswers:
+    """Answers by path; see `endpoint_answers`."""
+
+    def __init__(self) -> None:
+        self._bodies: dict[str, bytes] = {}
+        # not the errors themselves, which hold on to all that was at work when they were raised
+        self._failures: dict[str, tuple[FetchReason, str]] = {}
+
+    async def add(self, client: HttpClient, base: str, path: str, timeout: float) -> bool:
+        """Request a path and return whether it was answered."""
+        try:
+            response = await client.get(base + path, timeout, _MAX_BYTES)
+        except FetchError as error:
+            self._failures[path] = error.reason, str(error)
+            return False
+        self._bodies[path] = response.body
+        return True
+
+    def get(self, path: str) -> bytes:
+        """Return what a path answered; raises `FetchError` as its request did."""
+        if path in self._bodies:
+            return self._bodies[path]
+        unasked: tuple[FetchReason, str] = "http_status", f"{path} was not requested"
+        raise FetchError(*self._failures.get(path, unasked))
+
+
+async def endpoint_answers(
+    client: HttpClient, base: str, engine: str, timeout: float
+) -> EndpointAnswers:
+    """Return the answers that the identity of an engine's server is read from.
+
+    One request after another, each within `timeout` seconds, three or four in all.
+    """
+    answers = EndpointAnswers()
+    for paths in endpoints(engine):
+        for path in paths:
+            if await answers.add(client, base, path, timeout):
+                break
+    return answers
