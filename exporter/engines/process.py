@@ -1,12 +1,16 @@
 """How the engine behind a port of this machine was started."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 from ..procfs import processes
 from ..procfs.files import PROC
 from .registry import ENGINES
 from .sources.arguments import arguments_start
+
+_BACKENDS: Final = ("--distributed-executor-backend", "--data-parallel-backend")
 
 
 def engine_command_line(pids: Iterable[int], proc: Path = PROC) -> list[str]:
@@ -25,3 +29,12 @@ def engine_command_line(pids: Iterable[int], proc: Path = PROC) -> list[str]:
         if arguments_start(line, ENGINES) is not None:
             return line
     return []
+
+
+def starts_ray_workers(command_line: Sequence[str]) -> bool:
+    """Whether a server's command line leaves its workers to Ray."""
+    pairs = (
+        *pairwise(command_line),
+        *(word.partition("=")[::2] for word in command_line),
+    )
+    return any(option in _BACKENDS and value == "ray" for option, value in pairs)

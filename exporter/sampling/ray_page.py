@@ -1,22 +1,21 @@
-"""What a metrics page and a command line say of Ray workers behind a server.
+"""What a metrics page says of Ray workers behind a server.
 
 A Ray node's page carries the series of all workers on the node, and the workers descend from the
 node's own daemon, whichever server they work for.
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterator
+from functools import cache
 from typing import Final
 
+from ..engines.catalog import engine_catalog
+from ..engines.registry import ENGINES
 from ..exposition import Layout, Series
 from ..gpu.attribution import RayPage
 
 _WORKER: Final = "WorkerId"
 _ENGINE: Final = ("replica", "ReplicaId", _WORKER)
 """Labels that tell engines apart, best first: a process of an engine has an id of its own too."""
-_RUNNING: Final = ("num_requests_running", "num_running_reqs")
-_TOKENS: Final = ("generation_tokens", "generation_tokens_total")
-_BACKENDS: Final = ("--distributed-executor-backend", "--data-parallel-backend")
 
 
 def ray_page(layout: Layout) -> RayPage | None:
@@ -27,17 +26,23 @@ def ray_page(layout: Layout) -> RayPage | None:
     workers = frozenset(filter(None, (series.labels.get(_WORKER) for series in layout.series)))
     if not workers:
         return None
-    running, counted = (set(_engines(layout, names)) for names in (_RUNNING, _TOKENS))
+    running, counted = (
+        set(_engines(layout, _endings(family)))
+        for family in ("requests_running", "generation_tokens_total")
+    )
     return RayPage(len(running or counted), workers)
 
 
-def starts_ray_workers(command_line: Sequence[str]) -> bool:
-    """Whether a server's command line leaves its workers to Ray."""
-    pairs = (
-        *pairwise(command_line),
-        *(word.partition("=")[::2] for word in command_line),
-    )
-    return any(option in _BACKENDS and value == "ray" for option, value in pairs)
+@cache
+def _endings(family: str) -> tuple[str, ...]:
+    """Return how a family's names end on pages; Ray also writes counters without `_total`."""
+    raw = {
+        term.raw
+        for engine in ENGINES
+        for option in engine_catalog(engine).families[family]
+        for term in option.terms
+    }
+    return tuple(sorted(raw | {name.removesuffix("_total") for name in raw}))
 
 
 def _engines(layout: Layout, names: tuple[str, ...]) -> Iterator[str]:

@@ -14,13 +14,13 @@ from ..engines import detect
 from ..engines.catalog import PageContext
 from ..engines.page_plans import page_plans
 from ..engines.plan import Plan
-from ..engines.process import engine_command_line
+from ..engines.process import engine_command_line, starts_ray_workers
 from ..exposition import Layout, Page, Reader
 from ..fetch import HttpClient, HttpResponse
 from ..gpu.telemetry import Telemetry
 from ..procfs.port_holder import PortHolder, port_holder
 from .endpoint_answers import endpoint_answers
-from .ray_page import ray_page, starts_ray_workers
+from .ray_page import ray_page
 from .reading import SampleCounts, ServerReading
 from .served_model import ServedModel
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.engines.process import engine_command_line
+from exporter.engines.process import engine_command_line, starts_ray_workers
 from tests.proc_tree import ProcTree
 
 VLLM = ["/usr/bin/python3", "/opt/bin/vllm", "serve", "m", "--max-num-seqs", "7"]
@@ -39,3 +39,17 @@ def test_ancestors_that_lead_in_a_circle_come_to_an_end(proc: ProcTree) -> None:
     proc.process(42, ["VLLM::APIServer_0"], parent=43)
     proc.process(43, ["sh"], parent=42)
     assert engine_command_line([42], proc.root) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (["vllm", "serve", "m", "--distributed-executor-backend", "ray"], True),
+        (["vllm", "serve", "m", "--data-parallel-backend=ray"], True),
+        (["vllm", "serve", "m", "--distributed-executor-backend", "mp"], False),
+        (["vllm", "serve", "ray"], False),
+        ([], False),
+    ],
+)
+def test_a_command_line_may_leave_its_workers_to_ray(line: list[str], expected: bool) -> None:
+    assert starts_ray_workers(line) is expected

@@ -1,11 +1,9 @@
 """Engines and workers that a Ray node's page names."""
 
-import pytest
-
 from exporter.engines import detect
 from exporter.exposition import Layout, Reader
 from exporter.gpu.attribution import RayPage
-from exporter.sampling.ray_page import ray_page, starts_ray_workers
+from exporter.sampling.ray_page import ray_page
 
 
 def layout(*rows: str) -> Layout:
@@ -43,17 +41,3 @@ def test_an_idle_engine_is_known_by_its_tokens() -> None:
 
 def test_a_servers_own_page_is_no_ray_page() -> None:
     assert ray_page(layout('vllm:num_requests_running{engine="0",WorkerId=""}')) is None
-
-
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        (["vllm", "serve", "m", "--distributed-executor-backend", "ray"], True),
-        (["vllm", "serve", "m", "--data-parallel-backend=ray"], True),
-        (["vllm", "serve", "m", "--distributed-executor-backend", "mp"], False),
-        (["vllm", "serve", "ray"], False),
-        ([], False),
-    ],
-)
-def test_a_command_line_may_leave_its_workers_to_ray(line: list[str], expected: bool) -> None:
-    assert starts_ray_workers(line) is expected
