@@ -2,7 +2,7 @@
 
 import logging
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from threading import Lock, Thread
 from time import monotonic
 from typing import Final
@@ -94,8 +94,8 @@ class Service:
         telemetry = self._poller.telemetry
         return GpuView(telemetry.inventory.gpus, telemetry.sources(monotonic()))
 
-    def metrics(self) -> list[bytes]:
-        """Return the metrics page, the exporter's own process at its end."""
+    def metrics(self) -> Iterator[bytes]:
+        """Yield the metrics page in blocks, the exporter's own process at its end."""
         views = self.server_views()
         exporter = {
             "targets": float(len(views)),
@@ -103,8 +103,8 @@ class Service:
             "config_last_reload_successful": float(self._reload_successful),
             "config_last_reload_success_timestamp_seconds": self._poller.loaded_at,
         }
-        page = self._publisher.page(views, exporter, self.gpu_view())
-        return [page, prometheus_client.generate_latest()]
+        yield from self._publisher.blocks(views, exporter, self.gpu_view())
+        yield prometheus_client.generate_latest()
 
     def fleet(self) -> Json:
         """Return the fleet as the API shows it."""

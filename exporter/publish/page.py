@@ -6,7 +6,8 @@ as the format demands.
 """
 
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import Final
 
 from .. import __version__
@@ -42,6 +43,7 @@ from .text import header, labels_text
 _Heads = Mapping[str, list[tuple[str, int]]]
 """What stands before each value of a family, and where the value is."""
 
+_BLOCK_LINES: Final = 500
 _BUILD: Final = (("version", __version__), ("pythonversion", platform.python_version()))
 
 
@@ -58,16 +60,36 @@ class Publisher:
         exporter: Mapping[str, float],
         telemetry: GpuView | None = None,
     ) -> bytes:
-        """Return the whole page; `exporter` holds the exporter's own gauges by family name.
+        """Return the whole page; see `blocks`."""
+        return b"".join(self.blocks(servers, exporter, telemetry))
 
-        A server that is not fresh shows its health and counts, and no data.
+    def blocks(
+        self,
+        servers: Sequence[ServerView],
+        exporter: Mapping[str, float],
+        telemetry: GpuView | None = None,
+    ) -> Iterator[bytes]:
+        """Yield the page in blocks of some ten kB, each written when it is asked for.
+
+        A server that is not fresh shows its health and counts, and no data. `exporter` holds the
+        exporter's own gauges by family name.
         """
-        parts = list[str]()
+        lines = chain.from_iterable(self._families(servers, exporter, telemetry))
+        while block := "".join(islice(lines, _BLOCK_LINES)):
+            yield block.encode()
+
+    def _families(
+        self,
+        servers: Sequence[ServerView],
+        exporter: Mapping[str, float],
+        telemetry: GpuView | None,
+    ) -> Iterator[Iterable[str]]:
+        """Yield the lines of each family, its header with them."""
         for family in EXPORTER:
             if family.name == "build_info":
-                _write(parts, family, [(_BUILD, 1.0)])
+                yield _written(family, [(_BUILD, 1.0)])
             elif family.name in exporter:
-                _write(parts, family, [((), exporter[family.name])])
+                yield _written(family, [((), exporter[family.name])])
         live = [view for view in servers if view.live]
         for families, views, samples in (
             (TARGET, servers, target_samples),
@@ -77,16 +99,14 @@ class Publisher:
             ((ENGINE_STALLED, ENGINE_NO_PROGRESS), live, stall_samples),
         ):
             for family in families:
-                _write(parts, family, _gather(family.name, views, samples))
-        self._write_load(parts, live)
-        _write(parts, LOAD_EXCLUDED, _gather(LOAD_EXCLUDED.name, live, excluded_samples))
-        self._write_canonical(parts, live)
+                yield _written(family, _gather(family.name, views, samples))
+        yield from self._load_families(live)
+        yield _written(LOAD_EXCLUDED, _gather(LOAD_EXCLUDED.name, live, excluded_samples))
+        yield from self._canonical_families(live)
         for family, lines in gpu_families(telemetry) if telemetry else ():
-            parts.append(header(family))
-            parts.extend(lines)
-        return "".join(parts).encode()
+            yield (header(family), *lines)
 
-    def _write_load(self, parts: list[str], live: Sequence[ServerView]) -> None:
+    def _load_families(self, live: Sequence[ServerView]) -> Iterator[Iterable[str]]:
         cells = list[tuple[str, Work]]()
         kept = dict[str, tuple[Labels, dict[Key, str]]]()
         for view in live:
@@ -102,15 +122,9 @@ class Publisher:
         # replaced whole: pages are written for several readers at once
         self._cell_labels = kept
         for quantity, family in LOAD.items():
-            name = PREFIX + family.name
-            lines = [
-                f"{name}{text} {work[quantity]!r}\n" for text, work in cells if quantity in work
-            ]
-            if lines:
-                parts.append(header(family))
-                parts.extend(lines)
+            yield _headed(family, _load_lines(quantity, family, cells))
 
-    def _write_canonical(self, parts: list[str], live: Sequence[ServerView]) -> None:
+    def _canonical_families(self, live: Sequence[ServerView]) -> Iterator[Iterable[str]]:
         pages = list[tuple[_Heads, Sequence[float]]]()
         kept = dict[str, tuple[Plan, _Heads]]()
         for view in live:
@@ -123,15 +137,7 @@ class Publisher:
                 pages.append((heads, snapshot.values))
         self._heads = kept
         for family in FAMILIES:
-            lines = [
-                f"{head}{value!r}\n"
-                for heads, values in pages
-                for head, i in heads.get(family.name, ())
-                if (value := values[i]) == value
-            ]
-            if lines:
-                parts.append(header(family))
-                parts.extend(lines)
+            yield _headed(family, _canonical_lines(family.name, pages))
 
 
 def _heads(target: str, plan: Plan) -> _Heads:
@@ -158,14 +164,30 @@ def _gather(
             yield (target, *labels), value
 
 
-def _write(
-    parts: list[str], family: Family, samples: Iterable[tuple[Labels, float | None]]
-) -> None:
-    lines = [
+def _load_lines(quantity: str, family: Family, cells: Sequence[tuple[str, Work]]) -> Iterator[str]:
+    name = PREFIX + family.name
+    return (f"{name}{text} {work[quantity]!r}\n" for text, work in cells if quantity in work)
+
+
+def _canonical_lines(family: str, pages: Sequence[tuple[_Heads, Sequence[float]]]) -> Iterator[str]:
+    return (
+        f"{head}{value!r}\n"
+        for heads, values in pages
+        for head, i in heads.get(family, ())
+        if (value := values[i]) == value
+    )
+
+
+def _written(family: Family, samples: Iterable[tuple[Labels, float | None]]) -> Iterable[str]:
+    lines = (
         f"{PREFIX}{family.name}{labels_text(labels)} {value!r}\n"
         for labels, value in samples
         if value is not None
-    ]
-    if lines:
-        parts.append(header(family))
-        parts.extend(lines)
+    )
+    return _headed(family, lines)
+
+
+def _headed(family: Family, lines: Iterator[str]) -> Iterable[str]:
+    """Return a family's lines below its header, nothing where there are none."""
+    first = next(lines, None)
+    return () if first is None else chain((header(family), first), lines)
