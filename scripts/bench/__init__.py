@@ -1,0 +1,1 @@
+"""What the exporter costs beside Prometheus: both as whole processes, on the very same pages."""
