@@ -1,5 +1,6 @@
 """Commands that compare releases: compare and judge."""
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,26 +44,36 @@ class JudgeCommand(TyperCommand):
 
 
 class CompareCommand(JudgeCommand):
-    """Ends a wrong option with 4, as every fault of compare: 2 would be a verdict to `--gate`."""
+    """Ends every fault with 4, its own too: 1, 2 and 3 are verdicts to `--gate`."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
-        with _usage_errors_exit_with(ERROR):
+        with _faults_exit_with(ERROR):
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: Any) -> Any:
-        with _usage_errors_exit_with(ERROR):
+        with _faults_exit_with(ERROR):
             return super().invoke(ctx)
 
 
 @contextmanager
-def _usage_errors_exit_with(code: int) -> Iterator[None]:
+def _faults_exit_with(code: int) -> Iterator[None]:
     try:
         yield
+    except typer.Exit:
+        raise
+    except KeyboardInterrupt:
+        raise typer.Exit(code) from None
+    except InferfleetError as error:
+        typer.echo(f"inferfleet: {error}", err=True)
+        raise typer.Exit(code) from None
     except Exception as error:
         # all usage errors have this, those of click and of the copy within typer
         if hasattr(error, "format_message"):
             error.exit_code = code  # type: ignore[attr-defined]
-        raise
+            raise
+        traceback.print_exc()
+        typer.echo("inferfleet: a fault of inferfleet's own, please report it", err=True)
+        raise typer.Exit(code) from None
 
 
 def compare(
@@ -110,31 +121,27 @@ def compare(
     configure_logging("error")
     from ..compare.command import main
 
-    try:
-        code = main(
-            {
-                "baseline": baseline,
-                "candidate": candidate,
-                "prometheus": expand(prometheus, "--prometheus"),
-                "recordings": tuple(recording or ()),
-                "model": model,
-                "window": positive_duration(window, "--window"),
-                "from": from_,
-                "to": to,
-                "step": positive_duration(step, "--step") if step else None,
-                "margin": margin,
-                "warm_up": _shipped_values().matched.warm_up,
-                "keep_labels": tuple(keep_label or _shipped_values().keep_labels),
-                "claim": claim,
-                "http_config": http_config,
-                "headers": tuple(header or ()),
-                "timeout": positive_duration(timeout, "--timeout"),
-            },
-            Output(as_json, as_markdown, report, gate),
-        )
-    except InferfleetError as error:
-        typer.echo(f"inferfleet: {error}", err=True)
-        raise typer.Exit(ERROR) from None
+    code = main(
+        {
+            "baseline": baseline,
+            "candidate": candidate,
+            "prometheus": expand(prometheus, "--prometheus"),
+            "recordings": tuple(recording or ()),
+            "model": model,
+            "window": positive_duration(window, "--window"),
+            "from": from_,
+            "to": to,
+            "step": positive_duration(step, "--step") if step else None,
+            "margin": margin,
+            "warm_up": _shipped_values().matched.warm_up,
+            "keep_labels": tuple(keep_label or _shipped_values().keep_labels),
+            "claim": claim,
+            "http_config": http_config,
+            "headers": tuple(header or ()),
+            "timeout": positive_duration(timeout, "--timeout"),
+        },
+        Output(as_json, as_markdown, report, gate),
+    )
     raise typer.Exit(code)
 
 

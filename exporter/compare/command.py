@@ -55,7 +55,14 @@ def main(flags: Mapping[str, Any], output: Output) -> int:
         )
     if output.html:
         _write_html(output.html, report)
-    _print(report, output)
+    try:
+        _print(report, output)
+        # a full disk shows here, not when the process ends with the verdict's code
+        sys.stdout.flush()
+    except OSError as error:
+        raise CompareError(
+            f"the report cannot be written to standard output: {error.strerror or error}"
+        ) from error
     return EXIT[report.verdict] if output.gate else 0
 
 

@@ -107,7 +107,8 @@ def _headers(lines: tuple[str, ...]) -> Mapping[str, str]:
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon or not name.strip():
-            raise CompareError(f"--header: {line!r} is no header; write 'X-Scope-OrgID: tenant'")
+            # not shown: it may be a secret
+            raise CompareError("--header: without a colon; write 'X-Scope-OrgID: tenant'")
         headers[name.strip()] = value.strip()
     return headers
 

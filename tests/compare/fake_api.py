@@ -14,7 +14,7 @@ import numpy as np
 
 from exporter.compare.fleet.windows import Fleet
 
-Fault = Callable[[int, str], tuple[int, str] | None]
+Fault = Callable[[int, str], tuple[int, str | bytes] | None]
 
 
 class FakeApi:
@@ -48,7 +48,7 @@ class FakeApi:
                 fake.queries.append(form)
                 fake.headers = dict(self.headers.items())
                 status, body = fake.answer(self.path, form)
-                data = body.encode()
+                data = body.encode() if isinstance(body, str) else body
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
@@ -77,7 +77,7 @@ class FakeApi:
     def url(self) -> str:
         return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
-    def answer(self, path: str, form: dict[str, str]) -> tuple[int, str]:
+    def answer(self, path: str, form: dict[str, str]) -> tuple[int, str | bytes]:
         """Return status and body of one request."""
         if self.fault and (refusal := self.fault(len(self.queries), path)):
             return refusal

@@ -1,6 +1,8 @@
 """`inferfleet compare` and `judge` as commands: output, exit codes, one sentence a fault."""
 
 import json
+import subprocess
+import sys
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +15,7 @@ from exporter.base.errors import CompareError
 from exporter.cli.app import app
 from exporter.compare import extra
 from exporter.compare.fleet.windows import Fleet
-from tests.compare.fake_api import FakeApi
+from tests.compare.fake_api import FakeApi, success
 from tests.sim.comparison import NEW, OLD, START, simulate_comparison
 
 SLOWER = simulate_comparison(21, -0.10, servers=4, before=8, after=5)
@@ -83,6 +85,106 @@ def test_a_wrong_option_is_no_verdict(words: list[str]) -> None:
     assert code == 4
     assert output == ""
     assert words[0] in error or words[1] in error
+
+
+def matrix(*samples: object, **metric: object) -> str:
+    data = {"resultType": "matrix", "result": [{"metric": metric, "values": samples}]}
+    return success(data)
+
+
+ANSWERS: dict[str, tuple[str, int, str | bytes, str]] = {
+    "a web page": (
+        "series",
+        200,
+        "<html>\n<h1>Log in</h1>",
+        "<html> <h1>Log in</h1>; it is no JSON",
+    ),
+    "nothing": ("series", 200, "", "answered 200: nothing; it is no JSON"),
+    "half an answer": ("series", 200, '{"status": "success", "data": [{"tar', "it is no JSON"),
+    "no text": ("series", 200, b"\xff\xfe\x00{", "it is no JSON"),
+    "a terminal's escape": ("series", 200, "\x1b[2J", "answered 200: \\x1b[2J; it is no JSON"),
+    "deep": ("series", 200, "[" * 60_000, "it is nested too deep"),
+    "too many values": ("series", 200, "[" + "1," * 9_000_000, "it holds more than 8000000 values"),
+    "a list": ("series", 200, "[]", "it is no object"),
+    "no data": ("series", 200, '{"status": "success"}', "nothing where a list of label sets"),
+    "an error with 200": ("series", 200, '{"status": "error", "error": "odd"}', "odd"),
+    "an error that is a mapping": ("series", 400, '{"error": {"a": [1]}}', "answered 400: {'a'"),
+    "a redirect without an end": ("series", 404, "gone", "answered 404: gone; it is no JSON"),
+    "no labels": ("series", 200, success([None]), "nothing where labels belong"),
+    "labels that are numbers": ("series", 200, success([{"target": 1}]), "value of the label"),
+    "a vector": ("query_range", 200, success({"resultType": "vector"}), "where a matrix belongs"),
+    "a value that is none": ("query_range", 200, matrix([START, "many"]), "where a value belongs"),
+    "a sample alone": ("query_range", 200, matrix(START), "where a time and a value belong"),
+    "another time": ("query_range", 200, matrix([1, "1"]), "a sample of the time 1, not asked for"),
+    "a label that is null": ("query_range", 200, matrix(target=None), "value of the label"),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+def test_an_answer_that_is_none_is_one_sentence_and_no_verdict(
+    answer: tuple[str, int, str | bytes, str],
+) -> None:
+    endpoint, status, body, fault = answer
+    with FakeApi(
+        SLOWER, fault=lambda n, path: (status, body) if endpoint in path else None
+    ) as fake:
+        code, output, error = run("compare", "--prometheus", fake.url, *SIDES, *SPAN, "--gate")
+    assert (code, output) == (4, "")
+    assert fault in error
+    assert error.startswith("inferfleet: ")
+    assert error.count("\n") == 1
+    assert error.strip().isprintable()
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("odd"), MemoryError(), KeyboardInterrupt()])
+def test_no_fault_of_its_own_is_a_verdict(
+    fault: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object) -> None:
+        raise fault
+
+    monkeypatch.setattr("exporter.compare.run.fetch_fleet", fail)
+    code, output, _ = run("compare", "--prometheus", "http://127.0.0.1:1", *SIDES, "--gate")
+    assert (code, output) == (4, "")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://user:secret@prom:9090",
+        "secret:secret@prom",
+        "http://prom:9090?token=secret",
+        "http://prom:9090/#secret",
+        "https://secret@[::1",
+    ],
+)
+def test_no_secret_in_an_address_is_shown(url: str) -> None:
+    for command in ("compare", "judge"):
+        code, output, error = run(command, "--prometheus", url, *SIDES)
+        assert code in (4, 2)
+        assert "credentials in a file with --http-config" in error
+        assert "secret" not in output + error
+
+
+def test_no_secret_in_a_header_is_shown() -> None:
+    _, output, error = run(
+        "compare", "--prometheus", "http://a", *SIDES, "--header", "Authorization Bearer secret"
+    )
+    assert "--header: without a colon" in error
+    assert "secret" not in output + error
+
+
+@pytest.mark.parametrize("form", [[], ["--json"], ["--markdown"]])
+def test_a_full_disk_is_no_verdict(form: list[str]) -> None:
+    words = [sys.executable, "-m", "exporter", "compare", *SIDES, *SPAN, "--gate", *form]
+    with FakeApi(FASTER) as fake, open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [*words, "--prometheus", fake.url], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert ended.returncode == 4
+    assert ended.stderr == (
+        "inferfleet: the report cannot be written to standard output: No space left on device\n"
+    )
 
 
 def test_a_report_that_cannot_be_written(tmp_path: Path) -> None:

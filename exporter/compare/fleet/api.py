@@ -4,29 +4,32 @@ Owns requests, credentials, retries and the size of answers. What an API refuses
 told apart from a failure, so that the caller can ask for less.
 """
 
-import json
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from time import sleep as _sleep
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-import numpy as np
 import requests
 import urllib3
 
 from ... import __version__
 from ...base.errors import CompareError, CredentialsError
+from ...base.untrusted import SHOWN_CHARACTERS, json_document, one_line
 from ...config import HttpSettings
 from ...fetch import authorization_header, root_cause
+from .answer import AnswerError, Series, parse_label_sets, parse_matrix
 from .arrays import Floats
 
 # Prometheus refuses more than 11,000 points of one series in one answer
 _MAX_POINTS: Final = 10_000
 _MAX_VALUES: Final = 1_000_000
+# an answer of as many samples has a time, a value and a list for each
+_MAX_JSON_VALUES: Final = 8 * _MAX_VALUES
 _MAX_ATTEMPTS: Final = 4
 _MAX_BYTES: Final = 256 << 20
 _CHUNK_BYTES: Final = 1 << 20
+_WHICH: Final = "; is --prometheus the address of a Prometheus?"
 _TOO_LARGE_WORDS: Final = (
     "too many samples",
     "maximum resolution",
@@ -37,6 +40,7 @@ _TOO_LARGE_WORDS: Final = (
     "timeout",
     "too large",
     "context deadline",
+    "it holds more than",
 )
 
 
@@ -46,15 +50,6 @@ class QueryError(CompareError):
 
 class QueryTooLarge(QueryError):
     """The API refused a query for the size of its answer or the time it takes."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Series:
-    """One series of a range query: labels, times (Unix seconds) and values."""
-
-    labels: Mapping[str, str]
-    times: Floats
-    values: Floats
 
 
 class PrometheusApi:
@@ -68,9 +63,7 @@ class PrometheusApi:
         timeout: float = 120.0,
         sleep: Callable[[float], None] = _sleep,
     ) -> None:
-        if not url.startswith(("http://", "https://")):
-            raise CompareError(f"--prometheus: {url!r} is no address; write http://HOST:9090")
-        self.url = url.rstrip("/").removesuffix("/api/v1")
+        self.url = _base_address(url)
         self._http = http or HttpSettings()
         self._timeout, self._sleep = timeout, sleep
         self._session = requests.Session()
@@ -90,11 +83,10 @@ class PrometheusApi:
     def range(self, query: str, start: float, end: float, step: float) -> list[Series]:
         """Return the series of a range query; raise `QueryTooLarge` or `QueryError`."""
         data = self._post("query_range", {"query": query, "start": start, "end": end, "step": step})
-        return [
-            _parse_series(series)
-            for series in _result(data, "matrix", query)
-            if isinstance(series, dict)
-        ]
+        try:
+            return parse_matrix(data, start, end)
+        except AnswerError as error:
+            raise QueryError(f"{self.url} {error}, to the query {query}{_WHICH}") from None
 
     def range_in_chunks(
         self, query: str, times: Floats, step: float, series: int
@@ -120,9 +112,10 @@ class PrometheusApi:
     def series(self, match: str, start: float, end: float) -> list[dict[str, str]]:
         """Return the label sets of the series that match and have samples in a time."""
         data = self._post("series", {"match[]": match, "start": start, "end": end})
-        if not isinstance(data, list):
-            raise QueryError(f"{self.url} answered the series of {match} with no list")
-        return [labels for labels in data if isinstance(labels, dict)]
+        try:
+            return parse_label_sets(data)
+        except AnswerError as error:
+            raise QueryError(f"{self.url} {error}, to the series of {match}{_WHICH}") from None
 
     def _post(self, endpoint: str, form: Mapping[str, str | float]) -> Any:
         """Return `data` of an answer; try again what may pass, up to four times in all."""
@@ -149,26 +142,35 @@ class PrometheusApi:
             except (requests.exceptions.RequestException, OSError) as error:
                 fault = f"{self.url} cannot be reached: {root_cause(error)}"
                 continue
-            if status in (401, 403):
-                raise QueryError(
-                    f"{self.url} answered {status}: give credentials with --http-config"
-                )
-            answer = _parse_json(body)
-            if status == 200 and answer is not None and answer.get("status") == "success":
-                return answer.get("data")
-            message = str(
-                (answer or {}).get("error") or body[:200].decode("utf-8", "replace")
-            ).strip()
-            fault = f"{url} answered {status}: {message or 'nothing'}"
-            if answer is None and status in (200, 404):
-                fault += "; is --prometheus the address of a Prometheus?"
-            if status == 429:
-                continue
-            if status == 413 or any(word in message.lower() for word in _TOO_LARGE_WORDS):
-                raise QueryTooLarge(fault)
-            if status in (400, 404, 405, 422) or status == 200:
-                raise QueryError(fault)
+            data, fault = self._data(url, status, body)
+            if not fault:
+                return data
         raise QueryError(f"{fault}; given up after {_MAX_ATTEMPTS} tries")
+
+    def _data(self, url: str, status: int, body: bytes) -> tuple[Any, str]:
+        """Return `data` of an answer, or None and a fault that may pass; raise any other."""
+        if status in (401, 403):
+            raise QueryError(f"{self.url} answered {status}: give credentials with --http-config")
+        try:
+            document, problem = json_document(body, _MAX_JSON_VALUES), "it is no object"
+        except ValueError as error:
+            document, problem = None, str(error)
+        answer = document if isinstance(document, dict) else {}
+        if status == 200 and answer.get("status") == "success":
+            return answer.get("data"), ""
+        message = str(
+            answer.get("error") or body[: 2 * SHOWN_CHARACTERS].decode("utf-8", "replace")
+        )
+        fault = f"{url} answered {status}: {one_line(' '.join(message.split())) or 'nothing'}"
+        if status in (200, 404) and not answer:
+            fault += f"; {problem}{_WHICH}"
+        if status != 429 and (
+            status == 413 or any(word in fault.lower() for word in _TOO_LARGE_WORDS)
+        ):
+            raise QueryTooLarge(fault)
+        if status in (200, 400, 404, 405, 422):
+            raise QueryError(fault)
+        return None, fault
 
     def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add credentials; files are read each time, since secrets are rotated.
@@ -194,26 +196,18 @@ def _body(response: requests.Response) -> bytes:
     return b"".join(chunks)
 
 
-def _parse_json(body: bytes) -> dict[str, Any] | None:
-    """Return the object in a body, None where it is none."""
+def _base_address(url: str) -> str:
+    """Return what stands before /api/v1; what may be a secret in it is never shown."""
+    if any(sign in url for sign in "@?#"):
+        raise CompareError(
+            "--prometheus: credentials and parameters do not belong in a URL; write "
+            "http://HOST:9090, and give credentials in a file with --http-config"
+        )
     try:
-        data = json.loads(body)
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
-        return None
-    return data if isinstance(data, dict) else None
-
-
-def _result(data: Any, kind: str, query: str) -> Iterable[Any]:
-    if not isinstance(data, dict) or data.get("resultType") != kind:
-        raise QueryError(f"the API answered {query} with something that is no {kind}")
-    result = data.get("result")
-    return result if isinstance(result, list) else []
-
-
-def _parse_series(series: Mapping[str, Any]) -> Series:
-    samples = series.get("values") or []
-    return Series(
-        series.get("metric") or {},
-        np.array([time for time, _ in samples], dtype=np.float64),
-        np.array([float(value) for _, value in samples]),
-    )
+        known = False
+    if not known:
+        raise CompareError(f"--prometheus: {url!r} is no address; write http://HOST:9090")
+    return url.rstrip("/").removesuffix("/api/v1")

@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 
 from ...engines.catalog import version_of
-from .api import PrometheusApi, Series
+from .answer import Series
+from .api import PrometheusApi
 from .arrays import Floats, Ints
 from .matchers import Matcher, match_all
 from .servers import IdentityKey, identity_key

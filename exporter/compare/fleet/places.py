@@ -122,7 +122,9 @@ def _fetch(
     values: dict[TargetKey, list[tuple[str, Interval]]] = {}
     times = np.arange(span.start + step, span.end + step, step)
     for series in api.range_in_chunks(query, times, step, _SERIES):
-        value, target = series.labels[label], target_key(series.labels, keep_labels)
+        value, target = series.labels.get(label, ""), target_key(series.labels, keep_labels)
+        if not value:
+            continue
         spans = [(value, (float(time) - step, float(time))) for time in series.times]
         values.setdefault(target, []).extend(spans)
     return values

@@ -58,7 +58,7 @@ def test_given_up_in_the_end() -> None:
         (401, {}, "answered 401: give credentials with --http-config"),
         (404, {}, "answered 404"),
         (200, {"status": "error", "error": "odd"}, "odd"),
-        (200, {"status": "success", "data": {"resultType": "vector"}}, "no matrix"),
+        (200, {"status": "success", "data": {"resultType": "vector"}}, "where a matrix belongs"),
     ],
 )
 def test_what_will_not_pass_is_told_at_once(status: int, body: object, fault: str) -> None:
@@ -147,7 +147,7 @@ def test_a_wrong_http_config_is_told(tmp_path: Path, text: str, fault: str) -> N
     path.write_text(text)
     with pytest.raises(CompareError, match=fault):
         api_of(Options(margin=0.03, warm_up=3600.0, prometheus="http://a", http_config=path))
-    with pytest.raises(CompareError, match="no header"):
+    with pytest.raises(CompareError, match="--header: without a colon"):
         api_of(Options(margin=0.03, warm_up=3600.0, prometheus="http://a", headers=("nonsense",)))
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from exporter.compare.fleet.api import PrometheusApi, Series
+from exporter.compare.fleet.answer import Series
+from exporter.compare.fleet.api import PrometheusApi
 from exporter.compare.fleet.arrays import Floats
 from exporter.compare.fleet.places import with_places
 from exporter.compare.fleet.span import Span
