@@ -11,7 +11,8 @@ from typing import Annotated, Any, Final, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from exporter.base.errors import ConfigError
-from exporter.base.units import Duration, PrometheusDuration, prometheus_duration
+from exporter.base.unit_fields import Duration, PrometheusDuration
+from exporter.base.units import prometheus_duration
 from exporter.base.validation import validation_message
 from exporter.base.yaml_text import parse_yaml
 from exporter.vocabulary.family import PREFIX

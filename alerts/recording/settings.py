@@ -5,7 +5,8 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from exporter.base.units import Duration, PrometheusDuration, parse_duration
+from exporter.base.unit_fields import Duration, PrometheusDuration
+from exporter.base.units import parse_duration
 from exporter.vocabulary.family import PREFIX
 from exporter.vocabulary.verdict import Measure
 

@@ -1,13 +1,11 @@
-"""Durations, sizes and shares as people write them: parse functions, and types for pydantic models.
+"""Durations, sizes and shares as people write them.
 
 A parse function raises `ValueError` with a sentence that holds the text and an example; whoever
 calls it puts the option's or the key's name in front.
 """
 
 import re
-from typing import Annotated, Final
-
-from pydantic import AfterValidator, BeforeValidator, Field
+from typing import Final
 
 _SECONDS: Final = {
     "y": 31_536_000.0,
@@ -59,31 +57,3 @@ def prometheus_duration(text: str) -> str:
     if not text or _WHOLE_DURATION.fullmatch(text) is None:
         raise ValueError(f"{text!r} is no duration; write it like 15m or 1h30m")
     return text
-
-
-def _duration(value: object) -> object:
-    # a switch would pass as 0 or 1 second
-    if isinstance(value, bool):
-        raise ValueError(f"{value} is no duration; write it like 5s, 500ms or 1m30s")
-    return parse_duration(value) if isinstance(value, str) else value
-
-
-def _size(value: object) -> object:
-    return parse_size(value) if isinstance(value, str) else value
-
-
-def _share(value: object) -> object:
-    return parse_share(value) if isinstance(value, str) else value
-
-
-Duration = Annotated[float, BeforeValidator(_duration), Field(allow_inf_nan=False)]
-"""Seconds, written as a duration or as a number of seconds."""
-
-PrometheusDuration = Annotated[str, AfterValidator(prometheus_duration)]
-"""A duration that is handed on to Prometheus as it is written."""
-
-Size = Annotated[int, BeforeValidator(_size), Field(ge=1)]
-"""Bytes, written as a size or as a number of bytes."""
-
-Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1, allow_inf_nan=False)]
-"""A share of 1, written as such or in per cent."""

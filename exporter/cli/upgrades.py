@@ -11,7 +11,6 @@ from typer.core import TyperCommand
 
 from ..base.errors import InferfleetError
 from ..compare.command import ERROR, Output
-from ..config import expand
 from .options import Headers, HttpConfigFile, LogLevel, QueryTimeout, positive_duration
 from .process import configure_logging, run_until_interrupted
 
@@ -120,6 +119,7 @@ def compare(
     """Say whether a release made the fleet slower or faster at the same work."""
     configure_logging("error")
     from ..compare.command import main
+    from ..config import expand
 
     code = main(
         {
@@ -173,6 +173,7 @@ def judge(
     """Judge upgrades on a schedule and publish the verdicts as metrics."""
     configure_logging(log_level)
     from ..compare.command import judge as run
+    from ..config import expand
 
     def run_forever() -> None:
         run(

@@ -2,14 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..base.errors import ConfigError, InferfleetError
-from ..config import Config, expand, load_config, parse_config
+from ..base.errors import InferfleetError
 from .options import ConfigFile, LogLevel, Targets, positive_duration
 from .process import configure_logging, fail, run_until_interrupted
+
+if TYPE_CHECKING:
+    from ..config import Config
 
 
 def serve(
@@ -24,30 +26,11 @@ def serve(
     """Watch servers and serve /metrics and the status page."""
     configure_logging(log_level)
 
-    def read_config() -> Config:
-        base = load_config(config) if config else Config()
-        data = base.model_dump(exclude_unset=True)
-        if target:
-            data["targets"] = [
-                *data.get("targets", []),
-                *(expand(url, "--target") for url in target),
-            ]
-        if listen:
-            data["web"] = {**data.get("web", {}), "listen": expand(listen, "--listen")}
-        if shard:
-            index, _, total = shard.partition("/")
-            if not (index.isdecimal() and total.isdecimal()):
-                raise ConfigError(f"--shard: {shard!r} is no shard; write it like 0/3")
-            data["shard"] = {"index": index, "total": total}
-        merged = parse_config(data, str(config) if config else "the command line")
-        if not merged.targets and merged.discovery == Config().discovery:
-            where = f"{config} names no server: list targets or a section of discovery"
-            raise ConfigError(
-                f"nothing to watch: {where if config else 'give --target URL or --config F'}"
-            )
-        return merged
-
+    from .serve_config import serve_config
     from .service import serve as run
+
+    def read_config() -> "Config":
+        return serve_config(config, target or (), listen, shard)
 
     try:
         run(read_config(), read_config)
@@ -65,6 +48,7 @@ def probe(
     from rich.console import Console
     from rich.progress import Progress
 
+    from ..config import expand
     from .probe import probe as run
     from .probe import show
 
@@ -89,6 +73,7 @@ def check_config(
     config: Annotated[Path, typer.Argument(help="Configuration file to check.")],
 ) -> None:
     """Check a configuration file and say what is wrong with it."""
+    from ..config import load_config
     from .service import check
 
     try:

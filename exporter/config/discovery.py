@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from ..base.units import Duration
+from ..base.unit_fields import Duration
 from ..base.validation import StrictModel
 from .http import HttpSettings
 from .targets import Declaration, Target

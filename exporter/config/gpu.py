@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from ..base.units import Duration
+from ..base.unit_fields import Duration
 from ..base.validation import StrictModel
 from .http import HttpSettings
 from .targets import Target

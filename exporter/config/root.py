@@ -5,7 +5,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
-from ..base.units import Duration, Size
+from ..base.unit_fields import Duration, Size
 from ..base.validation import StrictModel
 from ..exposition import ParserLimits
 from .discovery import DiscoverySettings, ShardSettings

@@ -1,24 +1,8 @@
 """Durations, sizes and shares: what is read, and the sentence for what is not."""
 
 import pytest
-from pydantic import BaseModel, ValidationError
 
-from exporter.base.units import (
-    Duration,
-    PrometheusDuration,
-    Share,
-    Size,
-    parse_duration,
-    parse_share,
-    parse_size,
-)
-
-
-class Settings(BaseModel):
-    interval: Duration = 1.0
-    window: PrometheusDuration = "5m"
-    page: Size = 1
-    margin: Share = 0.5
+from exporter.base.units import parse_duration, parse_share, parse_size
 
 
 @pytest.mark.parametrize(
@@ -58,30 +42,3 @@ def test_shares() -> None:
     for text in ("", "3", "101%", "-3%", "nan", "some"):
         with pytest.raises(ValueError, match=r"is no share; write it like 3% or 0\.03"):
             parse_share(text)
-
-
-def test_the_same_in_models_numbers_being_seconds_bytes_and_shares() -> None:
-    written = Settings.model_validate(
-        {"interval": "1m30s", "window": "1h30m", "page": "2KiB", "margin": "3%"}
-    )
-    assert written == Settings(interval=90.0, window="1h30m", page=2048, margin=0.03)
-    assert Settings.model_validate({"interval": 5, "page": 7, "margin": 0.1}).interval == 5.0
-
-
-@pytest.mark.parametrize(
-    ("data", "sentence"),
-    [
-        ({"interval": "soon"}, "'soon' is no duration; write it like 5s"),
-        ({"interval": True}, "True is no duration; write it like 5s"),
-        ({"interval": float("inf")}, "finite number"),
-        ({"window": "1.5h"}, "'1.5h' is no duration; write it like 15m or 1h30m"),
-        ({"window": ""}, "'' is no duration; write it like 15m or 1h30m"),
-        ({"page": 0}, "greater than or equal to 1"),
-        ({"margin": 3}, "less than or equal to 1"),
-        ({"margin": "3"}, "'3' is no share; write it like 3% or 0.03"),
-    ],
-)
-def test_faults_in_models(data: dict[str, object], sentence: str) -> None:
-    with pytest.raises(ValidationError) as fault:
-        Settings.model_validate(data)
-    assert sentence in str(fault.value)
