@@ -5,14 +5,14 @@ import asyncio
 from ..config import HttpSettings
 from .client import HttpClient
 from .response import HttpResponse
-from .tls import tls_context
+from .tls import ClientTls
 
 
 class BlockingClient:
     """Sends GET requests from any thread that runs no event loop."""
 
     def __init__(self, http: HttpSettings, max_bytes: int) -> None:
-        self._http, self._max_bytes, self._tls = http, max_bytes, tls_context(http)
+        self._http, self._max_bytes, self._tls = http, max_bytes, ClientTls(http)
 
     def get(self, url: str, timeout: float) -> HttpResponse:
         """Return a 200 answer, or raise `FetchError`, as `HttpClient` does."""

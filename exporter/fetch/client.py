@@ -6,7 +6,6 @@ server can cost its caller that long and no longer, whatever it sends or does no
 
 import asyncio
 import json
-import ssl
 from collections.abc import Mapping
 from typing import Final
 
@@ -18,7 +17,7 @@ from .credentials import authorization_header
 from .problem import ExchangeError
 from .resolver import Resolver
 from .response import HttpResponse, ResponseParser
-from .tls import tls_context
+from .tls import ClientTls
 
 _MAX_IDLE: Final = 2
 _REMEDIES: Final = {
@@ -35,12 +34,12 @@ class HttpClient:
         self,
         http: HttpSettings,
         max_bytes: int,
-        tls: ssl.SSLContext | None = None,
+        tls: ClientTls | None = None,
         resolver: Resolver | None = None,
     ) -> None:
         self._http = http
         self._max_bytes = max_bytes
-        self._tls = tls or tls_context(http)
+        self._tls = tls or ClientTls(http)
         self._resolver = resolver or Resolver()
         self._addresses: dict[str, RequestAddress] = {}
         self._idle: list[tuple[Origin, Connection]] = []
@@ -134,7 +133,9 @@ class HttpClient:
         host, port, encrypted = address.origin
         candidates = await self._resolver.addresses(host, port)
         try:
-            return await connect(candidates, host, self._tls if encrypted else None, deadline)
+            return await connect(
+                candidates, host, self._tls.context if encrypted else None, deadline
+            )
         except (ExchangeError, TimeoutError, asyncio.CancelledError):
             self._resolver.renew(host, port)
             raise

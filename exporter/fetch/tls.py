@@ -33,6 +33,25 @@ def tls_context(http: HttpSettings, default_ca: Path | None = None) -> ssl.SSLCo
     return context
 
 
+class ClientTls:
+    """TLS of a section, for any thread. Raises `ConfigError` where a file of it cannot be used.
+
+    The certificates that the system trusts are read with the first encrypted connection: they take
+    as long as all else at a start, and most servers of a fleet speak plain HTTP.
+    """
+
+    def __init__(self, http: HttpSettings) -> None:
+        self._http = http
+        self._context = tls_context(http) if http.ca_file or http.cert_file else None
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """What connections are encrypted with."""
+        if self._context is None:
+            self._context = tls_context(self._http)
+        return self._context
+
+
 class TlsSession:
     """The client's side of one TLS connection, fed with what comes from the network.
 

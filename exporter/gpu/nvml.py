@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from socket import gethostname
 from typing import Any, Final
 
-import pynvml
-
 from ..base.errors import GpuError
 from . import nvml_values
 from .gpm import Gpm
@@ -56,9 +54,9 @@ class _Device:
 
 
 class Nvml:
-    """Reads all GPUs NVML shows, one thread at a time; `library` is pynvml or its stand-in."""
+    """Reads all GPUs NVML shows, one thread at a time; `library` stands in for pynvml."""
 
-    def __init__(self, library: Any = pynvml) -> None:
+    def __init__(self, library: Any = None) -> None:
         self._library = library
         self._devices: list[_Device] = []
         self._count = -1
@@ -86,6 +84,11 @@ class Nvml:
         return [self._reading(device, time) for device in self._devices]
 
     def _start(self) -> None:
+        if self._library is None:
+            # large; so that it is imported by the thread that reads, and where anything is read
+            import pynvml
+
+            self._library = pynvml
         try:
             self._library.nvmlInit()
         except self._library.NVMLError as error:
