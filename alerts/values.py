@@ -14,7 +14,7 @@ from exporter.base.errors import ConfigError
 from exporter.base.unit_fields import Duration, PrometheusDuration
 from exporter.base.units import prometheus_duration
 from exporter.base.validation import validation_message
-from exporter.base.yaml_text import parse_yaml
+from exporter.base.yaml_text import read_yaml
 from exporter.vocabulary.family import PREFIX
 
 from .model import Severity
@@ -165,12 +165,7 @@ def load(path: Path | None = None) -> Values:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        data = parse_yaml(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigError(f"{path} is no YAML: {error}") from error
+    data = read_yaml(path)
     if data is None:
         return {}
     if not isinstance(data, dict):

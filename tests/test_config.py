@@ -136,7 +136,7 @@ def test_faults_name_key_and_remedy(data: dict[str, object], sentence: str) -> N
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"a: [", "no valid YAML: line 1: "),
+        (b"a: [", "no valid YAML: line 2: "),
         (b"- 1\n", "mapping of keys"),
         (b"\xff", "not UTF-8"),
         (b"interval: 1s\nwindow: 5s\ninterval: 2s\n", "line 3: the key 'interval' stands twice"),

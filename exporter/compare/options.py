@@ -10,9 +10,9 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from ..base.errors import CompareError
+from ..base.errors import CompareError, ConfigError
 from ..base.validation import validation_message
-from ..base.yaml_text import parse_yaml
+from ..base.yaml_text import read_yaml
 from ..config import HttpSettings
 from .assess.claim import parse_claim
 from .assess.comparison import Question
@@ -90,16 +90,12 @@ def _http_settings(path: Path | None) -> HttpSettings:
     if path is None:
         return HttpSettings()
     try:
-        data = parse_yaml(path.read_text(encoding="utf-8"))
+        data = read_yaml(path)
         return HttpSettings.model_validate({} if data is None else data)
-    except OSError as error:
-        raise CompareError(
-            f"--http-config: {path} cannot be read: {error.strerror or error}"
-        ) from error
+    except ConfigError as error:
+        raise CompareError(f"--http-config: {error}") from error
     except ValidationError as error:
         raise CompareError(f"--http-config: {path}: {validation_message(error)}") from error
-    except ValueError as error:
-        raise CompareError(f"--http-config: {path} is no YAML: {error}") from error
 
 
 def _headers(lines: tuple[str, ...]) -> Mapping[str, str]:

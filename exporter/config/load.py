@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from ..base.errors import ConfigError
 from ..base.validation import validation_message
-from ..base.yaml_text import parse_yaml
+from ..base.yaml_text import read_yaml
 from .environment import expand
 from .root import Config
 
@@ -17,15 +17,7 @@ def load_config(path: Path) -> Config:
 
     Raises `ConfigError` naming file, key and remedy.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError(f"{path} cannot be read: {reason}") from error
-    try:
-        data = parse_yaml(text)
-    except ValueError as error:
-        raise ConfigError(f"{path} is no valid YAML: {error}") from error
+    data = read_yaml(path)
     if data is None:
         data = {}
     if not isinstance(data, dict):

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from ..base.errors import ConfigError
 from ..base.validation import StrictModel, validation_message
+from ..base.yaml_text import YamlError, parse_yaml, read_text
 from .basic_auth import is_bcrypt
 
 _ALLOWED_HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -127,14 +127,10 @@ class WebConfig(_SectionModel):
 def load_web_config(path: Path) -> WebConfig:
     """Read and check a web configuration file, or raise `ConfigError`."""
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError(f"{path} cannot be read: {reason}") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        # The error's own text quotes the line, which may hold a hash.
-        place = f" near line {mark.line + 1}" if mark else ""
+        data = parse_yaml(read_text(path))
+    except YamlError as error:
+        # the fault may quote what stands there, which may be a hash
+        place = f" near line {error.line}" if error.line else ""
         raise ConfigError(f"{path} is no valid YAML{place}") from error
     try:
         return WebConfig.model_validate({} if data is None else data)

@@ -65,7 +65,7 @@ def test_only_what_differs_is_given(tmp_path: Path) -> None:
         ("selector: 'job='", "selector: 'job=' are no label matchers"),
         ("interval: 30s\ninterval: 1m", "line 2: the key 'interval' stands twice"),
         ("- a", "must hold keys and values"),
-        ("a: [", "is no YAML"),
+        ("a: [", "is no valid YAML"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(tmp_path: Path, text: str, said: str) -> None:

@@ -11,12 +11,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ...base.errors import CatalogError
+from ...base.yaml_text import parse_yaml
 from ...vocabulary.engine import BY_NAME
 from ...vocabulary.verdict import Measure
 
@@ -300,7 +300,7 @@ def page_labels() -> PageLabels:
 
 def _loaded(name: str, model: type[_Catalog]) -> _Catalog:
     try:
-        data = yaml.safe_load(files(__name__).joinpath(name).read_text(encoding="utf-8"))
+        data = parse_yaml(files(__name__).joinpath(name).read_text(encoding="utf-8"))
         return model.model_validate(data)
-    except (OSError, yaml.YAMLError, ValidationError) as error:
+    except (OSError, ValueError) as error:
         raise CatalogError(f"engine catalog {name}: {error}") from error

@@ -10,10 +10,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Annotated, Final, Literal, get_args
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ...base.errors import CatalogError
+from ...base.yaml_text import parse_yaml
 from ...vocabulary.gpu import BY_NAME
 from ..reading import GpuExporter
 
@@ -132,7 +132,7 @@ def gpu_catalog(source: str) -> GpuCatalog:
     """Return a GPU exporter's catalog; raise `CatalogError` naming the file and the fault."""
     name = f"{source}.yaml"
     try:
-        data = yaml.safe_load(files(__name__).joinpath(name).read_text(encoding="utf-8"))
+        data = parse_yaml(files(__name__).joinpath(name).read_text(encoding="utf-8"))
         return GpuCatalog.model_validate(data)
-    except (OSError, yaml.YAMLError, ValidationError) as error:
+    except (OSError, ValueError) as error:
         raise CatalogError(f"GPU catalog {name}: {error}") from error

@@ -138,7 +138,7 @@ def test_credentials_come_from_files_and_headers_go_along(tmp_path: Path) -> Non
     ("text", "fault"),
     [
         ("bearer: x", "bearer"),
-        ("a: [", "is no YAML"),
+        ("a: [", "is no valid YAML"),
         ("key_file: /k", "key_file needs cert_file"),
     ],
 )
