@@ -23,10 +23,7 @@ def unwanted(modules: Collection[str], packages: Collection[str]) -> list[str]:
     return [name for name in modules if any(f"{name}.".startswith(f"{p}.") for p in packages)]
 
 
-@pytest.mark.parametrize(
-    ("option", "used"),
-    [("--version", set[str]()), ("--help", {"rich"}), ("serve --help", {"rich"})],
-)
+@pytest.mark.parametrize(("option", "used"), [("--version", set[str]()), ("--help", {"rich"})])
 def test_what_does_no_work_imports_no_work(option: str, used: set[str]) -> None:
     code = f"from exporter.cli.app import app; app(['{option}'], standalone_mode=False)"
     heavy = {*LIBRARIES, "asyncio", "exporter.config", "prometheus_client", "pydantic", "yaml"}
