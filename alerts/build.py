@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 import yaml
 
+from exporter.base.atomic_write import write_atomically
 from exporter.base.errors import ConfigError
 
 from .alerting import engine, exporter, gpu, rollout, slo, upgrades
@@ -90,14 +91,13 @@ def text(parts: Sequence[Group], form: Format, name: str) -> str:
 
 def write(values_file: Path | None, out: Path, form: Format) -> list[Path]:
     """Write the rules into a folder and return the files; raises `ConfigError`."""
-    texts = files(load(values_file), form)
+    texts = {out / name: text for name, text in files(load(values_file), form).items()}
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            (out / name).write_text(text, encoding="utf-8")
+        write_atomically(texts)
     except OSError as error:
         raise ConfigError(f"cannot write rules into {out}: {error.strerror}") from error
-    return [out / name for name in texts]
+    return list(texts)
 
 
 def _rules(values: Values) -> Iterator[Record | Alert]:

@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from exporter.base.atomic_write import write_atomically
+from exporter.base.errors import ConfigError
+
 from .boards import cache, exporter, fleet, gpu, server, slo, upgrade
 from .keep_labels import CLUSTER, with_keep_labels
 
@@ -33,10 +36,11 @@ def texts(keep_labels: Sequence[str] = (CLUSTER,)) -> Mapping[str, str]:
 
 
 def write(folder: Path, keep_labels: Sequence[str] = (CLUSTER,)) -> list[Path]:
-    """Write every dashboard into a folder, made where it is not there; return the files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, content in texts(keep_labels).items():
-        paths.append(folder / name)
-        paths[-1].write_text(content, encoding="utf-8")
-    return paths
+    """Write every dashboard into a folder and return the files; raises `ConfigError`."""
+    files = {folder / name: content for name, content in texts(keep_labels).items()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(files)
+    except OSError as error:
+        raise ConfigError(f"cannot write dashboards into {folder}: {error.strerror}") from error
+    return list(files)

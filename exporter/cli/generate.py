@@ -23,9 +23,6 @@ def dashboards(
         paths = write(out, load(values).keep_labels)
     except InferfleetError as error:
         fail(error)
-    except OSError as error:
-        typer.echo(f"inferfleet: {out} cannot be written to: {error.strerror}", err=True)
-        raise typer.Exit(2) from None
     for path in paths:
         typer.echo(path)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from ..base.atomic_write import write_atomically
 from ..base.errors import CompareError
 from ..base.units import parse_share
 from . import extra
@@ -98,7 +99,7 @@ def _write_html(path: Path, report: "Report") -> None:
     from .report.html import html
 
     try:
-        path.write_text(html(report), encoding="utf-8")
+        write_atomically({path: html(report)})
     except OSError as error:
         raise CompareError(
             f"--report: {path} cannot be written: {error.strerror or error}"

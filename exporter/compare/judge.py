@@ -5,7 +5,6 @@ file. A failed run shows in the age of the last good one, never by a changed ver
 """
 
 import logging
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import time as _now
@@ -17,6 +16,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 from pydantic import BaseModel, ValidationError
 
+from ..base.atomic_write import write_atomically
 from ..base.errors import CompareError, InferfleetError
 from ..vocabulary.exporter import JUDGE
 from ..vocabulary.family import PREFIX
@@ -135,11 +135,8 @@ class Judge(Collector):
         path = self._state_path
         if path is None:
             return
-        # a crash in the middle of writing must not cost the last verdicts
-        temporary = path.with_name(path.name + ".new")
         try:
-            temporary.write_text(self._state.model_dump_json(), encoding="utf-8")
-            os.replace(temporary, path)
+            write_atomically({path: self._state.model_dump_json()})
         except OSError as error:
             _log.warning("--state: %s cannot be written: %s", path, error.strerror or error)
 

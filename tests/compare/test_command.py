@@ -16,6 +16,7 @@ from exporter.cli.app import app
 from exporter.compare import extra
 from exporter.compare.fleet.windows import Fleet
 from tests.compare.fake_api import FakeApi, success
+from tests.full_disk import full_disk
 from tests.sim.comparison import NEW, OLD, START, simulate_comparison
 
 SLOWER = simulate_comparison(21, -0.10, servers=4, before=8, after=5)
@@ -193,6 +194,18 @@ def test_a_report_that_cannot_be_written(tmp_path: Path) -> None:
         code, _, error = run(*words, "--report", str(tmp_path / "none" / "out.html"))
     assert code == 4
     assert "cannot be written: No such file" in error
+
+
+def test_a_full_disk_leaves_the_old_report(tmp_path: Path) -> None:
+    report = tmp_path / "out.html"
+    report.write_text("old")
+    with FakeApi(SLOWER) as fake, full_disk():
+        words = ["compare", "--prometheus", fake.url, *SIDES, *SPAN, "--gate"]
+        code, _, error = run(*words, "--report", str(report))
+    assert code == 4
+    assert error == f"inferfleet: --report: {report} cannot be written: File too large\n"
+    assert list(tmp_path.iterdir()) == [report]
+    assert report.read_text() == "old"
 
 
 def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

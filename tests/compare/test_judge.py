@@ -11,6 +11,7 @@ from exporter.compare.assess.upgrades import INTERIM_HOURS, interim_analysis, ne
 from exporter.compare.judge import Judge
 from exporter.compare.options import Options
 from tests.compare.fake_api import FakeApi
+from tests.full_disk import full_disk
 from tests.sim.comparison import NEW, OLD, START, simulate_comparison
 
 FLEET = simulate_comparison(5, -0.10, servers=4, before=8, after=5)
@@ -74,6 +75,19 @@ def test_verdicts_are_published(named: bool) -> None:
     assert labels in page
     assert f'release="{NEW}"' in page
     assert samples(page, "inferfleet_judge_last_success_timestamp_seconds") == {",,": END}
+
+
+def test_a_full_disk_leaves_the_old_state(tmp_path: Path) -> None:
+    state = tmp_path / "verdicts.json"
+    with FakeApi(FLEET) as fake:
+        judge(fake.url, state).run()
+        old = state.read_bytes()
+        later = judge(fake.url, state, END + 900)
+        with full_disk(100):
+            assert later.run()
+    assert state.read_bytes() == old
+    assert list(tmp_path.iterdir()) == [state]
+    assert samples(later.page(), "inferfleet_upgrade_verdict")["decode,,regression"] == 1
 
 
 def test_a_lost_prometheus_and_a_restart_leave_the_verdicts(tmp_path: Path) -> None:

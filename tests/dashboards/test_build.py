@@ -27,7 +27,7 @@ def test_a_folder_that_cannot_be_written_to_is_said_in_one_line(tmp_path: Path) 
     result = CliRunner().invoke(app, ["dashboards", "--out", str(tmp_path / "file")])
     assert result.exit_code == 2
     assert result.output.count("\n") == 1
-    assert "file cannot be written to" in result.output
+    assert "cannot write dashboards into" in result.output
 
 
 def test_other_external_labels_are_those_of_the_rules(tmp_path: Path) -> None:
