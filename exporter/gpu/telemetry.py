@@ -8,6 +8,7 @@ together show whether a GPU is shared.
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Final
@@ -27,6 +28,7 @@ from .watch import Watch
 log = logging.getLogger(__name__)
 
 _TICK: Final = 0.5
+"""How often, in seconds, it is seen whether readings under way have ended."""
 _NVML_RETRY: Final = 60.0
 
 
@@ -80,14 +82,20 @@ class Telemetry:
         while not self._ended.wait(wait):
             wait = _TICK
             try:
-                self.tick(monotonic())
+                wait = max(self.tick(monotonic()) - monotonic(), _TICK)
             except Exception:
                 log.exception("GPU telemetry failed")
 
-    def tick(self, now: float) -> None:
-        """Wake the sources that are due and take their readings since."""
-        for watch in self._watches:
-            watch.tick(now)
+    def tick(self, now: float) -> float:
+        """Wake the sources that are due and take their readings since.
+
+        Returns when a source is due next (monotonic seconds), 0 while one is being read.
+        """
+        due = min((watch.tick(now) for watch in self._watches), default=inf)
+        self._take(now)
+        return due
+
+    def _take(self, now: float) -> None:
         live = [watch for watch in self._watches if watch.live(now)]
         times = tuple((watch.name, watch.state.time) for watch in live)
         if times == self._reading_times:

@@ -55,16 +55,22 @@ class Watch:
         self._began: float | None = None
         self._hung = False
 
-    def tick(self, now: float) -> None:
-        """Begin a reading where one is due; report one that hangs. Never blocks."""
+    def tick(self, now: float) -> float:
+        """Begin a reading where one is due; report one that hangs. Never blocks.
+
+        Returns when the next one is due (monotonic seconds), 0 while one is under way.
+        """
         began = self._began
         if began is not None:
             if now - began > self._deadline and not self._hung:
                 self._hung = True
                 self._failed(f"it has not answered for {now - began:.0f} s and is not asked again")
-        elif now >= self._due:
+            return 0.0
+        if now >= self._due:
             self._began, self._due = now, now + self._interval
             Thread(target=self._take, args=(now,), name=f"gpu {self.name}", daemon=True).start()
+            return 0.0
+        return self._due
 
     def live(self, now: float) -> bool:
         """Whether the source answers: its last reading went well and is not old."""

@@ -162,3 +162,12 @@ def test_devices_left_out_of_a_page_are_a_problem() -> None:
     telemetry = Telemetry(Config(), [watch])
     run(telemetry, 0.0)
     assert telemetry.problems() == ["gpu source page: 8 GPUs are left out: a reason"]
+
+
+def test_nothing_wakes_before_a_source_is_due(telemetry: Telemetry, board: Board) -> None:
+    assert telemetry.tick(10.0) == 0.0
+    run(telemetry, 10.0)
+    assert telemetry.tick(10.5) == 12.0
+    board.error = GpuError("there is no driver")
+    run(telemetry, 12.0)
+    assert telemetry.tick(12.5) == 72.0

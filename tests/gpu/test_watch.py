@@ -53,7 +53,7 @@ def test_a_source_is_read_when_it_is_due(watch: Watch, source: Source) -> None:
     read(watch, source, 0.0)
     assert watch.live(0.0)
     assert watch.state.readings == (GPU,)
-    watch.tick(1.9)
+    assert watch.tick(1.9) == 2.0
     assert source.begun == 1
     read(watch, source, 2.0)
     assert watch.state.time == 2.0
