@@ -17,9 +17,10 @@ class InstantWatch(Watch):
     def __init__(self, began: float, interval: float) -> None:
         super().__init__("nvml", lambda now: readings(now, began), interval, 5.0, 60.0)
 
-    def tick(self, now: float) -> None:
-        """Take a reading."""
+    def tick(self, now: float) -> float:
+        """Take a reading; another is due at once."""
         self.state = State(tuple(self._read(now)), now)
+        return now
 
 
 def uuid(target: str) -> str:
