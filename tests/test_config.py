@@ -77,7 +77,7 @@ def test_addresses_of_gpu_pages() -> None:
         ({"intervall": 1}, "x.yaml: intervall: there is no such key"),
         ({"interval": "5x"}, "interval: '5x' is no duration; write it like 5s"),
         ({"interval": 0.1}, "interval: must be greater than or equal to 0.2, not 0.1"),
-        ({"window": float("inf")}, "window: must be a finite number, not inf"),
+        ({"window": float("inf")}, "window: must be less than or equal to 3153600000, not inf"),
         ({"limits": {"samples": "many"}}, "limits.samples: must be a valid integer, not 'many'"),
         ({"targets": [{"name": "a"}]}, "targets.0.url: this key is needed"),
         ({"http": {"basic_auth": "secret"}}, "http.basic_auth: must be a mapping of keys"),
@@ -92,6 +92,23 @@ def test_addresses_of_gpu_pages() -> None:
             "credentials do not belong in a url",
         ),
         ({"targets": ["http://h:99999"]}, "no usable port"),
+        ({"targets": ["http://@h:1"]}, "credentials do not belong in a url"),
+        ({"targets": ["http://[::1"]}, "'http://[::1' is no server address"),
+        ({"targets": ["http://h:1/a b"]}, "is no server address; write it like"),
+        ({"targets": ["http://h:1/x?y=z"]}, "leave out ? and # and what follows"),
+        ({"targets": ["h:1\n"]}, "targets.0.url: must be one line of printable text"),
+        ({"targets": ["\ud800:1"]}, "targets.0.url: must be a valid string, not '\\ud800:1'"),
+        ({"targets": ["h" * 5000]}, "must have at most 4096 characters, not 'hhh"),
+        ({"targets": [{"url": "h:1", "name": "a\x1b[2J"}]}, "targets.0.name: must be one line"),
+        ({"targets": [{"url": "h:1", "models": {"\n": {}}}]}, "must be one line of printable"),
+        ({"targets": [{"url": "h:1", "declare": {"release": "\0"}}]}, "must be one line of prin"),
+        ({"targets": [{"url": "h:1", "declare": {"gpus": 2**60}}]}, "must be less than"),
+        *(
+            ({"targets": [{"url": "h:1", "metrics_path": path}]}, f"{path!r} is no path of a page")
+            for path in ("metrics", "@other/metrics", "//other/metrics", "/a b", "/a#b", "/a\\b")
+        ),
+        ({"window": 1e300}, "window: must be less than or equal to 3153600000, not 1e+300"),
+        ({"limits": {"page": "9" * 5_000}}, "limits.page: '999"),
         ({"targets": [{"url": "h:1", "declare": {"gpus": 0}}]}, "targets.0.declare.gpus"),
         ({"discovery": {"dns_sd": [{"names": ["n"], "type": "A"}]}}, "add `port`"),
         (

@@ -16,13 +16,16 @@ _SECONDS: Final = {
     "s": 1.0,
     "ms": 0.001,
 }
+LONGEST_SECONDS: Final = 100 * _SECONDS["y"]
+"""A timer takes no time without end."""
+
 _BYTES: Final = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 _NUMBER: Final = r"[0-9]+(?:\.[0-9]+)?"
 # as in Prometheus: the longest unit first, each at most once
 _DURATION: Final = re.compile("".join(rf"(?:({_NUMBER}){unit})?" for unit in _SECONDS))
 _WHOLE_DURATION: Final = re.compile("".join(f"(?:[0-9]+{unit})?" for unit in _SECONDS))
-_SIZE: Final = re.compile(rf"([0-9]+)\s*({'|'.join(_BYTES)})?")
+_SIZE: Final = re.compile(rf"([0-9]{{1,15}})\s*({'|'.join(_BYTES)})?")
 _SHARE: Final = re.compile(rf"({_NUMBER})\s*(%)?")
 
 

@@ -6,8 +6,9 @@ from pydantic import Field, field_validator, model_validator
 
 from ..base.unit_fields import Duration
 from ..base.validation import StrictModel
+from .address import server_url
 from .http import HttpSettings
-from .targets import Declaration, Target
+from .targets import Declaration
 
 
 class FileSdSettings(StrictModel):
@@ -54,7 +55,7 @@ class KubernetesSdSettings(StrictModel):
     @field_validator("api_server")
     @classmethod
     def _normalize_url(cls, api_server: str) -> str:
-        return Target(url=api_server).url if api_server else api_server
+        return server_url(api_server) if api_server else api_server
 
     @field_validator("labels")
     @classmethod

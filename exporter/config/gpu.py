@@ -1,32 +1,25 @@
 """Where telemetry of the GPUs under the servers comes from."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from ..base.unit_fields import Duration
-from ..base.validation import StrictModel
+from ..base.validation import StrictModel, first_duplicate
+from .address import ServerAddress, server_url
 from .http import HttpSettings
-from .targets import Target
 
 
-class GpuPageSettings(StrictModel):
+class GpuPageSettings(ServerAddress):
     """A GPU exporter's metrics page: its address, `/metrics` where it names no path."""
-
-    url: str
 
     @field_validator("url")
     @classmethod
     def _normalize_url(cls, url: str) -> str:
-        base = Target(url=url).url
+        base = server_url(url)
         at_metrics = url.rstrip("/").endswith("/metrics") or not urlsplit(base).path
         return f"{base}/metrics" if at_metrics else base
-
-    @model_validator(mode="before")
-    @classmethod
-    def _expand_url(cls, value: Any) -> Any:
-        return {"url": value} if isinstance(value, str) else value
 
     @property
     def label(self) -> str:
@@ -46,8 +39,6 @@ class GpuSettings(StrictModel):
 
     @model_validator(mode="after")
     def _check_duplicates(self) -> Self:
-        labels = [page.label for page in self.pages]
-        duplicates = sorted({label for label in labels if labels.count(label) > 1})
-        if duplicates:
-            raise ValueError(f"the page of {duplicates[0]!r} is listed twice: remove one")
+        if duplicate := first_duplicate(page.label for page in self.pages):
+            raise ValueError(f"the page of {duplicate!r} is listed twice: remove one")
         return self

@@ -5,8 +5,8 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
-from ..base.unit_fields import Duration, Size
-from ..base.validation import StrictModel
+from ..base.unit_fields import Count, Duration, Size
+from ..base.validation import StrictModel, first_duplicate
 from ..exposition import ParserLimits
 from .discovery import DiscoverySettings, ShardSettings
 from .gpu import GpuSettings
@@ -23,8 +23,8 @@ class LimitSettings(StrictModel):
     """
 
     page: Size = ParserLimits().page_bytes
-    samples: Annotated[int, Field(ge=1)] = ParserLimits().samples
-    label_length: Annotated[int, Field(ge=1)] = ParserLimits().label_length
+    samples: Count = ParserLimits().samples
+    label_length: Count = ParserLimits().label_length
 
     def parser_limits(self) -> ParserLimits:
         """Return the same limits as the reader takes them."""
@@ -35,7 +35,7 @@ class LoadCellSettings(StrictModel):
     """What is counted into load cells: work from `warm_up` after a start on, in so many cells."""
 
     warm_up: Annotated[Duration, Field(ge=0)] = 600.0
-    max_cells: Annotated[int, Field(ge=1)] = 256
+    max_cells: Count = 256
 
 
 class WebSettings(StrictModel):
@@ -67,8 +67,6 @@ class Config(StrictModel):
     def _check_consistency(self) -> Self:
         if self.window < self.interval:
             raise ValueError("window must be at least as long as interval")
-        labels = [target.label for target in self.targets]
-        duplicates = sorted({label for label in labels if labels.count(label) > 1})
-        if duplicates:
-            raise ValueError(f"two targets are called {duplicates[0]!r}: give one of them a name")
+        if duplicate := first_duplicate(target.label for target in self.targets):
+            raise ValueError(f"two targets are called {duplicate!r}: give one of them a name")
         return self

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, field_validator, model_validator
 
-from ..base.validation import StrictModel
+from ..base.unit_fields import Count
+from ..base.validation import OneLine, StrictModel
+from .address import ServerAddress, url_path
 
 _WORKLOAD: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9.-]*/)?[^/\s]+")
 _LAYOUT: Final = ("tensor_parallel", "pipeline_parallel", "data_parallel")
@@ -27,25 +29,25 @@ class Declaration(StrictModel):
     `release` alone is not a fact but a choice: it replaces the version as the thing compared.
     """
 
-    release: str | None = None
-    version: str | None = None
-    model: str | None = None
-    gpus: Annotated[int, Field(ge=1)] | None = None
-    gpu_model: str | None = None
+    release: OneLine | None = None
+    version: OneLine | None = None
+    model: OneLine | None = None
+    gpus: Count | None = None
+    gpu_model: OneLine | None = None
     role: Literal["prefill", "decode", "both"] | None = None
-    max_num_seqs: Annotated[int, Field(ge=1)] | None = None
-    max_num_batched_tokens: Annotated[int, Field(ge=1)] | None = None
-    kv_cache_capacity_tokens: Annotated[int, Field(ge=1)] | None = None
-    tensor_parallel: Annotated[int, Field(ge=1)] | None = None
-    pipeline_parallel: Annotated[int, Field(ge=1)] | None = None
-    data_parallel: Annotated[int, Field(ge=1)] | None = None
-    quantization: str | None = None
-    kv_cache_dtype: str | None = None
-    runner: str | None = None
+    max_num_seqs: Count | None = None
+    max_num_batched_tokens: Count | None = None
+    kv_cache_capacity_tokens: Count | None = None
+    tensor_parallel: Count | None = None
+    pipeline_parallel: Count | None = None
+    data_parallel: Count | None = None
+    quantization: OneLine | None = None
+    kv_cache_dtype: OneLine | None = None
+    runner: OneLine | None = None
     prefix_caching: bool | None = None
-    pod: str | None = None
-    workload: str | None = None
-    gpu_uuids: Annotated[tuple[str, ...], BeforeValidator(_split_at_commas)] = ()
+    pod: OneLine | None = None
+    workload: OneLine | None = None
+    gpu_uuids: Annotated[tuple[OneLine, ...], BeforeValidator(_split_at_commas)] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -72,38 +74,21 @@ class Declaration(StrictModel):
         return pod
 
 
-class Target(StrictModel):
+class Target(ServerAddress):
     """One server to watch. `url` is its base address; `name` becomes the `target` label.
 
     `models` declares what holds for one model alone, where the page holds several.
     """
 
-    url: str
-    name: str = ""
-    metrics_path: str = "/metrics"
+    name: OneLine = ""
+    metrics_path: OneLine = "/metrics"
     declare: Declaration = Declaration()
-    models: Mapping[str, Declaration] = {}
+    models: Mapping[OneLine, Declaration] = {}
 
-    @field_validator("url")
+    @field_validator("metrics_path")
     @classmethod
-    def _normalize_url(cls, url: str) -> str:
-        if "//" not in url:
-            url = f"http://{url}"
-        parts = urlsplit(url)
-        if parts.username or parts.password:
-            raise ValueError("credentials do not belong in a url; use the http section")
-        try:
-            port = parts.port
-        except ValueError:
-            raise ValueError(f"{url!r} has no usable port; use one from 1 to 65535") from None
-        if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-            raise ValueError(f"{url!r} is no server address; write it like http://host:8000")
-        return url.rstrip("/").removesuffix("/metrics").rstrip("/")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _expand_url(cls, value: Any) -> Any:
-        return {"url": value} if isinstance(value, str) else value
+    def _check_path(cls, path: str) -> str:
+        return url_path(path)
 
     @property
     def label(self) -> str:

@@ -10,7 +10,6 @@ in force, one that is deleted takes its servers with it. Format:
 https://prometheus.io/docs/prometheus/latest/configuration/configuration/#file_sd_config
 """
 
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +18,6 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Annotated, Any, Final, Literal
 
-import yaml
 from pydantic import (
     BeforeValidator,
     ConfigDict,
@@ -30,10 +28,12 @@ from pydantic import (
 )
 
 from ..base.errors import ConfigError
-from ..base.validation import StrictModel, validation_message
+from ..base.untrusted import json_document
+from ..base.validation import OneLine, StrictModel, validation_message
+from ..base.yaml_text import MAX_BYTES, MAX_VALUES, YamlError, parse_yaml
 from ..config import Declaration, Target
 
-_ADDRESS: Final = re.compile(r"[^\s/@?#]+")
+_ADDRESS: Final = re.compile(r"[^\s/@?#\\]+")
 _ENDINGS: Final = (".json", ".yml", ".yaml")
 _GLOB: Final = re.compile(r"[*?[]")
 _PREFIX: Final = "inferfleet_"
@@ -53,9 +53,9 @@ class _Labels(Declaration):
 
     model_config = ConfigDict(extra="ignore", alias_generator=(_PREFIX + "{}").format)
 
-    name: str = ""
+    name: OneLine = ""
     scheme: Literal["http", "https"] = Field("http", alias="__scheme__")
-    metrics_path: str = Field("/metrics", alias="__metrics_path__")
+    metrics_path: OneLine = Field("/metrics", alias="__metrics_path__")
 
     @model_validator(mode="before")
     @classmethod
@@ -76,11 +76,15 @@ class _Labels(Declaration):
 class _Group(StrictModel):
     """One entry of a file: addresses that share labels."""
 
-    targets: Annotated[list[_Address], BeforeValidator(lambda value: value or [])] = Field([])
+    targets: Annotated[
+        list[_Address], Field(fail_fast=True), BeforeValidator(lambda value: value or [])
+    ] = Field([])
     labels: _Labels = _Labels.model_validate({})
 
     def to_targets(self) -> list[Target]:
         """Return the group's servers, each with what the labels declare."""
+        if not self.targets:
+            return []
         labels = self.labels
         declared = Declaration(
             **{field: getattr(labels, field) for field in Declaration.model_fields}
@@ -96,28 +100,35 @@ class _Group(StrictModel):
         ]
 
 
-_GROUPS: Final = TypeAdapter(list[_Group])
+# a file of a million faults has one sentence, that of the first
+_GROUPS: Final = TypeAdapter(Annotated[list[_Group], Field(fail_fast=True)])
 
 
 def parse_file_sd(data: bytes, path: str) -> tuple[Target, ...]:
     """Return the servers a file's content names; `ConfigError` names the file and the place."""
     if not data.strip():
         raise ConfigError(f"{path} is empty; write [] where there are no servers")
-    kind = "JSON" if path.lower().endswith(".json") else "YAML"
     try:
-        if kind == "JSON":
-            content = json.loads(data)
+        text = data.decode("utf-8-sig")
+        if path.lower().endswith(".json"):
+            content = json_document(text.encode(), MAX_VALUES)
         else:
-            # Every scalar stays text, as label values are: 0.20 must not become the number 0.2.
-            content = yaml.load(data.decode(), Loader=yaml.BaseLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{path} is no valid {kind}: {reason}") from error
+            # every scalar stays text, as label values are: 0.20 must not become the number 0.2
+            content = parse_yaml(text, "failsafe")
+    except YamlError as error:
+        raise ConfigError(f"{path} is no valid YAML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from error
     try:
         groups = _GROUPS.validate_python(content)
+        return tuple(target for group in groups for target in group.to_targets())
     except ValidationError as error:
         raise ConfigError(f"{path}: {validation_message(error)}") from error
-    return tuple(target for group in groups for target in group.to_targets())
+    except UnicodeEncodeError as error:
+        # pydantic raises it over a key that holds half of a character
+        raise ConfigError(f"{path}: a key is no Unicode text; correct it") from error
 
 
 class _TargetFile:
@@ -139,7 +150,7 @@ class _TargetFile:
             # Reading a pipe would block for ever.
             if not S_ISREG(info.st_mode):
                 raise ConfigError(f"{self._path} is no regular file; give the name of one")
-            self.targets = parse_file_sd(Path(self._path).read_bytes(), self._path)
+            self.targets = parse_file_sd(self._read(), self._path)
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -152,6 +163,13 @@ class _TargetFile:
         else:
             self.fault = ""
         self._last_stat = stat
+
+    def _read(self) -> bytes:
+        with Path(self._path).open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise ConfigError(f"{self._path} has more than {MAX_BYTES >> 20} MiB; split it")
+        return data
 
     @property
     def _consequence(self) -> str:

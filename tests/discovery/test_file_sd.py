@@ -3,6 +3,7 @@
 import json
 import os
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.base.errors import ConfigError
+from exporter.base.yaml_text import MAX_BYTES
 from exporter.config import Declaration, Target
 from exporter.discovery.file_sd import FileSource, parse_file_sd
 
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in pairwise("abcdefghi")
+)
 GOOD = '[{"targets": ["a:8000"]}]'
 
 
@@ -91,10 +96,16 @@ def test_group_may_be_bare() -> None:
     ("name", "text", "fault"),
     [
         ("x.json", "", "x.json is empty"),
-        ("x.json", '[{"targets": ["a:80', "x.json is no valid JSON: .* line 1 column 15"),
-        ("x.yml", "- targets: [a:80\n", "x.yml is no valid YAML: .* line 2, column 1"),
-        pytest.param("x.json", "[" * 100_000, "x.json is no valid JSON: ", id="deep"),
-        pytest.param("x.json", "9" * 5_000, "x.json is no valid JSON: ", id="long"),
+        ("x.json", '[{"targets": ["a:80', "x.json: it is no JSON: .* line 1 column 15"),
+        (
+            "x.yml",
+            "- targets: [a:80\n",
+            "x.yml is no valid YAML: line 2: while parsing a flow sequence",
+        ),
+        pytest.param(
+            "x.json", "[" * 100_000, "x.json: it holds more than|nested too deep", id="deep"
+        ),
+        pytest.param("x.json", "9" * 5_000, "x.json: it is no JSON: ", id="long"),
         ("x.yml", "# - targets: [a:80]\n", "x.yml: the file: .* list"),
         ("x.json", '{"targets": []}', "x.json: the file: .* list"),
         ("x.json", "[null]", "x.json: 0: "),
@@ -108,6 +119,30 @@ def test_group_may_be_bare() -> None:
         ("x.json", '[{"labels": {"inferfleet_gpu": "8"}}]', "there is no label inferfleet_gpu;"),
         ("x.json", '[{"labels": {"inferfleet_gpus": "0"}}]', "0.labels.inferfleet_gpus: "),
         ("x.json", '[{"labels": {"__scheme__": "ftp"}}]', "0.labels.__scheme__: "),
+        pytest.param("x.json", "[" * 600_000, "x.json: it holds more than 500000", id="wide"),
+        pytest.param("x.json", "[" + "1," * 9_999 + "1]", "x.json: 0: must be", id="all wrong"),
+        pytest.param("x.yml", BOMB, "x.yml is no valid YAML: line .: more than", id="aliases"),
+        pytest.param("x.yml", "[" * 100, "x.yml is no valid YAML: line 1: nested", id="nested"),
+        ("x.yml", "- targets: !!set {a}\n", "x.yml is no valid YAML: line 1: the tag !!set"),
+        ("x.yml", "- targets: [a]\n  targets: [b]\n", "line 2: the key 'targets' stands twice"),
+        ("x.json", '[{"targets": ["\\ud800:1"]}]', "0.targets.0.url: must be a valid string"),
+        ("x.json", '[{"targets": ["a:1\\u0000"]}]', "0.targets.0.url: must be one line of print"),
+        ("x.json", '[{"\\ud800": []}]', "x.json: 0: "),
+        ("x.json", '[{"labels": {"inferfleet_\\ud800": "a"}}]', "x.json: a key is no Unicode"),
+        ("x.json", '[{"labels": {"inferfleet_name": "\\ud800"}}]', "inferfleet_name: must be a"),
+        (
+            "x.json",
+            '[{"labels": {"inferfleet_release": "a\\nb"}}]',
+            "must be one line of printable",
+        ),
+        ("x.json", '[{"labels": {"__metrics_path__": "//h/x"}, "targets": ["a"]}]', "is no path"),
+        ("x.json", '[{"labels": {"__metrics_path__": "/a b"}, "targets": ["a"]}]', "is no path"),
+        pytest.param(
+            "x.json",
+            f'[{{"labels": {{"inferfleet_gpus": "{"9" * 400}"}}}}]',
+            "0.labels.inferfleet_gpus: must be less than",
+            id="digits",
+        ),
     ],
 )
 def test_bad_file_is_refused_with_its_place(name: str, text: str, fault: str) -> None:
@@ -116,7 +151,7 @@ def test_bad_file_is_refused_with_its_place(name: str, text: str, fault: str) ->
 
 
 def test_text_in_another_encoding_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"x\.yml is no valid YAML: 'utf-8' codec"):
+    with pytest.raises(ConfigError, match=r"x\.yml is not UTF-8 text"):
         parse_file_sd("- targets: [é]".encode("latin-1"), "x.yml")
 
 
@@ -181,7 +216,7 @@ def test_half_written_file_keeps_its_last_good_content(tmp_path: Path) -> None:
     for _ in range(2):
         assert _read(source) == ["http://a:8000"]
         (problem,) = source.problems
-        assert problem.startswith(f"{path} is no valid JSON: ")
+        assert problem.startswith(f"{path}: it is no JSON: ")
         assert problem.endswith("; its last good content stays in force")
     _put(path, GOOD.replace("a:", "b:"))
     assert _read(source) == ["http://b:8000"]
@@ -202,11 +237,11 @@ def test_file_that_cannot_be_read_keeps_its_last_good_content(
     source.refresh()
     _put(path, GOOD.replace("a:", "b:"))
 
-    def refuse(_: Path) -> bytes:
+    def refuse(*_: object) -> bytes:
         raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", refuse)
+        patch.setattr(Path, "open", refuse)
         assert _read(source) == ["http://a:8000"]
         assert source.problems == (
             f"{path} cannot be read: Permission denied; its last good content stays in force",
@@ -239,6 +274,26 @@ def test_missing_file_or_folder_is_a_fault(tmp_path: Path) -> None:
         f"{pattern}: there is no such folder; correct file_sd.files",
         f"{file} is not there; create it or correct file_sd.files",
     )
+
+
+def test_file_that_grows_too_large_keeps_its_last_good_content(tmp_path: Path) -> None:
+    path = _put(tmp_path / "a.yml", GOOD)
+    source = FileSource([str(path)])
+    source.refresh()
+    _put(path, f"{GOOD}\n#{'x' * MAX_BYTES}")
+    assert _read(source) == ["http://a:8000"]
+    mend = "has more than 8 MiB; split it; its last good content stays in force"
+    assert source.problems == (f"{path} {mend}",)
+
+
+def test_file_that_becomes_a_folder_keeps_its_last_good_content(tmp_path: Path) -> None:
+    path = _put(tmp_path / "a.yml", GOOD)
+    source = FileSource([str(path)])
+    source.refresh()
+    path.unlink()
+    path.mkdir()
+    assert _read(source) == ["http://a:8000"]
+    assert "is no regular file" in source.problems[0]
 
 
 def test_pipe_is_not_waited_on(tmp_path: Path) -> None:
