@@ -6,10 +6,12 @@ The gauges of the metrics page, the keys of the JSON, `probe`, the status page, 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from math import isfinite
 from typing import Final
 
 from ..vocabulary.states import BOUNDS
-from .figure import Figure, Figures
+from .figure import Figure, Figures, FigureValue
+from .ratio import Ratio
 from .summary import ServerLimits, WindowSummary
 from .window import Window
 
@@ -252,5 +254,14 @@ def _values(rows: Iterable[Figure], window: Window, limits: ServerLimits) -> Fig
     if window.last is None:
         return {}
     summary = WindowSummary(window, window.last, limits)
-    values = {figure.name: figure.read(summary) for figure in rows}
+    values = {figure.name: _finite(figure.read(summary)) for figure in rows}
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _finite(value: FigureValue | None) -> FigureValue | None:
+    """Return a figure less what is too large for a number, as sums and ratios of large ones are."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return {label: ratio for label, ratio in value.items() if isfinite(ratio.value)} or None
+    return value if isfinite(value.value if isinstance(value, Ratio) else value) else None

@@ -185,7 +185,7 @@ def _gauge_indices(plan: Plan, engine: str) -> tuple[tuple[int, ...], ...]:
 
 def _total(snapshot: Snapshot, indices: Iterable[int]) -> float | None:
     values = [snapshot.values[i] for i in indices]
-    total = sum(values)
+    total = exact_sum(values)
     return total if values and not isnan(total) else None
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from typing import Final
 
 from ..engines.plan import Labels, Plan, Snapshot
@@ -235,9 +236,9 @@ class Meter:
         if key[1] in (IDLE, PREFILL):
             for quantity in ("decode_sequence_seconds", "decode_tokens", "metered_decode_tokens"):
                 work.pop(quantity, None)
-        sums = dict(cells.get(key, {}))
-        for quantity, amount in work.items():
-            sums[quantity] = sums.get(quantity, 0.0) + amount
+        sums = _added(cells.get(key, {}), work)
+        if sums is None:
+            return "implausible"
         # only now: an interval that no cell takes must not be settled with what is carried over
         self._carry = carry
         self.load = replace(self.load, cells={**cells, key: sums})
@@ -255,8 +256,16 @@ def _part(whole: Interval | None, rank: str, alone: bool) -> Interval | Exclusio
     return server if isinstance(server, str) else whole
 
 
+def _added(sums: Work, work: Work) -> Work | None:
+    """Return the sums of a cell with more work in them, None where they would be infinite."""
+    added = {**sums, **{name: sums.get(name, 0.0) + amount for name, amount in work.items()}}
+    return added if all(map(isfinite, added.values())) else None
+
+
 def _of_no_batch(interval: Interval, work: Work, most_sequences: float | None) -> Exclusion | None:
     """Return why work is not that of the batch it would be counted under, None where it is."""
+    if not all(map(isfinite, work.values())):
+        return "implausible"
     if most_sequences:
         most = SEQUENCES_SLACK * most_sequences * interval.seconds
         if work["decode_sequence_seconds"] > most:

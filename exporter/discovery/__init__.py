@@ -131,7 +131,7 @@ def in_shard(target: Target, shard: ShardSettings) -> bool:
     """Whether a server is one of a shard's, by its label, so that its series stay in one place."""
     if shard.total == 1:
         return True
-    digest = md5(target.label.encode(), usedforsecurity=False).digest()
+    digest = md5(target.label.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()
     return int.from_bytes(digest[8:]) % shard.total == shard.index
 
 

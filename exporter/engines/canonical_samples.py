@@ -15,6 +15,7 @@ from .exact_sum import exact_sum
 from .plan import UNKNOWN, Labels, Sample, Values
 from .ranks import lowest_ranks
 from .registry import ENGINES
+from .sources.facts import whole
 from .split import Part
 
 _OF_ENGINES: Final = ("requests_running", "requests_waiting")
@@ -136,11 +137,11 @@ class CanonicalSamples:
     def _scale(self, term: Term, family: str) -> float | None:
         if term.unit != "blocks":
             return term.scale
-        size = self.page_settings.get("block_size", "")
-        if not size.isdigit():
+        size = whole(self.page_settings.get("block_size"))
+        if size is None:
             self.notes.append(f"{family} is left out: it counts blocks of unknown size")
             return None
-        return term.scale * int(size)
+        return term.scale * size
 
     def _parts(self, term: Term, suffix: str) -> Iterable[tuple[Labels, Compute | int]]:
         """Yield canonical labels and value of each raw series of a term, ranks and pids settled."""

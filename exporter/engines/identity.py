@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Final
 
 from ..base.errors import FetchError
+from ..base.untrusted import finite
 from ..config import Declaration
 from ..discovery.container import Container
 from .catalog import PageContext
@@ -84,9 +85,7 @@ class Identity:
     def number(self, key: str) -> float | None:
         """Return a fact that is a number, None where unknown."""
         fact = self.facts.get(key)
-        if fact is None or isinstance(fact.value, (bool, str)):
-            return None
-        return float(fact.value)
+        return finite(fact.value) if fact else None
 
     def text(self, key: str) -> str:
         """Return a fact as text, empty where unknown."""

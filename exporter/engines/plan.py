@@ -7,7 +7,7 @@ sum or maximum for the rest.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isnan
+from math import isfinite, isinf, isnan
 from typing import Final
 
 from ..exposition import Page
@@ -39,13 +39,15 @@ class Snapshot:
     """The canonical values of one page. `values[i]` belongs to `plan.samples[i]`; NaN is unknown.
 
     `time` is the monotonic time in seconds at which the page was received. `suspect` are positions
-    of counters whose growth since the snapshot before is not known.
+    of counters whose growth since the snapshot before is not known. `not_finite` counts the page's
+    samples that hold no number (NaN, infinite), which are unknown.
     """
 
     plan: "Plan"
     values: tuple[float, ...]
     time: float
     suspect: frozenset[int] = frozenset()
+    not_finite: int = 0
 
     def total(self, family: str, **labels: str) -> float | None:
         """Return the sum over a family's plain samples with these labels, None where unknown."""
@@ -99,10 +101,16 @@ class Plan:
 
     def apply(self, page: Page, time: float) -> Snapshot:
         """Return the canonical values of a page that has this plan's layout."""
-        values: list[float] = list(self._pick(page.values))
+        raw: list[float] = page.values
+        not_finite = 0
+        if not all(map(isfinite, raw)):
+            raw = [value if isfinite(value) else UNKNOWN for value in raw]
+            not_finite = sum(map(isnan, raw))
+        values: list[float] = list(self._pick(raw))
         for i, compute in zip(self._picked, self._computes, strict=True):
-            values[i] = compute(page.values)
-        return Snapshot(self, tuple(values), time)
+            value = compute(raw)
+            values[i] = UNKNOWN if isinf(value) else value
+        return Snapshot(self, tuple(values), time, not_finite=not_finite)
 
     def indices(self, family: str, **labels: str) -> list[int]:
         """Return where a family's plain samples stand, those with the given labels only."""

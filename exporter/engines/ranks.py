@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from .sources.facts import count
+
 Candidate = tuple[int, Mapping[str, str]]
 """A raw series: where its value stands on the page, and its labels."""
 
@@ -45,4 +47,4 @@ def _without(labels: Mapping[str, str], names: Sequence[str]) -> tuple[tuple[str
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isdigit() else 0
+    return count(text) or 0

@@ -14,6 +14,7 @@ from ..vocabulary.exporter import (
     JUDGE,
     LOAD,
     LOAD_EXCLUDED,
+    SERIES_LEFT_OUT,
     TARGET,
     TELEMETRY,
 )
@@ -35,7 +36,9 @@ class Section:
 
 SECTIONS: Final = (
     Section("The exporter", "No `target` label.", EXPORTER),
-    Section("Each server's reading", "Shown for every target, up or not.", TARGET),
+    Section(
+        "Each server's reading", "Shown for every target, up or not.", (*TARGET, SERIES_LEFT_OUT)
+    ),
     Section(
         "The server's identity",
         "Shown while the reading is fresh, once the server has answered what it is.",

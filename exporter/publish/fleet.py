@@ -1,20 +1,26 @@
 """Readings become one JSON-ready document: what the status page, the API and `probe` show."""
 
+import json
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import time
 from typing import Final
 
 from .. import __version__
+from ..base.untrusted import finite, one_line
 from ..derive.figure import Figures, FigureValue
 from ..derive.figures import FIGURES
 from ..derive.ratio import Ratio, pooled
 from ..discovery.pod import pod_labels, pod_of, workload_of
+from ..engines.exact_sum import exact_sum
 from ..engines.registry import ENGINES
 from ..gpu.reading import GpuReading
 from ..sampling.reading import ServerReading
 from ..sampling.view import ServerView
 from .figures import Json, json_value
 from .gpu_report import gpu_report
+
+log = logging.getLogger(__name__)
 
 
 def fleet_report(
@@ -25,15 +31,31 @@ def fleet_report(
     gpus: Mapping[str, GpuReading] | None = None,
 ) -> Json:
     """Return the whole fleet: totals over the live servers, then each server with its GPUs."""
+    reports = [_safe_report(view, gpus or {}) for view in views]
+    live = [view.reading for view, report in zip(views, reports, strict=True) if report["up"]]
     return {
         "generated_at": time(),
         "inferfleet_version": __version__,
         "interval_seconds": interval,
         "window_seconds": window,
-        "totals": _totals(views),
+        "totals": {"servers": len(views), **_totals(live)},
         "problems": list(problems),
-        "servers": [server_report(view, gpus or {}) for view in views],
+        "servers": reports,
     }
+
+
+def _safe_report(view: ServerView, gpus: Mapping[str, GpuReading]) -> Json:
+    """Return one server, or that it cannot be shown: the others must not go with it."""
+    try:
+        report = server_report(view, gpus)
+        json.dumps(report, allow_nan=False)
+    except Exception as error:
+        label = view.server.target.label
+        log.error("%s cannot be shown as JSON", one_line(label), exc_info=error)
+        problem = f"the exporter cannot show this server: {one_line(repr(error))}"
+        report = {"target": label, "url": view.server.target.url, "up": False, "history": []}
+        report |= {"error": problem, "error_reason": "internal"}
+    return report
 
 
 def server_report(view: ServerView, gpus: Mapping[str, GpuReading] | None = None) -> Json:
@@ -90,6 +112,11 @@ def _identity(view: ServerView) -> Json:
         notes.append(_WORKLOAD_UNKNOWN)
     if view.reading.gpu_problem:
         notes.append(f"no GPU is tied to this server: {view.reading.gpu_problem}")
+    if snapshot and snapshot.not_finite:
+        notes.append(
+            f"{snapshot.not_finite} samples of the page hold no number (NaN or infinite): they and "
+            "what follows from them are left out"
+        )
     if seconds := view.reading.load.without_finished_prefill:
         notes.append(
             f"prefill of finished requests is left out of {seconds:.0f} s of load cells: they "
@@ -169,13 +196,11 @@ _TOTALS: Final = (
 )
 
 
-def _totals(views: Sequence[ServerView]) -> Json:
+def _totals(live: Sequence[ServerReading]) -> Json:
     """Return fleet totals; rates for each GPU count only servers whose rate and GPUs are known."""
-    live = [view.reading for view in views if view.live]
     gpus = [reading.identity.number("gpus") for reading in live if reading.identity]
     hits = [reading.figures.get("prefix_cache_hit_ratio") for reading in live]
     return {
-        "servers": len(views),
         "up": len(live),
         "gpus": _total(gpus) or None,
         **{name: _total(reading.figures.get(name) for reading in live) for name in _TOTALS},
@@ -191,6 +216,6 @@ def _total(values: Iterable[FigureValue | None]) -> float | None:
     ratios = [value for value in known if isinstance(value, Ratio)]
     numbers = [value for value in known if isinstance(value, int | float)]
     if numbers:
-        return sum(numbers)
+        return finite(exact_sum(numbers))
     ratio = pooled(ratios)
-    return ratio.value if ratio else None
+    return finite(ratio.value) if ratio else None

@@ -1,7 +1,9 @@
 """GPU telemetry as families and samples of the metrics page."""
 
+import logging
 from collections.abc import Iterator
 
+from ..base.untrusted import is_unicode, one_line
 from ..engines.plan import Labels
 from ..gpu.reading import GpuReading
 from ..sampling.view import GpuView
@@ -9,6 +11,8 @@ from ..vocabulary.exporter import TELEMETRY
 from ..vocabulary.family import PREFIX, Family
 from ..vocabulary.gpu import FAMILIES
 from .text import pairs
+
+log = logging.getLogger(__name__)
 
 
 def gpu_families(telemetry: GpuView) -> Iterator[tuple[Family, list[str]]]:
@@ -28,15 +32,27 @@ def gpu_families(telemetry: GpuView) -> Iterator[tuple[Family, list[str]]]:
         write("gpu_reading_age_seconds", labels, source.age)
     texts: dict[Labels, str] = {}
     for uuid, gpu in telemetry.gpus.items():
-        write("gpu_info", pairs(_info_labels(gpu)), 1.0)
-        uuid_label = pairs((("uuid", uuid),))
+        try:
+            info, uuid_label = _text(_info_labels(gpu)), _text((("uuid", uuid),))
+            for _, own_labels in gpu.values:
+                if own_labels not in texts:
+                    texts[own_labels] = f",{_text(own_labels)}" if own_labels else ""
+        except Exception as error:
+            log.error("GPU %s is left out of the page", one_line(uuid), exc_info=error)
+            continue
+        write("gpu_info", info, 1.0)
         for (family, own_labels), value in gpu.values.items():
-            if own_labels not in texts:
-                texts[own_labels] = f",{pairs(own_labels)}" if own_labels else ""
             write(family, uuid_label + texts[own_labels], value)
     for published in (*TELEMETRY, *FAMILIES):
         if published.name in lines:
             yield published, lines[published.name]
+
+
+def _text(labels: Labels) -> str:
+    text = pairs(labels)
+    if not is_unicode(text):
+        raise ValueError(f"a label is not Unicode: {one_line(text)}")
+    return text
 
 
 def _info_labels(gpu: GpuReading) -> Labels:

@@ -11,6 +11,7 @@ from itertools import chain, islice
 from typing import Final
 
 from .. import __version__
+from ..base.untrusted import is_unicode
 from ..derive.figures import ENGINE_FAMILIES
 from ..derive.figures import FAMILIES as FIGURES
 from ..derive.load_cell import Work
@@ -29,6 +30,7 @@ from ..vocabulary.exporter import (
 )
 from ..vocabulary.family import PREFIX, Family
 from .gpus import gpu_families
+from .left_out import LeftOut
 from .server_samples import (
     Samples,
     engine_figure_samples,
@@ -85,11 +87,12 @@ class Publisher:
         telemetry: GpuView | None,
     ) -> Iterator[Iterable[str]]:
         """Yield the lines of each family, its header with them."""
+        left_out = LeftOut()
         for family in EXPORTER:
             if family.name == "build_info":
-                yield _written(family, [(_BUILD, 1.0)])
+                yield header(family), f"{PREFIX}{family.name}{labels_text(_BUILD)} 1.0\n"
             elif family.name in exporter:
-                yield _written(family, [((), exporter[family.name])])
+                yield header(family), f"{PREFIX}{family.name} {exporter[family.name]!r}\n"
         live = [view for view in servers if view.live]
         for families, views, samples in (
             (TARGET, servers, target_samples),
@@ -99,53 +102,69 @@ class Publisher:
             ((ENGINE_STALLED, ENGINE_NO_PROGRESS), live, stall_samples),
         ):
             for family in families:
-                yield _written(family, _gather(family.name, views, samples))
-        yield from self._load_families(live)
-        yield _written(LOAD_EXCLUDED, _gather(LOAD_EXCLUDED.name, live, excluded_samples))
-        yield from self._canonical_families(live)
+                yield _headed(family, _server_lines(family, views, samples, left_out))
+        yield from self._load_families(live, left_out)
+        excluded = _server_lines(LOAD_EXCLUDED, live, excluded_samples, left_out)
+        yield _headed(LOAD_EXCLUDED, excluded)
+        yield from self._canonical_families(live, left_out)
         for family, lines in gpu_families(telemetry) if telemetry else ():
             yield (header(family), *lines)
+        yield left_out.lines([view.server.target.label for view in servers])
 
-    def _load_families(self, live: Sequence[ServerView]) -> Iterator[Iterable[str]]:
+    def _load_families(
+        self, live: Sequence[ServerView], left_out: LeftOut
+    ) -> Iterator[Iterable[str]]:
         cells = list[tuple[str, Work]]()
         kept = dict[str, tuple[Labels, dict[Key, str]]]()
         for view in live:
             target, load = view.server.target.label, view.reading.load
-            labels, texts = self._cell_labels.get(target, ((), {}))
+            labels, before = self._cell_labels.get(target, ((), {}))
             if labels != load.labels:
-                texts = {}
+                before = {}
+            texts = dict[Key, str]()
             for key, work in load.cells.items():
-                if key not in texts:
-                    texts[key] = _cell_text(target, load.labels, key)
-                cells.append((texts[key], work))
+                text = before.get(key) or _cell_text(target, load.labels, key)
+                if is_unicode(text):
+                    texts[key] = text
+                    cells.append((text, work))
+                else:
+                    left_out.add(target, "no_text", len(work))
             kept[target] = load.labels, texts
         # replaced whole: pages are written for several readers at once
         self._cell_labels = kept
         for quantity, family in LOAD.items():
             yield _headed(family, _load_lines(quantity, family, cells))
 
-    def _canonical_families(self, live: Sequence[ServerView]) -> Iterator[Iterable[str]]:
+    def _canonical_families(
+        self, live: Sequence[ServerView], left_out: LeftOut
+    ) -> Iterator[Iterable[str]]:
         pages = list[tuple[_Heads, Sequence[float]]]()
         kept = dict[str, tuple[Plan, _Heads]]()
         for view in live:
             target, snapshot = view.server.target.label, view.reading.snapshot
-            if snapshot:
-                plan, heads = self._heads.get(target, (None, None))
-                if heads is None or plan is not snapshot.plan:
-                    heads = _heads(target, snapshot.plan)
-                kept[target] = snapshot.plan, heads
-                pages.append((heads, snapshot.values))
+            if snapshot is None:
+                continue
+            plan, heads = self._heads.get(target, (None, None))
+            if heads is None or plan is not snapshot.plan:
+                heads = _heads(target, snapshot.plan)
+            kept[target] = snapshot.plan, heads
+            written = sum(map(len, heads.values()))
+            left_out.add(target, "no_text", len(snapshot.plan.samples) - written)
+            left_out.add(target, "no_number", snapshot.not_finite)
+            pages.append((heads, snapshot.values))
         self._heads = kept
         for family in FAMILIES:
             yield _headed(family, _canonical_lines(family.name, pages))
 
 
 def _heads(target: str, plan: Plan) -> _Heads:
+    """Return what stands before the values, less what is no Unicode."""
     heads: dict[str, list[tuple[str, int]]] = {}
     for i, sample in enumerate(plan.samples):
         name = f"{PREFIX}{sample.family}{sample.suffix}"
-        text = labels_text((("target", target), *sample.labels))
-        heads.setdefault(sample.family, []).append((f"{name}{text} ", i))
+        head = f"{name}{labels_text((('target', target), *sample.labels))} "
+        if is_unicode(head):
+            heads.setdefault(sample.family, []).append((head, i))
     return heads
 
 
@@ -155,13 +174,26 @@ def _cell_text(target: str, release: Labels, key: Key) -> str:
     return labels_text((("target", target), *engine_index, *release, ("batch", batch)))
 
 
-def _gather(
-    family: str, views: Sequence[ServerView], samples: Callable[[str, ServerView], Samples]
-) -> Samples:
+def _server_lines(
+    family: Family,
+    views: Sequence[ServerView],
+    samples: Callable[[str, ServerView], Samples],
+    left_out: LeftOut,
+) -> Iterator[str]:
+    """Yield the lines of a family, server by server; one whose samples fail has none."""
+    name = PREFIX + family.name
     for view in views:
-        target = ("target", view.server.target.label)
-        for labels, value in samples(family, view):
-            yield (target, *labels), value
+        target = view.server.target.label
+        try:
+            lines = [
+                left_out.line(target, name, (("target", target), *labels), value)
+                for labels, value in samples(family.name, view)
+                if value is not None
+            ]
+        except Exception as error:
+            left_out.fail(target, name, error)
+        else:
+            yield from filter(None, lines)
 
 
 def _load_lines(quantity: str, family: Family, cells: Sequence[tuple[str, Work]]) -> Iterator[str]:
@@ -176,15 +208,6 @@ def _canonical_lines(family: str, pages: Sequence[tuple[_Heads, Sequence[float]]
         for head, i in heads.get(family, ())
         if (value := values[i]) == value
     )
-
-
-def _written(family: Family, samples: Iterable[tuple[Labels, float | None]]) -> Iterable[str]:
-    lines = (
-        f"{PREFIX}{family.name}{labels_text(labels)} {value!r}\n"
-        for labels, value in samples
-        if value is not None
-    )
-    return _headed(family, lines)
 
 
 def _headed(family: Family, lines: Iterator[str]) -> Iterable[str]:

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from math import nan
 from typing import Final
 
+from ..base.untrusted import finite
 from ..derive.figures import BY_NAME as FIGURES
 from ..derive.figures import ENGINE_FIGURES
 from ..discovery.pod import pod_labels
 from ..engines.plan import Labels, Plan
+from ..engines.sources.facts import Value
 from ..sampling.reading import ServerReading
 from ..sampling.view import ServerView
 from ..vocabulary.exporter import ENGINE_STALLED, SERVER_INFO, SERVER_POD_INFO
@@ -101,7 +104,7 @@ def _conflicts(view: ServerView) -> Samples:
 def _gpus_claimed(view: ServerView) -> Samples:
     if identity := view.reading.identity:
         for report in identity.reports.get("gpus", ()):
-            yield (("source", report.source),), float(report.value)
+            yield (("source", report.source),), _number(report.value)
 
 
 def _gpu_count_conflict(view: ServerView) -> Samples:
@@ -119,7 +122,13 @@ def _fact(family: str, view: ServerView) -> Samples:
     if identity := view.reading.identity:
         fact = identity.facts.get(_FACTS[family])
         if fact is not None:
-            yield (("source", fact.source),), float(fact.value)
+            yield (("source", fact.source),), _number(fact.value)
+
+
+def _number(value: Value) -> float:
+    """Return a fact as a number; NaN, which no page has, where it is none or too large."""
+    number = finite(value)
+    return nan if number is None else number
 
 
 TARGET_SAMPLES: Final[Mapping[str, Callable[[ServerView], Samples]]] = {

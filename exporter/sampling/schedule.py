@@ -27,7 +27,7 @@ Skip = Callable[[int], None]
 
 def phase(label: str) -> float:
     """Return a label's share of the interval, from 0 up to 1, in steps of a hundredth."""
-    digest = blake2b(label.encode(), digest_size=8).digest()
+    digest = blake2b(label.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest) % _PHASES / _PHASES
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from .family import Family
-from .states import EXCLUSIONS, SCRAPE_FAILURES
+from .states import EXCLUSIONS, LEFT_OUT, SCRAPE_FAILURES
 from .verdict import VERDICTS
 
 
@@ -75,6 +75,15 @@ TARGET: Final = (
         "Canonical families the newest page gave; a fall after an upgrade is a lost vocabulary.",
     ),
     SERVER_POD_INFO,
+)
+
+SERIES_LEFT_OUT: Final = Family(
+    "series_left_out",
+    "gauge",
+    "Series of the server that this page leaves out: "
+    + _listed(tuple(f"{word} ({why})" for word, why in LEFT_OUT.items()))
+    + ".",
+    ("reason",),
 )
 
 SERVER_INFO: Final = Family(

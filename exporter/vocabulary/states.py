@@ -29,6 +29,7 @@ Exclusion = Literal[
     "unknown",
     "cap",
 ]
+LeftOutReason = Literal["no_number", "no_text", "internal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,13 @@ BOUNDS: Final[Mapping[Bound, StateText]] = {
 
 SCRAPE_FAILURES: Final[tuple[ScrapeFailure, ...]] = get_args(ScrapeFailure)
 """Why a sample of a server failed."""
+
+LEFT_OUT: Final[Mapping[LeftOutReason, str]] = {
+    "no_number": "the value is NaN or infinite",
+    "no_text": "a label is not Unicode",
+    "internal": "the exporter failed, its log says how",
+}
+"""Why a series of a server is not on the exporter's page."""
 
 EXCLUSIONS: Final[Mapping[Exclusion, str]] = {
     "restart": "",

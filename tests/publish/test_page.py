@@ -132,6 +132,7 @@ def test_a_stale_server_shows_its_health_and_no_data() -> None:
         "scrapes_skipped_total",
         "scrape_failures_total",
         "server_restarts_total",
+        "series_left_out",
     }
 
 

@@ -1,6 +1,6 @@
 """`GET /v1/loads` of SGLang, from 0.5.9: one entry for each data-parallel rank."""
 
-from ..sources.facts import SourceReport, items, known_values, table, title, whole, word
+from ..sources.facts import SourceReport, items, known_values, product, table, title, whole, word
 
 PATH = "/v1/loads"
 
@@ -18,6 +18,6 @@ def read(body: object) -> SourceReport:
             version=word(answer.get("version")),
             max_num_seqs=caps.pop() if len(caps) == 1 else None,
             gpu_model=name,
-            gpus=each * len(ranks) if each and ranks else None,
+            gpus=product(each, len(ranks)) if ranks else None,
         ),
     )

@@ -3,11 +3,12 @@
 Owns the sources and their order of trust. Which report is believed is settled in `identity`.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
+
+from ...base.untrusted import EXACT, json_document
 
 Source = Literal[
     "metrics",
@@ -79,11 +80,18 @@ def first(value: object) -> object:
     return (value[0] if value else None) if isinstance(value, list) else value
 
 
-def whole(value: object) -> int | None:
-    """Return a positive whole number, given as number or digits; None for anything else."""
+def count(value: object) -> int | None:
+    """Return a whole number from 0 to 2^53, given as number or digits; None for anything else."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
         value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value < EXACT else None
+
+
+def whole(value: object) -> int | None:
+    """Return a positive whole number as `count` does; None for anything else."""
+    return count(value) or None
 
 
 def human(value: object) -> int | None:
@@ -92,6 +100,8 @@ def human(value: object) -> int | None:
     if match is None:
         return whole(value)
     power = _POWERS[match[2].lower()]
+    if len(match[1]) >= 19:
+        return None
     if match[2].islower():
         return whole(round(float(match[1]) * 1000**power))
     return whole(int(match[1]) * 1024**power) if match[1].isdigit() else None
@@ -158,7 +168,7 @@ def product(*sizes: int | None) -> int | None:
         if size is None:
             return None
         total *= size
-    return total
+    return whole(total)
 
 
 def chosen(value: object) -> str | None:
@@ -170,7 +180,6 @@ def chosen(value: object) -> str | None:
 def parsed(text: str) -> object:
     """Return text as JSON, None where it is none."""
     try:
-        value: object = json.loads(text)
-    except (ValueError, RecursionError):
+        return json_document(text.encode())
+    except ValueError:
         return None
-    return value

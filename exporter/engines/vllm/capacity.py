@@ -9,8 +9,10 @@ from typing import Final
 
 from packaging.version import Version
 
+from ...base.untrusted import one_line
 from ..catalog import PageContext, version_of
 from ..engine import PageSeries
+from ..sources.facts import whole
 
 _REPORTED_FROM: Final = Version("0.24")
 
@@ -55,7 +57,7 @@ def notes(series: PageSeries, context: PageContext) -> Iterator[str]:
     """Yield what the capacity rests on where it is not reported, or why it is left out."""
     labels_by_engine = _labels_by_engine(series)
     if context.kv_cache_capacity_tokens is not None or not any(
-        _reported(labels) is None and labels.get("num_gpu_blocks", "").isdecimal()
+        _reported(labels) is None and whole(labels.get("num_gpu_blocks"))
         for labels in labels_by_engine.values()
     ):
         return
@@ -106,8 +108,8 @@ def _tokens(labels: Mapping[str, str], ranks: int, context: PageContext) -> floa
 
 
 def _reported(labels: Mapping[str, str]) -> float | None:
-    size = labels.get("kv_cache_size_tokens", "")
-    return float(size) if size.isdecimal() else None
+    tokens = whole(labels.get("kv_cache_size_tokens"))
+    return None if tokens is None else float(tokens)
 
 
 def _objections(labels: Mapping[str, str], ranks: int, context: PageContext) -> Iterator[str]:
@@ -127,20 +129,23 @@ def _objections(labels: Mapping[str, str], ranks: int, context: PageContext) -> 
             f"{context.context_parallel:g} ranks of context parallelism share a sequence, and "
             "block_size is one rank's"
         )
-    blocks, size = labels.get("num_gpu_blocks", ""), labels.get("block_size", "")
-    if not blocks.isdecimal():
-        yield f"num_gpu_blocks is {blocks or 'not there'}"
-    if not size.isdecimal():
-        yield f"block_size is {size or 'not there'}"
-    elif int(size) < _MIN_BLOCK_SIZE:
+    blocks, size = whole(labels.get("num_gpu_blocks")), whole(labels.get("block_size"))
+    if blocks is None:
+        yield f"num_gpu_blocks is {_shown(labels, 'num_gpu_blocks')}"
+    if size is None:
+        yield f"block_size is {_shown(labels, 'block_size')}"
+    elif size < _MIN_BLOCK_SIZE:
         yield f"block_size is {size}, that of the smallest of several groups of layers"
     if "ds_mla" in labels.get("cache_dtype", ""):
-        yield f"cache_dtype is {labels['cache_dtype']}"
+        yield f"cache_dtype is {_shown(labels, 'cache_dtype')}"
     for name, value in sorted(labels.items()):
         if name.startswith(_SEVERAL_GROUPS) and value not in _UNSET:
-            yield f"{name} is {value}"
+            yield f"{one_line(name)} is {_shown(labels, name)}"
     override = labels.get("num_gpu_blocks_override", "")
-    if override not in _UNSET and not (
-        override.isdecimal() and blocks.isdecimal() and int(override) * ranks == int(blocks)
-    ):
-        yield f"num_gpu_blocks_override is {override} and num_gpu_blocks {blocks}"
+    if override not in _UNSET and (blocks is None or (whole(override) or 0) * ranks != blocks):
+        shown = (_shown(labels, name) for name in ("num_gpu_blocks_override", "num_gpu_blocks"))
+        yield "num_gpu_blocks_override is {} and num_gpu_blocks {}".format(*shown)
+
+
+def _shown(labels: Mapping[str, str], name: str) -> str:
+    return one_line(labels.get(name, "")) or "not there"

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..catalog import PageContext
 from ..engine import Compute, LabelSample, PageSeries
+from ..sources.facts import count
 from . import capacity
 
 
@@ -40,19 +41,19 @@ def label_samples(
         yield "kv_cache_capacity_tokens", labels, _constant(tokens)
     adapters = series.get("lora_requests_info", ())
     if adapters:
-        for family, count in (
+        for family, figure_of in (
             ("lora_max_adapters", _limit),
             ("lora_running_adapters", _running),
             ("lora_waiting_adapters", _waiting),
         ):
-            choices = [(i, count(labels)) for i, labels in adapters]
+            choices = [(i, figure_of(labels)) for i, labels in adapters]
             if all(figure is not None for _, figure in choices):
                 yield family, of_model, _latest(choices)
 
 
 def _limit(labels: Mapping[str, str]) -> float | None:
-    text = labels.get("max_lora", "")
-    return float(text) if text.isdigit() else None
+    adapters = count(labels.get("max_lora"))
+    return None if adapters is None else float(adapters)
 
 
 def _running(labels: Mapping[str, str]) -> float | None:

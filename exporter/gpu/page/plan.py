@@ -8,6 +8,7 @@ shares it) are one measurement: the largest is taken and nothing is added up.
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 
 from ...exposition import Layout
 from ..catalog import GpuCatalog, GpuTerm
@@ -41,7 +42,9 @@ class Option:
                 return None
             total += part
         value = total * self.scale
-        if (self.zero_is_nothing and value == 0) or (self.ratio and value > _MOST_RATIO):
+        if not isfinite(value) or (self.zero_is_nothing and value == 0):
+            return None
+        if self.ratio and value > _MOST_RATIO:
             return None
         return min(value, 1.0) if self.ratio else value
 
