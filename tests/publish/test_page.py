@@ -179,9 +179,8 @@ def test_a_server_never_reached_has_no_age() -> None:
 def test_label_values_are_escaped() -> None:
     name = 'a"b\\c\nd'
     with FakeServer(metrics=(200, page(1))) as fake:
-        server = WatchedServer(
-            Target(url=fake.url, name=name), HttpClient(Config().http, 1 << 20), Config()
-        )
+        target = Target(url=fake.url).model_copy(update={"name": name})
+        server = WatchedServer(target, HttpClient(Config().http, 1 << 20), Config())
         run(server.sample())
     shown = ServerView(server.models[0], server.reading, True, server.reading.time or 0.0)
     for family in text_string_to_metric_families(text(shown)):
