@@ -58,7 +58,7 @@ class GpuProcesses:
         known = self._on_gpu.get(key)
         if known is not None:
             return known
-        return any(file.startswith(_DEVICES) for file in open_files(key[0], self._proc))
+        return any(file.startswith(_DEVICES) for file in open_files(key[0], self._proc).values())
 
 
 def process_origin(pid: int, proc: Path = PROC) -> ProcessOrigin:

@@ -15,7 +15,7 @@ def text(path: Path) -> str:
         return ""
 
 
-def link(path: Path) -> str:
+def link(path: str | Path) -> str:
     """Return where a symbolic link points to, empty where it has gone or may not be read."""
     try:
         return os.readlink(path)
@@ -31,10 +31,10 @@ def process_ids(proc: Path = PROC) -> list[int]:
         return []
 
 
-def open_files(pid: int, proc: Path = PROC) -> list[str]:
-    """Return what a process has open, empty where it belongs to another user or has ended."""
-    folder = proc / str(pid) / "fd"
+def open_files(pid: int, proc: Path = PROC) -> dict[str, str]:
+    """Return what a process has open by number, nothing of another user's or one that has ended."""
+    folder = f"{proc}/{pid}/fd"
     try:
-        return [link(folder / name) for name in os.listdir(folder)]
+        return {number: link(f"{folder}/{number}") for number in os.listdir(folder)}
     except OSError:
-        return []
+        return {}

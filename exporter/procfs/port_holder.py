@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from . import processes, sockets
-from .files import PROC
+from .process_table import ProcessTable
 
 _SERVICE_MANAGERS: Final = ("systemd", "init", "circusd", "xinetd")
 """Open sockets for the services they start, and are none of them."""
@@ -32,13 +32,12 @@ class PortHolder:
     problem: str = ""
 
 
-def port_holder(host: str, port: int, proc: Path = PROC) -> PortHolder:
+def port_holder(host: str, port: int, table: ProcessTable) -> PortHolder:
     """Return the holder of the socket that answers on a loopback name (or address) and a port."""
-    listening = sockets.listening(proc)
-    inodes = sockets.answering(host, port, listening)
+    inodes = sockets.answering(host, port, table.listening)
     if not inodes:
         return PortHolder(port, problem=f"no process of this network namespace listens on {port}")
-    pids = tuple(sockets.holders(inodes, proc))
+    pids, proc = table.pids(inodes), table.proc
     if not pids:
         return PortHolder(
             port,
@@ -47,9 +46,8 @@ def port_holder(host: str, port: int, proc: Path = PROC) -> PortHolder:
         )
     tops = _topmost(pids, proc)
     name = processes.name(tops[0], proc)
-    ports = {socket.inode: socket.port for socket in listening}
     roots = () if len(tops) > 1 else (tops[0],)
-    while (above := _same_server(roots[-1:] or tops, port, ports, proc)) and len(roots) < 4:
+    while (above := _same_server(roots[-1:] or tops, port, table)) and len(roots) < 4:
         roots = (*roots, above)
     if not roots:
         names = " and ".join(f"{processes.name(pid, proc)} (process {pid})" for pid in tops[:2])
@@ -68,7 +66,7 @@ def _topmost(pids: tuple[int, ...], proc: Path) -> tuple[int, ...]:
     return tuple(pid for pid in servers if not set(servers) & set(processes.lineage(pid, proc)[1:]))
 
 
-def _same_server(tops: tuple[int, ...], port: int, ports: dict[str, int], proc: Path) -> int:
+def _same_server(tops: tuple[int, ...], port: int, table: ProcessTable) -> int:
     """Return the common parent of processes where it is of the same server as they, else 0.
 
     API servers that an engine's main process has forked hold the socket while the engine's workers
@@ -76,17 +74,16 @@ def _same_server(tops: tuple[int, ...], port: int, ports: dict[str, int], proc: 
     answer for one of them: so the children must run the parent's own program, and none of another
     branch may be of their kind and listen on a port of its own.
     """
+    proc = table.proc
     parents = {processes.parent(pid, proc) for pid in tops}
     above = parents.pop()
     if parents or above < 1 or not all(_is_part(pid, above, proc) for pid in tops):
         return 0
-    own = set(tops).union(*(processes.descendants(pid, proc) for pid in tops))
+    own = set(tops).union(*(table.descendants(pid) for pid in tops))
     kinds = {_kind(pid, proc) for pid in tops}
-    for other in processes.descendants(above, proc) - own:
-        if _kind(other, proc) in kinds:
-            others_ports = {ports.get(inode, port) for inode in sockets.sockets_of(other, proc)}
-            if others_ports - {port}:
-                return 0
+    for other in table.descendants(above) - own:
+        if _kind(other, proc) in kinds and table.ports(other) - {port}:
+            return 0
     return above
 
 

@@ -8,7 +8,7 @@ import re
 from pathlib import Path, PurePath
 from typing import Final
 
-from .files import PROC, link, process_ids, text
+from .files import PROC, link, text
 
 _CONTAINER: Final = re.compile(r"[0-9a-f]{64}")
 _INTERPRETER: Final = re.compile(r"python[\d.]*|bash|sh|node|ruby|perl|uv")
@@ -45,20 +45,6 @@ def start_ticks(pid: int, proc: Path = PROC) -> int:
     A number and a start time together are one process: numbers alone are used again.
     """
     return _number(pid, _START, proc)
-
-
-def descendants(pid: int, proc: Path = PROC) -> set[int]:
-    """Return the processes below a process, without itself."""
-    children = dict[int, list[int]]()
-    for other in process_ids(proc):
-        children.setdefault(parent(other, proc), []).append(other)
-    below, front = set[int](), [pid]
-    while front:
-        front = [
-            child for above in front for child in children.get(above, ()) if child not in below
-        ]
-        below.update(front)
-    return below - {pid}
 
 
 def container(pid: int, proc: Path = PROC) -> str:

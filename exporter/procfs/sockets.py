@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Final
 
-from .files import PROC, open_files, process_ids, text
+from .files import PROC, link, open_files, text
 
 Address = IPv4Address | IPv6Address
 
@@ -65,16 +65,20 @@ def answering(host: str, port: int, sockets: Iterable[ListeningSocket]) -> set[s
     return inodes
 
 
-def holders(inodes: set[str], proc: Path = PROC) -> list[int]:
-    """Return the processes that hold one of these sockets open, by number."""
-    if not inodes:
-        return []
-    return sorted(pid for pid in process_ids(proc) if sockets_of(pid, proc) & inodes)
+def open_sockets(pid: int, proc: Path = PROC) -> dict[str, str]:
+    """Return the inodes of a process's sockets by the number each is open under."""
+    return {
+        number: inode for number, file in open_files(pid, proc).items() if (inode := _inode(file))
+    }
 
 
-def sockets_of(pid: int, proc: Path = PROC) -> set[str]:
-    """Return the inodes of a process's sockets, of whatever kind."""
-    return {file[len(_SOCKET) : -1] for file in open_files(pid, proc) if file.startswith(_SOCKET)}
+def open_socket(pid: int, number: str, proc: Path = PROC) -> str:
+    """Return the inode of the socket a process has open under a number, empty where it has none."""
+    return _inode(link(f"{proc}/{pid}/fd/{number}"))
+
+
+def _inode(file: str) -> str:
+    return file[len(_SOCKET) : -1] if file.startswith(_SOCKET) else ""
 
 
 def _address(written: str) -> Address | None:

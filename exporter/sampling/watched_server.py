@@ -18,7 +18,8 @@ from ..engines.process import engine_command_line, starts_ray_workers
 from ..exposition import Layout, Page, Reader
 from ..fetch import HttpClient, HttpResponse
 from ..gpu.telemetry import Telemetry
-from ..procfs.port_holder import PortHolder, port_holder
+from ..procfs.port_holder import PortHolder
+from ..procfs.port_holders import PortHolders
 from .endpoint_answers import endpoint_answers
 from .ray_page import ray_page
 from .reading import SampleCounts, ServerReading
@@ -30,8 +31,7 @@ _LARGE_BYTES: Final = 2**19
 """Pages from this size on take as long to read as others may wait for."""
 _LARGE_PAGES: Final = Lock()
 """One of them is read at a time: a page in work needs many times its size in memory."""
-_PROCESSES: Final = Lock()
-"""One look through /proc at a time: they cost more than samples and may wait."""
+_PORT_HOLDERS: Final = PortHolders()
 _FORGOTTEN_AFTER: Final = 900.0
 """Seconds after which a model that has left the page of others is watched no longer."""
 
@@ -208,9 +208,8 @@ class WatchedServer:
         """Return the process that holds a local server's port, and its command line."""
         address = urlsplit(self.target.url)
         port = address.port or (443 if address.scheme == "https" else 80)
-        with _PROCESSES:
-            holder = port_holder(address.hostname or "", port)
-            return holder, engine_command_line(holder.pids) if holder.roots else None
+        holder = _PORT_HOLDERS.find(address.hostname or "", port)
+        return holder, engine_command_line(holder.pids) if holder.roots else None
 
 
 def _text(response: HttpResponse) -> str:

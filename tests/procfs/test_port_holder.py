@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from exporter.procfs.port_holder import PortHolder, port_holder
+from exporter.procfs.process_table import process_table
 from tests.proc_tree import ProcTree
 
 VLLM = ["/usr/bin/python3", "/opt/bin/vllm", "serve", "m"]
@@ -21,7 +22,7 @@ def proc(tmp_path: Path) -> ProcTree:
 
 
 def holder(proc: ProcTree, port: int = 8000) -> PortHolder:
-    return port_holder("127.0.0.1", port, proc.root)
+    return port_holder("127.0.0.1", port, process_table(proc.root))
 
 
 @pytest.mark.parametrize(
@@ -164,7 +165,8 @@ def test_a_real_listener() -> None:
         [sys.executable, "-c", LISTENER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:
         assert child.stdout is not None
-        answer = port_holder("localhost", int(child.stdout.readline()))
+        port = int(child.stdout.readline())
+        answer = port_holder("localhost", port, process_table())
         child.communicate("")
     assert answer.roots == (child.pid,)
     assert answer.name.startswith("python")
@@ -196,6 +198,6 @@ def test_a_real_api_server_that_was_forked() -> None:
     ) as main:
         assert main.stdout is not None
         port, child = map(int, main.stdout.readline().split())
-        answer = port_holder("127.0.0.1", port)
+        answer = port_holder("127.0.0.1", port, process_table())
         main.communicate("")
     assert answer.roots[:2] == (child, main.pid)
