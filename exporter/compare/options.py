@@ -11,6 +11,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from ..base.errors import CompareError, ConfigError
+from ..base.untrusted import one_line
 from ..base.validation import validation_message
 from ..base.yaml_text import read_yaml
 from ..config import HttpSettings
@@ -52,12 +53,9 @@ class Options:
 
 def api_of(options: Options) -> PrometheusApi:
     """Return the API the options name."""
-    return PrometheusApi(
-        options.prometheus,
-        _http_settings(options.http_config),
-        _headers(options.headers),
-        options.timeout,
-    )
+    http = _http_settings(options.http_config)
+    headers = _headers(options.headers, http)
+    return PrometheusApi(options.prometheus, http, headers, options.timeout)
 
 
 def question_of(options: Options) -> Question:
@@ -98,14 +96,21 @@ def _http_settings(path: Path | None) -> HttpSettings:
         raise CompareError(f"--http-config: {path}: {validation_message(error)}") from error
 
 
-def _headers(lines: tuple[str, ...]) -> Mapping[str, str]:
+def _headers(lines: tuple[str, ...], http: HttpSettings) -> Mapping[str, str]:
     headers = {}
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon or not name.strip():
             # not shown: it may be a secret
             raise CompareError("--header: without a colon; write 'X-Scope-OrgID: tenant'")
-        headers[name.strip()] = value.strip()
+        name, value = name.strip(), value.strip()
+        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name) or not value.isprintable():
+            raise CompareError(f"--header: {one_line(name)} is no header that can be sent")
+        if name.lower() in ("connection", "content-length", "content-type", "transfer-encoding"):
+            raise CompareError(f"--header: {name} belongs to the request itself; leave it out")
+        if name.lower() == "authorization" and (http.bearer_token_file or http.basic_auth):
+            raise CompareError("--header: Authorization is in --http-config already; give one")
+        headers[name] = value
     return headers
 
 

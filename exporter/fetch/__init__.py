@@ -4,6 +4,7 @@ from .blocking import BlockingClient
 from .client import HttpClient
 from .credentials import authorization_header
 from .problem import root_cause
+from .proxy import proxy_of
 from .response import HttpResponse
 from .tls import tls_context
 
@@ -12,6 +13,7 @@ __all__ = [
     "HttpClient",
     "HttpResponse",
     "authorization_header",
+    "proxy_of",
     "root_cause",
     "tls_context",
 ]

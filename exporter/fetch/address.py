@@ -1,6 +1,7 @@
 """A URL as a request needs it: where to connect, and the lines that begin the request."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -16,8 +17,18 @@ _PORTS: Final = {"http": 80, "https": 443}
 _SAFE: Final = "/%:@!$&'()*+,;=~?[]"
 
 
+_NO_HEADERS: Final[Mapping[str, str]] = {}
+
 Origin = tuple[str, int, bool]
 """Host and port to connect to, and whether over TLS."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestBody:
+    """What a request carries, and its media type."""
+
+    content: bytes
+    media_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,24 +36,26 @@ class RequestAddress:
     """Where a request goes, its target there, and the headers that every request has."""
 
     origin: Origin
+    authority: str
     target: str
     headers: str
 
-    def request(self, method: str, body: bytes | None, authorization: str | None) -> bytes:
-        """Return a request; a body is JSON."""
+    def request(self, method: str, body: RequestBody | None, authorization: str | None) -> bytes:
+        """Return a request."""
         head = f"{method} {self.target} HTTP/1.1\r\n{self.headers}"
         if authorization:
             head += f"Authorization: {authorization}\r\n"
         if body is None:
             return f"{head}\r\n".encode()
-        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        return f"{head}\r\n".encode() + body
+        head += f"Content-Type: {body.media_type}\r\nContent-Length: {len(body.content)}\r\n"
+        return f"{head}\r\n".encode() + body.content
 
 
-def request_address(url: str) -> RequestAddress:
+def request_address(url: str, headers: Mapping[str, str] = _NO_HEADERS) -> RequestAddress:
     """Return the address of a URL; raises `ExchangeError` where it is none.
 
-    Compression is not requested: it would cost time of the engine's own event loop.
+    `headers` go with every request and replace those of the same name. Compression is not requested
+    unless they do: it would cost time of the engine's own event loop.
     """
     try:
         parts = urlsplit(url)
@@ -60,11 +73,13 @@ def request_address(url: str) -> RequestAddress:
     target = quote(parts.path or "/", _SAFE)
     if parts.query:
         target += f"?{quote(parts.query, _SAFE)}"
-    lines = (
-        f"Host: {authority}",
-        f"Accept: {_ACCEPT}",
-        "Accept-Encoding: identity",
-        f"User-Agent: inferfleet/{__version__}",
-    )
-    headers = "".join(f"{line}\r\n" for line in lines)
-    return RequestAddress((host, port, parts.scheme == "https"), target, headers)
+    own = {
+        "Host": authority,
+        "Accept": _ACCEPT,
+        "Accept-Encoding": "identity",
+        "User-Agent": f"inferfleet/{__version__}",
+    }
+    replaced = {key.lower() for key in headers}
+    own = {key: value for key, value in own.items() if key.lower() not in replaced}
+    lines = "".join(f"{key}: {value}\r\n" for key, value in {**own, **headers}.items())
+    return RequestAddress((host, port, parts.scheme == "https"), f"{name}:{port}", target, lines)

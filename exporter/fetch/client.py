@@ -8,13 +8,15 @@ import asyncio
 import json
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import urlencode
 
 from ..base.errors import CredentialsError, FetchError
 from ..config import HttpSettings
-from .address import Origin, RequestAddress, request_address
+from .address import Origin, RequestAddress, RequestBody, request_address
 from .connection import Connection, connect
 from .credentials import authorization_header
 from .problem import ExchangeError
+from .proxy import Proxy
 from .resolver import Resolver
 from .response import HttpResponse, ResponseParser
 from .tls import ClientTls
@@ -23,12 +25,16 @@ _MAX_IDLE: Final = 2
 _REMEDIES: Final = {
     **dict.fromkeys((401, 403), ": give credentials in the http section"),
     **dict.fromkeys((301, 302, 307, 308), ": give the address it sends to"),
+    400: ": a server of TLS is asked with https://",
     404: ": correct the address or its path",
 }
 
 
 class HttpClient:
-    """Sends requests over connections it keeps; used on one event loop."""
+    """Sends requests over connections it keeps; used on one event loop.
+
+    `headers` go with every request; where there is a `proxy`, every request goes by it.
+    """
 
     def __init__(
         self,
@@ -36,8 +42,12 @@ class HttpClient:
         max_bytes: int,
         tls: ClientTls | None = None,
         resolver: Resolver | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         self._http = http
+        self._headers, self._proxy = headers or {}, proxy
         self._max_bytes = max_bytes
         self._tls = tls or ClientTls(http)
         self._resolver = resolver or Resolver()
@@ -47,7 +57,14 @@ class HttpClient:
 
     def clone(self) -> "HttpClient":
         """Return a client with connections of its own."""
-        return HttpClient(self._http, self._max_bytes, self._tls, self._resolver)
+        return HttpClient(
+            self._http,
+            self._max_bytes,
+            self._tls,
+            self._resolver,
+            headers=self._headers,
+            proxy=self._proxy,
+        )
 
     def close(self) -> None:
         """Close the connections; one in use is closed after its answer."""
@@ -62,37 +79,51 @@ class HttpClient:
         `timeout` in seconds bounds everything, `max_bytes` the body where it is not the client's
         own limit. A connection the server closed while it was kept is opened again once.
         """
-        return await self._answer("GET", url, None, timeout, max_bytes or self._max_bytes)
+        parser = ResponseParser(max_bytes or self._max_bytes)
+        return _required_200(await self._send("GET", url, None, timeout, parser), url)
 
     async def post(self, url: str, document: Mapping[str, object], timeout: float) -> HttpResponse:
         """Send a JSON document; return and raise as `get` does."""
-        body = json.dumps(document).encode()
-        return await self._answer("POST", url, body, timeout, self._max_bytes)
+        body = RequestBody(json.dumps(document).encode(), "application/json")
+        parser = ResponseParser(self._max_bytes)
+        return _required_200(await self._send("POST", url, body, timeout, parser), url)
 
-    async def _answer(
-        self, method: str, url: str, body: bytes | None, timeout: float, max_bytes: int
+    async def post_form(
+        self, url: str, form: Mapping[str, str | float], timeout: float
+    ) -> HttpResponse:
+        """Send a form and return the answer whatever its status; raise as `get` does."""
+        body = RequestBody(urlencode(form).encode(), "application/x-www-form-urlencoded")
+        parser = ResponseParser(self._max_bytes, error_bodies=True)
+        return await self._send("POST", url, body, timeout, parser)
+
+    async def _send(
+        self,
+        method: str,
+        url: str,
+        body: RequestBody | None,
+        timeout: float,
+        parser: ResponseParser,
     ) -> HttpResponse:
         try:
             deadline = asyncio.get_running_loop().time() + timeout
             address = self._address(url)
             request = address.request(method, body, authorization_header(self._http))
-            parser = ResponseParser(max_bytes)
             await self._exchange(address, request, parser, deadline)
-            if parser.status == 200:
-                return parser.response()
+            return parser.response()
         except TimeoutError as error:
             raise FetchError("timeout", f"{url} did not answer within {timeout:g} s") from error
         except ExchangeError as error:
             raise FetchError(error.reason, f"{url} {error.problem}") from error
         except CredentialsError as error:
             raise FetchError("connect", str(error)) from error
-        remedy = _REMEDIES.get(parser.status, "")
-        raise FetchError("http_status", f"{url} answered {parser.status}{remedy}")
 
     def _address(self, url: str) -> RequestAddress:
         address = self._addresses.get(url)
         if address is None:
-            address = self._addresses[url] = request_address(url)
+            address = request_address(url, self._headers)
+            if self._proxy and not address.origin[2]:
+                address = self._proxy.through(address)
+            self._addresses[url] = address
         return address
 
     async def _exchange(
@@ -131,11 +162,22 @@ class HttpClient:
 
     async def _connect(self, address: RequestAddress, deadline: float) -> Connection:
         host, port, encrypted = address.origin
-        candidates = await self._resolver.addresses(host, port)
+        tls = self._tls.context if encrypted else None
+        next_host, next_port, tunnel = host, port, None
+        if self._proxy and encrypted:
+            next_host, next_port = self._proxy.host, self._proxy.port
+            tunnel = self._proxy.tunnel_request(address)
+        candidates = await self._resolver.addresses(next_host, next_port)
         try:
-            return await connect(
-                candidates, host, self._tls.context if encrypted else None, deadline
-            )
+            return await connect(candidates, host, tls, deadline, tunnel)
         except (ExchangeError, TimeoutError, asyncio.CancelledError):
-            self._resolver.renew(host, port)
+            self._resolver.renew(next_host, next_port)
             raise
+
+
+def _required_200(response: HttpResponse, url: str) -> HttpResponse:
+    """Return an answer, or raise `FetchError` where its status is another than 200."""
+    if response.status != 200:
+        remedy = _REMEDIES.get(response.status, "")
+        raise FetchError("http_status", f"{url} answered {response.status}{remedy}")
+    return response

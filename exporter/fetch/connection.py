@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from .problem import ExchangeError, broken_off, unreachable
 from .resolver import Address
-from .response import ResponseParser
+from .response import CLOSED, ResponseParser
 from .tls import TlsSession
 
 
@@ -31,6 +31,13 @@ class Connection(asyncio.Protocol):
             await self._waiter
         finally:
             self._waiter = None
+
+    async def open_tunnel(self, request: bytes, deadline: float) -> None:
+        """Ask a proxy for a tunnel through this connection; raises as `exchange` does."""
+        parser = ResponseParser(0, head_only=True)
+        await self.exchange(request, parser, deadline)
+        if parser.status != 200:
+            raise unreachable(f"the proxy answered {parser.status}")
 
     async def exchange(self, request: bytes, parser: ResponseParser, deadline: float) -> None:
         """Send a request and feed the parser until it knows the answer.
@@ -88,6 +95,8 @@ class Connection(asyncio.Protocol):
         try:
             if exc is not None:
                 raise broken_off(exc)
+            if not self._parser.started and not self._tls:
+                raise broken_off(f"{CLOSED}; if it speaks TLS, write https:// where http:// stands")
             self._parser.feed_eof()
         except ExchangeError as error:
             self._fail(error)
@@ -131,12 +140,17 @@ class Connection(asyncio.Protocol):
 
 
 async def connect(
-    addresses: Sequence[Address], host: str, tls: ssl.SSLContext | None, deadline: float
+    addresses: Sequence[Address],
+    host: str,
+    tls: ssl.SSLContext | None,
+    deadline: float,
+    tunnel: bytes | None = None,
 ) -> Connection:
     """Return a connection to the first address that takes one.
 
-    One that is silent has a part of the time until the deadline (of the loop's clock), so that the
-    others are tried too. Raises `ExchangeError`, and `TimeoutError` where none answers.
+    `tunnel` is the request for one where the addresses are a proxy's. An address that is silent has
+    a part of the time until the deadline (of the loop's clock), so that the others are tried too.
+    Raises `ExchangeError`, and `TimeoutError` where none answers.
     """
     loop = asyncio.get_running_loop()
     for left in range(len(addresses), 0, -1):
@@ -144,7 +158,7 @@ async def connect(
         now = loop.time()
         try:
             async with asyncio.timeout_at(now + (deadline - now) / left):
-                return await _connect(address, host, tls)
+                return await _connect(address, host, tls, deadline, tunnel)
         except TimeoutError:
             if left == 1:
                 raise
@@ -157,7 +171,13 @@ async def connect(
     raise AssertionError("a resolver returns an address or raises")
 
 
-async def _connect(address: Address, host: str, tls: ssl.SSLContext | None) -> Connection:
+async def _connect(
+    address: Address,
+    host: str,
+    tls: ssl.SSLContext | None,
+    deadline: float,
+    tunnel: bytes | None,
+) -> Connection:
     loop = asyncio.get_running_loop()
     family, sockaddr = address
     endpoint = socket.socket(family, socket.SOCK_STREAM)
@@ -169,6 +189,8 @@ async def _connect(address: Address, host: str, tls: ssl.SSLContext | None) -> C
         raise
     _, connection = await loop.create_connection(Connection, sock=endpoint)
     try:
+        if tunnel:
+            await connection.open_tunnel(tunnel, deadline)
         if tls:
             await connection.handshake(TlsSession(tls, host))
     except BaseException:

@@ -1,8 +1,12 @@
 """Why an exchange failed: a bounded reason, and the end of a sentence that begins with the URL."""
 
 import ssl
+from typing import Final
 
 from ..base.errors import FetchReason
+
+_NO_TLS: Final = ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
+"""What OpenSSL makes of an answer that is no TLS."""
 
 
 class ExchangeError(Exception):
@@ -14,9 +18,17 @@ class ExchangeError(Exception):
         self.problem = problem
 
 
-def unreachable(error: BaseException) -> ExchangeError:
+def unreachable(cause: str | BaseException) -> ExchangeError:
     """Return the failure of a connection that could not be made."""
-    return ExchangeError("connect", f"cannot be reached: {root_cause(error)}")
+    if isinstance(cause, str):
+        text = cause
+    elif isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS:
+        text = "it speaks no TLS: write http:// where https:// stands"
+    elif isinstance(cause, ssl.SSLCertVerificationError):
+        text = f"its certificate is not trusted: {cause.verify_message.lower()}"
+    else:
+        text = root_cause(cause)
+    return ExchangeError("connect", f"cannot be reached: {text}")
 
 
 def broken_off(cause: str | BaseException) -> ExchangeError:

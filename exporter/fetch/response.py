@@ -20,16 +20,20 @@ _STATUS: Final = re.compile(rb"HTTP/1\.([0-9]) +([1-9][0-9]{2})(?: |$)")
 _END: Final = re.compile(rb"\n\r?\n")
 _LENGTH: Final = re.compile(r"[0-9]{1,18}")
 _CHUNK: Final = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;.*)?\r?\n")
+CLOSED: Final = "the connection was closed without one"
+_TLS_ALERT: Final = b"\x15\x03"
+"""What a server of TLS says to one without."""
 _FEW: Final = 5
 """Bytes from which on an answer shows whether it is HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """A server's answer: body after decompression, and its content type."""
+    """A server's answer: body after decompression, its content type and status."""
 
     body: bytes
     content_type: str
+    status: int = 200
 
     @property
     def openmetrics(self) -> bool:
@@ -38,16 +42,20 @@ class HttpResponse:
 
 
 class ResponseParser:
-    """Reads one answer to a GET; `max_bytes` bounds its body, decompressed or not.
+    """Reads one answer; `max_bytes` bounds its body, decompressed or not.
 
     `feed` takes what has come and says whether the answer is known: of a status other than 200 the
-    head is enough. `complete` says whether its end has come too, and `keep_alive` whether another
+    head is enough, unless `error_bodies` are read too; to a request for a tunnel (`head_only`) it
+    always is. `complete` says whether the end has come too, and `keep_alive` whether another
     request may follow on the connection. Methods raise `ExchangeError`.
     """
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(
+        self, max_bytes: int, *, error_bodies: bool = False, head_only: bool = False
+    ) -> None:
         self.status = 0
         self.complete = False
+        self._error_bodies, self._head_only = error_bodies, head_only
         self._keep_alive = False
         self._max_bytes = max_bytes
         self._headers: dict[str, str] = {}
@@ -76,7 +84,7 @@ class ResponseParser:
         self._pending += received
         while not self.complete and self._step():
             pass
-        return self.complete or (self.status >= 200 and self.status != 200)
+        return self.complete or (self.status >= 200 and not self._reads_body)
 
     def feed_eof(self) -> None:
         """Take the end of the connection, which is that of a body without a length."""
@@ -85,19 +93,27 @@ class ResponseParser:
             self._pending.clear()
             self.complete = True
         elif not self.started:
-            raise broken_off("the connection was closed without one")
+            raise broken_off(CLOSED)
         elif not self.complete:
             raise broken_off("the connection was closed before its end")
 
     def response(self) -> HttpResponse:
-        """Return the complete answer."""
+        """Return the complete answer, without a body where it is not read."""
+        if not self._reads_body:
+            return HttpResponse(b"", "", self.status)
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         body = decoded(body, self._headers.get("content-encoding", ""), self._max_bytes)
-        return HttpResponse(body, self._headers.get("content-type", ""))
+        return HttpResponse(body, self._headers.get("content-type", ""), self.status)
+
+    @property
+    def _reads_body(self) -> bool:
+        return self.status == 200 or self._error_bodies
 
     def _head(self) -> bool:
         """Read status and headers; interim answers are passed over."""
         pending = self._pending
+        if pending.startswith(_TLS_ALERT):
+            raise broken_off("it speaks TLS: write https:// where http:// stands")
         if len(pending) >= _FEW and not pending.startswith(b"HTTP/"):
             raise broken_off(_quoted(pending.partition(b"\n")[0]))
         end = _END.search(pending, self._searched)
@@ -134,7 +150,10 @@ class ResponseParser:
             headers[key] = f"{headers[key]}, {text}" if key in headers else text
         connection = headers.get("connection", "").lower()
         self._keep_alive = "close" not in connection if http_11 else "keep-alive" in connection
-        self._step = self._body_step()
+        if self._head_only:
+            self.complete = self._keep_alive = True
+        else:
+            self._step = self._body_step()
 
     def _body_step(self) -> Callable[[], bool]:
         """Return what reads the body, by RFC 9112, section 6.3."""
@@ -161,7 +180,7 @@ class ResponseParser:
         return self._head
 
     def _check_size(self, size: int) -> None:
-        if size > self._max_bytes and self.status == 200:
+        if size > self._max_bytes and self._reads_body:
             raise ExchangeError("too_large", f"sent more than {self._max_bytes} bytes")
 
     def _whole_body(self) -> bool:

@@ -14,7 +14,7 @@ from exporter.config import HttpSettings
 from exporter.fetch import HttpClient, tls_context
 from tests.certificates import certificate
 from tests.fakes import FakeServer
-from tests.fetch.scripted import scripted
+from tests.fetch.scripted import says, scripted
 from tests.loop import run
 
 
@@ -52,6 +52,29 @@ def refusal(url: str, http: HttpSettings) -> tuple[str, str]:
     return caught.value.reason, str(caught.value)
 
 
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-x\r\n"])
+def test_tls_to_a_server_without_it_says_so(answer: bytes) -> None:
+    with scripted(says(answer)) as url:
+        reason, sentence = refusal(url.replace("http:", "https:"), HttpSettings())
+    assert reason == "connect"
+    assert sentence.endswith("it speaks no TLS: write http:// where https:// stands")
+
+
+def test_a_server_of_tls_asked_without_it_says_so(tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path, "server")
+    with encrypted(FakeServer(metrics=(200, b"a 1\n")), cert, key) as url:
+        reason, sentence = refusal(url.replace("https:", "http:"), HttpSettings())
+    assert reason == "protocol"
+    assert sentence.endswith("if it speaks TLS, write https:// where http:// stands")
+
+
+def test_an_alert_of_tls_says_so() -> None:
+    with scripted(says(b"\x15\x03\x01\x00\x02\x02\x16")) as url:
+        assert refusal(url, HttpSettings())[1].endswith(
+            "it speaks TLS: write https:// where http:// stands"
+        )
+
+
 def test_a_trusted_server_is_read_over_one_connection(tmp_path: Path) -> None:
     cert, key = certificate(tmp_path, "server")
     body = b"a 1\n" * 50_000
@@ -68,7 +91,7 @@ def test_a_server_that_cannot_be_trusted_is_not_read(tmp_path: Path) -> None:
         for http in (HttpSettings(), HttpSettings(ca_file=other)):
             reason, sentence = refusal(url, http)
             assert reason == "connect"
-            assert "certificate verify failed" in sentence
+            assert "its certificate is not trusted: self-signed" in sentence
         wrong_name = url.replace("127.0.0.1", "localhost")
         assert "certificate" in refusal(wrong_name, HttpSettings(ca_file=cert))[1]
         assert not fake.hits

@@ -1,23 +1,21 @@
 """A Prometheus-compatible HTTP API (Prometheus, Thanos, Mimir, VictoriaMetrics), read carefully.
 
-Owns requests, credentials, retries and the size of answers. What an API refuses as too much is
+Owns retries, time limits and the size of answers. What an API refuses as too much is
 told apart from a failure, so that the caller can ask for less.
 """
 
 import random
 from collections.abc import Callable, Iterator, Mapping
+from math import inf
+from time import monotonic
 from time import sleep as _sleep
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import requests
-import urllib3
-
-from ... import __version__
-from ...base.errors import CompareError, CredentialsError
+from ...base.errors import CompareError, CredentialsError, FetchError
 from ...base.untrusted import SHOWN_CHARACTERS, json_document, one_line
 from ...config import HttpSettings
-from ...fetch import authorization_header, root_cause
+from ...fetch import BlockingClient, proxy_of
 from .answer import AnswerError, Series, parse_label_sets, parse_matrix
 from .arrays import Floats
 
@@ -28,7 +26,9 @@ _MAX_VALUES: Final = 1_000_000
 _MAX_JSON_VALUES: Final = 8 * _MAX_VALUES
 _MAX_ATTEMPTS: Final = 4
 _MAX_BYTES: Final = 256 << 20
-_CHUNK_BYTES: Final = 1 << 20
+RUN_TIMEOUTS: Final = 30
+"""A run's time limit, in time limits of one query."""
+_HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "gzip"}
 _WHICH: Final = "; is --prometheus the address of a Prometheus?"
 _TOO_LARGE_WORDS: Final = (
     "too many samples",
@@ -52,6 +52,10 @@ class QueryTooLarge(QueryError):
     """The API refused a query for the size of its answer or the time it takes."""
 
 
+class QueryTimedOut(QueryTooLarge):
+    """The API did not answer a query in time."""
+
+
 class PrometheusApi:
     """A client of one API. `url` is what stands before /api/v1; `headers` go with every request."""
 
@@ -64,21 +68,18 @@ class PrometheusApi:
         sleep: Callable[[float], None] = _sleep,
     ) -> None:
         self.url = _base_address(url)
-        self._http = http or HttpSettings()
         self._timeout, self._sleep = timeout, sleep
-        self._session = requests.Session()
-        self._session.headers["User-Agent"] = f"inferfleet/{__version__}"
-        self._session.headers.update(headers or {})
-        # given with each request: a bundle named in the environment would win over the session's
-        self._verify: bool | str = str(self._http.ca_file) if self._http.ca_file else True
-        if self._http.insecure_skip_verify:
-            self._verify = False
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        if self._http.cert_file:
-            key = str(self._http.key_file) if self._http.key_file else None
-            self._session.cert = (
-                (str(self._http.cert_file), key) if key else str(self._http.cert_file)
-            )
+        self._run_end = inf
+        self._client = BlockingClient(
+            http or HttpSettings(),
+            _MAX_BYTES,
+            headers={**_HEADERS, **(headers or {})},
+            proxy=proxy_of(self.url),
+        )
+
+    def start_run(self) -> None:
+        """Begin a run: from now on all queries together have a limit of `RUN_TIMEOUTS` of one."""
+        self._run_end = monotonic() + RUN_TIMEOUTS * self._timeout
 
     def range(self, query: str, start: float, end: float, step: float) -> list[Series]:
         """Return the series of a range query; raise `QueryTooLarge` or `QueryError`."""
@@ -96,16 +97,19 @@ class PrometheusApi:
         `times` are the evaluation times, `step` apart; `series` is about how many there will be.
         """
         size = int(min(max(_MAX_VALUES // max(series, 1), 1), _MAX_POINTS))
-        start = 0
+        start, timeouts = 0, 0
         while start < len(times):
             part = times[start : start + size]
             try:
                 answer = self.range(query, float(part[0]), float(part[-1]), step)
-            except QueryTooLarge:
-                if size == 1:
+            except QueryTooLarge as error:
+                timeouts += isinstance(error, QueryTimedOut)
+                # an API that hangs answers no smaller query either
+                if size == 1 or timeouts >= _MAX_ATTEMPTS:
                     raise
                 size = max(min(size, len(part)) // 2, 1)
                 continue
+            timeouts = 0
             yield from answer
             start += len(part)
 
@@ -125,30 +129,25 @@ class PrometheusApi:
                 # spread out, so that several clients do not come back together
                 self._sleep(min(2.0**attempt, 10.0) * (0.5 + random.random() / 2))
             try:
-                with self._session.post(
-                    url,
-                    data=form,
-                    auth=self._sign,
-                    timeout=(10.0, self._timeout),
-                    stream=True,
-                    verify=self._verify,
-                ) as response:
-                    body = _body(response)
-                    status = response.status_code
-            except requests.exceptions.SSLError as error:
-                raise QueryError(f"{self.url}: TLS failed: {root_cause(error)}") from error
-            except requests.exceptions.ReadTimeout:
-                raise QueryTooLarge(f"{url} did not answer within {self._timeout:g} s") from None
-            except (requests.exceptions.RequestException, OSError) as error:
-                fault = f"{self.url} cannot be reached: {root_cause(error)}"
+                answer = self._client.post_form(url, form, self._time_left())
+            except FetchError as error:
+                fault = str(error)
+                if error.reason == "timeout":
+                    raise QueryTimedOut(fault) from error
+                if error.reason == "too_large":
+                    raise QueryTooLarge(fault) from error
+                if isinstance(error.__cause__, CredentialsError):
+                    raise QueryError(fault) from error
                 continue
-            data, fault = self._data(url, status, body)
+            data, fault = self._data(url, answer.status, answer.body)
             if not fault:
                 return data
         raise QueryError(f"{fault}; given up after {_MAX_ATTEMPTS} tries")
 
     def _data(self, url: str, status: int, body: bytes) -> tuple[Any, str]:
         """Return `data` of an answer, or None and a fault that may pass; raise any other."""
+        if 300 <= status < 400:
+            raise QueryError(f"{url} answered {status}: give the address it sends to")
         if status in (401, 403):
             raise QueryError(f"{self.url} answered {status}: give credentials with --http-config")
         try:
@@ -172,28 +171,15 @@ class PrometheusApi:
             raise QueryError(fault)
         return None, fault
 
-    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add credentials; files are read each time, since secrets are rotated.
-
-        Given as `auth`, so that no netrc file of the user's replaces them.
-        """
-        try:
-            header = authorization_header(self._http)
-        except CredentialsError as error:
-            raise QueryError(str(error)) from error
-        if header:
-            request.headers["Authorization"] = header
-        return request
-
-
-def _body(response: requests.Response) -> bytes:
-    chunks, size = list[bytes](), 0
-    for chunk in response.iter_content(_CHUNK_BYTES):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > _MAX_BYTES:
-            raise QueryTooLarge(f"{response.url} sent more than {_MAX_BYTES >> 20} MiB")
-    return b"".join(chunks)
+    def _time_left(self) -> float:
+        """Return the seconds that a query may take, or raise `QueryError` where the run is over."""
+        left = self._run_end - monotonic()
+        if left <= 0:
+            raise QueryError(
+                f"{self.url}: all queries together took longer than {RUN_TIMEOUTS} times --timeout "
+                f"({self._timeout:g} s); ask for a shorter --window or a wider --step, or give more"
+            )
+        return min(self._timeout, left)
 
 
 def _base_address(url: str) -> str:

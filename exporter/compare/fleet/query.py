@@ -60,6 +60,7 @@ def fetch_fleet(
 
     `keep_labels` are the external labels that set clusters apart.
     """
+    api.start_run()
     progress(0.0, "servers")
     identities = fetch_identities(api, span, keep_labels)
     cells = fetch_cells(api, identities, sides, models, span, keep_labels)

@@ -6,6 +6,7 @@ import ssl
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from exporter.base.errors import CompareError
@@ -13,6 +14,7 @@ from exporter.compare.fleet.api import PrometheusApi, QueryError, QueryTooLarge
 from exporter.compare.options import Options, api_of
 from exporter.config import HttpSettings
 from tests.compare.fake_api import FakeApi, Fault, slow
+from tests.fetch.scripted import Script, drips, scripted
 from tests.sim.comparison import simulate_comparison
 
 FLEET = simulate_comparison(1, before=1, after=2, servers=2)
@@ -94,9 +96,78 @@ def test_a_hung_api_ends_at_the_timeout() -> None:
         api.range("up", 0, 1, 1)
 
 
+def test_an_api_that_hangs_is_not_asked_for_less_and_less() -> None:
+    fake = FakeApi(FLEET)
+    fake.fault = lambda n, path: slow(fake)
+    api = PrometheusApi(fake.url, timeout=0.05, sleep=lambda seconds: None)
+    with fake, pytest.raises(QueryTooLarge, match="did not answer"):
+        list(api.range_in_chunks("up", np.arange(10_000.0), 1.0, 1))
+    assert len(fake.queries) == 4
+
+
+def test_a_run_has_a_limit_over_all_of_its_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("exporter.compare.fleet.api.monotonic", lambda: clock[0])
+    fake, api, _ = fake_and_client()
+    with fake:
+        api.start_run()
+        clock[0] += 149.0
+        api.series("inferfleet_server_info", 0, 1)
+        clock[0] += 1.0
+        with pytest.raises(QueryError, match=r"longer than 30 times --timeout \(5 s\)"):
+            api.series("inferfleet_server_info", 0, 1)
+        api.start_run()
+        api.series("inferfleet_server_info", 0, 1)
+
+
+DRIPS = {
+    "headers": drips(b"HTTP/1.1 200 OK\r\n", b"x: y\r\n"),
+    "a body": drips(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b" "),
+    "the body of an error": drips(b"HTTP/1.1 503 Oops\r\nContent-Length: 100000\r\n\r\n", b" "),
+}
+
+
+@pytest.mark.parametrize("drip", DRIPS.values(), ids=DRIPS)
+def test_an_api_that_drips_ends_at_the_timeout(drip: Script) -> None:
+    with scripted(drip) as url:
+        api = PrometheusApi(url.removesuffix("/metrics"), timeout=0.15)
+        with pytest.raises(QueryTooLarge, match=r"did not answer within 0\.15 s"):
+            api.series("up", 0, 1)
+
+
+def test_a_redirect_is_not_followed() -> None:
+    fake, api, _ = fake_and_client(lambda n, path: (302, ""))
+    with fake, pytest.raises(QueryError, match="answered 302: give the address it sends to"):
+        api.series("up", 0, 1)
+
+
+def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with FakeApi(FLEET) as fake:
+        monkeypatch.setenv("http_proxy", fake.url)
+        api = PrometheusApi("http://prometheus.invalid:9090/prom")
+        assert api.series("inferfleet_server_info", 0, 1)
+        assert fake.headers["Host"] == "prometheus.invalid:9090"
+
+
+@pytest.mark.parametrize(
+    ("header", "fault"),
+    [
+        ("Content-Length: 3", "belongs to the request itself"),
+        ("a b: c", "a b is no header that can be sent"),
+        ("X-Key: a\r\nY: b", "X-Key is no header that can be sent"),
+    ],
+)
+def test_a_header_that_cannot_be_sent_is_refused(header: str, fault: str) -> None:
+    options = Options(margin=0.03, warm_up=3600.0, prometheus="http://a", headers=(header,))
+    with pytest.raises(CompareError, match=fault):
+        api_of(options)
+
+
 def test_nobody_there() -> None:
     api = PrometheusApi("http://127.0.0.1:1", sleep=lambda seconds: None)
-    with pytest.raises(QueryError, match=r"127\.0\.0\.1:1 cannot be reached: connection refused"):
+    with pytest.raises(QueryError, match="series cannot be reached: connection refused"):
         api.series("up", 0, 1)
     with pytest.raises(CompareError, match="--prometheus: 'prom' is no address"):
         PrometheusApi("prom")
@@ -164,7 +235,7 @@ def test_tls_with_the_own_authority(tmp_path: Path) -> None:
     with FakeApi(FLEET, tls=context) as fake:
         trusting = HttpSettings.model_validate({"ca_file": str(certificate)})
         assert PrometheusApi(fake.url, trusting).series("inferfleet_server_info", 0, 1)
-        with pytest.raises(QueryError, match="TLS failed"):
+        with pytest.raises(QueryError, match="certificate is not trusted: self-signed"):
             PrometheusApi(fake.url, sleep=lambda seconds: None).series(
                 "inferfleet_server_info", 0, 1
             )
