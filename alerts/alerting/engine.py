@@ -5,7 +5,10 @@ from typing import Final
 from ..model import Group
 from ..values import Values
 from .family import Family
+from .growth import appearance, growth
 
+# what every page that was read shows
+_READ: Final = "target:inferfleet_requests_running:mean5m"
 _RATE: Final = '{{ $value | printf "%.2f" }}'
 
 
@@ -169,13 +172,10 @@ def _transfers(family: Family) -> None:
 def _corrupted(family: Family) -> None:
     name, values = "InferfleetCorruptedRequests", family.values
     server, window = values.labels("target"), family.limit(name, "window")
-    count = f"max by {server} (sum without (engine_index, model) "
-    count += f"({values.metric('corrupted_requests_total')}"
-    # a counter first shown at 1 has no increase, but it is the first event all the same
-    now, then = f"{count}))", f"{count} offset {window}))"
+    count = "target:inferfleet_corrupted_requests:max"
     family.add(
         name,
-        f"({now} - {then}) > 0 or ({now} > 0 unless on {server} {then})",
+        f"{growth(count, window)} or {appearance(count, window, server, _READ, server)}",
         "{{ $labels.target }} made {{ $value }} answers of invalid numbers",
         f"{{{{ $value }}}} requests on {{{{ $labels.target }}}}, first seen within the last "
         f"{window}, had NaN in their logits: what users were sent is not what the model says.",

@@ -12,14 +12,16 @@ def groups(values: Values) -> tuple[Group, ...]:
     family = Family("exporter", values)
     server, keep = values.labels("target"), values.keep_labels
     up = f"max by {server} ({values.metric('target_up')})"
+    down = f"{up} == 0 unless on {server} max by {server} ({values.metric('target_loading')}) == 1"
     family.add(
         "InferfleetTargetDown",
-        f"{up} == 0",
+        down,
         "{{ $labels.target }} does not answer",
         "No exporter has been able to read the metrics page of {{ $labels.target }}: it is down, "
         "out of reach, or hung.",
         "server",
     )
+    _model_down(family, up, down)
     # the one alert that must not depend on a series: no exporter, no other alert
     place = "".join(f"{{{{ with $labels.{name} }}}} of {{{{ . }}}}{{{{ end }}}}" for name in keep)
     family.add(
@@ -30,18 +32,7 @@ def groups(values: Values) -> tuple[Group, ...]:
         "seen, and every other alert is silent.",
         "exporter",
     )
-    name = "InferfleetTargetsVanished"
-    every, window = f"sum by {values.labels()} ({values.metric('targets')})", "window"
-    most = f"max_over_time(sum by {values.labels()} ({values.metric('targets')})"
-    most += f"[{family.limit(name, window)}:1m])"
-    family.add(
-        name,
-        f"{every} / ({most} > 0) < {family.limit(name, 'share')}",
-        "Only {{ $value | humanizePercentage }} of the servers are still watched",
-        "Discovery finds {{ $value | humanizePercentage }} of the servers it found within the last "
-        f"{family.limit(name, window)}; those that are gone raise no alert of their own.",
-        "exporter",
-    )
+    _watchers(family)
     name = "InferfleetTargetStale"
     family.add(
         name,
@@ -89,6 +80,78 @@ def groups(values: Values) -> tuple[Group, ...]:
         "server",
     )
     return family.groups()
+
+
+def _model_down(family: Family, up: str, down: str) -> None:
+    name, values = "InferfleetModelDown", family.values
+    model = values.labels("model")
+    join = f"* on {values.labels('target')} group_left (model) target:inferfleet_model:info"
+    family.add(
+        name,
+        f"count by {model} (({down}) {join}) / count by {model} ({up} {join})"
+        f" >= {family.limit(name, 'share')}",
+        "{{ $value | humanizePercentage }} of the servers of {{ $labels.model }} are down",
+        "{{ $value | humanizePercentage }} of the servers of {{ $labels.model }} do not answer, "
+        "servers that load for the first time left out: the rest carries its load, or nobody does.",
+        "fleet",
+    )
+
+
+def _watchers(family: Family) -> None:
+    """Exporters and judges that are gone while others of their kind, or their series, go on."""
+    values, by = family.values, family.values.labels("job", "instance")
+    name = "InferfleetExporterDown"
+    known = f"last_over_time({values.metric('build_info')}[{family.limit(name, 'window')}])"
+    family.add(
+        name,
+        f"max by {by} (up) == 0 and on {by} group by {by} ({known})",
+        "The exporter {{ $labels.instance }} is down",
+        "Prometheus cannot scrape the exporter {{ $labels.instance }}: the servers that it alone "
+        "watches raise no alert.",
+        "exporter",
+    )
+    job = values.labels("job")
+    shards = values.metric("shards")
+    family.add(
+        "InferfleetShardsIncomplete",
+        f"count by {job} (group by {values.labels('job', 'shard')} ({shards}))"
+        f" < max by {job} ({shards})",
+        "Only {{ $value }} of the shards of {{ $labels.job }} are watched",
+        "Of the shards that {{ $labels.job }} splits its servers into only {{ $value }} have an "
+        "exporter: the servers of the others are watched by nobody, and raise no alert.",
+        "exporter",
+    )
+    family.add(
+        "InferfleetNoTargets",
+        f"sum by {job} ({values.metric('targets')}) == 0",
+        "{{ with $labels.job }}{{ . }} watches{{ else }}The exporter watches{{ end }} no server",
+        "No server is configured or discovered: the selector, the file or the name that servers "
+        "come from matches nothing.",
+        "exporter",
+    )
+    name = "InferfleetTargetsVanished"
+    source = values.labels("job", "source")
+    discovered = f"max by {source} ({values.metric('discovered_targets')})"
+    family.add(
+        name,
+        f"{discovered} == 0 and on {source}"
+        f" max_over_time({discovered}[{family.limit(name, 'window')}:1m]) > 0",
+        "{{ $labels.source }} names no server any more",
+        "The source {{ $labels.source }} of discovery named servers within the last "
+        f"{family.limit(name, 'window')} and names none now; those that are gone raise no alert of "
+        "their own.",
+        "exporter",
+    )
+    name = "InferfleetJudgeStale"
+    last = f"last_over_time({values.metric('judge_last_success_timestamp_seconds')}[1d])"
+    family.add(
+        name,
+        f"time() - max by {values.labels()} ({last}) > {family.seconds(name, 'age')}",
+        "The judge's last verdict is {{ $value | humanizeDuration }} old",
+        "`inferfleet judge` reached its last verdict {{ $value | humanizeDuration }} ago; the "
+        "verdict of the rules counts meanwhile, which sees less.",
+        "exporter",
+    )
 
 
 def _absent(values: Values, window: str) -> str:

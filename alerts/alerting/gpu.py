@@ -9,8 +9,11 @@ from ..model import Group
 from ..recording.workloads import LABELS, with_workload
 from ..values import Values
 from .family import Family
+from .growth import appearance, growth
 
 _HARD: Final = "sw_thermal|hw_thermal|hw_power_brake|hw_slowdown"
+# what every source of telemetry shows of a GPU
+_WATCHED: Final = "uuid:inferfleet_gpu_utilization_ratio:max"
 _GPU: Final = "GPU {{ $labels.uuid }}{{ with $labels.target }} of {{ . }}{{ end }}"
 
 
@@ -87,18 +90,17 @@ def _throttled(family: Family, name: str, reasons: str, summary: str, descriptio
 
 def _xid(family: Family) -> None:
     name, values = "InferfleetGpuXidError", family.values
-    by, window = values.labels("uuid", "xid"), family.limit(name, "window")
+    by, uuid = values.labels("uuid", "xid"), values.labels("uuid")
+    window = family.limit(name, "window")
     codes = f'{{xid=~"{family.limit(name, "codes")}"}}'
     count = f"uuid_xid:inferfleet_gpu_xid_errors:max{codes}"
     last = f"uuid_xid:inferfleet_gpu_xid_last:info{codes}"
-    # both begin to exist with the first event, so an increase would miss it
+    # both begin to exist with the first event
+    counted, shown = (appearance(series, window, by, _WATCHED, uuid) for series in (count, last))
     family.add(
         name,
         _served(
-            values,
-            f"({count} - {count} offset {window} > 0)"
-            f" or ({count} > 0 unless on {by} {count} offset {window})"
-            f" or ({last} unless on {by} {last} offset {window} unless on {by} {count})",
+            values, f"{growth(count, window)} or {counted} or ({shown} unless on {by} {count})"
         ),
         f"{_GPU} reported XID {{{{ $labels.xid }}}}",
         f"{_GPU} reported XID {{{{ $labels.xid }}}} ({{{{ $value }}}} times, first seen within "
@@ -111,18 +113,21 @@ def _xid(family: Family) -> None:
 def _memory(family: Family) -> None:
     name, values = "InferfleetGpuMemoryErrors", family.values
     uuid, window = values.labels("uuid"), family.limit(name, "window")
-    errors = "uuid:inferfleet_gpu_ecc_uncorrected_errors:max"
+    errors = growth("uuid:inferfleet_gpu_ecc_uncorrected_errors:max", window)
     family.add(
         name,
-        _served(
-            values,
-            f"({errors} - {errors} offset {window} > 0)"
-            f" or on {uuid} (uuid:inferfleet_gpu_row_remap_failed:max > 0)"
-            f" or on {uuid} (uuid:inferfleet_gpu_row_remap_pending:max > 0)",
-        ),
+        _served(values, f"{errors} or on {uuid} (uuid:inferfleet_gpu_row_remap_failed:max > 0)"),
         f"{_GPU} has memory it cannot correct",
-        f"{_GPU} had {{{{ $value }}}} uncorrectable memory errors or rows to be replaced within "
-        f"{window}: work on it may crash, and it needs a reset at least.",
+        f"{_GPU} had {{{{ $value }}}} uncorrectable memory errors or rows that cannot be replaced "
+        f"within {window}: work on it may crash, and it needs a reset at least.",
+        "gpu",
+    )
+    family.add(
+        "InferfleetGpuRowRemapPending",
+        _served(values, "uuid:inferfleet_gpu_row_remap_pending:max > 0"),
+        f"{_GPU} waits for a reset to replace a row of memory",
+        f"{_GPU} has a row of memory to be replaced, which its next reset does; until then it "
+        "works, without the memory around the row.",
         "gpu",
     )
 

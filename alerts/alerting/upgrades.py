@@ -7,6 +7,7 @@ fall in demand cannot fire.
 
 from typing import Final
 
+from exporter.base.units import parse_duration
 from exporter.vocabulary.verdict import Measure
 
 from ..model import Group
@@ -148,7 +149,7 @@ def _loss(family: Family, name: str, measure: Measure) -> str:
     rules = "release:inferfleet_matched_load"
     judge = _judged(family.values, this)
     estimate = family.values.metric("upgrade_effect_ratio", this, 'bound="estimate"')
-    regressed = family.values.metric("upgrade_verdict", this, 'verdict="regression"')
+    regressed = _judged(family.values, this, 'verdict="regression"')
     servers = family.limit(name, "servers")
     least = [
         f'{rules}:verdict{{{this}, verdict="regression"}} == 1',
@@ -159,13 +160,18 @@ def _loss(family: Family, name: str, measure: Measure) -> str:
     enough = "".join(f" and on {on} ({condition})" for condition in least)
     lost = f"((1 - max by {on} ({rules}:ratio{{{this}}})){enough})"
     return (
-        f"(((1 - max by {on} ({estimate})) and on {on} max by {on} ({regressed}) == 1)"
+        f"(((1 - max by {on} ({estimate})) and on {on} {regressed} == 1)"
         f" or ({lost} unless on {on} ({judge}))) > {family.limit(name, 'loss')}"
     )
 
 
 def _judged(values: Values, *matchers: str) -> str:
-    return f"max by {values.labels(*LABELS)} ({values.metric('upgrade_verdict', *matchers)})"
+    """Return the judge's verdicts, those left out that it stopped renewing."""
+    verdict = values.metric("upgrade_verdict", *matchers)
+    last = values.metric("judge_last_success_timestamp_seconds")
+    limit = parse_duration(str(values.alerts["InferfleetJudgeStale"].limits["age"]))
+    page = values.labels("job", "instance")
+    return f"max by {values.labels(*LABELS)} ({verdict} and on {page} time() - {last} <= {limit:g})"
 
 
 def _not_comparable(values: Values) -> str:

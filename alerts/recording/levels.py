@@ -14,6 +14,7 @@ from ..values import Values
 IDENTITY: Final = ("engine", "release", "model", "gpu_model", "class")
 # the record names carry it, so it is no setting
 WINDOW: Final = "5m"
+_DOWN_FOR: Final = "1d"
 _INNER: Final = ("engine_index", "model", "reason", "le", "status", "source")
 _LATENCIES: Final = (
     "time_to_first_token_seconds",
@@ -65,6 +66,9 @@ def _servers(values: Values) -> tuple[Record, ...]:
     server = values.labels("target")
     start = f"max by {server} ({values.metric('server_start_time_seconds')})"
     info = f"max by {values.labels('target', *IDENTITY)} ({values.metric('server_info')})"
+    # a server that is down shows no identity, and its model is told all the same
+    named = values.metric("server_info", 'model!=""')
+    model = f"max by {values.labels('target', 'model')} (last_over_time({named}[{_DOWN_FOR}]))"
     release = values.labels(*IDENTITY)
     return (
         # two exporters see an upgrade a sample apart; one identity a server keeps the joins valid
@@ -73,6 +77,7 @@ def _servers(values: Values) -> tuple[Record, ...]:
             record="target:inferfleet_settled_server:info",
             expr=f"target:inferfleet_server:info unless on {server} (time() - {start} < 300)",
         ),
+        Record(record="target:inferfleet_model:info", expr=f"topk by {server} (1, {model})"),
         Record(
             record="release:inferfleet_servers:count",
             expr=f"count by {release} (target:inferfleet_server:info)",
@@ -117,6 +122,8 @@ def _parts(values: Values) -> dict[str, str]:
     parts[_of("requests_finished")] = rate(values, "requests_finished_total")
     running = f"avg_over_time({values.metric('requests_running')}[{WINDOW}])"
     parts["target:inferfleet_requests_running:mean5m"] = once(values, running)
+    corrupted = values.metric("corrupted_requests_total")
+    parts["target:inferfleet_corrupted_requests:max"] = once(values, corrupted)
     server, engines = values.labels("target"), values.labels("target", "engine_index")
     parts["target:inferfleet_gpus:max"] = f"max by {server} ({values.metric('gpus')})"
     limit = f"max by {server} ({values.metric('max_running_requests')})"
