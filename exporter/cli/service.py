@@ -11,11 +11,13 @@ import prometheus_client
 import yaml
 
 from ..base.errors import ConfigError
+from ..base.untrusted import one_line
 from ..config import Config
 from ..discovery.file_sd import FileSource
 from ..publish.figures import Json
 from ..publish.fleet import fleet_report
 from ..publish.page import Publisher
+from ..publish.server_samples import Samples
 from ..sampling.poller import Poller
 from ..sampling.view import GpuView, ServerView
 from ..web.address import parse_listen
@@ -97,12 +99,20 @@ class Service:
     def metrics(self) -> Iterator[bytes]:
         """Yield the metrics page in blocks, the exporter's own process at its end."""
         views = self.server_views()
-        exporter = {
+        own = {
             "targets": float(len(views)),
             "discovery_problems": float(len(self._poller.problems())),
             "config_last_reload_successful": float(self._reload_successful),
             "config_last_reload_success_timestamp_seconds": self._poller.loaded_at,
         }
+        exporter: dict[str, Samples] = {name: [((), value)] for name, value in own.items()}
+        exporter["discovered_targets"] = [
+            ((("source", one_line(place)),), float(count))
+            for place, count in self._poller.discovered_targets().items()
+        ]
+        shard = self._poller.config.shard
+        if shard.total > 1:
+            exporter["shards"] = [((("shard", str(shard.index)),), float(shard.total))]
         yield from self._publisher.blocks(views, exporter, self.gpu_view())
         yield prometheus_client.generate_latest()
 

@@ -55,6 +55,7 @@ class Config(StrictModel):
     interval: Annotated[Duration, Field(ge=0.2, le=3600)] = 5.0
     timeout: Annotated[Duration, Field(gt=0)] = 4.0
     window: Annotated[Duration, Field(gt=0)] = 60.0
+    loading_timeout: Annotated[Duration, Field(ge=0)] = 1800.0
     stall_after: Annotated[Duration, Field(gt=0)] = 30.0
     stall_probe: bool = False
     identity_refresh: Annotated[Duration, Field(gt=0)] = 300.0

@@ -83,6 +83,14 @@ class Discoverer:
         """Return the current faults, one sentence each."""
         return self._problems
 
+    def target_counts(self) -> Mapping[str, int]:
+        """Return how many servers each place of a source names, those of other shards too."""
+        return {
+            place: len(targets)
+            for scheduled in self._sources
+            for place, targets in scheduled.source.targets.items()
+        }
+
     def refresh(self, now: float) -> bool:
         """Read the sources that are due and return whether the set of servers changed.
 

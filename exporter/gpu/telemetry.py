@@ -118,10 +118,12 @@ class Telemetry:
         self._meter.forget(gpus)
 
     def sources(self, now: float) -> list[SourceState]:
-        """Return how each source does at a monotonic time."""
+        """Return how each source does at a monotonic time; a driver that never was is none."""
         states = []
         for watch in self._watches:
             state = watch.state
+            if watch.name == NVML and state.time is None:
+                continue
             age = None if state.time is None else max(now - state.time, 0.0)
             states.append(SourceState(watch.name, watch.live(now), age, state.error))
         return states

@@ -69,6 +69,7 @@ def server_report(view: ServerView, gpus: Mapping[str, GpuReading] | None = None
         "url": view.server.target.url,
         **{name: value or None for name, value in pod_labels(view.server.target).items()},
         "up": view.live,
+        "loading": view.server.loading(view.now),
         "error": reading.error or None,
         "error_reason": reading.reason or None,
         "age_seconds": None if reading.time is None else max(view.now - reading.time, 0.0),

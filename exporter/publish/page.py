@@ -59,7 +59,7 @@ class Publisher:
     def page(
         self,
         servers: Sequence[ServerView],
-        exporter: Mapping[str, float],
+        exporter: Mapping[str, Samples],
         telemetry: GpuView | None = None,
     ) -> bytes:
         """Return the whole page; see `blocks`."""
@@ -68,7 +68,7 @@ class Publisher:
     def blocks(
         self,
         servers: Sequence[ServerView],
-        exporter: Mapping[str, float],
+        exporter: Mapping[str, Samples],
         telemetry: GpuView | None = None,
     ) -> Iterator[bytes]:
         """Yield the page in blocks of some ten kB, each written when it is asked for.
@@ -83,7 +83,7 @@ class Publisher:
     def _families(
         self,
         servers: Sequence[ServerView],
-        exporter: Mapping[str, float],
+        exporter: Mapping[str, Samples],
         telemetry: GpuView | None,
     ) -> Iterator[Iterable[str]]:
         """Yield the lines of each family, its header with them."""
@@ -92,7 +92,7 @@ class Publisher:
             if family.name == "build_info":
                 yield header(family), f"{PREFIX}{family.name}{labels_text(_BUILD)} 1.0\n"
             elif family.name in exporter:
-                yield header(family), f"{PREFIX}{family.name} {exporter[family.name]!r}\n"
+                yield _headed(family, _own_lines(family, exporter[family.name]))
         live = [view for view in servers if view.live]
         for families, views, samples in (
             (TARGET, servers, target_samples),
@@ -194,6 +194,11 @@ def _server_lines(
             left_out.fail(target, name, error)
         else:
             yield from filter(None, lines)
+
+
+def _own_lines(family: Family, samples: Samples) -> Iterator[str]:
+    for labels, value in samples:
+        yield f"{PREFIX}{family.name}{labels_text(labels)} {value!r}\n"
 
 
 def _load_lines(quantity: str, family: Family, cells: Sequence[tuple[str, Work]]) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Samples of one server for each family that is not the engine's own."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from math import nan
 from typing import Final
@@ -17,7 +17,7 @@ from ..vocabulary.exporter import ENGINE_STALLED, SERVER_INFO, SERVER_POD_INFO
 from ..vocabulary.states import EXCLUSIONS, SCRAPE_FAILURES
 from .figures import samples_of
 
-Samples = Iterator[tuple[Labels, float | None]]
+Samples = Iterable[tuple[Labels, float | None]]
 """Labels beside `target`, and values; a sample whose value is None is not written."""
 
 _FACTS: Final = {
@@ -44,6 +44,7 @@ def _age(view: ServerView) -> float | None:
 
 _TARGET_VALUES: Final[Mapping[str, Callable[[ServerView], float | None]]] = {
     "target_up": lambda view: view.live,
+    "target_loading": lambda view: view.server.loading(view.now),
     "scrape_age_seconds": _age,
     "scrape_duration_seconds": lambda view: (
         view.reading.duration if view.server.counts.scrapes else None

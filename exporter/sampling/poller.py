@@ -5,7 +5,7 @@ the others nothing, however many there are. Discovery, which may block, has a th
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from threading import Event, Thread
 from time import monotonic, time
@@ -102,6 +102,10 @@ class Poller:
     def problems(self) -> Sequence[str]:
         """Return what is wrong with discovery now, one sentence each."""
         return self._discoverer.problems()
+
+    def discovered_targets(self) -> Mapping[str, int]:
+        """Return how many servers each source of discovery names, those of other shards too."""
+        return self._discoverer.target_counts()
 
     def ready(self) -> bool:
         """Whether every server has been sampled at least once."""

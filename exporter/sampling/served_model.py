@@ -62,6 +62,7 @@ class ServedModel:
         self.gpus = ServerGpus(target, telemetry)
         self._model = model
         self._config = config
+        self._watched_since = monotonic()
         self._window = Window(config.window)
         self._engine_windows: dict[str, Window] = {}
         # as long as a reading stays fresh: one missed sample is bridged, two are not
@@ -79,6 +80,11 @@ class ServedModel:
     def context(self) -> PageContext:
         """What is known of the server that decides how its page is read."""
         return self._identity.page_context() if self._identity else PageContext()
+
+    def loading(self, now: float) -> bool:
+        """Whether the server has never answered yet, and not for too long (`now`: monotonic s)."""
+        since = now - self._watched_since
+        return self.reading.time is None and since < self._config.loading_timeout
 
     def miss(self, reason: str, error: str, duration: float) -> None:
         """Take that a sample failed."""

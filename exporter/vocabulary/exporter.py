@@ -23,6 +23,19 @@ EXPORTER: Final = (
         ("version", "pythonversion"),
     ),
     Family("targets", "gauge", "Servers the exporter watches."),
+    Family(
+        "discovered_targets",
+        "gauge",
+        "Servers a source of discovery names now, those of other shards too.",
+        ("source",),
+    ),
+    Family(
+        "shards",
+        "gauge",
+        "Exporters that the servers are split between, this one being `shard`; absent where one "
+        "watches all.",
+        ("shard",),
+    ),
     Family("discovery_problems", "gauge", "Faults of discovery now; the status page lists them."),
     Family("config_last_reload_successful", "gauge", "1 if the last (re)load succeeded, else 0."),
     Family(
@@ -45,6 +58,11 @@ TARGET: Final = (
         "target_up",
         "gauge",
         "1 while the server's page is read; 0 from the second missed sample on.",
+    ),
+    Family(
+        "target_loading",
+        "gauge",
+        "1 while the server has not answered for the first time, at most for `loading_timeout`.",
     ),
     Family("scrape_age_seconds", "gauge", "Age of the newest page used."),
     Family("scrape_duration_seconds", "gauge", "Time the last sample of the server took."),
@@ -222,7 +240,8 @@ TELEMETRY: Final = (
     Family(
         "gpu_source_up",
         "gauge",
-        "1 while a source of GPU telemetry answers, else 0: nvml, or a page by its address.",
+        "1 while a source of GPU telemetry answers, else 0: a page by its address, or nvml, which "
+        "is absent before its first answer.",
         ("source",),
     ),
     Family(

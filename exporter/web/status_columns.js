@@ -5,6 +5,9 @@ const releaseOf = (server) => server.release || server.version || null;
 
 // Rank 0 stands first. Word and sign tell what the colour tells.
 function stateOf(server, fleet) {
+  if (server.loading === true) {
+    return { rank: 3, id: "new", word: "Loading", sign: "○", reason: "It has not answered for the first time yet." };
+  }
   if (server.up === false) {
     return { rank: 0, id: "down", word: "Down", sign: "✕",
       reason: server.error || "The server did not answer the last reading." };
@@ -24,9 +27,6 @@ function stateOf(server, fleet) {
   if (known(server.age_seconds) && server.age_seconds > staleAfter) {
     return { rank: 2, id: "stale", word: "Stale", sign: "◔",
       reason: `Last read ${span(server.age_seconds)} ago: the figures are old, not live.` };
-  }
-  if (server.up !== true) {
-    return { rank: 3, id: "new", word: "Not read yet", sign: "○", reason: "The first reading has not come in." };
   }
   return { rank: 4, id: "up", word: "Up", sign: "●", reason: null };
 }

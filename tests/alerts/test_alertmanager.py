@@ -33,7 +33,8 @@ def test_alertmanager_takes_it() -> None:
 @pytest.mark.parametrize(
     ("alert", "receiver"),
     [
-        ("InferfleetTargetDown", "pager"),
+        ("InferfleetTargetDown", "tickets"),
+        ("InferfleetModelDown", "pager"),
         ("InferfleetQueueGrowing", "tickets"),
         ("InferfleetSloEdgeMissing", "records"),
         ("InferfleetDecodeRegression", "rollouts"),

@@ -64,7 +64,7 @@ def test_every_alert_is_whole() -> None:
         assert one.alert.startswith("Inferfleet")
         for text in (one.summary, one.description, one.runbook_url, one.dashboard_url):
             assert text
-        assert "{{" in one.description or one.alert == "InferfleetExporterAbsent"
+        assert "{{" in one.summary + one.description or one.alert == "InferfleetExporterAbsent"
 
 
 def test_selectors_are_on_every_series(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ def test_a_killed_server_reaches_alertmanager(tmp_path: Path) -> None:
     mine = tmp_path / "values.yaml"
     mine.write_text(
         "selector: job='inferfleet'\ninterval: 1s\n"
-        "alerts: {InferfleetTargetDown: {for: 1s, keep_firing_for: 1m}}\n",
+        "alerts: {InferfleetTargetDown: {for: 1s, keep_firing_for: 1m},"
+        " InferfleetModelDown: {for: 1s, keep_firing_for: 1m}}\n",
         encoding="utf-8",
     )
     rules = build.write(mine, tmp_path / "rules", "prometheus")
@@ -49,7 +50,9 @@ def kill_and_tell(server: ReplayServer, pair: Pair) -> None:
     down = alerts()["InferfleetTargetDown"]
     assert down["labels"]["target"] == "a"
     assert down["annotations"]["summary"] == "a does not answer"
-    assert down["receivers"] == [{"name": "pager"}]
+    assert down["receivers"] == [{"name": "tickets"}]
+    until(lambda: "InferfleetModelDown" in alerts())
+    assert alerts()["InferfleetModelDown"]["receivers"] == [{"name": "pager"}]
     assert down["status"]["state"] in ("active", "unprocessed")
     # what follows from it is not told as well
     follows = {"alertname": "InferfleetEngineStalled", "target": "a", "severity": "critical"}

@@ -90,12 +90,36 @@ def test_metrics_and_api_tell_the_same() -> None:
                 value(page, "inferfleet_max_running_requests", source=seats["source"]) is not None
             )
         assert value(page, "inferfleet_targets") == 2
-        missing = [
+        missing = {
             family.name for family in EXPORTER if f"\n# TYPE {PREFIX}{family.name} " not in page
-        ]
-        assert missing == []
+        }
+        # of discovery, and of several exporters
+        assert missing == {"discovered_targets", "shards"}
         assert value(page, "process_resident_memory_bytes") is not None
         assert get(f"{service.url}-/ready")
+
+
+def test_a_shard_tells_what_the_sources_name_for_all(tmp_path: Path) -> None:
+    path = tmp_path / "servers.yaml"
+    path.write_text("- targets: ['127.0.0.1:1', '127.0.0.1:2', '127.0.0.1:3']\n", encoding="utf-8")
+    config = parse_config(
+        {
+            "discovery": {"file_sd": [{"files": [str(path)]}]},
+            "shard": {"index": 1, "total": 3},
+            "web": {"listen": "127.0.0.1:0"},
+            "gpu": {"nvml": False},
+        },
+        "x",
+    )
+    service = Service(config, lambda: config)
+    service.start()
+    try:
+        page = get(f"{service.url}metrics").decode()
+    finally:
+        service.stop()
+    assert value(page, "inferfleet_shards", shard="1") == 3
+    assert value(page, "inferfleet_discovered_targets", source=str(path)) == 3
+    assert (value(page, "inferfleet_targets") or 0) < 3
 
 
 def test_a_bad_reload_keeps_what_runs_and_says_so() -> None:
@@ -156,7 +180,7 @@ def test_a_hung_driver_delays_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(["vllm-dense-0.26.0"]) as (service, _):
         until(lambda: identified(service))
         page = get(f"{service.url}metrics").decode()
-        assert value(page, "inferfleet_gpu_source_up", source="nvml") == 0
+        assert value(page, "inferfleet_gpu_source_up", source="nvml") is None
         assert value(page, "inferfleet_gpu_reading_age_seconds", source="nvml") is None
         assert value(page, "inferfleet_target_up") == 1
         held.set()

@@ -14,6 +14,7 @@ from exporter.config import Config, Declaration, Target
 from exporter.fetch import HttpClient, HttpResponse
 from exporter.gpu.telemetry import Telemetry
 from exporter.publish.page import Publisher
+from exporter.publish.server_samples import Samples
 from exporter.replay.playlist import Player, Playlist
 from exporter.replay.recording import Recording
 from exporter.sampling.view import GpuView, ServerView
@@ -121,8 +122,9 @@ def _page(
         "config_last_reload_successful": 1.0,
         "config_last_reload_success_timestamp_seconds": EPOCH,
     }
+    exporter: dict[str, Samples] = {name: [((), value)] for name, value in own.items()}
     gpu_view = GpuView(gpus.inventory.gpus, gpus.sources(clock.monotonic()))
-    return publisher.page(shown, own, gpu_view).decode()
+    return publisher.page(shown, exporter, gpu_view).decode()
 
 
 def _target(name: str) -> Target:

@@ -51,7 +51,7 @@ def watched(recording: Recording, name: str, at: tuple[float, ...] = (60.0, 65.0
 
 
 def text(*fleet: ServerView) -> str:
-    return Publisher().page(fleet, {"discovery_problems": 0.0}).decode()
+    return Publisher().page(fleet, {"discovery_problems": [((), 0.0)]}).decode()
 
 
 @pytest.mark.parametrize("name", sorted(RECORDINGS))
@@ -126,6 +126,7 @@ def test_a_stale_server_shows_its_health_and_no_data() -> None:
     assert f'{PREFIX}target_up{{target="a"}} 0.0' in lines
     assert names <= {
         "target_up",
+        "target_loading",
         "scrape_age_seconds",
         "scrape_duration_seconds",
         "scrapes_total",
