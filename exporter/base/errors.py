@@ -16,6 +16,8 @@ InferfleetError
 
 from typing import Literal
 
+from .untrusted import SENTENCE_CHARACTERS, one_line
+
 FetchReason = Literal["connect", "timeout", "http_status", "too_large", "protocol"]
 
 
@@ -55,10 +57,11 @@ class KubernetesApiError(InferfleetError):
 class PageError(InferfleetError):
     """A metrics page was refused; nothing on it was used.
 
-    `line` counts from 1; 0 means the page as a whole.
+    `line` counts from 1; 0 means the page as a whole. The message may quote the page.
     """
 
     def __init__(self, line: int, message: str) -> None:
+        message = one_line(message, SENTENCE_CHARACTERS)
         super().__init__(f"line {line}: {message}" if line else message)
         self.line = line
 

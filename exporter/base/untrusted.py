@@ -10,6 +10,8 @@ from math import isfinite
 from typing import Final
 
 SHOWN_CHARACTERS: Final = 200
+SENTENCE_CHARACTERS: Final = 800
+"""What a whole sentence may have that quotes something."""
 EXACT: Final = 2**53
 """From here on a float cannot tell a whole number from the next: no count of anything."""
 

@@ -9,6 +9,7 @@ from typing import NoReturn
 import typer
 
 from ..base.errors import InferfleetError
+from .log import LineFormatter, RepeatLimit
 
 
 def fail(error: InferfleetError) -> NoReturn:
@@ -25,9 +26,10 @@ def configure_logging(level: str) -> None:
             f"{level!r} is no log level; use debug, info, warning or error",
             param_hint="--log-level",
         )
-    logging.basicConfig(
-        level=number, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LineFormatter())
+    handler.addFilter(RepeatLimit())
+    logging.basicConfig(level=number, handlers=[handler])
     logging.getLogger("urllib3").setLevel(max(number, logging.ERROR))
 
 

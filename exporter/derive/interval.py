@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import isnan
 from typing import Final
 
-from ..engines.exact_sum import exact_sum
+from ..base.exact_sum import exact_sum
 from ..engines.plan import Plan, Snapshot
 from ..gpu.energy import EnergyUse
 from ..vocabulary.states import Exclusion

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from ..engines.exact_sum import exact_sum
+from ..base.exact_sum import exact_sum
 from ..engines.plan import Plan, Snapshot
 from ..gpu.energy import EnergyUse
 from .counters.limits import ServerLimits

@@ -7,11 +7,12 @@ engine does not know, units: all that a catalog says is settled here, once for a
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from ..base.exact_sum import exact_sum
 from ..vocabulary.engine import BY_NAME
+from .bucket_bounds import bounds_fault, scaled_bound
 from .catalog import EngineCatalog, PageContext, Term, version_of
 from .detect import Namespace
 from .engine import Compute
-from .exact_sum import exact_sum
 from .plan import UNKNOWN, Labels, Sample, Values
 from .ranks import lowest_ranks
 from .registry import ENGINES
@@ -85,6 +86,10 @@ class CanonicalSamples:
                 self.left_out.add(name)
                 ambiguous = first.raw if self._version is None else ambiguous
                 continue
+            if histogram and (fault := self._bounds_fault(option.terms)):
+                self.left_out.add(name)
+                self.notes.append(f"{name} is left out: {fault}")
+                return
             self._note_elsewhere(name, probe, option.terms)
             for suffix in suffixes:
                 if suffix == "_sum" and self._pushed:
@@ -99,6 +104,13 @@ class CanonicalSamples:
                 f"{name} is left out: what {ambiguous} means depends on the version, which is "
                 "unknown"
             )
+
+    def _bounds_fault(self, terms: list[Term]) -> str:
+        """Return what is wrong with the buckets of a histogram, empty where nothing is."""
+        for term in terms:
+            if fault := bounds_fault(self.by_name.get(f"{term.raw}_bucket", ())):
+                return f"the buckets of {term.raw} {fault}"
+        return ""
 
     def _note_elsewhere(self, family: str, probe: str, terms: list[Term]) -> None:
         for term in terms:
@@ -172,14 +184,8 @@ class CanonicalSamples:
                 labels[canonical] = raw[name]
         labels.update(term.label)
         if "le" in raw:
-            labels["le"] = _bound(raw["le"], term.scale)
+            labels["le"] = scaled_bound(raw["le"], term.scale)
         return tuple(labels.items())
-
-
-def _bound(text: str, scale: float) -> str:
-    """Return a bucket bound in one spelling, so that a series keeps its name across releases."""
-    bound = float(text) * scale
-    return "+Inf" if bound == float("inf") else repr(bound)
 
 
 def _largest(indices: list[int]) -> Compute:

@@ -4,12 +4,15 @@ from collections import Counter
 from collections.abc import Set
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import Final
 
 from ..base.errors import NoEngineError
+from ..base.untrusted import one_line
 from ..exposition import Layout
 from .catalog import EngineCatalog, engine_catalog
 from .registry import ENGINES
 
+_LONGEST_NAME: Final = 256
 _ENDINGS = ("_bucket", "_sum", "_count", "_created", "_total", "_info", "_gcount", "_gsum")
 
 
@@ -39,9 +42,14 @@ def _wanted_names(engine: str) -> tuple[frozenset[str], frozenset[str]]:
     return engine_catalog(engine).sample_names()
 
 
-@lru_cache(maxsize=8192)
 def wanted(name: str) -> bool:
     """Whether a sample name, as pages write it, is one that some catalog turns into numbers."""
+    # names that change with every page must not fill the memory of those known
+    return len(name) <= _LONGEST_NAME and _wanted(name)
+
+
+@lru_cache(maxsize=8192)
+def _wanted(name: str) -> bool:
     for engine in ENGINES:
         named, bare = _wanted_names(engine)
         match = engine_catalog(engine).prefix.match(name)
@@ -103,8 +111,8 @@ def _refusal(names: Set[str]) -> str:
     near = sorted(name for name in names if any(engine in name.lower() for engine in ENGINES))
     if near:
         return (
-            f"{missing} under a known prefix, yet names such as {near[0]}: if an engine is behind "
-            "them, scrape its own /metrics, or undo the relabelling of metric names"
+            f"{missing} under a known prefix, yet names such as {one_line(near[0])}: if an engine "
+            "is behind them, scrape its own /metrics, or undo the relabelling of metric names"
         )
     if any(name.startswith("ray_") for name in names):
         return (

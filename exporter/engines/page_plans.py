@@ -1,9 +1,11 @@
 """The plan of each model on a page, worked out once for a layout."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
+from typing import Final
 
 from ..base.errors import PageError
+from ..base.untrusted import SENTENCE_CHARACTERS, one_line
 from ..exposition import Layout
 from ..vocabulary.engine import FAMILIES
 from .canonical_samples import CanonicalSamples
@@ -12,6 +14,8 @@ from .detect import Namespace
 from .plan import Plan, Sample, Values
 from .registry import ENGINES
 from .split import Keys, Part, split
+
+_MOST_NOTES: Final = 50
 
 
 def page_plan(layout: Layout, namespace: Namespace, context: PageContext) -> Plan:
@@ -75,7 +79,7 @@ def _plan(
         context=context,
         samples=samples,
         origins=canonical.origins,
-        notes=(*namespace.notes, *notes, *part.notes, *canonical.notes),
+        notes=_shown((*namespace.notes, *notes, *part.notes, *canonical.notes)),
         left_out=frozenset(canonical.left_out - {sample.family for sample, _ in outputs}),
         samples_dropped=sum(layout.dropped.values()),
         unknown_names=namespace.unknown_names,
@@ -91,6 +95,14 @@ def _plan(
         _picked=tuple(i for i, _ in computed),
         _by_family=by_family,
     )
+
+
+def _shown(notes: Sequence[str]) -> tuple[str, ...]:
+    """Return notes as people may read them, whatever a page made them quote."""
+    shown = [one_line(note, SENTENCE_CHARACTERS) for note in notes[:_MOST_NOTES]]
+    if len(notes) > _MOST_NOTES:
+        shown.append(f"{len(notes) - _MOST_NOTES} more remarks on this page are left out")
+    return tuple(shown)
 
 
 def _engines(samples: Iterable[Sample], part: Part) -> tuple[str, ...]:

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from math import isfinite, isinf, isnan
 from typing import Final
 
+from ..base.exact_sum import exact_sum
 from ..exposition import Page
 from .catalog import PageContext
 from .engine import Compute
 from .engine import Labels as Labels
-from .exact_sum import exact_sum
 
 UNKNOWN: Final = float("nan")
 

@@ -7,6 +7,7 @@ server can cost its caller that long and no longer, whatever it sends or does no
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlencode
 
@@ -17,6 +18,7 @@ from .connection import Connection, connect
 from .credentials import authorization_header
 from .problem import ExchangeError
 from .proxy import Proxy
+from .redaction import redacted_body, redacted_text
 from .resolver import Resolver
 from .response import HttpResponse, ResponseParser
 from .tls import ClientTls
@@ -104,16 +106,21 @@ class HttpClient:
         timeout: float,
         parser: ResponseParser,
     ) -> HttpResponse:
+        authorization = None
         try:
             deadline = asyncio.get_running_loop().time() + timeout
             address = self._address(url)
-            request = address.request(method, body, authorization_header(self._http))
+            authorization = authorization_header(self._http)
+            request = address.request(method, body, authorization)
             await self._exchange(address, request, parser, deadline)
-            return parser.response()
+            answer = parser.response()
+            return replace(answer, body=redacted_body(answer.body, authorization))
         except TimeoutError as error:
             raise FetchError("timeout", f"{url} did not answer within {timeout:g} s") from error
         except ExchangeError as error:
-            raise FetchError(error.reason, f"{url} {error.problem}") from error
+            # without its cause, which may repeat the credentials
+            problem = redacted_text(error.problem, authorization)
+            raise FetchError(error.reason, f"{url} {problem}") from None
         except CredentialsError as error:
             raise FetchError("connect", str(error)) from error
 

@@ -4,6 +4,7 @@ import ssl
 from typing import Final
 
 from ..base.errors import FetchReason
+from ..base.untrusted import one_line
 
 _NO_TLS: Final = ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
 """What OpenSSL makes of an answer that is no TLS."""
@@ -35,7 +36,7 @@ def broken_off(cause: str | BaseException) -> ExchangeError:
     """Return the failure of an answer that is no HTTP, or not all of it."""
     if isinstance(cause, ssl.SSLError):
         return unreachable(cause)
-    text = root_cause(cause) if isinstance(cause, BaseException) else printable(cause)
+    text = root_cause(cause) if isinstance(cause, BaseException) else one_line(cause)
     return ExchangeError("protocol", f"broke off its answer: {text}")
 
 
@@ -49,10 +50,4 @@ def root_cause(error: BaseException) -> str:
         reason = inner
     if isinstance(reason, OSError) and reason.strerror:
         return reason.strerror.lower()
-    return printable(str(reason)) or type(reason).__name__
-
-
-def printable(text: str) -> str:
-    """Return the first 200 characters in one line: a server without HTTP may have sent anything."""
-    kept = "".join(char if char.isprintable() else " " for char in text[:200])
-    return " ".join(kept.split())
+    return one_line(str(reason)) or type(reason).__name__

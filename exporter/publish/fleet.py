@@ -7,12 +7,12 @@ from time import time
 from typing import Final
 
 from .. import __version__
+from ..base.exact_sum import exact_sum
 from ..base.untrusted import finite, one_line
 from ..derive.figure import Figures, FigureValue
 from ..derive.figures import FIGURES
 from ..derive.ratio import Ratio, pooled
 from ..discovery.pod import pod_labels, pod_of, workload_of
-from ..engines.exact_sum import exact_sum
 from ..engines.registry import ENGINES
 from ..gpu.reading import GpuReading
 from ..sampling.reading import ServerReading

@@ -12,6 +12,7 @@ from dataclasses import replace
 from time import monotonic, time
 from typing import Final
 
+from ..base.untrusted import one_line
 from ..config import Config, Target
 from ..derive.counters.latency_sums import LatencySums
 from ..derive.figure import Figures, number_of
@@ -74,7 +75,7 @@ class ServedModel:
         self._identity: Identity | None = None
         self._identity_time = float("-inf")
         self.resets = 0
-        self._logged_names = frozenset[str]()
+        self._logged_release: str | None = None
 
     @property
     def context(self) -> PageContext:
@@ -197,14 +198,14 @@ class ServedModel:
         self.gpus.reset()
 
     def _log_unknown_names(self, current: Plan) -> None:
-        names = frozenset(current.unknown_names) - self._logged_names
-        if names:
-            self._logged_names |= names
+        names = current.unknown_names
+        if names and current.version != self._logged_release:
+            self._logged_release = current.version
             log.info(
                 "%s has %d metric names this release does not know: %s",
                 self.target.label,
                 len(names),
-                ", ".join(sorted(names)[:5]),
+                ", ".join(map(one_line, names[:5])),
             )
 
     def identity_due(self, now: float) -> bool:

@@ -228,3 +228,74 @@ def test_names_and_declarations_that_are_no_text_are_left_out_and_counted(name: 
             fleet = json.loads(get(f"{service.url}api/v1/fleet"))
             assert {server["target"] for server in fleet["servers"]} == {"good", name}
             assert get(service.url)
+
+
+BUCKETS = {
+    "no number": ('le="abc"', 'le="+Inf"'),
+    "no bound": ('model_name="m"', 'le="+Inf"'),
+    "NaN": ('le="NaN"', 'le="+Inf"'),
+    "minus infinity": ('le="-Inf"', 'le="+Inf"'),
+    "digits of another script": ('le="٣"', 'le="+Inf"'),
+    "one bound spelled twice": ('le="0.5"', 'le="0.50"', 'le="+Inf"'),
+}
+
+
+@pytest.mark.parametrize("fault", BUCKETS)
+def test_a_histogram_with_bad_bounds_is_left_out_with_the_reason(fault: str) -> None:
+    name = "vllm:time_to_first_token_seconds"
+    lines = [
+        *(f'{name}_bucket{{engine="0",{bound}}} 1' for bound in BUCKETS[fault]),
+        f'{name}_sum{{engine="0",model_name="m"}} 1',
+        f'{name}_count{{engine="0",model_name="m"}} 1',
+    ]
+    faulty = page(100) + "\n".join([*lines, ""]).encode()
+    with FakeServer(metrics=(200, faulty)) as bad, serving(Target(url=bad.url, name="bad")) as s:
+        until(lambda: all(view.live for view in s.server_views()))
+        text = get(f"{s.url}metrics").decode()
+        assert "time_to_first_token_seconds" not in text
+        assert value(text, "inferfleet_generation_tokens_total", target="bad") == 100
+        assert s.server_views()[0].server.counts.failures == {}
+        (server,) = json.loads(get(f"{s.url}api/v1/fleet"))["servers"]
+        (note,) = [one for one in server["notes"] if "time_to_first_token" in one]
+        assert note.startswith("time_to_first_token_seconds is left out: the buckets of")
+
+
+def test_the_order_of_buckets_does_not_matter() -> None:
+    name = "vllm:time_to_first_token_seconds"
+    lines = [
+        *(f'{name}_bucket{{engine="0",le="{bound}"}} 1' for bound in ("+Inf", "5", "0.1")),
+        f'{name}_sum{{engine="0"}} 1',
+        f'{name}_count{{engine="0"}} 1',
+    ]
+    unsorted = page(100) + "\n".join([*lines, ""]).encode()
+    with FakeServer(metrics=(200, unsorted)) as odd, serving(Target(url=odd.url, name="odd")) as s:
+        until(lambda: all(view.live for view in s.server_views()))
+        text = get(f"{s.url}metrics").decode()
+        assert value(text, "inferfleet_time_to_first_token_seconds_bucket", le="5.0") == 1
+
+
+def test_a_type_that_lies_harms_nothing() -> None:
+    lies = b"# TYPE vllm:num_requests_running counter\n# TYPE vllm:generation_tokens_total gauge\n"
+    with FakeServer(metrics=(200, lies + page(100))) as odd, serving(Target(url=odd.url)) as s:
+        until(lambda: all(view.live for view in s.server_views()))
+        text = get(f"{s.url}metrics").decode()
+        assert value(text, "inferfleet_generation_tokens_total") == 100
+
+
+def test_long_and_forged_names_are_one_short_sentence(caplog: pytest.LogCaptureFixture) -> None:
+    name = "x" * 300_000
+    long = page(100) + f"vllm:{name}_total 1\n".encode()
+    bad = f'{name}{{a="b" "c"}} 1\n'.encode()
+    refused = b'vllm:num_requests_running{a="\x1b[2K\\n2026-01-01 ERROR",a="b"} 1\n'
+    with (
+        FakeServer(metrics=(200, long)) as one,
+        FakeServer(metrics=(200, bad)) as two,
+        FakeServer(metrics=(200, refused)) as three,
+    ):
+        targets = [Target(url=s.url, name=n) for s, n in ((one, "1"), (two, "2"), (three, "3"))]
+        with serving(*targets) as service:
+            until(lambda: all(view.server.counts.scrapes > 2 for view in service.server_views()))
+            fleet = json.loads(get(f"{service.url}api/v1/fleet"))
+    for text in (caplog.text, *(server["error"] or "" for server in fleet["servers"])):
+        assert "\x1b" not in text
+        assert max(map(len, text.splitlines()), default=0) < 1500

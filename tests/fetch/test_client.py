@@ -132,7 +132,7 @@ def test_a_connection_that_is_closed_at_once_is_no_answer() -> None:
 
 def test_what_speaks_no_http_is_quoted_in_plain_text() -> None:
     with scripted(says(b"\x1b[31m\x00SSH-2.0\r\n\r\n", keep=True)) as url:
-        assert reason(url) == ("protocol", f"{url} broke off its answer: [31m SSH-2.0")
+        assert reason(url) == ("protocol", f"{url} broke off its answer: \\x1b[31m\\x00SSH-2.0")
 
 
 def test_size_is_limited_after_decompression() -> None:

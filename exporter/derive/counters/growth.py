@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isfinite, isnan
 from typing import Final
 
-from ...engines.exact_sum import exact_sum
+from ...base.exact_sum import exact_sum
 from ...engines.plan import UNKNOWN, Plan, Sample, Snapshot
 from .by_engine import LATENCIES, EngineCounters, counters_by_engine
 

@@ -6,13 +6,17 @@ then each is read. What a row does not have, or holds as a blank number, is abse
 
 import re
 from functools import cache, lru_cache
+from typing import Final
 
 from ...base.errors import GpuPageError
+from ...base.untrusted import SENTENCE_CHARACTERS, one_line
 from ...exposition import Layout, ParserLimits, Reader
 from ..catalog import PAGES, GpuCatalog, gpu_catalog
 from ..reading import GpuReading
 from . import plan as plans
 from .plan import Device
+
+_LONGEST_NAME: Final = 256
 
 PagePlan = list[tuple[GpuCatalog, list[Device]]]
 """Each catalog whose names stand on a page, with the GPUs its series describe."""
@@ -39,7 +43,8 @@ class GpuPages:
         """
         page = self._reader.read(text, openmetrics)
         if page.layout is not self._layout:
-            self._plan, self.problems = _plan(page.layout)
+            self._plan, problems = _plan(page.layout)
+            self.problems = tuple(one_line(each, SENTENCE_CHARACTERS) for each in problems)
             self._layout = page.layout
         return [
             device.reading(catalog, page.values, time)
@@ -98,12 +103,16 @@ def _spelling(source: str) -> dict[str, str]:
     return {raw.lower(): raw for raw in gpu_catalog(source).raw_names()}
 
 
-@lru_cache(maxsize=8192)
 def _raw(name: str) -> dict[str, str]:
     """Return by source the raw name that a sample name of a page is, as the catalog knows it.
 
     Collectors on the way may write every name in lower case.
     """
+    return _raw_names(name) if len(name) <= _LONGEST_NAME else {}
+
+
+@lru_cache(maxsize=8192)
+def _raw_names(name: str) -> dict[str, str]:
     matches = {source: _pattern(source).fullmatch(name) for source in PAGES}
     return {s: _spelling(s)[match["raw"].lower()] for s, match in matches.items() if match}
 

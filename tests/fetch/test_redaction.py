@@ -1,0 +1,74 @@
+"""Credentials that a server echoes are in no body and no sentence, whole or cut."""
+
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+
+from exporter.base.errors import FetchError
+from exporter.config import HttpSettings
+from exporter.config.http import BasicAuth
+from exporter.fetch import HttpClient
+from exporter.fetch.redaction import redacted_body, redacted_text
+from tests.fakes import FakeServer
+from tests.fetch.scripted import says, scripted
+from tests.loop import run
+
+TOKEN = "s3cret-token-of-the-fleet-0123456789"
+PAIR = b64encode(b"scraper:a-long-password").decode()
+
+
+@pytest.fixture(params=["bearer", "basic"])
+def http(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[HttpSettings, str]:
+    """A section with credentials, and what it sends."""
+    file = tmp_path / "secret"
+    if request.param == "bearer":
+        file.write_text(TOKEN)
+        return HttpSettings(bearer_token_file=file), TOKEN
+    file.write_text("a-long-password")
+    return HttpSettings(basic_auth=BasicAuth(username="scraper", password_file=file)), PAIR
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"nonsense Authorization: %s\r\n\r\n",
+        b"HTTP/1.1 2OO OK %s\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nAuthorization %s\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: %s\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%s\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: 0\r\n\r\n",
+        # cut by the length of the sentence
+        b"nonsense " + b"x" * 165 + b"%s\r\n\r\n",
+    ],
+)
+def test_no_sentence_repeats_them(http: tuple[HttpSettings, str], answer: bytes) -> None:
+    settings, secret = http
+    with (
+        scripted(says(answer % secret.encode(), keep=True)) as url,
+        pytest.raises(FetchError) as caught,
+    ):
+        run(HttpClient(settings, 1 << 20).get(url, 5.0))
+    assert "[redacted]" in str(caught.value)
+    assert secret[:8].lower() not in str(caught.value).lower()
+    assert "a-long-password" not in str(caught.value)
+
+
+def test_no_body_repeats_them(http: tuple[HttpSettings, str]) -> None:
+    settings, secret = http
+    body = f'a{{auth="{secret}"}} 1\n# a-long-password {secret}\n'.encode()
+    with FakeServer(metrics=(200, body)) as fake:
+        answer = run(HttpClient(settings, 1 << 20).get(fake.url + "/metrics", 5.0))
+    assert secret.encode() not in answer.body
+    assert answer.body.startswith(b'a{auth="[redacted]"} 1\n')
+
+
+def test_a_secret_that_is_a_common_word_ruins_no_page() -> None:
+    page = b'vllm:num_requests_running{model_name="vllm"} 1\n# Bearer vllm\n'
+    assert redacted_body(page, "Bearer vllm") == page.replace(b"Bearer vllm", b"[redacted]")
+
+
+def test_without_credentials_nothing_changes() -> None:
+    assert redacted_body(b"Bearer x", None) == b"Bearer x"
+    assert redacted_text("Bearer x", None) == "Bearer x"
