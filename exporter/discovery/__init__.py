@@ -2,48 +2,33 @@
 
 Of several exporters that share a configuration each keeps its shard of the set. Sources know
 servers by place (a file, a DNS name, a namespace), so that a fault in one place costs the others
-nothing. Nothing here sends a server any request.
+nothing; they are read side by side. Nothing here sends a server any request.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from hashlib import md5
 from math import inf
 from threading import Lock
-from typing import Protocol
+from time import monotonic
+from typing import Final
 
-from ..config import Config, KubernetesSdSettings, ShardSettings, Target
+from ..config import Config, DiscoverySettings, ShardSettings, Target
 from .dns_sd import DnsSource
 from .file_sd import FileSource
 from .kubernetes import KubernetesSource
 from .local import Host, own_host, with_names
+from .source_reader import Source, SourceReader
 
-
-class _Source(Protocol):
-    """A kind of discovery. `refresh` renews both properties and may block; it raises nothing."""
-
-    @property
-    def targets(self) -> Mapping[str, tuple[Target, ...]]: ...
-
-    @property
-    def problems(self) -> tuple[str, ...]: ...
-
-    def refresh(self) -> None: ...
-
-
-@dataclass(slots=True)
-class _ScheduledSource:
-    source: _Source
-    interval: float
-    due: float = -inf
+_WAIT_SECONDS: Final = 1.0
 
 
 class Discoverer:
     """The set of servers to watch, as the configuration's sources report it now.
 
-    Only `refresh` does I/O; `targets` and `problems` never wait for it. All may be called from any
-    thread. Before the first `refresh` only the listed targets are known. Watches of `previous`
-    for the same sections go on, so that a reload loses no pods. Raises `ConfigError` where a
+    Only `refresh` does I/O; the other methods never wait for it. All may be called from any
+    thread. Before the first `refresh` only the listed targets are known. Sources of `previous`
+    for the same sections go on, so that a reload loses no servers. Raises `ConfigError` where a
     file_sd pattern cannot be used, there is no Kubernetes API to connect to, or what is to be
     known of the exporter's own pod cannot be read. Targets on loopback are named by `host`, which
     is by default where this process runs.
@@ -56,24 +41,12 @@ class Discoverer:
         self._host = host or own_host()
         self._shard = config.shard
         self._static = with_names(config.targets, self._host)
-        self._watches: list[KubernetesSource] = _watches(
-            discovery.kubernetes, previous._watches if previous else ()
+        self._readers: list[SourceReader] = _readers(
+            discovery, previous._readers if previous else ()
         )
-        self._sources = [
-            *(
-                _ScheduledSource(FileSource(section.files), section.refresh)
-                for section in discovery.file_sd
-            ),
-            *(
-                _ScheduledSource(DnsSource(section), section.refresh)
-                for section in discovery.dns_sd
-            ),
-            # a watch runs in the background: its state is read at every refresh
-            *(_ScheduledSource(source, 0.0) for source in self._watches),
-        ]
         self._refresh_lock = Lock()
-        self._targets, duplicates = _merge(self._kept("targets", self._static))
-        self._problems = tuple(duplicates)
+        self._answered = not self._readers
+        self._targets, self._problems = _merge(self._kept("targets", self._static))
 
     def targets(self) -> tuple[Target, ...]:
         """Return the servers: the listed ones first, then those of files, of DNS, of pods."""
@@ -87,45 +60,54 @@ class Discoverer:
         """Return how many servers each place of a source names, those of other shards too."""
         return {
             place: len(targets)
-            for scheduled in self._sources
-            for place, targets in scheduled.source.targets.items()
+            for reader in self._readers
+            for place, targets in reader.source.targets.items()
         }
 
-    def refresh(self, now: float) -> bool:
-        """Read the sources that are due and return whether the set of servers changed.
+    def answered(self) -> bool:
+        """Whether every source has answered or failed once."""
+        return self._answered
 
-        `now` is a monotonic clock's time in seconds. A DNS name may take two seconds; what was
-        read before it is published already.
+    def refresh(self, now: float, wait: float = _WAIT_SECONDS) -> bool:
+        """Read the sources that are due and return whether the servers, or `answered`, changed.
+
+        `now` is a monotonic clock's time in seconds. What a source answers within `wait` seconds is
+        known at the end, what comes later with the next call.
         """
         with self._refresh_lock:
-            known = self._targets
-            for scheduled in self._sources:
-                if now >= scheduled.due:
-                    scheduled.due = now + scheduled.interval
-                    scheduled.source.refresh()
-                    self._publish()
-            return self._targets != known
+            before = self._targets, self._answered
+            for reader in self._readers:
+                reader.begin(now)
+            deadline = monotonic() + wait
+            for reader in self._readers:
+                reader.wait(max(deadline - monotonic(), 0.0))
+            # asked before what they answered is read: it may come meanwhile
+            answered = all([reader.answered(now) for reader in self._readers])
+            self._publish(now)
+            self._answered = answered
+            return (self._targets, self._answered) != before
 
     def next_refresh(self) -> float:
         """Return when a source is due next (monotonic seconds), infinity where there is none."""
-        return min((scheduled.due for scheduled in self._sources), default=inf)
+        return min((reader.due for reader in self._readers), default=inf)
 
     def close(self, successor: "Discoverer | None" = None) -> None:
         """Stop watching pods, except those that `successor` goes on with."""
-        for source in self._watches:
-            if successor is None or source not in successor._watches:
-                source.close()
+        kept = [reader.source for reader in successor._readers] if successor else []
+        for reader in self._readers:
+            if isinstance(reader.source, KubernetesSource) and reader.source not in kept:
+                reader.source.close()
 
-    def _publish(self) -> None:
+    def _publish(self, now: float) -> None:
         targets, duplicates = _merge(self._by_place())
-        faults = [fault for scheduled in self._sources for fault in scheduled.source.problems]
+        faults = [fault for reader in self._readers for fault in reader.problems(now)]
         self._targets, self._problems = targets, (*faults, *duplicates)
 
     def _by_place(self) -> Iterator[tuple[str, Target]]:
         """Yield every known server with the place that names it, in order of precedence."""
         yield from self._kept("targets", self._static)
-        for scheduled in self._sources:
-            for place, targets in scheduled.source.targets.items():
+        for reader in self._readers:
+            for place, targets in reader.source.targets.items():
                 yield from self._kept(place, with_names(targets, self._host))
 
     def _kept(self, place: str, targets: Iterable[Target]) -> Iterator[tuple[str, Target]]:
@@ -143,19 +125,30 @@ def in_shard(target: Target, shard: ShardSettings) -> bool:
     return int.from_bytes(digest[8:]) % shard.total == shard.index
 
 
-def _watches(
-    sections: Iterable[KubernetesSdSettings], running: Iterable[KubernetesSource]
-) -> list[KubernetesSource]:
-    """Return a source for each section: the running one where it is for the same section."""
-    running = list(running)
-    return [
-        next((source for source in running if source.section == section), None)
-        or KubernetesSource(section)
-        for section in sections
-    ]
+def _readers(discovery: DiscoverySettings, running: Iterable[SourceReader]) -> list[SourceReader]:
+    """Return a reader for each section: the running one where it is for the same section."""
+    left = list(running)
+    readers = list[SourceReader]()
+
+    def add(section: object, place: str, interval: float, source: Callable[[], Source]) -> None:
+        known = next((reader for reader in left if reader.section == section), None)
+        if known:
+            left.remove(known)
+            known.renew(place)
+        readers.append(known or SourceReader(source(), section, place, interval))
+
+    for number, files in enumerate(discovery.file_sd):
+        place = f"discovery.file_sd.{number}"
+        add(files, place, files.refresh, partial(FileSource, files.files))
+    for number, names in enumerate(discovery.dns_sd):
+        add(names, f"discovery.dns_sd.{number}", names.refresh, partial(DnsSource, names))
+    for number, pods in enumerate(discovery.kubernetes):
+        # a watch runs in the background: its state is read at every refresh
+        add(pods, f"discovery.kubernetes.{number}", 0.0, partial(KubernetesSource, pods))
+    return readers
 
 
-def _merge(candidates: Iterable[tuple[str, Target]]) -> tuple[tuple[Target, ...], list[str]]:
+def _merge(candidates: Iterable[tuple[str, Target]]) -> tuple[tuple[Target, ...], tuple[str, ...]]:
     """Return one server per label, the first of each, and a sentence for every other."""
     first = dict[str, tuple[str, Target]]()
     duplicates = []
@@ -166,4 +159,4 @@ def _merge(candidates: Iterable[tuple[str, Target]]) -> tuple[tuple[Target, ...]
                 f"{place}: a target called {target.label!r} is already known from {first_place}, "
                 f"so {target.url} is left out; give it another name or list it once"
             )
-    return tuple(target for _, target in first.values()), duplicates
+    return tuple(target for _, target in first.values()), tuple(duplicates)

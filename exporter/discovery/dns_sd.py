@@ -6,25 +6,28 @@ does not answer leaves the last good answer in force.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
+from ..base.untrusted import one_line
 from ..base.validation import validation_message
 from ..config import DnsSdSettings, Target
 
 # Imported where it is used: without DNS discovery it should cost no memory.
 if TYPE_CHECKING:
-    from dns.resolver import Resolver
+    from dns.asyncresolver import Resolver
 
 _TRY_SECONDS: Final = 1.0
 _LIFETIME_SECONDS: Final = 2.0
+_MAX_LOOKUPS: Final = 100
 
 
 def system_resolver(filename: str = "/etc/resolv.conf") -> Resolver:
     """Return a resolver set up as the system's, which gives up on a name after two seconds."""
-    from dns.resolver import Resolver
+    from dns.asyncresolver import Resolver
 
     resolver = Resolver(filename)
     resolver.timeout, resolver.lifetime = _TRY_SECONDS, _LIFETIME_SECONDS
@@ -56,33 +59,42 @@ class DnsSource:
         return self._problems
 
     def refresh(self) -> None:
-        """Look every name up again; blocks for up to two seconds a name."""
+        """Look every name up again, all at once; blocks for two seconds where one is silent."""
+        answers = asyncio.run(self._answers())
+        self._targets = {name: targets for name, (targets, _) in answers.items()}
+        self._problems = tuple(problem for _, problem in answers.values() if problem)
+
+    async def _answers(self) -> dict[str, tuple[tuple[Target, ...], str]]:
+        """Return the servers of every name, and what is wrong with it."""
+        lookups = asyncio.Semaphore(_MAX_LOOKUPS)
+
+        async def answer(name: str) -> tuple[tuple[Target, ...], str]:
+            async with lookups:
+                return await self._answer(name)
+
+        names = list(dict.fromkeys(self._section.names))
+        return dict(zip(names, await asyncio.gather(*map(answer, names)), strict=True))
+
+    async def _answer(self, name: str) -> tuple[tuple[Target, ...], str]:
         from dns.exception import DNSException
         from dns.resolver import NXDOMAIN, NoAnswer
 
         kind = self._section.type
-        targets = dict[str, tuple[Target, ...]]()
-        problems = list[str]()
-        for name in self._section.names:
-            try:
-                targets[name] = self._look_up(name)
-            except (NXDOMAIN, NoAnswer):
-                targets[name] = ()
-                problems.append(
-                    f"DNS has no {kind} records of {name}; correct dns_sd.names or type"
-                )
-            except (DNSException, ValidationError) as error:
-                last = targets[name] = self._targets.get(name, ())
-                consequence = (
-                    "its last answer stays in force" if last else "it gives no servers until then"
-                )
-                problems.append(f"{name} cannot be looked up: {_reason(error)}; {consequence}")
-        self._targets, self._problems = targets, tuple(problems)
+        try:
+            return await self._look_up(name), ""
+        except (NXDOMAIN, NoAnswer):
+            return (), f"DNS has no {kind} records of {name}; correct dns_sd.names or type"
+        except (DNSException, ValidationError, OSError, UnicodeError) as error:
+            last = self._targets.get(name, ())
+            consequence = (
+                "its last answer stays in force" if last else "it gives no servers until then"
+            )
+            return last, f"{name} cannot be looked up: {_reason(error)}; {consequence}"
 
-    def _look_up(self, name: str) -> tuple[Target, ...]:
+    async def _look_up(self, name: str) -> tuple[Target, ...]:
         """Return the servers a name stands for; raise `DNSException` or `ValidationError`."""
         section = self._section
-        answer = self._resolver().resolve(name, section.type, search=True)
+        answer = await self._resolver().resolve(name, section.type, search=True)
         if section.type == "SRV":
             # Some name servers change the case of names from answer to answer.
             hosts = {
@@ -106,4 +118,6 @@ def _reason(error: Exception) -> str:
     if isinstance(error, Timeout):
         # The error's own text holds milliseconds, which would be a new sentence at every refresh.
         return "no name server answered in time"
-    return validation_message(error) if isinstance(error, ValidationError) else str(error)
+    if isinstance(error, ValidationError):
+        return validation_message(error)
+    return one_line(str(error))

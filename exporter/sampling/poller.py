@@ -12,6 +12,7 @@ from time import monotonic, time
 from typing import Any, Final
 
 from ..base.event_loop import EventLoopThread
+from ..base.untrusted import one_line
 from ..config import Config, Target
 from ..discovery import Discoverer
 from ..fetch import HttpClient
@@ -36,6 +37,8 @@ class Poller:
         self._stopped = Event()
         self._reloaded = Event()
         self._servers: dict[str, WatchedServer] = {}
+        self._complete = False
+        self._fault = ""
         self._loop = EventLoopThread("sampling")
         self._resolver = Resolver()
         self._schedule = Schedule(config.interval)
@@ -50,7 +53,6 @@ class Poller:
         client = HttpClient(config.http, config.limits.page, resolver=self._resolver)
         telemetry = self._telemetry(config)
         discoverer = Discoverer(config, before)
-        discoverer.refresh(monotonic())
         if telemetry is not self.telemetry:
             self.telemetry.stop()
             telemetry.start()
@@ -68,7 +70,7 @@ class Poller:
         """Begin to sample, and to discover."""
         self.telemetry.start()
         self._loop.start()
-        self._loop.run(self._reconcile(self._discoverer.targets()))
+        self._loop.run(self._reconcile())
         self._discovery.start()
 
     def stop(self) -> None:
@@ -91,9 +93,10 @@ class Poller:
         old, before = self.config, self._discoverer
         self._apply(config, before)
         before.close(self._discoverer)
+        self._discoverer.refresh(monotonic())
         self._reloaded.set()
         unchanged = _sampling_settings(old) == _sampling_settings(config)
-        self._loop.run(self._reconcile(self._discoverer.targets(), keep=unchanged))
+        self._loop.run(self._reconcile(keep=unchanged))
 
     def servers(self) -> Sequence[WatchedServer]:
         """Return the watched servers in order of their names."""
@@ -101,14 +104,16 @@ class Poller:
 
     def problems(self) -> Sequence[str]:
         """Return what is wrong with discovery now, one sentence each."""
-        return self._discoverer.problems()
+        return [*self._discoverer.problems(), *filter(None, [self._fault])]
 
     def discovered_targets(self) -> Mapping[str, int]:
         """Return how many servers each source of discovery names, those of other shards too."""
         return self._discoverer.target_counts()
 
     def ready(self) -> bool:
-        """Whether every server has been sampled at least once."""
+        """Whether every source of servers has answered, and every server has been sampled, once."""
+        if not self._complete:
+            return False
         readings = [server.reading for server in self._servers.values()]
         return all(reading.time is not None or reading.misses for reading in readings)
 
@@ -116,10 +121,20 @@ class Poller:
         """Whether servers are sampled when they are due."""
         return self._loop.alive and self._schedule.overdue() < _MAX_OVERDUE
 
-    async def _reconcile(self, targets: Sequence[Target], keep: bool = True) -> None:
-        """Watch these targets and no others; with `keep` unchanged ones stay as they are."""
+    def _targets(self, complete: bool) -> Sequence[Target]:
+        """Return the servers to watch; those known before stay until every source has answered."""
+        targets = self._discoverer.targets()
+        if complete:
+            return targets
+        known = {target.label for target in targets}
+        before = (server.target for server in self._servers.values())
+        return [*targets, *(target for target in before if target.label not in known)]
+
+    async def _reconcile(self, keep: bool = True) -> None:
+        """Watch what is discovered and no more; with `keep` unchanged ones stay as they are."""
+        complete = self._discoverer.answered()
         old, new = self._servers, dict[str, WatchedServer]()
-        for target in targets:
+        for target in self._targets(complete):
             server = old.get(target.label)
             if server is None or not keep or server.target != target:
                 server = WatchedServer(target, self._client.clone(), self.config, self.telemetry)
@@ -130,7 +145,7 @@ class Poller:
                 if label not in new:
                     for model in server.models:
                         self.telemetry.forget(model.target.label)
-        self._servers = new
+        self._servers, self._complete = new, complete
         self._schedule.interval = self.config.interval
         for label, server in new.items():
             if old.get(label) is not server:
@@ -157,14 +172,17 @@ class Poller:
 
     def _discover(self) -> None:
         while not self._stopped.is_set():
+            try:
+                if self._discoverer.refresh(monotonic()) and not self._stopped.is_set():
+                    self._loop.run(self._reconcile())
+                self._fault = ""
+            except Exception as error:
+                log.exception("discovery failed")
+                reason = one_line(f"{type(error).__name__}: {error}")
+                self._fault = f"discovery failed: {reason}; the servers stay as they are"
             wait = max(self._discoverer.next_refresh() - monotonic(), _DISCOVERY_TICK)
             self._reloaded.wait(min(wait, _DISCOVERY_MAX_WAIT))
             self._reloaded.clear()
-            try:
-                if self._discoverer.refresh(monotonic()) and not self._stopped.is_set():
-                    self._loop.run(self._reconcile(self._discoverer.targets()))
-            except Exception:
-                log.exception("discovery failed")
 
 
 def _sampling_settings(config: Config) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 import pytest
-from dns.resolver import Resolver
+from dns.asyncresolver import Resolver
 
 
 class NameServer(socketserver.UDPServer):

@@ -4,6 +4,7 @@ import json
 from functools import partial
 from math import inf
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -12,6 +13,7 @@ from exporter.base.errors import ConfigError
 from exporter.config import Config
 from exporter.discovery import Discoverer
 from exporter.discovery.dns_sd import DnsSource
+from tests.waiting import until
 
 from .conftest import NameServer
 
@@ -118,16 +120,94 @@ def test_fault_of_one_source_costs_the_others_nothing(tmp_path: Path, dns: NameS
     assert discoverer.problems() == ()
 
 
-def test_slow_dns_does_not_hold_back_the_files(
+def _with_files_and_dns(tmp_path: Path) -> tuple[Discoverer, Path]:
+    path = tmp_path / "a.json"
+    dns_sd: list[dict[str, object]] = [{"names": ["pods.example"], "refresh": "1h"}]
+    files: list[dict[str, object]] = [{"files": [_file(path, "f:1")], "refresh": "1s"}]
+    return Discoverer(_config([], file_sd=files, dns_sd=dns_sd)), path
+
+
+def test_a_source_that_hangs_holds_back_no_other_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = _file(tmp_path / "a.json", "f:1")
-    dns_sd: list[dict[str, object]] = [{"names": ["pods.example"]}]
-    discoverer = Discoverer(_config([], file_sd=[{"files": [path]}], dns_sd=dns_sd))
-    seen = list[list[str]]()
-    monkeypatch.setattr(DnsSource, "refresh", lambda _: seen.append(_labels(discoverer)))
-    discoverer.refresh(0.0)
-    assert seen == [["f:1"]]
+    discoverer, path = _with_files_and_dns(tmp_path)
+    go_on = Event()
+    monkeypatch.setattr(DnsSource, "refresh", lambda _: go_on.wait(30))
+    until(lambda: discoverer.refresh(0.0, wait=0.01))
+    assert _labels(discoverer) == ["f:1"]
+    assert not discoverer.answered()
+    assert discoverer.problems() == ()
+
+    _file(path, "f:2")
+    discoverer.refresh(10.0, wait=0.01)
+    until(lambda: discoverer.refresh(10.0, wait=0.01) or _labels(discoverer) == ["f:2"])
+    assert not discoverer.answered()
+    assert discoverer.next_refresh() == -inf
+    assert discoverer.refresh(11.0, wait=0.01)
+    assert discoverer.answered()
+    assert discoverer.problems() == (
+        "discovery.dns_sd.0 has not answered within 10 s; the servers known from it stay in force",
+    )
+
+    go_on.set()
+    until(lambda: discoverer.refresh(11.0, wait=0.01) or not discoverer.problems())
+    assert discoverer.answered()
+
+
+def test_a_source_that_fails_in_any_way_keeps_what_is_known_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dns: NameServer
+) -> None:
+    dns.records["pods.example", "SRV"] = ["0 0 1 p.example."]
+    discoverer, path = _with_files_and_dns(tmp_path)
+    assert discoverer.refresh(0.0, wait=30)
+    assert _labels(discoverer) == ["f:1", "p.example:1"]
+    assert discoverer.answered()
+
+    def fail(_: object) -> None:
+        raise MemoryError("line\nbreak")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DnsSource, "refresh", fail)
+        _file(path, "f:2")
+        assert discoverer.refresh(3600.0, wait=30)
+    assert _labels(discoverer) == ["f:2", "p.example:1"]
+    assert discoverer.problems() == (
+        "discovery.dns_sd.0 cannot be read: MemoryError: line\\nbreak; "
+        "the servers known from it stay in force",
+    )
+    discoverer.refresh(7200.0, wait=30)
+    assert discoverer.problems() == ()
+
+
+def test_no_thread_to_read_with_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    discoverer = Discoverer(_config([], file_sd=[{"files": [_file(tmp_path / "a.json", "f:1")]}]))
+
+    def fail(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Thread, "start", fail)
+        discoverer.refresh(0.0)
+    assert "can't start new thread" in discoverer.problems()[0]
+    assert discoverer.refresh(5.0, wait=30)
+    assert _labels(discoverer) == ["f:1"]
+    assert discoverer.problems() == ()
+
+
+def test_a_reload_goes_on_with_sources_of_the_same_sections(tmp_path: Path) -> None:
+    sections: list[dict[str, object]] = [
+        {"files": [_file(tmp_path / f"{name}.json", f"{name}:1")]} for name in "ab"
+    ]
+    before = Discoverer(_config([], file_sd=sections))
+    assert before.refresh(0.0, wait=30)
+    after = Discoverer(_config([], file_sd=[*sections[1:], *sections[1:]]), before)
+    assert after.next_refresh() == -inf
+    assert not after.answered()
+    assert after.refresh(1.0, wait=30)
+    assert _labels(after) == ["b:1"]
+    assert after.answered()
 
 
 def test_unusable_pattern_stops_the_start() -> None:

@@ -1,13 +1,15 @@
 """DNS names become servers; silence and failure change nothing, absence does."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import dns.exception
 import dns.name
 import pytest
-from dns.resolver import Resolver
+from dns.asyncresolver import Resolver
 
 from exporter.config import DnsSdSettings
 from exporter.discovery.dns_sd import DnsSource, system_resolver
@@ -104,6 +106,30 @@ def test_failing_name_costs_the_others_nothing(name_server: NameServer) -> None:
     source.refresh()
     assert _urls(source) == {"gone.example": [], SRV: ["http://a.example:8000"]}
     assert len(source.problems) == 1
+
+
+def test_names_are_looked_up_side_by_side() -> None:
+    class Together:
+        """Answers nobody before everybody has asked."""
+
+        def __init__(self) -> None:
+            self.left = 50
+            self.asked = asyncio.Event()
+
+        async def resolve(self, *_: object, **__: object) -> None:
+            self.left -= 1
+            if self.left == 0:
+                self.asked.set()
+            async with asyncio.timeout(30):
+                await self.asked.wait()
+            raise dns.exception.Timeout
+
+    together = Together()
+    section = DnsSdSettings(names=[f"n{number}.example" for number in range(50)])
+    source = DnsSource(section, lambda: together)  # type: ignore[arg-type,return-value]
+    source.refresh()
+    assert len(source.problems) == 50
+    assert "no name server answered in time" in source.problems[0]
 
 
 def test_name_never_answered_gives_no_servers(name_server: NameServer) -> None:

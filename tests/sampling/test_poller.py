@@ -17,6 +17,7 @@ from exporter.config import (
     Config,
     Declaration,
     DiscoverySettings,
+    DnsSdSettings,
     FileSdSettings,
     GpuPageSettings,
     GpuSettings,
@@ -24,6 +25,8 @@ from exporter.config import (
     KubernetesSdSettings,
     Target,
 )
+from exporter.discovery import Discoverer
+from exporter.discovery.dns_sd import DnsSource
 from exporter.gpu.attribution import GpuInventory, GpuUser, Link
 from exporter.gpu.reading import GpuReading
 from exporter.sampling.poller import Poller
@@ -233,6 +236,88 @@ def test_servers_come_and_go_with_their_files(tmp_path: Path) -> None:
             listed.write_text("[]", encoding="utf-8")
             until(lambda: not poller.servers())
             assert kept.closed
+
+
+@contextmanager
+def silent_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
+    """Hold every look-up of DNS discovery until the event that is yielded, or the end."""
+    released = Event()
+    monkeypatch.setattr(DnsSource, "refresh", lambda _: released.wait(30))
+    yield released
+    released.set()
+
+
+def test_a_source_that_hangs_delays_neither_start_nor_servers_nor_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = tmp_path / "servers.json"
+    listed.write_text(json.dumps([{"targets": ["127.0.0.1:1"]}]), encoding="utf-8")
+    found = DiscoverySettings(
+        file_sd=[FileSdSettings(files=[str(listed)])],
+        dns_sd=[DnsSdSettings(names=["silent.example"])],
+    )
+    with FakeServer(metrics=(200, page(1))) as fake, silent_names(monkeypatch) as released:
+        with polling(quick(targets(fake.url), found)) as poller:
+            assert len(poller.servers()) == 1
+            until(lambda: len(poller.servers()) == 2)
+            until(lambda: all(s.reading.time or s.reading.misses for s in poller.servers()))
+            assert not poller.ready()
+            start = monotonic()
+        assert monotonic() - start < 3
+        released.set()
+
+
+def test_it_is_ready_when_every_source_has_answered_and_every_server_is_sampled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = DiscoverySettings(dns_sd=[DnsSdSettings(names=["silent.example"])])
+    with (
+        FakeServer(metrics=(200, page(1))) as fake,
+        silent_names(monkeypatch) as released,
+        polling(quick(targets(fake.url), found)) as poller,
+    ):
+        until(lambda: poller.servers()[0].reading.time)
+        assert not poller.ready()
+        released.set()
+        until(poller.ready)
+
+
+def test_servers_known_before_a_reload_stay_until_the_new_source_has_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = tmp_path / "servers.json"
+    listed.write_text(json.dumps([{"targets": ["127.0.0.1:1"]}]), encoding="utf-8")
+    found = DiscoverySettings(file_sd=[FileSdSettings(files=[str(listed)])])
+    with polling(quick([], found)) as poller, silent_names(monkeypatch) as released:
+        until(lambda: len(poller.servers()) == 1)
+        kept = poller.servers()
+        silent = DiscoverySettings(dns_sd=[DnsSdSettings(names=["silent.example"])])
+        poller.reload(quick([], silent))
+        assert poller.servers() == kept
+        released.set()
+        until(lambda: not poller.servers())
+
+
+def test_a_fault_of_discovery_itself_is_a_problem_and_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> bool:
+        raise KeyError("oops")
+
+    found = DiscoverySettings(file_sd=[FileSdSettings(files=["none.json"])])
+    with FakeServer(metrics=(200, page(1))) as fake:
+        with monkeypatch.context() as patch:
+            patch.setattr(Discoverer, "refresh", fail)
+            poller = Poller(quick(targets(fake.url), found))
+            poller.start()
+            until(poller.problems)
+            (problem,) = poller.problems()
+            assert problem == "discovery failed: KeyError: 'oops'; the servers stay as they are"
+        try:
+            until(lambda: "none.json is not there" in str(poller.problems()))
+            until(poller.ready)
+        finally:
+            poller.stop()
 
 
 def test_a_server_that_went_leaves_no_connection_behind(tmp_path: Path) -> None:
