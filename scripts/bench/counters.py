@@ -27,9 +27,10 @@ def resident_mb(pid: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class ThreadCounters:
-    """CPU time of a thread in seconds, and how often it was switched away from."""
+    """CPU of a thread and what it waited for a core, in seconds; how often it gave a core up."""
 
     cpu: float
+    waited: float
     switches: int
 
 
@@ -38,9 +39,9 @@ def threads(pid: int) -> Mapping[int, ThreadCounters]:
     counters = {}
     for task in Path(f"/proc/{pid}/task").iterdir():
         status = _status(task / "status")
-        cpu = int((task / "schedstat").read_text().split()[0]) / 1e9
+        cpu, waited = (int(ns) / 1e9 for ns in (task / "schedstat").read_text().split()[:2])
         switches = status["voluntary_ctxt_switches"] + status["nonvoluntary_ctxt_switches"]
-        counters[int(task.name)] = ThreadCounters(cpu, switches)
+        counters[int(task.name)] = ThreadCounters(cpu, waited, switches)
     return counters
 
 

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 from statistics import mean, median
 
 
@@ -86,3 +87,9 @@ def requests_by_phase(
 def peak(shares: Sequence[float]) -> float:
     """Return the largest part over the mean one: 1 where all are alike."""
     return max(shares) / mean(shares)
+
+
+def bars(shares: Sequence[float]) -> str:
+    """Return a bar of one character for each part, the largest of full height."""
+    highest = max(shares)
+    return "".join(" ▁▂▃▄▅▆▇█"[ceil(8 * share / highest)] for share in shares)

@@ -2,187 +2,152 @@
 
 Both run at the same time against the same replayed servers, each page asked for by both, and both
 CPU counters are read at the same moments. Taking turns (A B B A) would cancel a drift of the
-machine only as far as it is linear and the same load comes back; side by side every window has the
-same neighbours, caches and clock for both, so the ratio of a window is of one moment. Only CPU time
-is compared, never wall time, so waiting for one of the few cores does not count. Nothing is stopped
-or started between windows.
+machine only as far as it is linear; side by side every window has the same neighbours, caches and
+clock for both, so the ratio of a window is of one moment. Only CPU time is compared, never wall
+time, so waiting for one of few cores does not count. Nothing is started or stopped between windows.
 
-Two things are in Prometheus' favour: replayed pages come uncompressed, as no engine would answer
-it, and its database neither compacts blocks nor answers queries here.
+Two things are in Prometheus' favour: replayed pages are not compressed, though Prometheus asks for
+it and engines would do it, and its database neither compacts blocks nor answers queries here.
 """
 
 import gzip
 import re
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import count
-from time import monotonic, sleep
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 
-from . import counters
+from . import counters, profile
 from .figures import Counted, Spread, windows
 from .processes import exporter, prometheus, replayed_servers
+from .watch import Course, ThreadShare, watch
 
-TICK: Final = 0.25
 _READ_TIMEOUT: Final = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """How long a fleet is measured: `settle` seconds, then windows of `window` seconds."""
-
-    settle: float
-    window: float
-    windows: int = 5
-
-    @property
-    def seconds(self) -> float:
-        """The whole of it."""
-        return self.settle + self.window * self.windows
+_PROFILE_SECONDS: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class PageRead:
-    """One reading of the exporter's own page: seconds of wall time and of CPU, bytes, lines."""
+    """One reading of the exporter's own page: seconds of wall time and of CPU, and what it held.
+
+    `size` is in bytes as sent, `up` the targets that are up, `skipped` the samples not begun.
+    """
 
     seconds: float
     cpu: float
     size: int
     lines: int
+    up: int
+    skipped: int
 
 
 @dataclass(frozen=True, slots=True)
-class ThreadShare:
-    """A thread while settled: share of a core, and times a second it was switched to."""
+class Process:
+    """A measured process; `resident` is in 2^20 bytes."""
 
-    core: float
-    switches: float
+    counted: Counted
+    threads: Sequence[ThreadShare]
+    resident: float
+
+    @property
+    def waited(self) -> float:
+        """How long it waited for a core while settled, over the time it had one."""
+        return sum(each.waited for each in self.threads) / sum(each.core for each in self.threads)
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A measured fleet; memory is in 2^20 bytes, that of the exporter before and after `read`."""
+    """A measured fleet.
+
+    `resident_after` is the exporter's memory after its page was read. `rooms` are their shares of
+    the exporter's time, None where nobody looked, and `thread_names` by thread id.
+    """
 
     targets: int
     local: bool
     course: Course
     begin: float
-    exporter: Counted
-    prometheus: Counted
-    exporter_mb: tuple[float, float]
-    prometheus_mb: float
+    exporter: Process
+    prometheus: Process
     read: PageRead
-    up: int
-    skipped: int
-    exporter_threads: Sequence[ThreadShare] = field(default=())
-    prometheus_threads: Sequence[ThreadShare] = field(default=())
+    resident_after: float
+    rooms: Mapping[str, float] | None
+    thread_names: Mapping[int, str]
 
     @property
     def settled(self) -> tuple[float, float]:
         """Begin and end of all windows, in monotonic seconds."""
         return self.begin + self.course.settle, self.begin + self.course.seconds
 
-    def spread(self, process: Counted) -> Spread:
-        """Return the milliseconds of CPU a page over the windows."""
-        return Spread.of(process.ms_a_page(*window) for window in self._windows())
+    @property
+    def windows(self) -> list[tuple[float, float]]:
+        """Begin and end of each window."""
+        return windows(self.settled[0], self.course.window, self.course.windows)
 
     @property
     def ratio(self) -> Spread:
         """The exporter's CPU a page over Prometheus', window by window."""
-        return Spread.of(
-            self.exporter.ms_a_page(*window) / self.prometheus.ms_a_page(*window)
-            for window in self._windows()
-        )
+        ours, theirs = self.exporter.counted, self.prometheus.counted
+        return Spread.of(ours.ms_a_page(*each) / theirs.ms_a_page(*each) for each in self.windows)
 
-    def _windows(self) -> list[tuple[float, float]]:
-        return windows(self.settled[0], self.course.window, self.course.windows)
+    def ms_a_page(self, process: Process) -> float:
+        """Return the milliseconds of CPU a page, the median of the windows."""
+        return Spread.of(process.counted.ms_a_page(*each) for each in self.windows).median
 
 
 def measure(
-    targets: int, course: Course, local: bool = False, settings: Mapping[str, Any] | None = None
+    targets: int,
+    course: Course,
+    *,
+    local: bool = False,
+    settings: Mapping[str, Any] | None = None,
+    profiled: bool = False,
 ) -> Measurement:
     """Measure a fleet of so many servers; `settings` are added to the exporter's configuration."""
     with replayed_servers(targets, local) as servers:
         with exporter(servers, settings or {}) as (pid, url), prometheus(servers) as reference:
             begin = monotonic()
-            times: list[float] = []
-            cpu: dict[int, list[float]] = {pid: [], reference: []}
-            threads: dict[int, Mapping[int, counters.ThreadCounters]] = {}
-            for now in _ticks(begin, course.seconds):
-                times.append(now)
-                for process, values in cpu.items():
-                    values.append(counters.cpu_seconds(process))
-                if not threads and now >= begin + course.settle:
-                    threads = {process: counters.threads(process) for process in cpu}
-            shares = {
-                process: _thread_shares(
-                    before, counters.threads(process), now - begin - course.settle
-                )
-                for process, before in threads.items()
-            }
-            before, prometheus_mb = counters.resident_mb(pid), counters.resident_mb(reference)
-            page, read = _read_page(pid, url)
-            after = counters.resident_mb(pid)
-        servers.process.terminate()
-        servers.process.wait()
-        arrivals: dict[str, list[float]] = {"inferfleet": [], "prometheus": []}
-        for line in servers.arrivals.read_text().splitlines():
-            time, agent = line.split(" ")
-            arrivals[agent].append(float(time))
+            watched = watch((pid, reference), begin, course)
+            resident = {process: counters.resident_mb(process) for process in (pid, reference)}
+            rooms = profile.room_shares(pid, _PROFILE_SECONDS) if profiled else None
+            names = profile.thread_names(pid) if profiled else {}
+            read = _read_page(pid, url)
+            resident_after = counters.resident_mb(pid)
+        servers.stop()
+        arrivals = _arrivals(servers.arrivals)
+    ours, theirs = (
+        Process(
+            Counted(watched.times, watched.cpu[process], arrivals[agent]),
+            watched.threads[process],
+            resident[process],
+        )
+        for process, agent in ((pid, "inferfleet"), (reference, "prometheus"))
+    )
     return Measurement(
-        targets,
-        local,
-        course,
-        begin,
-        Counted(times, cpu[pid], arrivals["inferfleet"]),
-        Counted(times, cpu[reference], arrivals["prometheus"]),
-        (before, after),
-        prometheus_mb,
-        read,
-        len(re.findall(r"^inferfleet_target_up\{[^}]*\} 1\.0$", page, re.MULTILINE)),
-        int(
-            sum(
-                map(float, re.findall(r"^inferfleet_scrapes_skipped_total\{.*\} (.*)$", page, re.M))
-            )
-        ),
-        shares[pid],
-        shares[reference],
+        targets, local, course, begin, ours, theirs, read, resident_after, rooms, names
     )
 
 
-def _ticks(begin: float, seconds: float) -> Iterator[float]:
-    """Yield the time at each tick up to the end, without drift."""
-    for i in count():
-        due = begin + i * TICK
-        sleep(max(due - monotonic(), 0.0))
-        yield monotonic()
-        if due >= begin + seconds:
-            return
+def _arrivals(path: Path) -> dict[str, list[float]]:
+    """Return when each client asked for pages."""
+    arrivals: dict[str, list[float]] = {}
+    for line in path.read_text().splitlines():
+        time, agent = line.split(" ")
+        arrivals.setdefault(agent, []).append(float(time))
+    return arrivals
 
 
-def _thread_shares(
-    before: Mapping[int, counters.ThreadCounters],
-    after: Mapping[int, counters.ThreadCounters],
-    seconds: float,
-) -> list[ThreadShare]:
-    """Return what each thread did between two readings, the busiest first."""
-    none = counters.ThreadCounters(0.0, 0)
-    shares = [
-        ThreadShare(
-            (counted.cpu - before.get(thread, none).cpu) / seconds,
-            (counted.switches - before.get(thread, none).switches) / seconds,
-        )
-        for thread, counted in after.items()
-    ]
-    return sorted(shares, key=lambda share: share.core, reverse=True)
-
-
-def _read_page(pid: int, url: str) -> tuple[str, PageRead]:
-    """Read the exporter's page as Prometheus does, compressed; return it and what it cost."""
+def _read_page(pid: int, url: str) -> PageRead:
+    """Read the exporter's page as Prometheus does, compressed."""
     request = urllib.request.Request(f"{url}metrics", headers={"Accept-Encoding": "gzip"})
     cpu, begin = counters.cpu_seconds(pid), monotonic()
     body = urllib.request.urlopen(request, timeout=_READ_TIMEOUT).read()
     seconds, cpu = monotonic() - begin, counters.cpu_seconds(pid) - cpu
     page = gzip.decompress(body).decode()
-    return page, PageRead(seconds, cpu, len(body), page.count("\n"))
+    up = re.findall(r"^inferfleet_target_up\{.*\} 1\.0$", page, re.MULTILINE)
+    skipped = re.findall(r"^inferfleet_scrapes_skipped_total\{.*\} (.*)$", page, re.MULTILINE)
+    return PageRead(
+        seconds, cpu, len(body), page.count("\n"), len(up), int(sum(map(float, skipped)))
+    )

@@ -28,6 +28,11 @@ class Servers:
     addresses: tuple[tuple[str, str], ...]
     arrivals: Path
 
+    def stop(self) -> None:
+        """End them, whereupon they write their arrivals."""
+        self.process.terminate()
+        self.process.wait()
+
 
 @contextmanager
 def replayed_servers(count: int, local: bool) -> Iterator[Servers]:

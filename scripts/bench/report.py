@@ -1,10 +1,186 @@
-"""The figures as tables of Markdown, printed and written into docs/performance.md."""
+"""The figures as sections of Markdown, printed and written into docs/performance.md."""
 
 from collections.abc import Iterable, Sequence
 
-from .figures import Spread
-from .measurement import Measurement
+from exporter.config import Config
+
+from .figures import bars, peak, requests_by_phase, work_by_phase
+from .measurement import Measurement, Process
 from .parser import ParserCost
+from .processes import INTERVAL
+
+SECTIONS = ("conditions", "costs", "page reads", "identities", "threads", "phases", "parsers")
+"""Of docs/performance.md, in the order they are measured."""
+_PARTS = 20
+_SCRAPE_SECONDS = 15.0
+_LEAST_SHARE = 0.005
+_MUCH_WAITING = 1.0
+_COST_HEAD = (
+    "servers",
+    "exporter, CPU a page",
+    "Prometheus, CPU a page",
+    "ratio (windows)",
+    "exporter, memory (page read)",
+    "Prometheus, memory",
+    "samples skipped",
+    "exporter, share of a core at first (settled)",
+    "Prometheus, the same",
+)
+
+
+def costs(measurements: Iterable[Measurement]) -> str:
+    """Return what fleets cost, one a row."""
+    return table(_COST_HEAD, map(cost_row, measurements))
+
+
+def cost_row(fleet: Measurement) -> str:
+    """Return the row of one fleet."""
+    ratio = fleet.ratio
+    return row(
+        (
+            _size(fleet),
+            f"{fleet.ms_a_page(fleet.exporter):.2f} ms",
+            f"{fleet.ms_a_page(fleet.prometheus):.2f} ms",
+            f"**{ratio.median:.2f}** ({ratio.lowest:.2f} to {ratio.highest:.2f})",
+            f"{fleet.exporter.resident:.0f} MB ({fleet.resident_after:.0f})",
+            f"{fleet.prometheus.resident:.0f} MB",
+            f"{fleet.read.skipped}" + _missing(fleet),
+            _start(fleet, fleet.exporter),
+            _start(fleet, fleet.prometheus),
+        )
+    )
+
+
+def disturbance(fleet: Measurement) -> str:
+    """Say where so much else ran that the figures are no good; empty where it did not."""
+    waited = fleet.exporter.waited
+    if waited < _MUCH_WAITING:
+        return ""
+    return (
+        f"The exporter of the last row waited for a core {waited:.1f} times as long as it had one: "
+        "its figures are no good, run this when less else runs."
+    )
+
+
+def _missing(fleet: Measurement) -> str:
+    missing = fleet.targets - fleet.read.up
+    return f", {missing} servers not up" if missing else ""
+
+
+def _start(fleet: Measurement, process: Process) -> str:
+    first = process.counted.share_of_a_core(fleet.begin, fleet.settled[0])
+    settled = process.counted.share_of_a_core(*fleet.settled)
+    return f"{100 * first:.1f} % ({100 * settled:.1f} %)"
+
+
+def page_reads(measurements: Iterable[Measurement]) -> str:
+    """Return what one reading of the exporter's own page costs, by fleet."""
+    head = (
+        "servers",
+        "lines",
+        "compressed",
+        "time",
+        "CPU",
+        f"CPU a sampled page, read each {_SCRAPE_SECONDS:.0f} s",
+    )
+    rows = (
+        row(
+            (
+                _size(fleet),
+                f"{fleet.read.lines:,}",
+                f"{fleet.read.size / 1e6:.2f} MB",
+                f"{fleet.read.seconds:.2f} s",
+                f"{1000 * fleet.read.cpu:.0f} ms",
+                f"{1000 * fleet.read.cpu / (fleet.targets * _SCRAPE_SECONDS / INTERVAL):.2f} ms",
+            )
+        )
+        for fleet in measurements
+    )
+    return table(head, rows)
+
+
+def identity(default: Measurement, often: Measurement) -> str:
+    """Return the row of what reading an identity costs.
+
+    `often` is like `default`, but reads each identity once a window.
+    """
+    more = often.ms_a_page(often.exporter) - default.ms_a_page(default.exporter)
+    each = more * often.course.window / INTERVAL
+    pages = Config().identity_refresh / INTERVAL
+    return row((_place(often), f"{each:.1f} ms", f"{each / pages:.2f} ms"))
+
+
+def identities(rows: Iterable[str]) -> str:
+    """Return what reading an identity costs, by where the servers are."""
+    head = (
+        "servers",
+        "CPU an identity",
+        f"CPU a page, read each {Config().identity_refresh:.0f} s",
+    )
+    return table(head, rows)
+
+
+def threads(measurements: Iterable[Measurement]) -> str:
+    """Return switches between threads, and which threads and rooms spend the CPU, by fleet."""
+    head = (
+        "servers",
+        "wake-ups a second, exporter",
+        "the same, Prometheus",
+        "waited for a core over CPU",
+        "exporter's CPU by thread",
+        "by room",
+    )
+    return table(head, (_thread_row(fleet) for fleet in measurements))
+
+
+def _thread_row(fleet: Measurement) -> str:
+    whole = sum(thread.core for thread in fleet.exporter.threads)
+    named = [
+        (fleet.thread_names.get(thread.thread, f"number {number}"), thread.core / whole)
+        for number, thread in enumerate(fleet.exporter.threads, 1)
+    ]
+    return row(
+        (
+            _size(fleet),
+            f"{sum(thread.switches for thread in fleet.exporter.threads):,.1f}",
+            f"{sum(thread.switches for thread in fleet.prometheus.threads):,.1f}",
+            f"{fleet.exporter.waited:.2f}, Prometheus {fleet.prometheus.waited:.2f}",
+            _shares(named),
+            _shares(fleet.rooms.items()) if fleet.rooms else "unknown",
+        )
+    )
+
+
+def phases(measurements: Iterable[Measurement]) -> str:
+    """Return how evenly requests and CPU are spread over the interval, as bars."""
+    lines = []
+    for fleet in measurements:
+        for name, process in (("exporter", fleet.exporter), ("Prometheus", fleet.prometheus)):
+            counted, settled = process.counted, fleet.settled
+            requests = requests_by_phase(counted.arrivals, *settled, INTERVAL, _PARTS)
+            work = work_by_phase(counted, *settled, INTERVAL, _PARTS)
+            for what, shares in (("requests", requests), ("CPU", work)):
+                lines.append(
+                    f"{_size(fleet):>12} {name:10} {what:8} |{bars(shares)}| "
+                    f"largest / mean {peak(shares):.2f}"
+                )
+    return "\n".join(["```text", *lines, "```"]) + "\n"
+
+
+def parsers(costs_by_recording: Iterable[ParserCost]) -> str:
+    """Return what reading one page takes, by recording."""
+    rows = (
+        row(
+            (
+                cost.recording,
+                f"{cost.exporter_ms:.2f} ms",
+                f"{cost.reference_ms:.1f} ms",
+                f"{cost.reference_ms / cost.exporter_ms:.0f}",
+            )
+        )
+        for cost in costs_by_recording
+    )
+    return table(("recording", "this parser", "prometheus_client's", "times as much"), rows)
 
 
 def table(head: Sequence[str], rows: Iterable[str]) -> str:
@@ -17,63 +193,14 @@ def row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def cost_table(measurements: Iterable[Measurement]) -> str:
-    """Return what fleets cost, one a row."""
-    head = (
-        "targets",
-        "CPU a page, exporter",
-        "CPU a page, Prometheus",
-        "ratio (lowest to highest window)",
-        "resident, exporter (after its page was read)",
-        "resident, Prometheus",
-        "up, skipped",
-        "first seconds: share of a core (settled), exporter",
-        "the same, Prometheus",
-    )
-    return table(head, map(cost_row, measurements))
+def _size(fleet: Measurement) -> str:
+    return f"{fleet.targets:,}" + (" local" if fleet.local else "")
 
 
-def cost_row(result: Measurement) -> str:
-    """Return the row of one fleet."""
-    (before, after), ratio = result.exporter_mb, result.ratio
-    return row(
-        (
-            f"{result.targets:,}" + (", local" if result.local else ""),
-            _ms(result.spread(result.exporter)),
-            _ms(result.spread(result.prometheus)),
-            f"**{ratio.median:.2f}** ({ratio.lowest:.2f} to {ratio.highest:.2f})",
-            f"{before:.0f} MB ({after:.0f})",
-            f"{result.prometheus_mb:.0f} MB",
-            f"{result.up:,}, {result.skipped}",
-            _start(result, exporter=True),
-            _start(result, exporter=False),
-        )
-    )
+def _place(fleet: Measurement) -> str:
+    return "on the exporter's own machine" if fleet.local else "at other addresses"
 
 
-def parser_table(costs: Iterable[ParserCost]) -> str:
-    """Return what reading one page takes, by recording."""
-    rows = (
-        row(
-            (
-                cost.recording,
-                f"{cost.exporter_ms:.2f} ms",
-                f"{cost.reference_ms:.1f} ms",
-                f"{cost.reference_ms / cost.exporter_ms:.0f}",
-            )
-        )
-        for cost in costs
-    )
-    return table(("recording", "this parser", "prometheus_client's", "times as much"), rows)
-
-
-def _ms(spread: Spread) -> str:
-    return f"{spread.median:.2f} ms"
-
-
-def _start(result: Measurement, exporter: bool) -> str:
-    counted = result.exporter if exporter else result.prometheus
-    begin, settled = result.begin, result.settled[0]
-    first = counted.share_of_a_core(begin, settled)
-    later = counted.share_of_a_core(*result.settled)
-    return f"{100 * first:.1f} % in {result.course.settle:.0f} s ({100 * later:.1f} %)"
+def _shares(parts: Iterable[tuple[str, float]]) -> str:
+    shown = (f"{name} {100 * share:.0f} %" for name, share in parts if share >= _LEAST_SHARE)
+    return ", ".join(shown)
