@@ -61,14 +61,16 @@ class Process:
 class Measurement:
     """A measured fleet.
 
-    `resident_after` is the exporter's memory after its page was read. `rooms` are their shares of
-    the exporter's time, None where nobody looked, and `thread_names` by thread id.
+    `begin` is when both processes were started, `settled_at` when the windows begin, in monotonic
+    seconds. `resident_after` is the exporter's memory after its page was read. `rooms` are their
+    shares of the exporter's time, None where nobody looked, and `thread_names` by thread id.
     """
 
     targets: int
     local: bool
     course: Course
     begin: float
+    settled_at: float
     exporter: Process
     prometheus: Process
     read: PageRead
@@ -79,12 +81,12 @@ class Measurement:
     @property
     def settled(self) -> tuple[float, float]:
         """Begin and end of all windows, in monotonic seconds."""
-        return self.begin + self.course.settle, self.begin + self.course.seconds
+        return self.windows[0][0], self.windows[-1][1]
 
     @property
     def windows(self) -> list[tuple[float, float]]:
         """Begin and end of each window."""
-        return windows(self.settled[0], self.course.window, self.course.windows)
+        return windows(self.settled_at, self.course.window, self.course.windows)
 
     @property
     def ratio(self) -> Spread:
@@ -109,7 +111,7 @@ def measure(
     with replayed_servers(targets, local) as servers:
         with exporter(servers, settings or {}) as (pid, url), prometheus(servers) as reference:
             begin = monotonic()
-            watched = watch((pid, reference), begin, course)
+            watched = watch((pid, reference), begin, course, servers.identified)
             resident = {process: counters.resident_mb(process) for process in (pid, reference)}
             rooms = profile.room_shares(pid, _PROFILE_SECONDS) if profiled else None
             names = profile.thread_names(pid) if profiled else {}
@@ -126,7 +128,17 @@ def measure(
         for process, agent in ((pid, "inferfleet"), (reference, "prometheus"))
     )
     return Measurement(
-        targets, local, course, begin, ours, theirs, read, resident_after, rooms, names
+        targets,
+        local,
+        course,
+        begin,
+        watched.settled,
+        ours,
+        theirs,
+        read,
+        resident_after,
+        rooms,
+        names,
     )
 
 

@@ -1,8 +1,9 @@
 """A recording served as many servers, with a note of when each page was asked for and by whom.
 
-Run as `python -m scripts.bench.page_server COPIES ARRIVALS`: it prints its port, serves until it
-is terminated and then writes a line for each page asked for into the file ARRIVALS: when, in
-monotonic seconds, and the first word of the client's name.
+Run as `python -m scripts.bench.page_server COPIES ARRIVALS`: it prints its port, and an empty line
+once every server was asked for its version, so that a client has no more to learn at its start. It
+serves until it is terminated and then writes a line for each page asked for into the file ARRIVALS:
+when, in monotonic seconds, and the first word of the client's name.
 """
 
 import asyncio
@@ -25,21 +26,38 @@ _STAGGER_SECONDS: Final = 0.3
 _BACKLOG: Final = 4096
 
 
-class _LoggingConnection(Connection):
-    """A connection that notes each page asked for."""
+class Log:
+    """When pages were asked for, and the paths of servers not asked for their version yet."""
 
-    def __init__(self, endpoint: Endpoint, arrivals: list[tuple[float, str]]) -> None:
+    def __init__(self, copies: int) -> None:
+        self.arrivals: list[tuple[float, str]] = []
+        self._unidentified = {f"/s/{copy}" for copy in range(copies)}
+
+    def note(self, head: str) -> None:
+        """Note a request by its head."""
+        server, _, page = head.split(" ", 2)[1].rpartition("/")
+        if page == "metrics":
+            agent = _AGENT.search(head)
+            self.arrivals.append((monotonic(), agent[1].lower() if agent else ""))
+        elif page == "version" and server in self._unidentified:
+            self._unidentified.remove(server)
+            if not self._unidentified:
+                print(flush=True)
+
+
+class _LoggingConnection(Connection):
+    """A connection whose requests are noted."""
+
+    def __init__(self, endpoint: Endpoint, log: Log) -> None:
         super().__init__(endpoint)
-        self._arrivals = arrivals
+        self._log = log
 
     def _answer(self, head: str) -> None:
-        if "/metrics " in head.partition("\r")[0]:
-            agent = _AGENT.search(head)
-            self._arrivals.append((monotonic(), agent[1].lower() if agent else ""))
+        self._log.note(head)
         super()._answer(head)
 
 
-async def serve(copies: int, arrivals: list[tuple[float, str]]) -> None:
+async def serve(copies: int, log: Log) -> None:
     """Serve a recording on every address of this machine until SIGTERM."""
     player = Player(Playlist((load_recording(find_recording(RECORDING)),)))
     # one copy alone would be served without the paths that several have
@@ -48,7 +66,7 @@ async def serve(copies: int, arrivals: list[tuple[float, str]]) -> None:
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     bound = socket.create_server(("", 0), backlog=_BACKLOG)
-    await loop.create_server(partial(_LoggingConnection, endpoint, arrivals), sock=bound)
+    await loop.create_server(partial(_LoggingConnection, endpoint, log), sock=bound)
     print(bound.getsockname()[1], flush=True)
     await stopped.wait()
 
@@ -56,9 +74,9 @@ async def serve(copies: int, arrivals: list[tuple[float, str]]) -> None:
 def main() -> None:
     """Serve, then write the arrivals."""
     copies, path = int(sys.argv[1]), Path(sys.argv[2])
-    arrivals: list[tuple[float, str]] = []
-    asyncio.run(serve(copies, arrivals))
-    path.write_text("".join(f"{time:.6f} {agent}\n" for time, agent in arrivals))
+    log = Log(copies)
+    asyncio.run(serve(copies, log))
+    path.write_text("".join(f"{time:.6f} {agent}\n" for time, agent in log.arrivals))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The processes that are measured: the exporter, Prometheus and the servers both of them read."""
 
+import select
 import shutil
 import socket
 import subprocess
@@ -24,9 +25,14 @@ _REMOTE: Final = "127.1"
 class Servers:
     """Replayed servers: their process, where they are, and the file that their arrivals go to."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     addresses: tuple[tuple[str, str], ...]
     arrivals: Path
+
+    def identified(self) -> bool:
+        """Whether the exporter has asked each of them for its version."""
+        assert self.process.stdout is not None
+        return bool(select.select([self.process.stdout], [], [], 0)[0])
 
     def stop(self) -> None:
         """End them, whereupon they write their arrivals."""
@@ -45,11 +51,12 @@ def replayed_servers(count: int, local: bool) -> Iterator[Servers]:
         process = subprocess.Popen(
             [sys.executable, "-m", "scripts.bench.page_server", str(count), str(arrivals)],
             stdout=subprocess.PIPE,
-            text=True,
+            # what was read ahead would not be seen to wait
+            bufsize=0,
         )
         assert process.stdout is not None
         try:
-            port = process.stdout.readline().strip()
+            port = process.stdout.readline().decode().strip()
             addresses = tuple(
                 (f"{'127.0.0.1' if local else f'{_REMOTE}.{i // 250}.{i % 250 + 1}'}:{port}", path)
                 for i, path in enumerate(f"/s/{i}" for i in range(count))

@@ -52,13 +52,13 @@ def cost_row(fleet: Measurement) -> str:
 
 
 def disturbance(fleet: Measurement) -> str:
-    """Say where so much else ran that the figures are no good; empty where it did not."""
+    """Say where so much else ran that the figures are unsure; empty where it did not."""
     waited = fleet.exporter.waited
     if waited < _MUCH_WAITING:
         return ""
     return (
         f"The exporter of the last row waited for a core {waited:.1f} times as long as it had one: "
-        "its figures are no good, run this when less else runs."
+        "its figures are unsure, run this when less else runs."
     )
 
 
@@ -68,7 +68,7 @@ def _missing(fleet: Measurement) -> str:
 
 
 def _start(fleet: Measurement, process: Process) -> str:
-    first = process.counted.share_of_a_core(fleet.begin, fleet.settled[0])
+    first = process.counted.share_of_a_core(fleet.begin, fleet.begin + fleet.course.settle)
     settled = process.counted.share_of_a_core(*fleet.settled)
     return f"{100 * first:.1f} % ({100 * settled:.1f} %)"
 
