@@ -28,6 +28,8 @@ comment: write only what differs, such as
     selector: job="inferfleet"
     slo:
       time_to_first_token: {{threshold: 2500ms, objective: 0.95}}
+      models:
+        - {{model: ".*-405b", time_to_first_token: {{threshold: 10s, objective: 0.95}}}}
     alerts:
       InferfleetEnergyRegression: {{enabled: true}}
       InferfleetQueueGrowing: {{enabled: true, for: 20m, limits: {{requests: 100}}}}

@@ -3,7 +3,9 @@
 The shipped values.yaml is the list of all keys; a user's file holds only what differs.
 """
 
+import json
 import re
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
@@ -37,6 +39,14 @@ def _written(pattern: str, fault: str) -> AfterValidator:
         return text
 
     return AfterValidator(check)
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"{text!r} is no pattern: {error}") from None
+    return text
 
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -87,25 +97,68 @@ class Burn(_Model):
     short: PrometheusDuration
 
 
+class ModelObjectives(_Model):
+    """What differs for the models whose whole name a pattern (RE2) matches."""
+
+    model: Annotated[str, AfterValidator(_pattern)]
+    time_to_first_token: Latency | None = None
+    inter_token_latency: Latency | None = None
+    errors: Errors | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveSet:
+    """The objectives of the models that a matcher selects; of all where it is empty."""
+
+    matcher: str
+    time_to_first_token: Latency
+    inter_token_latency: Latency
+    errors: Errors
+
+
 class Objectives(_Model):
     """Service level objectives and how fast their budget may burn."""
 
     time_to_first_token: Latency
     inter_token_latency: Latency
     errors: Errors
+    models: tuple[ModelObjectives, ...]
     fast: Annotated[tuple[Burn, ...], Field(min_length=1)]
     slow: Annotated[tuple[Burn, ...], Field(min_length=1)]
+
+    def sets(self) -> tuple[ObjectiveSet, ...]:
+        """Return the objectives of each group of models, each model being in one of them.
+
+        A model is in the first group whose pattern matches it, in the last where none does.
+        """
+        sets, before = [], list[str]()
+        for special in self.models:
+            matchers = (f"model=~{json.dumps(special.model)}", *before)
+            sets.append(
+                ObjectiveSet(
+                    ", ".join(matchers),
+                    special.time_to_first_token or self.time_to_first_token,
+                    special.inter_token_latency or self.inter_token_latency,
+                    special.errors or self.errors,
+                )
+            )
+            before.append(f"model!~{json.dumps(special.model)}")
+        others = ObjectiveSet(
+            ", ".join(before), self.time_to_first_token, self.inter_token_latency, self.errors
+        )
+        return (*sets, others)
 
     @model_validator(mode="after")
     def _can_fire(self) -> Self:
         worst = max(burn.factor for burn in (*self.fast, *self.slow))
-        for name in ("time_to_first_token", "inter_token_latency", "errors"):
-            objective = getattr(self, name).objective
-            if worst * (1 - objective) >= 1:
-                raise ValueError(
-                    f"{name}: a budget of {1 - objective:.3g} cannot burn {worst:g} times as fast; "
-                    "raise the objective or lower the factor"
-                )
+        for objectives in self.sets():
+            for name in ("time_to_first_token", "inter_token_latency", "errors"):
+                objective = getattr(objectives, name).objective
+                if worst * (1 - objective) >= 1:
+                    raise ValueError(
+                        f"{name}: a budget of {1 - objective:.3g} cannot burn {worst:g} times as "
+                        "fast; raise the objective or lower the factor"
+                    )
         return self
 
 

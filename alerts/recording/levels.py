@@ -5,10 +5,12 @@ summed apart before one is divided by the other; a mean of ratios would let an i
 much as a busy one. Copies of a series (two exporters on one server) count once.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from ..model import Group, Record
+from ..promql import union
 from ..values import Values
 
 IDENTITY: Final = ("engine", "release", "model", "gpu_model", "class")
@@ -110,12 +112,8 @@ def _parts(values: Values) -> dict[str, str]:
     for name in _LATENCIES:
         parts[_of(f"{name}_sum")] = rate(values, f"{name}_sum")
         parts[_of(f"{name}_count")] = rate(values, f"{name}_count")
-    for name, slo in (
-        ("time_to_first_token", values.slo.time_to_first_token),
-        ("inter_token_latency", values.slo.inter_token_latency),
-    ):
-        bucket = rate(values, f"{name}_seconds_bucket", f'le=~"{edge(slo.threshold)}"')
-        parts[_of(f"{name}_within_slo")] = bucket
+    for name in ("time_to_first_token", "inter_token_latency"):
+        parts[_of(f"{name}_within_slo")] = union(_within(values, name))
     failed = rate(values, "http_responses_total", 'status="5xx"')
     # a server that never failed shows no 5xx at all
     parts[_of("http_responses_failed")] = f"({failed}) or {_of('http_responses')} * 0"
@@ -131,6 +129,20 @@ def _parts(values: Values) -> dict[str, str]:
     parts["target:inferfleet_running_requests_limit:sum"] = f"{limit} * on {server} {ranks}"
     parts["target:inferfleet_gpu_power_watts:rate5m"] = _power(values)
     return parts
+
+
+def _within(values: Values, objective: str) -> Iterator[str]:
+    """Yield the rate of good events by server, for each group of models with its own threshold."""
+    for slo in values.slo.sets():
+        threshold = getattr(slo, objective).threshold
+        good = rate(values, f"{objective}_seconds_bucket", f'le=~"{edge(threshold)}"')
+        yield good + of_models(values, slo.matcher)
+
+
+def of_models(values: Values, matcher: str) -> str:
+    """Return the condition that a server's model is among those of a matcher; none where empty."""
+    info = f"target:inferfleet_server:info{{{matcher}}}"
+    return f" and on {values.labels('target')} {info}" if matcher else ""
 
 
 def _power(values: Values) -> str:

@@ -22,6 +22,10 @@ ROOT: Final = Path(values.__file__).parent.parent
 SHIPPED: Final[dict[str, Any]] = yaml.safe_load(values.DEFAULTS.read_text(encoding="utf-8"))
 COMMANDS: Final = (["compare"], ["judge", "--prometheus", "http://127.0.0.1:9", "--once"])
 # other matters have settings of these names too
+LIST_ENTRIES: Final = {
+    "pinned": [{"model": "m", "release": "a"}],
+    "models": [{"model": "m", "errors": {"objective": 0.99}}],
+}
 COMMON_NAMES: Final = {"interval", "keep"}
 
 
@@ -35,14 +39,14 @@ def leaves(
             yield (*path, key), value
 
 
-def changed(value: object) -> object:
+def changed(key: str, value: object) -> object:
     """Return another value of the same kind."""
     if isinstance(value, bool):
         return not value
     if isinstance(value, int | float):
         return value * 0.99
     if isinstance(value, list):
-        return [{"model": "m", "release": "a"}]
+        return LIST_ENTRIES[key]
     assert isinstance(value, str)
     try:
         return f"{round(parse_duration(value)) + 60}s"
@@ -77,7 +81,7 @@ def test_every_changed_value_changes_the_rules() -> None:
     unread = [
         ".".join(path)
         for path, value in THRESHOLDS.items()
-        if rules(override(path, changed(value))) == shipped
+        if rules(override(path, changed(path[-1], value))) == shipped
     ]
     assert unread == []
 
@@ -92,7 +96,7 @@ def test_no_alert_keeps_a_duration_that_was_changed() -> None:
     for path, value in durations.items():
         alert = next(
             rule
-            for group in rules(override(path, changed(value)))["alerts"]
+            for group in rules(override(path, changed(path[-1], value)))["alerts"]
             for rule in group.rules
             if isinstance(rule, Alert) and rule.alert == path[1]
         )

@@ -60,6 +60,8 @@ def test_only_what_differs_is_given(tmp_path: Path) -> None:
         ("alerts: {InferfleetTargetDown: off}", "must hold keys and values"),
         ("slo: {errors: {objective: 99.9}}", "slo.errors.objective"),
         ("slo: {errors: {objective: 0.9}}", "cannot burn"),
+        ("slo: {models: [{model: m, errors: {objective: 0.9}}]}", "cannot burn"),
+        ("slo: {models: [{model: 'm('}]}", "'m(' is no pattern"),
         ("alerts: {InferfleetAborts: {limits: {share: -0.1}}}", "share must not be below 0"),
         ("alerts: {InferfleetAborts: {for: soon}}", "'soon' is no duration; write it like 15m"),
         ("selector: 'job='", "selector: 'job=' are no label matchers"),
