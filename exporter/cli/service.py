@@ -3,7 +3,7 @@
 import logging
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from threading import Lock, Thread
+from concurrent.futures import Future
 from time import monotonic
 from typing import Final
 
@@ -23,6 +23,7 @@ from ..sampling.view import GpuView, ServerView
 from ..web.address import parse_listen
 from ..web.app import Backend
 from ..web.server import WebServer
+from .reload_worker import ReloadWorker
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 log = logging.getLogger(__name__)
@@ -39,13 +40,13 @@ class Service:
         self._poller = Poller(config)
         self._publisher = Publisher()
         self._reload_successful = True
-        self._reload_lock = Lock()
+        self._reloads = ReloadWorker(self._reload)
         backend = Backend(
             metrics=self.metrics,
             fleet=self.fleet,
             healthy=self._poller.healthy,
             ready=self._poller.ready,
-            reload=self.reload,
+            reload=self.request_reload,
             config=self._config_text,
         )
         self._web = WebServer(backend, config.web.listen, config.web.config_file)
@@ -58,28 +59,36 @@ class Service:
     def start(self) -> None:
         """Begin to sample and to serve."""
         self._poller.start()
+        self._reloads.start()
         self._web.start()
         log.info("serving on %s", self.url)
 
     def stop(self) -> None:
         """End serving and sampling."""
         self._web.close()
+        self._reloads.stop()
         self._poller.stop()
 
-    def reload(self) -> None:
-        """Reload the configuration; where it is refused, keep the old one, raise `ConfigError`."""
-        with self._reload_lock:
-            try:
-                config = self._read_config()
-                if config.web != self._poller.config.web:
-                    raise ConfigError("web: a new address or web file needs a restart")
-                self._poller.reload(config)
-            except ConfigError as error:
-                self._reload_successful = False
-                log.error("the old configuration is kept: %s", error)
-                raise
-            self._reload_successful = True
-            log.info("configuration reloaded")
+    def request_reload(self) -> Future[None]:
+        """Ask for a reload of the configuration; at most one runs and one waits.
+
+        Where it is refused, the old one is kept and the future ends with `ConfigError`.
+        """
+        return self._reloads.request()
+
+    def _reload(self) -> None:
+        try:
+            config = self._read_config()
+            if config.web != self._poller.config.web:
+                raise ConfigError("web: a new address or web file needs a restart")
+            self._poller.reload(config)
+        except Exception as error:
+            self._reload_successful = False
+            unforeseen = not isinstance(error, ConfigError)
+            log.error("the old configuration is kept: %s", error, exc_info=unforeseen)
+            raise
+        self._reload_successful = True
+        log.info("configuration reloaded")
 
     def server_views(self) -> Sequence[ServerView]:
         """Return every server with its reading of this moment."""
@@ -104,11 +113,16 @@ class Service:
             "discovery_problems": float(len(self._poller.problems())),
             "config_last_reload_successful": float(self._reload_successful),
             "config_last_reload_success_timestamp_seconds": self._poller.loaded_at,
+            "web_connections": float(self._web.connections),
         }
         exporter: dict[str, Samples] = {name: [((), value)] for name, value in own.items()}
         exporter["discovered_targets"] = [
             ((("source", one_line(place)),), float(count))
             for place, count in self._poller.discovered_targets().items()
+        ]
+        exporter["web_failures_total"] = [
+            ((("reason", reason),), float(count))
+            for reason, count in self._web.failures.counts.items()
         ]
         shard = self._poller.config.shard
         if shard.total > 1:
@@ -142,16 +156,9 @@ def serve(config: Config, read_config: Callable[[], Config]) -> None:
     old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         service = Service(config, read_config)
-
-        def reload() -> None:
-            try:
-                service.reload()
-            except ConfigError:
-                log.debug("reload refused", exc_info=True)
-
         service.start()
         while signal.sigwait(_SIGNALS) == signal.SIGHUP:
-            Thread(target=reload, daemon=True).start()
+            service.request_reload()
         service.stop()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, old_mask)

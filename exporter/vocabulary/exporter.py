@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from .family import Family
-from .states import EXCLUSIONS, LEFT_OUT, SCRAPE_FAILURES
+from .states import EXCLUSIONS, LEFT_OUT, SCRAPE_FAILURES, WEB_FAILURES
 from .verdict import VERDICTS
 
 
@@ -42,6 +42,14 @@ EXPORTER: Final = (
         "config_last_reload_success_timestamp_seconds",
         "gauge",
         "Unix time at which the running configuration was loaded.",
+    ),
+    Family("web_connections", "gauge", "Connections open to the exporter's own pages."),
+    Family(
+        "web_failures_total",
+        "counter",
+        "Connections to the exporter's own pages that failed, were closed or not accepted, and "
+        f"pages that could not be written: {_listed(WEB_FAILURES)}.",
+        ("reason",),
     ),
 )
 

@@ -19,6 +19,15 @@ ScrapeFailure = Literal[
     "no_engine",
     "internal",
 ]
+WebFailure = Literal[
+    "connection_limit",
+    "accept",
+    "tls",
+    "request_timeout",
+    "response_timeout",
+    "bad_request",
+    "page",
+]
 Exclusion = Literal[
     "restart",
     "warm_up",
@@ -61,6 +70,9 @@ LEFT_OUT: Final[Mapping[LeftOutReason, str]] = {
     "internal": "the exporter failed, its log says how",
 }
 """Why a series of a server is not on the exporter's page."""
+
+WEB_FAILURES: Final[tuple[WebFailure, ...]] = get_args(WebFailure)
+"""Why a connection to the exporter's own pages was closed, or a request not answered."""
 
 EXCLUSIONS: Final[Mapping[Exclusion, str]] = {
     "restart": "",

@@ -7,11 +7,14 @@ request, an unusable file refuses everybody, and every path is protected, health
 import logging
 import os
 import ssl
+from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
 from ..base.errors import ConfigError
 from .basic_auth import BasicAuthenticator, bcrypt_check
+from .message import Request, Response, text_response
 from .web_config import TlsServerConfig, WebConfig, load_web_config
 
 _VERSIONS: Final = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
@@ -91,14 +94,33 @@ class AccessControl:
             self._context = (stamp, make_tls_context(tls, folder))
         return self._context[1]
 
-    def is_authorized(self, authorization: str) -> bool:
-        """Whether a request with this Authorization header may pass."""
+    def extra_headers(self) -> Mapping[str, str]:
+        """Return the headers that the file sets, none while it is unusable."""
+        try:
+            return self.config().http_server_config.headers
+        except ConfigError:
+            return {}
+
+    async def rejection(self, request: Request) -> Response | None:
+        """Return the response to a request that is not allowed, None for one that is."""
+        try:
+            if await self.is_authorized(request.headers.get("authorization", "")):
+                return None
+        except ConfigError as error:
+            _log.error("a request was rejected: %s", error)
+            sentence = "The web configuration file is unusable; the log says why."
+            return text_response(HTTPStatus.INTERNAL_SERVER_ERROR, sentence)
+        challenge = {"WWW-Authenticate": 'Basic realm="inferfleet", charset="UTF-8"'}
+        return text_response(HTTPStatus.UNAUTHORIZED, "Give user name and password.", challenge)
+
+    async def is_authorized(self, authorization: str) -> bool:
+        """Whether a request with this Authorization header may pass; raises `ConfigError`."""
         users = self.config().basic_auth_users
         if not users:
             return True
         if self._authenticator is None:
             self._authenticator = BasicAuthenticator(bcrypt_check())
-        return self._authenticator.is_valid(authorization, users)
+        return await self._authenticator.is_valid(authorization, users)
 
 
 def _stamp(paths: list[Path]) -> tuple[object, ...]:

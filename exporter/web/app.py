@@ -1,71 +1,43 @@
 """The paths of the exporter and their responses. Knows neither sockets nor how pages are made."""
 
+import asyncio
 import json
-import logging
-import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
 from ..base.errors import ConfigError
+from .failures import Failures
+from .message import TEXT_TYPE, Request, Response, text_response
+from .rendering import Page, SharedPage
 from .status_page import ICON, StatusPage
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-TEXT_TYPE: Final = "text/plain; charset=utf-8"
 
 _WORTH_COMPRESSING: Final = 1024
-_log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """What the web side needs of the rest of the exporter. Called from many threads at once.
+    """What the web side needs of the rest of the exporter.
 
-    `metrics` returns the text page in blocks, uncompressed; blocks of some kB or more are best.
-    `fleet` returns what JSON can represent: no NaN, no infinity. `healthy` is true while servers
-    are sampled, `ready` turns true with the first complete round of readings. `reload` reads the
-    configuration again or raises `ConfigError` and leaves the old one in force. `config` returns
-    the running configuration as YAML, without secrets.
+    `metrics` returns the text page in blocks, uncompressed; blocks of some ten kB are best.
+    `fleet` returns what JSON can represent: no NaN, no infinity. `config` returns the running
+    configuration as YAML, without secrets. These three are called in threads, each by one at once.
+
+    `healthy` is true while servers are sampled, `ready` turns true with the first complete round of
+    readings. `reload` begins to read the configuration again; what it returns ends with that, with
+    `ConfigError` where the old one stays in force. These three must not block.
     """
 
     metrics: Callable[[], Iterable[bytes]]
     fleet: Callable[[], Mapping[str, object]]
     healthy: Callable[[], bool]
     ready: Callable[[], bool]
-    reload: Callable[[], None]
+    reload: Callable[[], Future[None]]
     config: Callable[[], str]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request; header names are in lower case, `path` is without its query."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """One response; the body is the joined blocks."""
-
-    status: HTTPStatus
-    body: Sequence[bytes]
-    content_type: str = TEXT_TYPE
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def length(self) -> int:
-        """Bytes of the body."""
-        return sum(map(len, self.body))
-
-
-def text_response(
-    status: HTTPStatus, sentence: str, headers: Mapping[str, str] | None = None
-) -> Response:
-    """Return a plain response of one line."""
-    return Response(status, [f"{sentence}\n".encode()], TEXT_TYPE, headers or {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +45,35 @@ class _Route:
     path: str
     method: str
     title: str
-    respond: Callable[[], Response]
+    respond: Callable[[Request], Awaitable[Response]]
 
 
 class App:
-    """Answers requests from a `Backend`. Holds no lock and no state of its own."""
+    """Answers requests from a `Backend`, on one event loop."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, failures: Failures) -> None:
         self._backend = backend
-        self._status_page = StatusPage()
+        self._failures = failures
+        self._shared_pages: list[SharedPage] = []
+        status_page = StatusPage()
         routes = (
-            _Route("/", "GET", "status page", self._status),
-            _Route("/metrics", "GET", "metrics for Prometheus", self._metrics),
-            _Route("/api/v1/fleet", "GET", "the fleet as JSON", self._fleet),
-            _Route("/config", "GET", "running configuration", self._config),
+            self._shared(
+                "/",
+                "status page",
+                lambda: status_page.render(encode_json(backend.fleet())),
+                "text/html; charset=utf-8",
+                status_page.headers,
+            ),
+            self._shared("/metrics", "metrics for Prometheus", backend.metrics, METRICS_TYPE),
+            self._shared(
+                "/api/v1/fleet",
+                "the fleet as JSON",
+                lambda: encode_json(backend.fleet()),
+                "application/json",
+            ),
+            self._shared(
+                "/config", "running configuration", lambda: [backend.config().encode()], TEXT_TYPE
+            ),
             _Route("/-/healthy", "GET", "200 while servers are sampled", self._healthy),
             _Route("/-/ready", "GET", "200 once every server was scraped", self._ready),
             _Route("/-/reload", "POST", "read the configuration again", self._reload),
@@ -94,30 +81,47 @@ class App:
         )
         self._routes = {route.path: route for route in routes}
 
-    def respond(self, request: Request) -> Response:
+    def _shared(
+        self,
+        path: str,
+        title: str,
+        render: Callable[[], Iterable[bytes]],
+        content_type: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> _Route:
+        """Return the route of a page that is written in a thread, for all who ask together."""
+        shared = SharedPage(render)
+        self._shared_pages.append(shared)
+
+        async def respond(request: Request) -> Response:
+            accept = request.headers.get("accept-encoding", "")
+            return _page_response(await shared.page(), accept, content_type, headers or {})
+
+        return _Route(path, "GET", title, respond)
+
+    async def respond(self, request: Request) -> Response:
         """Answer a request; a fault in a page is logged and answered with 500."""
         route = self._routes.get(request.path)
         if route is None:
             return self._not_found()
         allowed = ("GET", "HEAD") if route.method == "GET" else (route.method,)
         if request.method not in allowed:
-            sentence = f"{route.path} answers {' and '.join(allowed)}, not {request.method}."
+            sentence = f"{route.path} answers {' and '.join(allowed)} only."
             return text_response(
                 HTTPStatus.METHOD_NOT_ALLOWED, sentence, {"Allow": ", ".join(allowed)}
             )
-        # A foreign web page can make a browser POST here without the user's consent.
-        if route.method == "POST" and request.headers.get("sec-fetch-site") == "cross-site":
+        if route.method == "POST" and _of_browser(request):
             return text_response(
-                HTTPStatus.FORBIDDEN, "Requests from other sites' pages are refused."
+                HTTPStatus.FORBIDDEN,
+                "Requests that a browser sends for a page are refused here; use curl or SIGHUP.",
             )
         try:
-            response = route.respond()
-        except Exception:
-            _log.exception("%s failed", route.path)
+            return await route.respond(request)
+        except Exception as error:
+            self._failures.add("page", f"{route.path} failed", error)
             return text_response(
                 HTTPStatus.INTERNAL_SERVER_ERROR, "This page failed; the log says why."
             )
-        return _compressed(response, request.headers.get("accept-encoding", ""))
 
     def _not_found(self) -> Response:
         lines = [
@@ -129,50 +133,67 @@ class App:
             HTTPStatus.NOT_FOUND, "\n".join(["There is no such page. There are:", *lines])
         )
 
-    def _status(self) -> Response:
-        body = self._status_page.render(encode_json(self._backend.fleet()))
-        return Response(HTTPStatus.OK, body, "text/html; charset=utf-8", self._status_page.headers)
-
-    def _metrics(self) -> Response:
-        return Response(HTTPStatus.OK, list(self._backend.metrics()), METRICS_TYPE)
-
-    def _fleet(self) -> Response:
-        return Response(HTTPStatus.OK, [encode_json(self._backend.fleet())], "application/json")
-
-    def _config(self) -> Response:
-        return Response(HTTPStatus.OK, [self._backend.config().encode()])
-
-    def _healthy(self) -> Response:
+    async def _healthy(self, _: Request) -> Response:
         if self._backend.healthy():
             return text_response(HTTPStatus.OK, "healthy")
         return text_response(
             HTTPStatus.SERVICE_UNAVAILABLE, "not healthy: no server is sampled any more; restart it"
         )
 
-    def _ready(self) -> Response:
+    async def _ready(self, _: Request) -> Response:
         if self._backend.ready():
             return text_response(HTTPStatus.OK, "ready")
         return text_response(
             HTTPStatus.SERVICE_UNAVAILABLE, "not ready: the first round of readings runs"
         )
 
-    def _reload(self) -> Response:
+    async def _reload(self, _: Request) -> Response:
         try:
-            self._backend.reload()
+            # who leaves must not end it for the others
+            await asyncio.shield(asyncio.wrap_future(self._backend.reload()))
         except ConfigError as error:
             return text_response(
                 HTTPStatus.BAD_REQUEST, f"{error}; the old configuration stays in force"
             )
+        for shared in self._shared_pages:
+            shared.drop()
         return text_response(HTTPStatus.OK, "configuration read again")
 
-    def _icon(self) -> Response:
+    async def _icon(self, _: Request) -> Response:
+        body = ICON.encode()
         headers = {"Cache-Control": "max-age=86400"}
-        return Response(HTTPStatus.OK, [ICON.encode()], "image/svg+xml", headers)
+        return Response(HTTPStatus.OK, [body], len(body), "image/svg+xml", headers)
 
 
-def encode_json(data: Mapping[str, object]) -> bytes:
-    """Return JSON in ASCII; NaN and infinity, which JSON cannot represent, raise `ValueError`."""
-    return json.dumps(data, allow_nan=False, separators=(",", ":")).encode()
+def encode_json(data: Mapping[str, object]) -> Iterator[bytes]:
+    """Yield JSON in ASCII, each server a block of its own: encoding lets no other thread run.
+
+    NaN and infinity, which JSON cannot represent, raise `ValueError`.
+    """
+    opening = "{"
+    for key, value in data.items():
+        yield f"{opening}{_json(key)}:".encode()
+        opening = ","
+        if isinstance(value, list) and value:
+            for i, item in enumerate(value):
+                yield f"{',' if i else '['}{_json(item)}".encode()
+            yield b"]"
+        else:
+            yield _json(value).encode()
+    yield b"}" if data else b"{}"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, allow_nan=False, separators=(",", ":"))
+
+
+def _of_browser(request: Request) -> bool:
+    """Whether a page in a browser makes the request, a foreign page under any name included.
+
+    Browsers send Origin with each POST, to whatever name the address was bound anew meanwhile; no
+    page of ours posts, and tools such as curl send neither header.
+    """
+    return "origin" in request.headers or "sec-fetch-site" in request.headers
 
 
 def _accepts_gzip(accept: str) -> bool:
@@ -184,13 +205,18 @@ def _accepts_gzip(accept: str) -> bool:
     return False
 
 
-def _compressed(response: Response, accept: str) -> Response:
-    """Compress a large body at level 1: a page of 25 MB must not cost a second of CPU."""
-    if response.length < _WORTH_COMPRESSING:
-        return response
-    headers = {**response.headers, "Vary": "Accept-Encoding"}
+def _page_response(
+    page: Page, accept: str, content_type: str, headers: Mapping[str, str]
+) -> Response:
+    if page.length < _WORTH_COMPRESSING:
+        return Response(HTTPStatus.OK, page, page.length, content_type, headers)
+    headers = {**headers, "Vary": "Accept-Encoding"}
     if not _accepts_gzip(accept):
-        return replace(response, headers=headers)
-    compressor = zlib.compressobj(1, zlib.DEFLATED, 31)
-    body = [*map(compressor.compress, response.body), compressor.flush()]
-    return replace(response, body=body, headers={**headers, "Content-Encoding": "gzip"})
+        return Response(HTTPStatus.OK, page, page.length, content_type, headers)
+    return Response(
+        HTTPStatus.OK,
+        page.compressed,
+        page.compressed_length,
+        content_type,
+        {**headers, "Content-Encoding": "gzip"},
+    )

@@ -1,13 +1,13 @@
-"""Basic authentication password_hash bcrypt hashes.
+"""Basic authentication against bcrypt hashes.
 
 A wrong name costs as much time as a wrong password, one hash is computed at a time so that guesses
-cannot take every core, and a correct password is cached for a while, as bcrypt is slow on purpose
-and Prometheus scrapes every few seconds.
+cannot take every core, and a correct password is cached for as long as it is used: bcrypt is slow
+on purpose and Prometheus scrapes every few seconds, so guesses that queue must delay no scrape.
 """
 
+import asyncio
 import binascii
 import re
-import threading
 import time
 from base64 import b64decode
 from collections.abc import Callable, Mapping
@@ -16,6 +16,7 @@ from secrets import token_bytes
 from typing import Final
 
 from ..base.errors import ConfigError
+from ..base.event_loop import in_thread
 
 _HASH: Final = re.compile(r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
 _CACHE_SECONDS: Final = 300.0
@@ -59,11 +60,11 @@ class BasicAuthenticator:
     def __init__(self, check: PasswordCheck, clock: Callable[[], float] = time.monotonic) -> None:
         self._check = check
         self._clock = clock
-        self._hash_lock = threading.Lock()
+        self._hash_lock = asyncio.Lock()
         self._secret = token_bytes(32)
         self._valid_until: dict[bytes, float] = {}
 
-    def is_valid(self, header: str, users: Mapping[str, str]) -> bool:
+    async def is_valid(self, header: str, users: Mapping[str, str]) -> bool:
         """Whether the header names one of the users (name to bcrypt hash) and its password."""
         pair = credentials(header)
         if pair is None:
@@ -73,10 +74,13 @@ class BasicAuthenticator:
         password_hash = (stored or next(iter(users.values()))).encode()
         key = self._key(user.encode(), password_hash, password)
         if stored and self._valid_until.get(key, 0.0) > self._clock():
+            self._cache(key)
             return True
-        with self._hash_lock:
+        async with self._hash_lock:
             # As in every implementation of bcrypt, only the first 72 bytes of a password count.
-            correct = self._check(password[:_BCRYPT_BYTES], password_hash)
+            correct = await in_thread(
+                lambda: self._check(password[:_BCRYPT_BYTES], password_hash), "password"
+            )
         if not correct or stored is None:
             return False
         self._cache(key)

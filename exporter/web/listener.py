@@ -1,112 +1,155 @@
-"""The listening socket: its connections, their threads and TLS, and which requests are rejected."""
+"""The listening socket: connections accepted, bounded in number, encrypted, and ended.
 
+Nothing here wakes up unless a client does something or a deadline passes.
+"""
+
+import asyncio
 import logging
 import socket
-import threading
-from http import HTTPStatus
-from socketserver import BaseRequestHandler, TCPServer, ThreadingMixIn
-from typing import Any, Final
+import ssl
+from collections.abc import Callable
+from typing import Final
 
 from ..base.errors import ConfigError
-from .access_control import AccessControl
-from .address import ListenAddress, open_socket
-from .app import App, Request, Response, text_response
+from .connection import Connection, ExtraHeaders, Respond
+from .failures import Failures
+from .message import HEAD_BYTES
 
 MAX_CONNECTIONS: Final = 256
 
 _HANDSHAKE_SECONDS: Final = 10.0
+_SHUTDOWN_SECONDS: Final = 1.0
+_PAUSE_SECONDS: Final = 0.5
 _log: Final = logging.getLogger(__name__)
 
+TlsContext = Callable[[], ssl.SSLContext | None]
 
-class Listener(ThreadingMixIn, TCPServer):
-    """The listening socket and its open connections, each served by a `handler` of its own."""
 
-    daemon_threads = True
+class Listener:
+    """Accepts connections on a listening socket and serves each; belongs to one event loop.
+
+    `tls_context` returns the context for the next connection, None for one without encryption; it
+    raises `ConfigError` where there should be one.
+    """
 
     def __init__(
         self,
-        listen: ListenAddress,
-        handler: type[BaseRequestHandler],
-        app: App,
-        access: AccessControl | None,
-        max_requests: int,
+        listening: socket.socket,
+        respond: Respond,
+        extra_headers: ExtraHeaders,
+        tls_context: TlsContext,
+        failures: Failures,
     ) -> None:
-        super().__init__(("", 0), handler, bind_and_activate=False)
-        self.socket.close()
-        self.socket = open_socket(listen)
-        self.app = app
-        self.max_requests = max_requests
-        self.request_slots = threading.BoundedSemaphore(max_requests)
-        self._access = access
-        self._connections: set[socket.socket] = set()
+        self._socket = listening
+        self._respond = respond
+        self._extra_headers = extra_headers
+        self._tls_context = tls_context
+        self._failures = failures
+        self._connections: dict[Connection, asyncio.Task[None]] = {}
+        self._accepting: asyncio.Task[None] | None = None
 
-    def rejection(self, request: Request) -> Response | None:
-        """Return the response to a request that is not allowed, None for one that is."""
-        if self._access is None:
-            return None
-        try:
-            if self._access.is_authorized(request.headers.get("authorization", "")):
-                return None
-        except ConfigError as error:
-            _log.error("a request was rejected: %s", error)
-            sentence = "The web configuration file is unusable; the log says why."
-            return text_response(HTTPStatus.INTERNAL_SERVER_ERROR, sentence)
-        challenge = {"WWW-Authenticate": 'Basic realm="inferfleet", charset="UTF-8"'}
-        return text_response(HTTPStatus.UNAUTHORIZED, "Give user name and password.", challenge)
+    @property
+    def connections(self) -> int:
+        """Connections open now."""
+        return len(self._connections)
 
-    def extra_headers(self) -> dict[str, str]:
-        """Return the headers of the web configuration, none while its file is unusable."""
-        if self._access is None:
-            return {}
-        try:
-            return self._access.config().http_server_config.headers
-        except ConfigError:
-            return {}
+    async def start(self) -> None:
+        """Begin to accept."""
+        self._socket.setblocking(False)
+        self._accepting = asyncio.create_task(self._accept())
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Give the connection a thread, or close it where there are too many already."""
-        if len(self._connections) >= MAX_CONNECTIONS:
-            _log.debug(
-                "%s: closed, %d connections are open", client_address, len(self._connections)
-            )
-            self.shutdown_request(request)
-            return
-        self._connections.add(request)
-        super().process_request(request, client_address)
+    async def close(self, seconds: float) -> None:
+        """Accept nothing more, let responses end for some seconds, then close what is open."""
+        if self._accepting:
+            self._accepting.cancel()
+        for connection, task in self._connections.items():
+            connection.closing = True
+            if not connection.busy:
+                task.cancel()
+        tasks = list(self._connections.values())
+        if tasks:
+            _, running = await asyncio.wait(tasks, timeout=seconds)
+            for task in running:
+                task.cancel()
 
-    def finish_request(self, request: Any, client_address: Any) -> None:
-        """Serve a connection in its own thread, TLS handshake included, so that no other waits."""
-        if self._access is None or not self._access.encrypts:
-            super().finish_request(request, client_address)
-            return
-        request.settimeout(_HANDSHAKE_SECONDS)
-        encrypted = self._access.tls_context().wrap_socket(request, server_side=True)
-        self._connections.add(encrypted)
-        try:
-            super().finish_request(encrypted, client_address)
-        finally:
-            self.shutdown_request(encrypted)
-
-    def shutdown_request(self, request: Any) -> None:
-        """Close a connection."""
-        self._connections.discard(request)
-        super().shutdown_request(request)
-
-    def close_connections(self) -> None:
-        """Shut every connection down; threads that wait for a next request end with it."""
-        for connection in self._connections.copy():
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
             try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
+                connected, address = await loop.sock_accept(self._socket)
+            except OSError as error:
+                # Without a free descriptor the next attempt would fail at once, and the next.
+                self._failures.add("accept", f"no connection can be accepted: {error.strerror}")
+                self._close_idlest()
+                await asyncio.sleep(_PAUSE_SECONDS)
                 continue
+            if len(self._connections) >= MAX_CONNECTIONS:
+                self._failures.add(
+                    "connection_limit",
+                    f"{len(self._connections)} connections are open: the longest idle is closed "
+                    f"for {address[0]}",
+                )
+                self._close_idlest()
+            self._begin(connected, str(address[0]))
+            # a storm of connections must not keep the loop from those that are open
+            await asyncio.sleep(0)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Log what ended a connection; a client that left or sent no TLS is no error here."""
+    def _begin(self, connected: socket.socket, client: str) -> None:
+        connection = Connection(client, self._failures)
+        task = asyncio.create_task(self._serve(connection, connected))
+        self._connections[connection] = task
+
+        def end(_: object) -> None:
+            self._connections.pop(connection, None)
+            connected.close()
+
+        task.add_done_callback(end)
+
+    def _close_idlest(self) -> None:
+        """Close the connection that has waited longest for a request, else for a response."""
+        if self._connections:
+            idlest = min(self._connections, key=lambda other: (other.busy, other.since))
+            self._connections.pop(idlest).cancel()
+
+    async def _serve(self, connection: Connection, connected: socket.socket) -> None:
         try:
-            raise
+            reader, writer = await self._open(connected)
+        except ConnectionResetError:
+            return
+        except (OSError, ConfigError) as error:
+            self._failures.add("tls", f"{connection.client}: no TLS: {_reason(error)}")
+            return
+        try:
+            await connection.serve(reader, writer, self._respond, self._extra_headers)
+            writer.close()
+            async with asyncio.timeout(_SHUTDOWN_SECONDS):
+                await writer.wait_closed()
         except OSError as error:
-            _log.debug("%s: %s", client_address, error)
-        except ConfigError as error:
-            _log.error("a connection was rejected: %s", error)
+            _log.debug("%s: %s", connection.client, error)
         except Exception:
-            _log.exception("%s: the connection failed", client_address)
+            _log.exception("%s: the connection failed", connection.client)
+        finally:
+            writer.transport.abort()
+
+    async def _open(
+        self, connected: socket.socket
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Return the streams of a connection, after the handshake where it is encrypted."""
+        loop, context = asyncio.get_running_loop(), self._tls_context()
+        reader = asyncio.StreamReader(HEAD_BYTES)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await loop.connect_accepted_socket(
+            lambda: protocol,
+            connected,
+            ssl=context,
+            ssl_handshake_timeout=_HANDSHAKE_SECONDS if context else None,
+            ssl_shutdown_timeout=_SHUTDOWN_SECONDS if context else None,
+        )
+        return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+
+
+def _reason(error: Exception) -> str:
+    reason = getattr(error, "reason", None)
+    if reason == "HTTP_REQUEST":
+        return "the client speaks plain HTTP; let it use https://"
+    return str(reason or error)

@@ -1,75 +1,84 @@
 """The exporter's HTTP server: an `App` behind a listening socket, from start to close.
 
-One thread a connection, HTTP/1.1 with keep-alive. No client can block the exporter: connections,
-requests answered at once, the size of a request and the time of each step are bounded.
+One thread, one event loop: an idle connection costs no thread and no wake-up, and a deadline for
+each step of a client is a timer. Pages are written, and passwords checked, in threads, so that no
+probe waits behind either. HTTP/1.1 with keep-alive.
 """
 
-import threading
 from pathlib import Path
-from time import monotonic
 from types import TracebackType
 from typing import Final, Self
 
+from ..base.event_loop import EventLoopThread
 from ..config import DEFAULT_LISTEN
 from .access_control import AccessControl
-from .address import ListenAddress, parse_listen
+from .address import ListenAddress, open_socket, parse_listen
 from .app import App, Backend
-from .handler import Handler
+from .failures import Failures
 from .listener import Listener
+from .message import Request, Response
 
-MAX_REQUESTS: Final = 40
-
-_GRACE_SECONDS: Final = 5.0
+_GRACE_SECONDS: Final = 1.5
+_START_SECONDS: Final = 10.0
 
 
 class WebServer:
-    """The exporter's HTTP server; a context manager that serves in threads of its own.
+    """The exporter's HTTP server; a context manager that serves in a thread of its own.
 
     Construction reads the web configuration file and binds the address, so that both are known to
     be good before anything else starts; it raises `ConfigError`.
     """
 
     def __init__(
-        self,
-        backend: Backend,
-        listen: str = DEFAULT_LISTEN,
-        web_config: Path | None = None,
-        max_requests: int = MAX_REQUESTS,
+        self, backend: Backend, listen: str = DEFAULT_LISTEN, web_config: Path | None = None
     ) -> None:
-        access = AccessControl(web_config) if web_config is not None else None
-        self._scheme = "https" if access is not None and access.encrypts else "http"
-        self._listener = Listener(parse_listen(listen), Handler, App(backend), access, max_requests)
-        self._thread: threading.Thread | None = None
+        self._access = AccessControl(web_config) if web_config is not None else None
+        self._encrypts = self._access is not None and self._access.encrypts
+        self.failures = Failures()
+        self._app = App(backend, self.failures)
+        self._socket = open_socket(parse_listen(listen))
+        self._address = self._socket.getsockname()
+        self._listener = Listener(
+            self._socket,
+            self._respond,
+            self._access.extra_headers if self._access else dict,
+            self._access.tls_context if self._access and self._encrypts else lambda: None,
+            self.failures,
+        )
+        self._loop = EventLoopThread("web")
 
     @property
     def port(self) -> int:
         """The port listened on, also where the address left the choice open."""
-        port: int = self._listener.socket.getsockname()[1]
+        port: int = self._address[1]
         return port
 
     @property
     def url(self) -> str:
         """The base address, for logs; `0.0.0.0` or `[::]` mean every interface."""
-        host = self._listener.socket.getsockname()[0]
-        return f"{self._scheme}://{ListenAddress(host, self.port)}/"
+        scheme = "https" if self._encrypts else "http"
+        return f"{scheme}://{ListenAddress(self._address[0], self.port)}/"
+
+    @property
+    def connections(self) -> int:
+        """Connections open now."""
+        return self._listener.connections
 
     def start(self) -> None:
         """Start to serve."""
-        self._thread = threading.Thread(
-            target=self._listener.serve_forever, args=(0.1,), name="web", daemon=True
-        )
-        self._thread.start()
+        self._loop.start()
+        self._loop.run(self._listener.start(), _START_SECONDS)
 
     def close(self) -> None:
-        """Stop: accept nothing new, let responses end for a few seconds, then close connections."""
-        if self._thread is not None:
-            self._listener.shutdown()
-            self._thread.join()
-        self._listener.server_close()
-        deadline = monotonic() + _GRACE_SECONDS
-        for _ in range(self._listener.max_requests):
-            self._listener.request_slots.acquire(timeout=max(deadline - monotonic(), 0.0))
-        self._listener.close_connections()
+        """Stop: accept nothing new, let responses end for a moment, then close connections."""
+        if self._loop.alive:
+            self._loop.run(self._listener.close(_GRACE_SECONDS))
+            self._loop.stop()
+        self._socket.close()
+
+    async def _respond(self, request: Request) -> Response:
+        rejection = await self._access.rejection(request) if self._access else None
+        return rejection or await self._app.respond(request)
 
     def __enter__(self) -> Self:
         self.start()

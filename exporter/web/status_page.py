@@ -6,7 +6,7 @@ second request; the script then requests `api/v1/fleet` relative to the page's o
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from importlib.resources import files
 from typing import Final
@@ -53,12 +53,15 @@ class StatusPage:
             )
         }
 
-    def render(self, fleet: bytes) -> list[bytes]:
-        """Return the page around a fleet given as JSON.
+    def render(self, fleet: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the page around a fleet given as JSON in blocks.
 
         No `<` of the JSON reaches the page as such, so no name in it can close the script element.
         """
-        return [self._head, fleet.replace(b"<", b"\\u003c"), self._tail]
+        yield self._head
+        for block in fleet:
+            yield block.replace(b"<", b"\\u003c")
+        yield self._tail
 
 
 def _figures() -> str:

@@ -30,7 +30,7 @@ _UNSUPPORTED: Final = {
     "cipher_suites": "leave it out; OpenSSL's own list is used",
     "curve_preferences": "leave it out; OpenSSL's own list is used",
     "prefer_server_cipher_suites": "leave it out; the server's order is used",
-    "rate_limit": "limit requests in a proxy; at most 40 are answered at once in any case",
+    "rate_limit": "limit requests in a proxy; no page is written more than once a second",
 }
 
 

@@ -98,7 +98,7 @@ class Fleet:
         port = int(self._urls[0].split(":")[2].partition("/")[0])
         self._before.stop()
         self._config = self._configured(self._new)
-        self._exporter.reload()
+        self._exporter.request_reload().result(60)
         self._stack.enter_context(_replay(self._after, 0.0, port))
 
     def __enter__(self) -> Self:

@@ -127,17 +127,17 @@ def test_a_bad_reload_keeps_what_runs_and_says_so() -> None:
         good = readings[-1]
         readings.append(ConfigError("config.yaml: interval: no"))
         with pytest.raises(ConfigError):
-            service.reload()
+            service.request_reload().result(20)
         flag = "inferfleet_config_last_reload_successful"
-        assert value(get(f"{service.url}metrics").decode(), flag) == 0
+        until(lambda: value(get(f"{service.url}metrics").decode(), flag) == 0)
         assert len(service.server_views()) == 1
         readings.append(good)
-        service.reload()
-        assert value(get(f"{service.url}metrics").decode(), flag) == 1
+        service.request_reload().result(20)
+        until(lambda: value(get(f"{service.url}metrics").decode(), flag) == 1)
         assert isinstance(good, Config)
         readings.append(good.model_copy(update={"web": WebSettings(listen="127.0.0.1:1")}))
         with pytest.raises(ConfigError, match="restart"):
-            service.reload()
+            service.request_reload().result(20)
 
 
 def test_the_process_serves_reloads_and_ends(tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 import http.client
 import ssl
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from exporter.base.errors import ConfigError
+from exporter.web import rendering
 from exporter.web.app import Backend
 from exporter.web.server import WebServer
 
@@ -37,10 +39,14 @@ class Desk:
             config=lambda: "targets: [http://10.0.0.5:8000]\n",
         )
 
-    def _reload(self) -> None:
+    def _reload(self) -> Future[None]:
+        reload = Future[None]()
         if self.reload_fault is not None:
-            raise ConfigError(self.reload_fault)
-        self.reloads += 1
+            reload.set_exception(ConfigError(self.reload_fault))
+        else:
+            self.reloads += 1
+            reload.set_result(None)
+        return reload
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,12 @@ def server_entry(target: str, **values: Any) -> dict[str, Any]:
         "notes": [],
         **values,
     }
+
+
+@pytest.fixture(autouse=True)
+def unshared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Share a page with those only who ask while it is written."""
+    monkeypatch.setattr(rendering, "SHARED_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def _page(fleet: dict[str, object]) -> tuple[StatusPage, _Elements]:
 
 def test_nothing_is_left_to_fill_in_and_nothing_comes_from_elsewhere() -> None:
     page, elements = _page({})
-    assert b"@@" not in b"".join(page.render(b"{}"))
+    assert b"@@" not in b"".join(page.render([b"{}"]))
     assert set(elements.texts) == {"style", "script module", "script application/json"}
     for address in elements.addresses:
         assert re.match(r"data:image/svg|metrics$|api/v1/fleet$|config$", address)

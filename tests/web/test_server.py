@@ -7,13 +7,10 @@ import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from time import monotonic
 
 import pytest
 
 from exporter.base.errors import ConfigError
-from exporter.web import handler as handler_module
-from exporter.web import listener
 from exporter.web.server import WebServer
 from tests.certificates import certificate
 
@@ -91,86 +88,12 @@ def test_the_old_protocol_is_answered_and_closed(server: WebServer) -> None:
     assert b"Connection: close" in answer
 
 
-@pytest.mark.parametrize(
-    ("request_head", "status"),
-    [
-        (b"POST /-/reload HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 411),
-        (b"POST /-/reload HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n", 413),
-        (b"POST /-/reload HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
-        (b"POST /-/reload HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 0\r\n\r\n", 400),
-        (b"GET / HTTP/7.0\r\n\r\n", 505),
-        (b"nonsense\r\n\r\n", 400),
-    ],
-)
-def test_unreasonable_requests_are_refused_and_hung_up_on(
-    desk: Desk, server: WebServer, request_head: bytes, status: int
-) -> None:
-    # What is no HTTP/1 is answered by the standard library without a status line.
-    assert raw(server, request_head).removeprefix(b"HTTP/1.1 ").startswith(f"{status} ".encode())
-    assert desk.reloads == 0
-    assert ask(server, "/-/healthy").status == 200
-
-
-def test_paths_may_come_as_whole_addresses(server: WebServer) -> None:
-    head = b"GET http://any.host/-/healthy?a=b HTTP/1.1\r\nConnection: close\r\n\r\n"
-    assert raw(server, head).endswith(b"healthy\n")
-    assert b" 404 " in raw(server, b"GET http://[ HTTP/1.1\r\nConnection: close\r\n\r\n")
-
-
-def test_more_requests_than_allowed_are_told_so_but_probes_are_not(desk: Desk) -> None:
-    inside, leave = threading.Semaphore(0), threading.Event()
-
-    def slow() -> Iterable[bytes]:
-        inside.release()
-        assert leave.wait(DEADLINE)
-        return [b"a 1\n"]
-
-    desk.metrics = slow
-    answers: list[Answer] = []
-    with WebServer(desk.pages(), ANY, max_requests=2) as server:
-        threads = [
-            threading.Thread(target=lambda: answers.append(ask(server, "/metrics")))
-            for _ in range(2)
-        ]
-        for thread in threads:
-            thread.start()
-        assert all(inside.acquire(timeout=DEADLINE) for _ in threads)
-        busy = ask(server, "/metrics")
-        assert busy.status == 503
-        assert busy.headers["Retry-After"] == "1"
-        assert ask(server, "/-/healthy").status == 200
-        assert ask(server, "/-/ready").status == 200
-        leave.set()
-        for thread in threads:
-            thread.join()
-        assert [answer.status for answer in answers] == [200, 200]
-        assert ask(server, "/-/reload", "POST").status == 200
-
-
-def test_one_who_does_not_read_is_dropped(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handler_module, "_SEND_SECONDS", 0.05)
-    desk.metrics = lambda: [bytes(1_000_000)] * 40
-    with (
-        WebServer(desk.pages(), ANY, max_requests=1) as server,
-        socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE) as lazy,
-    ):
-        lazy.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
-        assert lazy.recv(1)
-        deadline = monotonic() + DEADLINE
-        while ask(server, "/config").status != 200:
-            assert monotonic() < deadline
-
-
-def test_connections_beyond_the_bound_are_closed(
-    server: WebServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(listener, "MAX_CONNECTIONS", 1)
-    first = connect(server)
-    first.request("GET", "/-/healthy")
-    assert first.getresponse().read() == b"healthy\n"
-    with pytest.raises((ConnectionError, http.client.RemoteDisconnected)):
-        ask(server, "/-/healthy")
-    first.close()
+def test_requests_sent_together_are_answered_in_turn(server: WebServer) -> None:
+    one = b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n"
+    last = b"GET /-/ready HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    answer = raw(server, one + one + last)
+    assert answer.count(b"HTTP/1.1 200 OK\r\n") == 3
+    assert answer.endswith(b"\r\n\r\nready\n")
 
 
 def test_closing_lets_a_running_answer_end(desk: Desk) -> None:

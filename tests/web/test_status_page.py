@@ -138,7 +138,7 @@ def test_opens_filters_groups_and_says_when_the_exporter_is_gone(
             {"uuid": "GPU-2", "index": "5", "up": 0.0, "throttled": None},
         ],
     }
-    page = b"".join(StatusPage().render(json.dumps(fleet).encode())).decode()
+    page = b"".join(StatusPage().render([json.dumps(fleet).encode()])).decode()
     file = tmp_path / "page.html"
     file.write_text(page.replace("</body>", f"{SCRIPT}</body>"), encoding="utf-8")
     document = draw(file.as_uri(), 6000)

@@ -9,6 +9,7 @@ import pytest
 from exporter.base.errors import ConfigError
 from exporter.web.access_control import AccessControl, make_tls_context
 from exporter.web.web_config import TlsServerConfig, load_web_config
+from tests.loop import run
 
 from .test_basic_auth import HASH, basic
 
@@ -30,7 +31,7 @@ def write(file: Path, text: str) -> Path:
 def test_an_empty_file_protects_nothing(file: Path, text: str) -> None:
     access = AccessControl(write(file, text))
     assert not access.encrypts
-    assert access.is_authorized("")
+    assert run(access.is_authorized(""))
     assert access.config().http_server_config.headers == {}
 
 
@@ -125,11 +126,11 @@ def test_users_change_with_the_file(file: Path) -> None:
     bcrypt = pytest.importorskip("bcrypt", reason="bcrypt is not installed")
     hashes = {word: bcrypt.hashpw(word.encode(), bcrypt.gensalt(4)).decode() for word in "ab"}
     access = AccessControl(write(file, f"basic_auth_users: {{alice: '{hashes['a']}'}}"))
-    assert access.is_authorized(basic("alice", "a"))
+    assert run(access.is_authorized(basic("alice", "a")))
     write(file, f"basic_auth_users: {{alice: '{hashes['b']}', bob: '{hashes['a']}'}}")
-    assert not access.is_authorized(basic("alice", "a"))
-    assert access.is_authorized(basic("alice", "b"))
-    assert access.is_authorized(basic("bob", "a"))
+    assert not run(access.is_authorized(basic("alice", "a")))
+    assert run(access.is_authorized(basic("alice", "b")))
+    assert run(access.is_authorized(basic("bob", "a")))
 
 
 def test_a_file_gone_bad_lets_nobody_in_until_it_is_mended(file: Path) -> None:
@@ -137,10 +138,10 @@ def test_a_file_gone_bad_lets_nobody_in_until_it_is_mended(file: Path) -> None:
     write(file, "basic_auth_user: {}")
     for _ in range(2):
         with pytest.raises(ConfigError, match="there is no such key"):
-            access.is_authorized("")
+            run(access.is_authorized(""))
     file.unlink()
     with pytest.raises(ConfigError, match="cannot be read"):
-        access.is_authorized("")
+        run(access.is_authorized(""))
     write(file, "http_server_config: {headers: {X-Frame-Options: sameorigin}}")
-    assert access.is_authorized("")
+    assert run(access.is_authorized(""))
     assert access.config().http_server_config.headers == {"X-Frame-Options": "sameorigin"}
