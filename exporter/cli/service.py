@@ -1,6 +1,7 @@
 """The running exporter: poller, pages and web server put together."""
 
 import logging
+import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -26,6 +27,8 @@ from ..web.server import WebServer
 from .reload_worker import ReloadWorker
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+# what follows the ? of a path may be a token
+_QUERY: Final = re.compile(r"(metrics_path: [^\s?]*\?)[^\s'\"]*")
 log = logging.getLogger(__name__)
 
 
@@ -139,7 +142,7 @@ class Service:
 
     def _config_text(self) -> str:
         data = self._poller.config.model_dump(mode="json", exclude_defaults=True)
-        return yaml.safe_dump(data, sort_keys=False)
+        return _QUERY.sub(r"\1...", yaml.safe_dump(data, sort_keys=False))
 
 
 def check(config: Config) -> None:

@@ -74,7 +74,8 @@ class Connection:
             except TimeoutError:
                 self._failures.add(
                     "response_timeout",
-                    f"{self.client}: {request.path} was not taken within {RESPONSE_SECONDS:.0f} s",
+                    f"{self.client}: {request.path[:100]} was not written and taken "
+                    f"within {RESPONSE_SECONDS:.0f} s",
                 )
                 writer.transport.abort()
                 return

@@ -99,6 +99,30 @@ def test_metrics_and_api_tell_the_same() -> None:
         assert get(f"{service.url}-/ready")
 
 
+def test_the_configuration_is_shown_without_what_may_be_a_token() -> None:
+    targets = [{"url": "http://127.0.0.1:1", "metrics_path": "/metrics?token=secret&more=secret"}]
+    discovery = {"file_sd": [{"files": ["/etc/targets-?.yaml"]}]}
+    config = parse_config(
+        {
+            "targets": targets,
+            "gpu": {"nvml": False},
+            "discovery": discovery,
+            "web": {"listen": "127.0.0.1:0"},
+        },
+        "x",
+    )
+    service = Service(config, lambda: config)
+    service.start()
+    try:
+        shown = get(f"{service.url}config").decode()
+    finally:
+        service.stop()
+    assert "secret" not in shown
+    read = yaml.safe_load(shown)
+    assert read["targets"][0]["metrics_path"] == "/metrics?..."
+    assert read["discovery"] == discovery
+
+
 def test_a_shard_tells_what_the_sources_name_for_all(tmp_path: Path) -> None:
     path = tmp_path / "servers.yaml"
     path.write_text("- targets: ['127.0.0.1:1', '127.0.0.1:2', '127.0.0.1:3']\n", encoding="utf-8")
