@@ -21,7 +21,7 @@ from .engine import Engine
 from .registry import ENGINES
 from .sources import command_line, declared, models, pod
 from .sources.facts import TRUST, Fact, Source, SourceReport, Value, model_name, parsed
-from .sources.scope import reports_on_model, without_gpus
+from .sources.scope import on_cpu, reports_on_model, without_gpus
 
 __all__ = ["Fact", "Identity", "Source", "endpoints", "identify"]
 
@@ -60,7 +60,8 @@ class Identity:
     one data-parallel rank), max_model_len, tensor_parallel, pipeline_parallel, data_parallel,
     data_parallel_local (ranks behind this port), expert_parallel (ranks that share the experts),
     context_parallel (ranks that share a sequence, those of prefill times those of decode),
-    quantization, dtype, kv_cache_dtype, runner, prefix_caching, speculation, role, gpus, gpu_model.
+    quantization, dtype, kv_cache_dtype, runner, prefix_caching, speculation, role, gpus, gpu_model,
+    device (cpu, where that is said).
 
     `release` is what is compared: the declared one, else the version, else empty. `server_class`
     and `config` are 8 hex digits; `config` is empty where no setting is known. `conflicts` are
@@ -138,10 +139,10 @@ def identify(
     `page_settings` are the labels in which its metrics page carries configuration, `command_line`
     the server's own, `served_model` the model label of its metrics page, `container` its pod's
     specification, whose command line is used where the process itself cannot be seen. On a page
-    of several models (`one_of_models`) only sources that name this one are believed, and where
-    engines of several servers make up the model (`one_of_engines`) none for the GPUs of all. An
-    endpoint that fails or answers with anything unexpected is a source less, never an error. Costs
-    three requests, four at most.
+    of several models (`one_of_models`) only sources that name this one are believed. None is for
+    the GPUs of all where engines of several servers make up the model (`one_of_engines`), or where
+    one says that the server runs on a CPU. An endpoint that fails or answers with anything
+    unexpected is a source less, never an error. Costs three requests, four at most.
     """
     declared = declared or Declaration()
     line = command_line or (pod.command_line(container) if container else None)
@@ -151,7 +152,7 @@ def identify(
         reports = _by_trust([*reports, pod.read(kind, container)])
     if one_of_models:
         reports = reports_on_model(reports, model_name(served_model))
-    if one_of_models or one_of_engines:
+    if one_of_models or one_of_engines or on_cpu(reports):
         reports = without_gpus(reports, declared.gpus)
     facts, conflicts = _believe({}, reports)
     settings = dict[str, str]()

@@ -117,6 +117,36 @@ def test_the_sglang_server_tells_what_it_resolved(recording: Recordings) -> None
     assert found.number("gpus") is None
 
 
+@pytest.mark.parametrize(
+    "info",
+    [
+        {
+            "vllm_config": {
+                "device_config": {"device": "cpu"},
+                "parallel_config": {
+                    "tensor_parallel_size": 1,
+                    "pipeline_parallel_size": 1,
+                    "data_parallel_size": 1,
+                },
+            }
+        },
+        {"vllm_config": "device_config=cpu, tensor_parallel_size=1, data_parallel_size=1"},
+    ],
+)
+def test_a_server_on_the_cpu_has_no_gpus_by_its_command_line_either(info: object) -> None:
+    line = ["vllm", "serve", "m", "--max-num-seqs", "16"]
+    assert identify("vllm", Server({}).get, command_line=line).number("gpus") == 1
+    found = identify("vllm", Server({vllm_info.PATH: info}).get, command_line=line)
+    assert (found.number("gpus"), found.number("max_num_seqs")) == (None, 16)
+    assert "gpus" not in found.reports
+
+
+def test_sglang_told_to_run_on_the_cpu_has_no_gpus() -> None:
+    line = ["python", "-m", "sglang.launch_server", "--model-path", "m", "--device", "cpu"]
+    assert identify("sglang", Server({}).get, command_line=line).number("gpus") is None
+    assert identify("sglang", Server({}).get, command_line=line[:-2]).number("gpus") == 1
+
+
 def test_older_sglang_is_asked_by_its_older_path(recording: Recordings) -> None:
     info = info_of(recording(SGLANG))
     server = Server({sglang_info.OLD_PATH: info})

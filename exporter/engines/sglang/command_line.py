@@ -7,6 +7,7 @@ from ..sources.arguments import Syntax, parallel_size
 from ..sources.facts import (
     Value,
     chosen,
+    device,
     dtype,
     known_values,
     lower,
@@ -64,5 +65,6 @@ def option_facts(given: Mapping[str, str]) -> dict[str, Value]:
         data_parallel=data,
         data_parallel_local=data,
         expert_parallel=whole(given.get("ep_size")),
+        device=device(given.get("device")),
         gpus=product(tensor, pipeline, 1 if shared else data),
     )

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from ..sources.facts import (
     SourceReport,
     Value,
+    device,
     dtype,
     items,
     known_values,
@@ -66,6 +67,7 @@ def _resolved(info: Mapping[str, object]) -> dict[str, Value]:
         data_parallel=data,
         data_parallel_local=data,
         expert_parallel=whole(info.get("ep_size")),
+        device=device(info.get("device")),
         gpus=product(tensor, pipeline, replicas) if info.get("device") != "cpu" else None,
     )
 

@@ -46,7 +46,7 @@ def arguments_start(line: Sequence[str], programs: Collection[str]) -> int | Non
         if PurePath(word).name in programs and following == "serve":
             return at + 2
         if word == "-m" and any(part in programs for part in following.split(".")[:2]):
-            return at + 2
+            return at + (3 if line[at + 2 : at + 3] == ["serve"] else 2)
         path = PurePath(word)
         if path.suffix == ".py" and any(part in programs for part in path.parts):
             return at + 1

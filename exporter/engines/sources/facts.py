@@ -94,6 +94,11 @@ def whole(value: object) -> int | None:
     return count(value) or None
 
 
+def device(value: object) -> str | None:
+    """Return `cpu` for that device and None for any other: a source may not know which GPUs."""
+    return "cpu" if value == "cpu" else None
+
+
 def human(value: object) -> int | None:
     """Return a positive whole number that may be written like `8k` (8000) or `8K` (8192)."""
     match = _HUMAN.fullmatch(value) if isinstance(value, str) else None

@@ -1,4 +1,4 @@
-"""What a source's report is worth where its server is one of several on a page."""
+"""What a source's report is worth where its server is one of several on a page, or has no GPU."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -23,6 +23,11 @@ def reports_on_model(reports: Iterable[SourceReport], model: str | None) -> list
         for report in reports
         if report.source in _OF_PAGE or (model and report.values.get("model") == model)
     ]
+
+
+def on_cpu(reports: Iterable[SourceReport]) -> bool:
+    """Whether a source says that the server runs on a CPU, which its other options do not tell."""
+    return any(report.values.get("device") == "cpu" for report in reports)
 
 
 def without_gpus(reports: Iterable[SourceReport], declared: int | None) -> list[SourceReport]:

@@ -7,6 +7,7 @@ from ..sources.arguments import Syntax, parallel_size
 from ..sources.facts import (
     Value,
     chosen,
+    device,
     dtype,
     human,
     known_values,
@@ -85,6 +86,7 @@ def option_facts(given: Mapping[str, str]) -> dict[str, Value]:
             parallel_size(given, "prefill_context_parallel_size"),
             parallel_size(given, "decode_context_parallel_size"),
         ),
+        device=device(given.get("device")),
         gpus=product(tensor, pipeline, _context_ranks(given), local),
     )
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from ..sources.facts import (
     SourceReport,
     Value,
+    device,
     dtype,
     first,
     known_values,
@@ -84,6 +85,7 @@ def _from_config(config: Mapping[str, object]) -> dict[str, Value]:
         max_num_batched_tokens=whole(scheduler.get("max_num_batched_tokens")),
         speculation=_speculation(config),
         role=_role(config),
+        device=device(table(config.get("device_config")).get("device")),
     ) | _layout(table(config.get("parallel_config")), _on_gpus(config))
 
 
@@ -170,6 +172,7 @@ def _from_text(fields: Mapping[str, str]) -> dict[str, Value]:
         tensor_parallel=tensor,
         pipeline_parallel=pipeline,
         data_parallel=data,
+        device=device(fields.get("device_config")),
         gpus=product(tensor, pipeline) if alone else None,
     )
 

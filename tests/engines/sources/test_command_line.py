@@ -27,6 +27,7 @@ def sglang(*words: str) -> dict[str, Any]:
         (["/usr/bin/python3", "/opt/venv/bin/vllm", "serve", "m"], 3),
         (["tini", "--", "vllm", "serve", "m"], 4),
         (["python", "-m", "vllm.entrypoints.openai.api_server", "--model", "m"], 3),
+        (["python", "-m", "vllm.entrypoints.cli.main", "serve", "m"], 4),
         (["python", "-m", "sglang.launch_server", "--model-path", "m"], 3),
         (["python", "/src/vllm/entrypoints/openai/api_server.py", "--model", "m"], 2),
         (["python", "-m", "dynamo.vllm", "--model", "m"], 3),
