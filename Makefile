@@ -6,10 +6,10 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup programs demo test lint typecheck generate schema preview bench clean
+.PHONY: help setup programs demo test test-live lint typecheck generate lock audit schema preview bench clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.dev programs ## Set up everything (the other verbs do it themselves)
 
@@ -30,6 +30,9 @@ demo: .venv/.app ## Watch recorded vLLM servers replayed on this machine; no GPU
 test: .venv/.dev programs ## Run all tests
 	$(BIN)/pytest -n auto
 
+test-live: .venv/.dev ## Serve a real engine, and hold the exporter against the load client
+	$(BIN)/python -m scripts.live $(if $(ENGINE),--engine $(ENGINE)) $(if $(OUT),--out $(OUT))
+
 lint: .venv/.dev ## Check style and formatting
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -39,6 +42,21 @@ typecheck: .venv/.dev ## Check types
 
 generate: .venv/.dev ## Write the generated files anew
 	$(BIN)/python -m scripts.generate
+
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --upgrade
+BUILD_REQUIRES := import tomllib; from pathlib import Path; \
+	project = tomllib.loads(Path("pyproject.toml").read_text()); \
+	print(*project["build-system"]["requires"], sep="\n")
+
+lock: .venv/.dev ## Lock what the image installs to its newest releases, by version and hash
+	sh scripts/setup.sh install '.[dev,lock]'
+	$(COMPILE) --extra image pyproject.toml --output-file deploy/requirements.lock >/dev/null
+	$(BIN)/python -c '$(BUILD_REQUIRES)' | $(COMPILE) - --output-file deploy/build.lock >/dev/null
+
+audit: .venv/.dev ## Look up known faults of what the image installs
+	sh scripts/setup.sh install '.[dev,lock]'
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r deploy/requirements.lock -r deploy/build.lock
 
 NODE := dashboards/preview/node_modules
 
@@ -64,5 +82,5 @@ bench: .venv/.dev ## Measure what it all costs, and how often upgrades are judge
 	$(BIN)/python -m scripts.bench_compare_scale
 
 clean: ## Remove what the other verbs made, .venv included
-	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .live build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

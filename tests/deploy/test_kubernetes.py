@@ -56,11 +56,23 @@ def test_key_that_no_schema_knows_is_refused(name: str, kind: str, key: str) -> 
         check(wrong)
 
 
+def test_every_manifest_that_runs_ours_is_rendered() -> None:
+    listed = set(LOOSE)
+    for folder in KUSTOMIZATIONS:
+        kustomization = yaml.safe_load((KUBERNETES / folder / "kustomization.yaml").read_text())
+        files = [*kustomization.get("resources", ()), *kustomization.get("patches", ())]
+        names = [one.get("path", "") if isinstance(one, dict) else one for one in files]
+        listed |= {(KUBERNETES / folder / name).resolve() for name in names}
+    runs = [path for path in KUBERNETES.rglob("*.yaml") if "image: inferfleet" in path.read_text()]
+    assert len(runs) > 5
+    assert not set(runs) - listed
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_our_containers_may_do_nothing(name: str) -> None:
     for template in (one for resource in resources(name) for one in templates(resource)):
         spec = template["spec"]
-        for container in spec["containers"]:
+        for container in (*spec["containers"], *spec.get("initContainers", ())):
             if not container["image"].startswith("inferfleet"):
                 continue
             may = {**spec.get("securityContext", {}), **container["securityContext"]}
