@@ -8,7 +8,6 @@ import pytest
 from exporter.replay.recording import load_recording
 from scripts.gpu_fleet.__main__ import Result, table
 from scripts.gpu_fleet.boards import Board
-from scripts.gpu_fleet.model import VOCABULARY, write_model
 from scripts.gpu_fleet.recording import Recorder
 
 
@@ -22,12 +21,6 @@ def board() -> Board:
 
 def test_the_counter_is_read_between_its_samples() -> None:
     assert board().joules(101.23, 104.56) == pytest.approx(200 * 3.33)
-
-
-def test_a_tokenizer_has_a_word_for_every_number(tmp_path: Path) -> None:
-    folder = write_model(tmp_path / "model")
-    vocabulary = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
-    assert sorted(vocabulary.values()) == list(range(VOCABULARY))
 
 
 def test_a_recording_can_be_played_and_names_no_folder(tmp_path: Path) -> None:

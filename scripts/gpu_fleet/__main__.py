@@ -14,24 +14,24 @@ server has no GPU, no joules, or joules more than 2 % off.
 import argparse
 import json
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic, sleep, time
-from typing import Any, Final
+from time import monotonic, sleep
+from typing import Final
+
+from scripts.live.client import Client
+from scripts.live.exporter import Exporter, Page, start_exporter
+from scripts.live.model import write_model
+from scripts.live.process import free_port
+from scripts.live.server import Server, wait_for
 
 from .boards import Boards
-from .client import Client
-from .http_get import get
-from .model import write_model
 from .recording import Recorder
-from .servers import ROUNDS, Child, Launch, launch, launch_exporter, wait_for
+from .servers import MODEL, PLANS, ROUNDS, launch
 
-_SERVER_PORT: Final = 18011
-_EXPORTER_PORT: Final = 18190
 _RAMP: Final = 8.0
 _ROUND: Final = 60.0
 """Seconds a round takes beside the start of its servers."""
@@ -102,13 +102,12 @@ def main() -> None:
     boards.start()
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        root = str(Path(__file__).parents[2])
         setting = Setting(
             out=given.out,
             folder=folder,
-            model=write_model(folder / "small-1b"),
+            model=write_model(folder, MODEL),
             engine_path=given.engine_path,
-            exporter_path=os.pathsep.join(filter(None, (root, given.exporter_path))),
+            exporter_path=given.exporter_path,
             seconds=given.seconds,
             concurrency=given.concurrency,
             options=given.options.split(),
@@ -137,60 +136,66 @@ def run_round(
     number: int, setting: Setting, boards: Boards, boot: float, failures: dict[str, str]
 ) -> list[Result]:
     """Run the servers of one round; those that do not start in `boot` seconds are failures."""
-    began, ports = monotonic(), range(_SERVER_PORT + 10 * number, _SERVER_PORT + 10 * number + 10)
-    children, launches = list[Child](), list[Launch]()
+    began, servers = monotonic(), list[Server]()
     try:
-        for plan, port in zip(ROUNDS[number], ports, strict=False):
+        for plan in ROUNDS[number]:
             server = launch(
-                plan, port, setting.model, setting.folder, setting.engine_path, setting.options
+                plan,
+                free_port(),
+                setting.model,
+                setting.folder,
+                setting.engine_path,
+                setting.options,
             )
-            launches.append(server)
-            children.append(server.child)
-        ready = wait_for(launches, boot)
-        failures |= {s.plan.name: s.child.log_end() for s in launches if s not in ready}
-        names = ", ".join(server.plan.name for server in ready) or "no server"
+            servers.append(server)
+        ready = wait_for(servers, boot)
+        failures |= {s.name: s.child.log_end() for s in servers if s not in ready}
+        names = ", ".join(server.name for server in ready) or "no server"
         print(f"{names} up after {monotonic() - began:.0f} s", flush=True)
         if not ready:
             return []
-        exporter = launch_exporter(ready, _EXPORTER_PORT, setting.folder, setting.exporter_path)
-        children.append(exporter)
+        exporter = start_exporter(ready, free_port(), setting.folder, setting.exporter_path)
         try:
-            return measure(ready, setting, boards)
+            return measure(ready, exporter, setting, boards)
         except OSError as error:
-            failures["exporter"] = f"{error}\n{exporter.log_end()}"
+            failures["exporter"] = f"{error}\n{exporter.child.log_end()}"
             return []
+        finally:
+            exporter.child.end()
     finally:
-        for child in reversed(children):
-            child.end()
+        for server in reversed(servers):
+            server.child.end()
         wait_until_free(boards)
 
 
-def measure(ready: Sequence[Launch], setting: Setting, boards: Boards) -> list[Result]:
+def measure(
+    ready: Sequence[Server], exporter: Exporter, setting: Setting, boards: Boards
+) -> list[Result]:
     """Load the servers, and return what the exporter and the boards counted meanwhile."""
-    wait_for_identity(len(ready))
+    wait_for_identity(exporter, len(ready))
     recorders = [Recorder(server.url) for server in ready]
-    clients = [Client(server.port, "small-1b", setting.concurrency) for server in ready]
+    clients = [Client(server.port, MODEL, setting.concurrency) for server in ready]
     for recorder, client in zip(recorders, clients, strict=True):
         recorder.start()
         client.start()
     sleep(_RAMP)
-    before = read_joules()
+    before = read_joules(exporter.page())
     sleep(setting.seconds)
-    after = read_joules()
-    fleet = {report["target"]: report for report in api()["servers"]}
+    after = read_joules(exporter.page())
+    fleet = exporter.fleet()
     for client in clients:
         client.stop()
     sleep(2)
     results = []
     for server, recorder, client in zip(ready, recorders, clients, strict=True):
         recorder.stop()
-        name, report = server.plan.name, fleet[server.plan.name]
-        used = [boards.boards[gpu] for gpu in server.plan.gpus]
+        name, plan, report = server.name, PLANS[server.name], fleet[server.name]
+        used = [boards.boards[gpu] for gpu in plan.gpus]
         (start, first), (end, last) = before[name], after[name]
         results.append(
             Result(
                 name=name,
-                launcher=server.plan.launcher,
+                launcher=plan.launcher,
                 joined_by=report.get("gpu_link") or "",
                 gpus=report.get("gpus"),
                 gpus_source=report.get("gpus_source") or "",
@@ -209,10 +214,10 @@ def measure(ready: Sequence[Launch], setting: Setting, boards: Boards) -> list[R
             "name": f"{name}-{version}",
             "engine": report.get("engine") or "vllm",
             "engine_version": version,
-            "model": "small-1b",
+            "model": MODEL,
             "env": [],
             "args": server.arguments,
-            "launcher": server.plan.launcher,
+            "launcher": plan.launcher,
             "phases": [client.phase()],
         }
         path = setting.out / f"vllm-{version}-{name}.tar.xz"
@@ -221,39 +226,26 @@ def measure(ready: Sequence[Launch], setting: Setting, boards: Boards) -> list[R
     return results
 
 
-def wait_for_identity(servers: int, seconds: float = 25.0) -> None:
+def wait_for_identity(exporter: Exporter, servers: int, seconds: float = 25.0) -> None:
     """Wait until the exporter has read every server's identity and had time to look for GPUs."""
     end = monotonic() + seconds
     while monotonic() < end:
         sleep(1)
         try:
-            known = sum(bool(report.get("gpu_link")) for report in api()["servers"])
+            known = sum(bool(report.get("gpu_link")) for report in exporter.fleet().values())
         except OSError:
             continue
         if known == servers:
             return
 
 
-def api() -> dict[str, Any]:
-    """Return the fleet as the exporter shows it."""
-    fleet: dict[str, Any] = json.loads(get(f"http://127.0.0.1:{_EXPORTER_PORT}/api/v1/fleet"))
-    return fleet
-
-
-def read_joules() -> Mapping[str, tuple[float, float]]:
+def read_joules(page: Page) -> Mapping[str, tuple[float, float]]:
     """Return for each server the Unix time of its last sample and the joules of its load cells."""
-    page = get(f"http://127.0.0.1:{_EXPORTER_PORT}/metrics")
-    now = time()
-    ages = dict(_values(page, "scrape_age_seconds"))
-    joules = dict.fromkeys(ages, 0.0)
-    for target, value in _values(page, "load_joules_total"):
-        joules[target] += value
-    return {target: (now - age, joules[target]) for target, age in ages.items()}
-
-
-def _values(page: str, family: str) -> list[tuple[str, float]]:
-    pattern = rf'^inferfleet_{family}\{{[^}}]*target="([^"]*)"[^}}]*\}} (\S+)$'
-    return [(name, float(value)) for name, value in re.findall(pattern, page, re.MULTILINE)]
+    return {
+        target: (page.time - age.value, page.total("load_joules_total", target=target) or 0.0)
+        for age in page.matching("scrape_age_seconds")
+        for target in [age.labels["target"]]
+    }
 
 
 def wait_until_free(boards: Boards, seconds: float = 20.0) -> None:

@@ -11,8 +11,9 @@ from threading import Event, Thread
 from time import time
 from typing import Any, Final
 
+from scripts.live.http_get import get
+
 from .boards import Board
-from .http_get import get
 
 _PATHS: Final = ("/version", "/v1/models", "/server_info?config_format=json", "/load")
 _HELP: Final = re.compile(r"^# HELP .*\n", re.MULTILINE)

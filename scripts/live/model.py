@@ -13,12 +13,6 @@ _CONFIG: Final = {
     "model_type": "llama",
     "torch_dtype": "bfloat16",
     "vocab_size": VOCABULARY,
-    "hidden_size": 2048,
-    "intermediate_size": 8192,
-    "num_hidden_layers": 16,
-    "num_attention_heads": 16,
-    "num_key_value_heads": 8,
-    "head_dim": 128,
     "hidden_act": "silu",
     "max_position_embeddings": 8192,
     "rms_norm_eps": 1e-5,
@@ -29,6 +23,26 @@ _CONFIG: Final = {
     "bos_token_id": 1,
     "eos_token_id": 2,
 }
+SIZES: Final = {
+    "tiny": {
+        "hidden_size": 256,
+        "intermediate_size": 512,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 64,
+    },
+    "small-1b": {
+        "hidden_size": 2048,
+        "intermediate_size": 8192,
+        "num_hidden_layers": 16,
+        "num_attention_heads": 16,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+    },
+}
+"""Models by name: some 17 million weights, for a CPU, and a billion, for a GPU."""
+
 _BYTE_LEVEL: Final = {
     "type": "ByteLevel",
     "add_prefix_space": False,
@@ -37,11 +51,12 @@ _BYTE_LEVEL: Final = {
 }
 
 
-def write_model(folder: Path) -> Path:
-    """Write configuration and tokenizer, about a billion weights to be made up at loading."""
+def write_model(folder: Path, name: str) -> Path:
+    """Write configuration and tokenizer of a model of `SIZES` into a folder of its name."""
+    folder = folder / name
     folder.mkdir(parents=True, exist_ok=True)
     files = {
-        "config.json": _CONFIG,
+        "config.json": {**_CONFIG, **SIZES[name]},
         "generation_config.json": {"bos_token_id": 1, "eos_token_id": 2},
         "tokenizer.json": _tokenizer(),
         "tokenizer_config.json": {
