@@ -7,6 +7,7 @@ driver: whoever calls `read` must not wait for it.
 """
 
 import logging
+from ctypes import CDLL
 from dataclasses import dataclass, field
 from socket import gethostname
 from typing import Any, Final
@@ -18,6 +19,7 @@ from .reading import GpuReading, Key
 
 log = logging.getLogger(__name__)
 
+_LIBRARY: Final = "libnvidia-ml.so.1"
 _NO_PERMISSION: Final = 4
 _LOST: Final = (15, 16)
 """The GPU has fallen off the bus, or must be reset before it works again."""
@@ -85,10 +87,7 @@ class Nvml:
 
     def _start(self) -> None:
         if self._library is None:
-            # large; so that it is imported by the thread that reads, and where anything is read
-            import pynvml
-
-            self._library = pynvml
+            self._library = _pynvml()
         try:
             self._library.nvmlInit()
         except self._library.NVMLError as error:
@@ -232,3 +231,14 @@ class Nvml:
         self._stop()
         remedy = _REMEDIES.get(error.value)
         return GpuError(f"NVML does not answer: {error}{f'; {remedy}' if remedy else ''}")
+
+
+def _pynvml() -> Any:
+    """Import NVIDIA's binding, which takes 2 MB of memory, where there is a library to bind."""
+    try:
+        CDLL(_LIBRARY)
+    except OSError as error:
+        raise GpuError(f"NVML does not answer: {error}; {_REMEDIES[12]}") from error
+    import pynvml
+
+    return pynvml

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pynvml
 import pytest
 
 from exporter.base.errors import GpuError
+from exporter.gpu import nvml
 from exporter.gpu.nvml import Nvml
 from exporter.gpu.reading import GpuReading
 from exporter.vocabulary.gpu import BY_NAME
@@ -335,3 +337,10 @@ def test_the_recording_names_no_machine() -> None:
         uuids = {c["answer"] for c in calls if c.get("call") == "nvmlDeviceGetUUID"}
         assert uuids
         assert all(uuid.startswith("GPU-recorded-") for uuid in uuids)
+
+
+def test_without_a_driver_its_binding_is_not_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nvml, "_LIBRARY", "libno-such-driver.so.1")
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    with pytest.raises(GpuError, match=r"libno-such-driver\.so\.1.*; install the driver, or set"):
+        Nvml().read(0.0)
