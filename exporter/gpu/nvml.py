@@ -9,6 +9,7 @@ driver: whoever calls `read` must not wait for it.
 import logging
 from ctypes import CDLL
 from dataclasses import dataclass, field
+from math import inf
 from socket import gethostname
 from typing import Any, Final
 
@@ -42,7 +43,7 @@ class _LostGpu(GpuError):
 
 @dataclass(slots=True)
 class _Device:
-    """A GPU, or a MIG instance of one: its handle and what never changes."""
+    """A GPU, or a MIG instance of one: its handle, what never changes, what is read seldom."""
 
     handle: Any
     uuid: str
@@ -51,6 +52,8 @@ class _Device:
     mig_profile: str = ""
     divided: bool = False
     constants: dict[Key, float] = field(default_factory=dict)
+    costly: dict[Key, float] = field(default_factory=dict)
+    costly_time: float = -inf
     gpm: Gpm | None = None
     lost: bool = False
 
@@ -207,8 +210,10 @@ class Nvml:
         values = read(self._ask, device.handle)
         if not values:
             raise _LostGpu("it answers no question")
+        if not device.mig_profile and time - device.costly_time >= nvml_values.COSTLY_SECONDS:
+            device.costly, device.costly_time = nvml_values.costly(self._ask, device.handle), time
         # the driver's own counters of traffic go before those summed up here
-        return counted | device.constants | values
+        return counted | device.constants | device.costly | values
 
     def _ask(self, function: str, *arguments: Any) -> Any:
         """Return an answer, None where this GPU, driver or permission does not give one."""

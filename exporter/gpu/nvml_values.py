@@ -30,11 +30,14 @@ _FIELDS: Final[Mapping[int, tuple[Key, float]]] = {
     186: (("gpu_power_instant_watts", ()), 1e3),
     230: (("gpu_recovery_action", ()), 1),
     269: (("gpu_throttled_seconds_total", (("reason", "sw_thermal"),)), 1e9),
+}
+_COSTLY_FIELDS: Final[Mapping[int, tuple[Key, float]]] = {
     270: (("gpu_throttled_seconds_total", (("reason", "hw_thermal"),)), 1e9),
     271: (("gpu_throttled_seconds_total", (("reason", "hw_power_brake"),)), 1e9),
 }
 _ALL_LINKS: Final = 0xFFFFFFFF
-_SCOPED: Final = tuple((number, _ALL_LINKS if number in (138, 139) else 0) for number in _FIELDS)
+COSTLY_SECONDS: Final = 10.0
+"""How often what takes the driver milliseconds of CPU is read, in seconds; energy always is."""
 _MEMBERS: Final = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")
 _REASONS: Final = (
     "gpu_idle",
@@ -72,7 +75,7 @@ def constants(ask: Query, device: Any) -> dict[Key, float]:
 
 def values(ask: Query, device: Any) -> dict[Key, float]:
     """Return what a whole GPU reports at this moment, without its performance counters."""
-    readings = memory(ask, device) | _fields(ask, device)
+    readings = memory(ask, device) | _fields(ask, device, _FIELDS)
     if _POWER not in readings:
         _put(readings, _POWER, ask("nvmlDeviceGetPowerUsage", device), 1e3)
     if _ENERGY not in readings:
@@ -92,6 +95,11 @@ def values(ask: Query, device: Any) -> dict[Key, float]:
     return {key: value for key, value in readings.items() if value or key not in _NEVER_ZERO}
 
 
+def costly(ask: Query, device: Any) -> dict[Key, float]:
+    """Return what a whole GPU reports and is read each `COSTLY_SECONDS`."""
+    return _fields(ask, device, _COSTLY_FIELDS)
+
+
 def memory(ask: Query, device: Any) -> dict[Key, float]:
     """Return the memory of a GPU or MIG instance in bytes, the driver's own share apart."""
     info = ask("nvmlDeviceGetMemoryInfo", device, _MEMORY_V2)
@@ -104,12 +112,13 @@ def memory(ask: Query, device: Any) -> dict[Key, float]:
     }
 
 
-def _fields(ask: Query, device: Any) -> dict[Key, float]:
+def _fields(ask: Query, device: Any, fields: Mapping[int, tuple[Key, float]]) -> dict[Key, float]:
     values: dict[Key, float] = {}
-    for field in ask("nvmlDeviceGetFieldValues", device, _SCOPED) or ():
+    scoped = [(number, _ALL_LINKS if number in (138, 139) else 0) for number in fields]
+    for field in ask("nvmlDeviceGetFieldValues", device, scoped) or ():
         # each field has a verdict of its own, and says in which member its value lies
-        if field.nvmlReturn == 0 and field.fieldId in _FIELDS and field.valueType < len(_MEMBERS):
-            key, units = _FIELDS[field.fieldId]
+        if field.nvmlReturn == 0 and field.fieldId in fields and field.valueType < len(_MEMBERS):
+            key, units = fields[field.fieldId]
             values[key] = getattr(field.value, _MEMBERS[field.valueType]) / units
     return values
 

@@ -45,7 +45,7 @@ class FakeNvml:
             if name == "nvmlGpmSampleAlloc":
                 return pynvml.c_nvmlGpmSample_t()
             metrics = name == "nvmlGpmMetricsGet"
-            held = self._answers[_key(name, [_named(one) for one in arguments])]
+            held = self._recorded(name, [_named(one) for one in arguments])
             if not held:
                 raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
             entry = held.popleft() if len(held) > 1 else held[0]
@@ -53,9 +53,24 @@ class FakeNvml:
                 raise pynvml.NVMLError(entry["error"])
             if metrics:
                 return _fill(arguments[0], entry["answer"])
+            if name == "nvmlDeviceGetFieldValues":
+                asked = {tuple(one) for one in arguments[1]}
+                return [field(*one) for one in entry["answer"] if tuple(one[:2]) in asked]
             return _answer(name, entry["answer"])
 
         return call
+
+    def _recorded(self, name: str, arguments: list[Any]) -> deque[dict[str, Any]]:
+        """Return the answers to a call; those to some fields are in the answers to all."""
+        key = _key(name, arguments)
+        if name == "nvmlDeviceGetFieldValues" and key not in self._answers:
+            same_gpu = [
+                answers
+                for other, answers in self._answers.items()
+                if json.loads(other)[0] == name and json.loads(other)[1][0] == arguments[0]
+            ]
+            self._answers[key] = deque(max(same_gpu, key=len, default=()))
+        return self._answers[key]
 
 
 def _named(argument: Any) -> Any:
@@ -69,8 +84,6 @@ def _key(name: str, arguments: list[Any]) -> str:
 
 
 def _answer(name: str, told: Any) -> Any:
-    if name == "nvmlDeviceGetFieldValues":
-        return [field(*one) for one in told]
     if name == "nvmlDeviceGetComputeRunningProcesses":
         return [SimpleNamespace(**one) for one in told]
     if isinstance(told, dict):

@@ -112,6 +112,25 @@ def test_the_driver_is_opened_once() -> None:
     assert fake.asked.count("nvmlDeviceGetMaxClockInfo") == 2
 
 
+def test_what_costs_the_driver_most_is_asked_seldom_and_energy_always() -> None:
+    fake, driver, asked = FakeNvml(), FakeNvml(), list[list[int]]()
+
+    def values(handle: Any, fields: list[tuple[int, int]]) -> Any:
+        asked.append([number for number, _ in fields])
+        return driver.nvmlDeviceGetFieldValues(handle, fields)
+
+    fake.faults["nvmlDeviceGetFieldValues"] = values
+    nvml = Nvml(fake)
+    times = [2.0 * number for number in range(12)]
+    for time in times:
+        (gpu,) = nvml.read(time)
+        assert gpu.value("gpu_throttled_seconds_total", reason="hw_thermal") == 0
+        if time:
+            assert gpu.value("gpu_graphics_active_ratio") is not None
+    assert sum(83 in fields for fields in asked) == len(times)
+    assert sum(270 in fields for fields in asked) == 3
+
+
 def test_a_field_is_read_by_its_own_verdict_and_type() -> None:
     fake = FakeNvml()
     fake.faults["nvmlDeviceGetFieldValues"] = lambda *_: [
