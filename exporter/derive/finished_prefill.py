@@ -7,6 +7,7 @@ second are tokens of requests still running and of requests that were abandoned.
 by more than was running when watching began.
 """
 
+from collections.abc import Mapping
 from math import fsum
 from typing import Final
 
@@ -48,19 +49,19 @@ class FinishedPrefill:
 
 
 def _finished(snapshot: Snapshot, engine: str | None) -> float | None:
-    indices = _sums(snapshot.plan, engine)
+    sums = _sums(snapshot.plan)
+    indices = [i for own in sums.values() for i in own] if engine is None else sums.get(engine, [])
     return fsum(snapshot.values[i] for i in indices) if indices else None
 
 
 @cached_by_plan
-def _sums(plan: Plan, engine: str | None) -> tuple[int, ...]:
-    return tuple(
-        i
-        for i, sample in enumerate(plan.samples)
-        if sample.family == _FINISHED
-        and sample.suffix == "_sum"
-        and engine in (None, sample.label("engine_index"))
-    )
+def _sums(plan: Plan) -> Mapping[str, list[int]]:
+    """Return by engine where its sums stand."""
+    sums: dict[str, list[int]] = {}
+    for i, sample in enumerate(plan.samples):
+        if sample.family == _FINISHED and sample.suffix == "_sum":
+            sums.setdefault(sample.label("engine_index"), []).append(i)
+    return sums
 
 
 def _computed(snapshot: Snapshot, labels: dict[str, str]) -> float | None:

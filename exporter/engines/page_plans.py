@@ -1,5 +1,6 @@
 """The plan of each model on a page, worked out once for a layout."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Final
@@ -14,6 +15,10 @@ from .detect import Namespace
 from .plan import Plan, Sample, Values
 from .registry import ENGINES
 from .split import Keys, Part, split
+
+MOST_MODELS: Final = 128
+MOST_ENGINES: Final = 1024
+"""Each is worked out with every sample while the others wait, and is remembered."""
 
 _MOST_NOTES: Final = 50
 
@@ -38,7 +43,10 @@ def page_plans(
     `context` returns what is known of the server of a model, `before` holds the `key` of each model
     on an earlier page. Raises `PageError` where a series stands twice on the page.
     """
+    _refuse_crowd(layout, namespace)
     parts = split(layout, namespace, before)
+    if len(parts) > MOST_MODELS:
+        raise _crowd(len(parts), "models", MOST_MODELS)
     notes: tuple[str, ...] = ()
     if len(parts) > 1:
         models = ", ".join(part.model for part in parts)
@@ -47,7 +55,28 @@ def page_plans(
             "GPUs are known only where `models` of the target declares them, and its limits only "
             "from what names it",
         )
-    return tuple(_plan(part, layout, namespace, context(part.model), notes) for part in parts)
+    plans = tuple(_plan(part, layout, namespace, context(part.model), notes) for part in parts)
+    engines = sum(len(plan.engines or plan.counting) for plan in plans)
+    if engines > MOST_ENGINES:
+        raise _crowd(engines, "engines", MOST_ENGINES)
+    return plans
+
+
+def _refuse_crowd(layout: Layout, namespace: Namespace) -> None:
+    """Refuse a page of far too many engines before the work of telling them apart."""
+    counts = Counter(series.name for series in layout.series)
+    for raw in namespace.catalog.raw_names("requests_running"):
+        for name in {raw, namespace.prefix + raw} & counts.keys():
+            if counts[name] > MOST_ENGINES:
+                raise _crowd(counts[name], "engines", MOST_ENGINES)
+
+
+def _crowd(number: int, what: str, most: int) -> PageError:
+    return PageError(
+        0,
+        f"the page shows {number} {what}, more than the {most} that are read of one page: scrape "
+        "the engines themselves, or pages of fewer",
+    )
 
 
 def _plan(
@@ -70,9 +99,11 @@ def _plan(
     plain = [compute if isinstance(compute, int) else 0 for _, compute in outputs]
     computed = [(i, c) for i, (_, c) in enumerate(outputs) if not isinstance(c, int)]
     by_family: dict[str, list[int]] = {}
+    by_engine: dict[tuple[str, str], list[int]] = {}
     for i, (sample, _) in enumerate(outputs):
         if not sample.suffix:
             by_family.setdefault(sample.family, []).append(i)
+            by_engine.setdefault((sample.family, sample.label("engine_index")), []).append(i)
     samples = tuple(sample for sample, _ in outputs)
     return Plan(
         engine=engine.name,
@@ -94,6 +125,7 @@ def _plan(
         _pick=_picker(plain),
         _picked=tuple(i for i, _ in computed),
         _by_family=by_family,
+        _by_engine=by_engine,
     )
 
 

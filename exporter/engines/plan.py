@@ -93,6 +93,7 @@ class Plan:
     _pick: Callable[[Values], tuple[float, ...]]
     _picked: tuple[int, ...]
     _by_family: dict[str, list[int]] = field(default_factory=dict)
+    _by_engine: dict[tuple[str, str], list[int]] = field(default_factory=dict)
 
     @property
     def version(self) -> str:
@@ -114,9 +115,13 @@ class Plan:
 
     def indices(self, family: str, **labels: str) -> list[int]:
         """Return where a family's plain samples stand, those with the given labels only."""
-        indices = self._by_family.get(family, [])
         if not labels:
-            return indices
+            return self._by_family.get(family, [])
+        engine = labels.pop("engine_index", None)
+        if engine is None:
+            indices = self._by_family.get(family, [])
+        else:
+            indices = self._by_engine.get((family, engine), [])
         wanted = labels.items()
         return [i for i in indices if all(self.samples[i].label(k) == v for k, v in wanted)]
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from ..base.errors import FetchError, NoEngineError, PageError
 from ..base.event_loop import in_thread
+from ..base.untrusted import one_line
 from ..config import Config, Target
 from ..engines import detect
 from ..engines.catalog import PageContext
@@ -34,6 +35,8 @@ _LARGE_PAGES: Final = Lock()
 _PORT_HOLDERS: Final = PortHolders()
 _FORGOTTEN_AFTER: Final = 900.0
 """Seconds after which a model that has left the page of others is watched no longer."""
+_MOST_GONE: Final = 32
+"""Of more models that have left, the oldest are watched no longer at once."""
 
 
 class WatchedServer:
@@ -93,8 +96,7 @@ class WatchedServer:
                 self.target.url + self.target.metrics_path, self._config.timeout
             )
             received = monotonic()
-            page = await self._read(response)
-            current = self._current_plans(page)
+            page, current = await self._read(response)
             served = self._served_models(current, received)
             for model_plan in current:
                 snapshot = model_plan.apply(page, received)
@@ -112,19 +114,20 @@ class WatchedServer:
             log.exception("sampling %s failed", self.target.label)
             self._fail("internal", f"the exporter failed: {error!r}", monotonic() - start)
 
-    async def _read(self, response: HttpResponse) -> Page:
-        """Return a response's page; a large one is read beside the event loop."""
+    async def _read(self, response: HttpResponse) -> tuple[Page, tuple[Plan, ...]]:
+        """Return a response's page and its plans; a large one is read beside the event loop."""
         if len(response.body) < _LARGE_BYTES:
             return self._page(response)
 
-        def page() -> Page:
+        def page() -> tuple[Page, tuple[Plan, ...]]:
             with _LARGE_PAGES:
                 return self._page(response)
 
         return await in_thread(page, "large page")
 
-    def _page(self, response: HttpResponse) -> Page:
-        return self._reader.read(_text(response), response.openmetrics)
+    def _page(self, response: HttpResponse) -> tuple[Page, tuple[Plan, ...]]:
+        page = self._reader.read(_text(response), response.openmetrics)
+        return page, self._current_plans(page)
 
     def _fail(self, reason: str, error: str, duration: float) -> None:
         self.counts.failures[reason] += 1
@@ -139,7 +142,9 @@ class WatchedServer:
             namespace = detect.detect(page.layout)
             current = page_plans(page.layout, namespace, self._context, self._keys)
             self._plans, self._layout = current, page.layout
-            self._keys |= {made.model: made.key for made in current}
+            keys = {made.model: made.key for made in current}
+            before = [(model, key) for model, key in self._keys.items() if model not in keys]
+            self._keys = dict(before[-_MOST_GONE:]) | keys
             if whole := self._models.get(""):
                 whole.gpus.ray_page = ray_page(page.layout)
         return current
@@ -158,13 +163,15 @@ class WatchedServer:
         for model in present:
             if model not in models:
                 models[model] = self._served(self.target.of_model(model), model)
-        for model in models.keys() - set(present):
+        gone = sorted(models.keys() - set(present), key=lambda m: models[m].reading.time or 0.0)
+        for number, model in enumerate(reversed(gone)):
             served = models[model]
-            if now - (served.reading.time or now) > _FORGOTTEN_AFTER:
+            if now - (served.reading.time or now) > _FORGOTTEN_AFTER or number >= _MOST_GONE:
                 del models[model]
                 self._forget_gpus(served)
             else:
-                served.miss("no_engine", f"the page shows model {model} no longer", 0.0)
+                sentence = f"the page shows model {one_line(model)} no longer"
+                served.miss("no_engine", sentence, 0.0)
         if whole is not None:
             self._forget_gpus(whole)
         self._models = models
