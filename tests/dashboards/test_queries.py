@@ -1,5 +1,6 @@
 """Every query of every panel, asked of a real Prometheus that holds a fleet under upgrade."""
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -7,6 +8,8 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+from urllib.request import urlopen
 
 import pytest
 
@@ -15,7 +18,14 @@ from alerts.model import as_dict
 from dashboards.build import dashboards
 from exporter.publish.families import PUBLISHED
 from exporter.vocabulary.family import PREFIX
-from tests.dashboards import database, panel_queries, replayed_fleet, two_clusters, verdicts
+from tests.dashboards import (
+    database,
+    panel_queries,
+    replayed_fleet,
+    two_clusters,
+    verdicts,
+    written_queries,
+)
 from tests.dashboards.panel_queries import QueryResult
 from tests.prometheus import fill
 
@@ -159,6 +169,32 @@ def test_every_query_returns_what_its_panel_draws(fleet: Filled) -> None:
     assert faults == []
     listed = {panel for panels in FEATURES.values() for panel in panels}
     assert featured == listed
+
+
+def test_what_written_queries_match_on_are_labels_of_their_series(fleet: Filled) -> None:
+    queries = written_queries.by_place()
+    assert len(queries) > 60
+    faults = list[str]()
+    known = {
+        name: _labels(fleet, name)
+        for text in queries.values()
+        for name, _ in written_queries.selectors(text)
+    }
+    for place, text in queries.items():
+        for name, matchers in written_queries.selectors(text):
+            labels = set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", matchers)) - {"cluster"}
+            # what this fleet does not show is checked by name elsewhere
+            if known[name] and labels - known[name]:
+                faults.append(f"{place}: {name} has no label {', '.join(labels - known[name])}")
+    assert faults == []
+    shown = sum(bool(labels) for labels in known.values())
+    assert shown / len(known) > 0.6
+
+
+def _labels(fleet: Filled, name: str) -> set[str]:
+    url = f"{fleet.url}/api/v1/series?match[]={quote(name)}&start={fleet.start}&end={fleet.end}"
+    with urlopen(url, timeout=30) as answer:
+        return {label for series in json.load(answer)["data"] for label in series}
 
 
 def _states(panel: Json) -> set[float]:
