@@ -38,7 +38,7 @@ _REASONS: Final = (
 class GpuTrack:
     """The GPU of a recording that is played for `duration` seconds a loop.
 
-    `energy_per_loop` is in joules; 0 where the recording has no GPU.
+    `energy_per_loop` is in joules; 0 where the recording has no GPU, or none with a counter.
     """
 
     def __init__(self, recording: Recording, duration: float) -> None:
@@ -47,7 +47,8 @@ class GpuTrack:
         self._times = [float(sample["t"]) for sample in self._samples]
         self._page_times = [page.time for page in recording.pages]
         self.energy_per_loop = 0.0
-        if self._samples:
+        self._has_energy = bool(self._samples) and all("energy_mj" in s for s in self._samples)
+        if self._has_energy:
             first, last = (self._energy(self._sample_at(i)) for i in (0, -1))
             seconds = self._page_times[-1] - self._page_times[0]
             # the last page is served on after its scrape, and the GPU goes on drawing power
@@ -61,16 +62,12 @@ class GpuTrack:
         if not self._samples:
             return None
         sample = self._sample_at(index)
-        joules = (
-            self._energy(sample)
-            - self._energy(self._sample_at(0))
-            + loop * self.energy_per_loop
-            + energy_offset
-        )
-        name, driver = self._meta.get("name", ""), self._meta.get("driver", "")
+        name, driver = (_escaped(self._meta.get(key, "")) for key in ("name", "driver"))
         values = {page: sample[key] / units for key, page, units in _VALUES if key in sample}
         values |= {page: sample[key] * 1e6 for key, page in _CLOCKS if key in sample}
-        values["energy_joules_total"] = joules
+        if self._has_energy:
+            gained = self._energy(sample) - self._energy(self._sample_at(0))
+            values["energy_joules_total"] = gained + loop * self.energy_per_loop + energy_offset
         if "power_limit_mw" in self._meta:
             values["enforced_power_limit_watts"] = self._meta["power_limit_mw"] / 1e3
         if "reasons" in sample:
@@ -94,6 +91,11 @@ class GpuTrack:
     @staticmethod
     def _energy(sample: Mapping[str, Any]) -> float:
         return float(sample["energy_mj"]) / 1e3
+
+
+def _escaped(text: str) -> str:
+    """Return text as the value of a label."""
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def _metadata(recording: Recording) -> Mapping[str, Any]:

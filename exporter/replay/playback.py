@@ -15,9 +15,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from math import inf
 from typing import Final
 
 from ..base.errors import RecordingError
+from ..base.untrusted import one_line
 from .gpu_page import GpuTrack
 from .recording import RecordedPage, Recording
 
@@ -29,6 +31,7 @@ _SUFFIXES: Final = {
     "histogram": ("_bucket", "_sum", "_count"),
     "summary": ("_sum", "_count"),
 }
+_MAX_EXPONENT: Final = 300
 _RENDERED_PAGES: Final = 256
 _SINGLE_PAGE_SECONDS: Final = 5.0
 
@@ -57,10 +60,10 @@ class _Family:
             try:
                 value = Decimal(text)
             except InvalidOperation:
-                raise RecordingError(
-                    f"a recorded page has {text!r} as the value of {head}"
-                ) from None
+                raise RecordingError(_value_fault(head, text)) from None
             if value.is_finite():
+                if value.adjusted() > _MAX_EXPONENT:
+                    raise RecordingError(_value_fault(head, text))
                 yield head, value
 
 
@@ -75,8 +78,11 @@ class Track:
         # The last page is served for the mean time between pages.
         self.duration = last - first + step
         self._times = [page.time - first for page in pages]
-        self._processes, last_page = _processes(pages)
-        self._process_starts = _process_starts(pages, self._processes)
+        try:
+            self._processes, last_page = _processes(pages)
+            self._process_starts = _process_starts(pages, self._processes)
+        except RecordingError as error:
+            raise RecordingError(f"{recording.name}: {error}") from error
         first_page = next(page.text for page in pages if page.text is not None)
         self._last_families = _families(last_page)
         begin, end = _counters(_families(first_page)), _counters(self._last_families)
@@ -196,7 +202,10 @@ def _processes(pages: tuple[RecordedPage, ...]) -> tuple[list[int], str]:
     process, text, previous = 0, "", dict[str, Decimal]()
     for page in pages:
         if page.text is not None:
-            current = _counters(_families(page.text))
+            try:
+                current = _counters(_families(page.text))
+            except RecordingError as error:
+                raise RecordingError(f"{page.member or 'a page'}: {error}") from error
             if any(
                 head not in current or current[head] < value for head, value in previous.items()
             ):
@@ -211,5 +220,21 @@ def _process_starts(pages: tuple[RecordedPage, ...], processes: list[int]) -> li
     starts: list[float | None] = [None] * (processes[-1] + 1)
     for page, process in zip(pages, processes, strict=True):
         if starts[process] is None and (match := _START.search(page.text or "")):
-            starts[process] = float(match[1]) - pages[0].time
+            starts[process] = _start_time(page, match[1]) - pages[0].time
     return starts
+
+
+def _value_fault(head: str, text: str) -> str:
+    return f"{one_line(head)} has the value {one_line(text)!r}, which no counter has"
+
+
+def _start_time(page: RecordedPage, text: str) -> float:
+    try:
+        start = float(text)
+    except ValueError:
+        start = inf
+    if start == inf:
+        raise RecordingError(
+            f"{page.member or 'a page'}: its process started at {one_line(text)}, no time"
+        )
+    return start

@@ -4,9 +4,6 @@ An archive (`NAME.tar.xz`, or the same files unpacked in a folder) holds `manife
 `pages/NNNN.prom` and, where a GPU was under the server, `nvml.jsonl`.
 """
 
-import json
-import lzma
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -14,26 +11,28 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel, Field, ValidationError
-
 from ..base.errors import RecordingError
-from ..base.validation import validation_message
+from .archive import SUFFIX, read_files
+from .manifest import TEXT, Event, ManifestAnswer, Scrape, parse_manifest
+from .nvml_samples import parse_nvml_samples
 
-_SUFFIX: Final = ".tar.xz"
 _FAILED: Final = "# scrape failed"
-_TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 _VARIANTS: Final = ("openmetrics", "slash", "name-filter", "gzip")
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedPage:
-    """One scrape at Unix time `time` in seconds; `text` is None where the server did not answer."""
+    """One scrape at Unix time `time` in seconds; `text` is None where the server did not answer.
+
+    `member` is the file it stands in, empty where it stands in none.
+    """
 
     time: float
     text: str | None
-    content_type: str = _TEXT
+    content_type: str = TEXT
     tag: str = ""
     path: str = "/metrics"
+    member: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,40 +72,10 @@ class Recording:
     manifest: Mapping[str, Any]
 
 
-class _Scrape(BaseModel):
-    i: int
-    t: float
-    tag: str = ""
-    path: str = "/metrics"
-    content_type: str = _TEXT
-
-
-class _ManifestAnswer(BaseModel):
-    status: int
-    body: str
-
-
-class _Event(BaseModel):
-    t: float
-    event: str
-
-
-class _Manifest(BaseModel):
-    name: str
-    engine: str
-    engine_version: str
-    model: str
-    gpu: str | None = None
-    http: dict[str, str | _ManifestAnswer] = {}
-    scrapes: list[_Scrape] = Field(min_length=1)
-    events: list[_Event] = []
-    phases: list[dict[str, Any]] = []
-
-
 def bundled_recordings() -> dict[str, Path]:
     """Return the recordings that ship with the package, by name."""
     folder = Path(str(files(f"{__package__}.recordings")))
-    return {path.name.removesuffix(_SUFFIX): path for path in sorted(folder.glob(f"*{_SUFFIX}"))}
+    return {path.name.removesuffix(SUFFIX): path for path in sorted(folder.glob(f"*{SUFFIX}"))}
 
 
 def find_recording(name: str) -> Path:
@@ -123,17 +92,18 @@ def find_recording(name: str) -> Path:
 
 def load_recording(path: Path) -> Recording:
     """Read an archive or an unpacked folder; raise `RecordingError` naming it and its fault."""
-    contents = _read_files(path)
+    contents = read_files(path)
+    if "manifest.json" not in contents:
+        folder = "the files must lie at its top, not in a folder within"
+        raise RecordingError(f"{path} is no recording: it holds no manifest.json; {folder}")
     try:
-        manifest = json.loads(contents["manifest.json"])
-        checked = _Manifest.model_validate(manifest)
-        nvml = [json.loads(line) for line in contents.get("nvml.jsonl", b"").splitlines()]
-    except KeyError:
-        raise RecordingError(f"{path} is no recording: it holds no manifest.json") from None
-    except ValidationError as error:
-        raise RecordingError(f"{path}: manifest.json: {validation_message(error)}") from error
+        manifest, checked = parse_manifest(contents["manifest.json"])
     except ValueError as error:
-        raise RecordingError(f"{path} holds a file that is no valid JSON: {error}") from error
+        raise RecordingError(f"{path}: manifest.json: {error}") from error
+    try:
+        nvml = parse_nvml_samples(contents.get("nvml.jsonl", b""))
+    except ValueError as error:
+        raise RecordingError(f"{path}: nvml.jsonl: {error}") from error
     pages = [_page(path, contents, scrape) for scrape in checked.scrapes]
     plain = [page for page in pages if not _is_variant(page)]
     if all(page.text is None for page in plain):
@@ -149,31 +119,13 @@ def load_recording(path: Path) -> Recording:
         pages=tuple(_with_stops(plain, checked.events)),
         variants=tuple(page for page in pages if _is_variant(page)),
         answers=_answers(checked.http),
-        phases=tuple(checked.phases),
-        nvml=tuple(nvml),
+        phases=tuple(manifest.get("phases", ())),
+        nvml=nvml,
         manifest=manifest,
     )
 
 
-def _read_files(path: Path) -> dict[str, bytes]:
-    """Return the recording's files by name; archives are read in memory, never unpacked."""
-    try:
-        if path.is_dir():
-            members = (file for file in path.rglob("*") if file.is_file())
-            return {file.relative_to(path).as_posix(): file.read_bytes() for file in members}
-        with tarfile.open(path, "r:xz") as archive:
-            return {
-                member.name.removeprefix("./"): file.read()
-                for member in archive
-                if member.isfile() and (file := archive.extractfile(member))
-            }
-    except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
-        raise RecordingError(f"{path} is no {_SUFFIX} archive: {error}") from error
-    except OSError as error:
-        raise RecordingError(f"{path} cannot be read: {error.strerror or error}") from error
-
-
-def _page(path: Path, contents: Mapping[str, bytes], scrape: _Scrape) -> RecordedPage:
+def _page(path: Path, contents: Mapping[str, bytes], scrape: Scrape) -> RecordedPage:
     name = f"pages/{scrape.i:04d}.prom"
     try:
         text = contents[name].decode("utf-8")
@@ -187,6 +139,7 @@ def _page(path: Path, contents: Mapping[str, bytes], scrape: _Scrape) -> Recorde
         content_type=scrape.content_type,
         tag=scrape.tag,
         path=scrape.path,
+        member=name,
     )
 
 
@@ -194,14 +147,14 @@ def _is_variant(page: RecordedPage) -> bool:
     return page.path != "/metrics" or any(word in page.tag for word in _VARIANTS)
 
 
-def _with_stops(pages: list[RecordedPage], events: list[_Event]) -> list[RecordedPage]:
+def _with_stops(pages: list[RecordedPage], events: list[Event]) -> list[RecordedPage]:
     """Add a page of no answer where the server was stopped before the recording's end."""
     stops = [RecordedPage(event.t, None, tag="stop") for event in events if event.event == "stop"]
     inside = [stop for stop in stops if pages[0].time < stop.time < pages[-1].time]
     return sorted([*pages, *inside], key=lambda page: page.time)
 
 
-def _answers(http: Mapping[str, str | _ManifestAnswer]) -> dict[str, RecordedAnswer]:
+def _answers(http: Mapping[str, str | ManifestAnswer]) -> dict[str, RecordedAnswer]:
     """Return the answers by path; those given before the load win over those after it."""
     # Recording began when /health had answered 200, whether or not that answer was kept.
     answers = {"/health": RecordedAnswer(200, "")}

@@ -189,5 +189,5 @@ def test_pages_change_at_their_recorded_instants(record: Record) -> None:
 
 
 def test_an_unreadable_value_is_refused(record: Record) -> None:
-    with pytest.raises(RecordingError, match="has 'many' as the value of work_total"):
+    with pytest.raises(RecordingError, match="a page: work_total has the value 'many'"):
         Track(record("# TYPE work_total counter\nwork_total many\n"))

@@ -13,7 +13,10 @@ import pytest
 
 from exporter.base.errors import RecordingError
 from exporter.exposition import Reader
+from exporter.replay.gpu_page import GpuTrack
+from exporter.replay.playback import Track
 from exporter.replay.recording import RecordedAnswer, Recording, bundled_recordings, load_recording
+from exporter.replay.snapshots import snapshots
 
 from .conftest import archives
 
@@ -138,8 +141,8 @@ def test_archive_and_folder_are_the_same(tmp_path: Path) -> None:
     ("files", "message"),
     [
         ({}, "holds no manifest.json"),
-        ({**FILES, "manifest.json": "{"}, "no valid JSON"),
-        ({**FILES, "nvml.jsonl": "nothing"}, "no valid JSON"),
+        ({**FILES, "manifest.json": "{"}, "manifest.json: it is no JSON"),
+        ({**FILES, "nvml.jsonl": "nothing"}, "nvml.jsonl: line 1: it is no JSON"),
         ({**FILES, "manifest.json": "{}"}, "manifest.json: name: this key is needed"),
         (
             {**FILES, "manifest.json": json.dumps(MANIFEST | {"scrapes": []})},
@@ -173,6 +176,107 @@ def test_bad_recording_is_refused(
         load_recording(folder)
     assert str(folder) in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def manifest_of(**changes: object) -> str:
+    return json.dumps(MANIFEST | changes)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "fault"),
+    [
+        (b"\xff\xfe{\x00}\x00", "it is not UTF-8 text"),
+        ("[" * 100_000, "it is nested too deep"),
+        ("[" * 900 + "]" * 900, "the file: must be a mapping of keys"),
+        ("[]", "the file: must be a mapping of keys"),
+        ("[1," + "1," * 1_000_001, "it holds more than 1000000 values"),
+        (manifest_of(name="\ud800"), "name: \\ud800 is no Unicode text"),
+        (manifest_of(**{"\ud800": 1}), "a key of the file: \\ud800 is no Unicode text"),
+        (manifest_of(name=""), "name: "),
+        (
+            manifest_of(scrapes=[{"i": 0, "t": float("nan")}]),
+            "scrapes.0.t: nan is no finite number",
+        ),
+        (manifest_of(phases=[{"name": "a", "start": float("inf")}]), "phases.0.start: inf is no"),
+        (manifest_of(scrapes=[{"i": 0, "t": 10**400}]), "scrapes.0.t: 1000"),
+        (manifest_of(scrapes=[{"i": 0, "t": -5}]), "scrapes.0.t: "),
+        (manifest_of(scrapes=[{"i": 0, "t": 1e300}]), "scrapes.0.t: "),
+        (manifest_of(scrapes=[{"i": -1, "t": 5}]), "scrapes.0.i: "),
+        (manifest_of(scrapes=[{"i": 0, "t": 5, "content_type": "a\r\nX: y"}]), "content_type: "),
+        (manifest_of(http={"/a": {"status": 10**30, "body": ""}}), "http./a"),
+        (manifest_of(phases=[{"start": 1}]), "phases.0.name: this key is needed"),
+        (manifest_of(phases=None), "phases: "),
+        (manifest_of(events=[{"t": "soon", "event": "stop"}]), "events.0.t: "),
+        (manifest_of(scrapes=[{"i": 0, "t": 5}, {"i": 1, "t": 5}]), "not in order of time"),
+    ],
+)
+def test_a_bad_manifest_is_one_sentence(tmp_path: Path, manifest: str | bytes, fault: str) -> None:
+    folder = _unpacked(tmp_path, {**FILES, "manifest.json": manifest})
+    with pytest.raises(RecordingError) as refusal:
+        load_recording(folder)
+    assert str(refusal.value).startswith(f"{folder}: manifest.json: ")
+    assert fault in str(refusal.value)
+    assert str(refusal.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("lines", "fault"),
+    [
+        ("[1]", "line 1: "),
+        ('{"t": 5}\n{"t": 4}', "line 2: its time lies before"),
+        ('{"t": -5}', "line 1: t: "),
+        ('{"t": 5, "energy_mj": NaN}', "line 1: energy_mj: nan is no finite number"),
+        ('{"t": 5, "energy_mj": -1}', "line 1: energy_mj: "),
+        ('{"t": 5, "power_mw": "high"}', "line 1: power_mw: "),
+        ('{"t": 5, "reasons": 1e99}', "line 1: reasons: "),
+        ('{"t": 5, "procs": 3}', "line 1: procs: "),
+        ('{"meta": [], "t": 5}', "line 1: meta: "),
+        ('{"meta": {"power_limit_mw": "x"}}', "line 1: meta.power_limit_mw: "),
+        ("{}\n" * 200_001, "it has more than 200000 lines"),
+    ],
+)
+def test_a_bad_sample_of_the_gpu_is_one_sentence(tmp_path: Path, lines: str, fault: str) -> None:
+    folder = _unpacked(tmp_path, {**FILES, "nvml.jsonl": lines})
+    with pytest.raises(RecordingError) as refusal:
+        load_recording(folder)
+    assert str(refusal.value).startswith(f"{folder}: nvml.jsonl: ")
+    assert fault in str(refusal.value)
+    assert str(refusal.value).isprintable()
+
+
+def test_a_gpu_may_lack_any_counter(tmp_path: Path) -> None:
+    lines = '{"meta": {"name": "a \\"b\\""}}\n{"t": 9}\n\n{"t": 11, "energy_mj": null, "temp": 40}'
+    recording = load_recording(_unpacked(tmp_path, {**FILES, "nvml.jsonl": lines}))
+    page = GpuTrack(recording, 4.0).page(1, 1, "GPU-1", 0.0)
+    assert page is not None
+    assert 'name="a \\"b\\""' in page.decode()
+    assert "energy" not in page.decode()
+    Reader(lambda name: True).read(page.decode())
+
+
+@pytest.mark.parametrize(
+    ("page", "fault"),
+    [
+        ("# TYPE a counter\na_total many\n", "pages/0001.prom: a_total has the value 'many'"),
+        ("# TYPE a counter\na_total 1e999999\n", "a_total has the value '1e999999'"),
+        ("process_start_time_seconds 1.2.3\n", "pages/0001.prom: its process started at 1.2.3"),
+        ("process_start_time_seconds 1e999\n", "its process started at 1e999, no time"),
+    ],
+)
+def test_a_page_that_cannot_be_played_is_one_sentence(
+    tmp_path: Path, page: str, fault: str
+) -> None:
+    files = {**FILES, "pages/0000.prom": "# TYPE a counter\na_total 1\n", "pages/0001.prom": page}
+    recording = load_recording(_unpacked(tmp_path, files))
+    with pytest.raises(RecordingError, match="^made: ") as refusal:
+        Track(recording)
+    assert fault in str(refusal.value)
+
+
+def test_a_page_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    recording = load_recording(_unpacked(tmp_path, {**FILES, "pages/0001.prom": "a{ 1\n"}))
+    with pytest.raises(RecordingError, match=r"^made: pages/000[01]\.prom: "):
+        list(snapshots(recording))
 
 
 def test_missing_file_and_wrong_format_are_refused(tmp_path: Path) -> None:
