@@ -268,7 +268,7 @@ def test_a_page_that_cannot_be_played_is_one_sentence(
 ) -> None:
     files = {**FILES, "pages/0000.prom": "# TYPE a counter\na_total 1\n", "pages/0001.prom": page}
     recording = load_recording(_unpacked(tmp_path, files))
-    with pytest.raises(RecordingError, match="^made: ") as refusal:
+    with pytest.raises(RecordingError, match=r"^made: ") as refusal:
         Track(recording)
     assert fault in str(refusal.value)
 
