@@ -28,6 +28,11 @@ class EndpointAnswers:
         self._bodies[path] = response.body
         return True
 
+    @property
+    def late(self) -> bool:
+        """Whether an endpoint did not answer in time; it may the next time."""
+        return any(reason == "timeout" for reason, _ in self._failures.values())
+
     def get(self, path: str) -> bytes:
         """Return what a path answered; raises `FetchError` as its request did."""
         if path in self._bodies:

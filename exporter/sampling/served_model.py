@@ -35,6 +35,9 @@ log = logging.getLogger(__name__)
 
 _HISTORY: Final = 120
 _CHARTED: Final = "generation_tokens_per_second_per_gpu"
+_RETRY_SECONDS: Final = 15.0
+"""Until the identity is read again where answers were late; twice as long each further time."""
+_RETRIES: Final = 10
 
 
 class ServedModel:
@@ -74,6 +77,7 @@ class ServedModel:
         self._plan: Plan | None = None
         self._identity: Identity | None = None
         self._identity_time = float("-inf")
+        self._late_answers = 0
         self.resets = 0
         self._logged_release: str | None = None
 
@@ -195,6 +199,7 @@ class ServedModel:
         self.resets += 1
         self._identity = None
         self._identity_time = float("-inf")
+        self._late_answers = 0
         self.gpus.reset()
 
     def _log_unknown_names(self, current: Plan) -> None:
@@ -210,11 +215,21 @@ class ServedModel:
 
     def identity_due(self, now: float) -> bool:
         """Whether the identity is to be read again; a page must have come first."""
+        wait = self._config.identity_refresh
+        if self._late_answers:
+            wait = min(wait, _RETRY_SECONDS * 2 ** (self._late_answers - 1))
         return (
             self._plan is not None
             and self.reading.misses == 0
-            and now - self._identity_time >= self._config.identity_refresh
+            and now - self._identity_time >= wait
         )
+
+    def answers_were_late(self, late: bool) -> None:
+        """Note whether an endpoint did not answer in time: then it is asked again soon.
+
+        vLLM works its settings out when it is first asked for them, which takes seconds.
+        """
+        self._late_answers = min(self._late_answers + 1, _RETRIES) if late else 0
 
     def mark_identifying(self) -> None:
         """Note that the identity is being read, so that it is not read twice at once."""

@@ -210,6 +210,7 @@ class WatchedServer:
         ray = starts_ray_workers(line or ())
         for served, before in resets.items():
             served.identify(answers.get, holder, line, ray, before)
+            served.answers_were_late(answers.late)
 
     def _process(self) -> tuple[PortHolder | None, Sequence[str] | None]:
         """Return the process that holds a local server's port, and its command line."""

@@ -120,6 +120,27 @@ def test_a_restart_drops_identity_window_and_history_of_versions() -> None:
         assert server.reading.identity.release == "0.27.0"
 
 
+def test_an_endpoint_that_is_late_is_asked_again_soon_and_ever_less_often() -> None:
+    def waits(server: WatchedServer) -> list[int]:
+        server.mark_identifying()
+        run(server.identify())
+        now = time.monotonic()
+        return [wait for wait in (10, 25, 50, 310) if server.identity_due(now + wait)]
+
+    with FakeServer(metrics=(200, page(100)), version=VERSION) as fake:
+        server = watch(fake, timeout=0.3)
+        run(server.sample())
+        assert waits(server) == [310]
+        fake.answers["/server_info?config_format=json"] = fake.hold
+        assert waits(server) == [25, 50, 310]
+        assert waits(server) == [50, 310]
+        assert waits(server) == [310]
+        fake.answers["/server_info?config_format=json"] = (200, b"{}")
+        assert waits(server) == [310]
+        fake.answers["/server_info?config_format=json"] = fake.hold
+        assert waits(server) == [25, 50, 310]
+
+
 def test_an_engine_that_leaves_comes_back_or_restarts_does_not_touch_the_others() -> None:
     def gateway(*tokens: int | None) -> tuple[int, bytes]:
         lines = [
