@@ -27,6 +27,16 @@ def falls(pages: Sequence[Page]) -> int:
     return count
 
 
+def counted(pages: Sequence[Page], name: str) -> float:
+    """Return the sum of a counter's series as each was last seen, those since gone among them."""
+    last = {
+        frozenset(sample.labels.items()): sample.value
+        for page in pages
+        for sample in page.matching(name)
+    }
+    return sum(last.values())
+
+
 def largest(pages: Sequence[Page], name: str) -> float | None:
     """Return the largest value that a family showed on any page."""
     return max((value for page in pages for value in page.values(name)), default=None)

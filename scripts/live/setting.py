@@ -1,6 +1,6 @@
 """What every round of a run shares."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
@@ -19,9 +19,7 @@ class Setting:
     end: float
     seconds: float = 25.0
     concurrency: int = 8
-    boot: float = field(default=300.0)
-    """Seconds that a server may take to start."""
 
     def patience(self) -> float:
-        """Return how long to wait for a server now."""
-        return max(0.0, min(self.boot, self.end - monotonic()))
+        """Return how many seconds to wait for a server now."""
+        return max(0.0, self.end - monotonic())

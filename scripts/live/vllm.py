@@ -1,9 +1,11 @@
 """vLLM as a server of this machine, on its CPU or on its GPUs, with nothing fetched."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Final, Literal
 
@@ -45,16 +47,19 @@ class Vllm:
 
     def version(self) -> str:
         """Return its version as installed, without what names the build."""
-        code = "import importlib.metadata as m; print(m.version('vllm'))"
-        answer = subprocess.run(
-            [self.python, "-c", code], env=self._environment(), capture_output=True, text=True
-        )
-        if answer.returncode:
+        answer = self._ask("import importlib.metadata as m; print(m.version('vllm'))")
+        if not answer:
             raise SystemExit(
                 f"{self.python} has no vLLM: name its folder with --engine-path, or leave that out "
                 "and have it installed"
             )
-        return answer.stdout.strip().partition("+")[0]
+        return answer.partition("+")[0]
+
+    def gpus(self) -> float:
+        """Return how many GPUs there are; as many as wanted for a server that needs none."""
+        if self.device == "cpu":
+            return inf
+        return int(self._ask("import torch; print(torch.cuda.device_count())") or 0)
 
     def serve(
         self,
@@ -78,6 +83,14 @@ class Vllm:
         variables = {**self._environment(), **(environment or {})}
         child = start([self.python, *arguments], variables, folder / f"{name}.log")
         return Server(name, port, arguments, child)
+
+    def _ask(self, code: str) -> str:
+        """Return what its interpreter answers, empty where it fails."""
+        environment = {**os.environ, **self._environment()}
+        answer = subprocess.run(
+            [self.python, "-c", code], env=environment, capture_output=True, text=True
+        )
+        return "" if answer.returncode else answer.stdout.strip()
 
     def _environment(self) -> dict[str, str]:
         return {

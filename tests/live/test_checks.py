@@ -98,6 +98,11 @@ def test_a_counter_that_is_away_while_its_server_is_down_has_not_fallen() -> Non
     assert verdicts(history.checks("a", pages, 8, 16)) == []
 
 
+def test_series_that_went_away_are_counted_as_last_seen() -> None:
+    other = page('inferfleet_load_seconds_total{target="a",batch="4"} 7')
+    assert history.counted([load(5, 1), other, load(6, 3)], "load_seconds_total") == 13
+
+
 @pytest.mark.parametrize(
     ("pages", "wrong"),
     [
