@@ -17,9 +17,10 @@ from .message import HEAD_BYTES
 
 MAX_CONNECTIONS: Final = 256
 
+_ACCEPTS: Final = 32
 _HANDSHAKE_SECONDS: Final = 10.0
 _SHUTDOWN_SECONDS: Final = 1.0
-_PAUSE_SECONDS: Final = 0.5
+_PAUSE_SECONDS: Final = 0.05
 _log: Final = logging.getLogger(__name__)
 
 TlsContext = Callable[[], ssl.SSLContext | None]
@@ -46,7 +47,8 @@ class Listener:
         self._tls_context = tls_context
         self._failures = failures
         self._connections: dict[Connection, asyncio.Task[None]] = {}
-        self._accepting: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop
+        self._resuming: asyncio.TimerHandle | None = None
 
     @property
     def connections(self) -> int:
@@ -56,12 +58,14 @@ class Listener:
     async def start(self) -> None:
         """Begin to accept."""
         self._socket.setblocking(False)
-        self._accepting = asyncio.create_task(self._accept())
+        self._loop = asyncio.get_running_loop()
+        self._resume()
 
     async def close(self, seconds: float) -> None:
         """Accept nothing more, let responses end for some seconds, then close what is open."""
-        if self._accepting:
-            self._accepting.cancel()
+        self._loop.remove_reader(self._socket)
+        if self._resuming:
+            self._resuming.cancel()
         for connection, task in self._connections.items():
             connection.closing = True
             if not connection.busy:
@@ -72,17 +76,21 @@ class Listener:
             for task in running:
                 task.cancel()
 
-    async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
+    def _accept(self) -> None:
+        """Accept what waits, some at a time: no storm keeps the loop from those that are open."""
+        for _ in range(_ACCEPTS):
             try:
-                connected, address = await loop.sock_accept(self._socket)
+                connected, address = self._socket.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
             except OSError as error:
                 # Without a free descriptor the next attempt would fail at once, and the next.
                 self._failures.add("accept", f"no connection can be accepted: {error.strerror}")
                 self._close_idlest()
-                await asyncio.sleep(_PAUSE_SECONDS)
-                continue
+                self._loop.remove_reader(self._socket)
+                self._resuming = self._loop.call_later(_PAUSE_SECONDS, self._resume)
+                return
+            connected.setblocking(False)
             if len(self._connections) >= MAX_CONNECTIONS:
                 self._failures.add(
                     "connection_limit",
@@ -91,12 +99,13 @@ class Listener:
                 )
                 self._close_idlest()
             self._begin(connected, str(address[0]))
-            # a storm of connections must not keep the loop from those that are open
-            await asyncio.sleep(0)
+
+    def _resume(self) -> None:
+        self._loop.add_reader(self._socket, self._accept)
 
     def _begin(self, connected: socket.socket, client: str) -> None:
         connection = Connection(client, self._failures)
-        task = asyncio.create_task(self._serve(connection, connected))
+        task = self._loop.create_task(self._serve(connection, connected))
         self._connections[connection] = task
 
         def end(_: object) -> None:
@@ -135,17 +144,17 @@ class Listener:
         self, connected: socket.socket
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Return the streams of a connection, after the handshake where it is encrypted."""
-        loop, context = asyncio.get_running_loop(), self._tls_context()
+        context = self._tls_context()
         reader = asyncio.StreamReader(HEAD_BYTES)
         protocol = asyncio.StreamReaderProtocol(reader)
-        transport, _ = await loop.connect_accepted_socket(
+        transport, _ = await self._loop.connect_accepted_socket(
             lambda: protocol,
             connected,
             ssl=context,
             ssl_handshake_timeout=_HANDSHAKE_SECONDS if context else None,
             ssl_shutdown_timeout=_SHUTDOWN_SECONDS if context else None,
         )
-        return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+        return reader, asyncio.StreamWriter(transport, protocol, reader, self._loop)
 
 
 def _reason(error: Exception) -> str:

@@ -16,6 +16,8 @@ from ..base.event_loop import in_thread
 SHARED_SECONDS: Final = 1.0
 
 _BLOCK_BYTES: Final = 65_536
+# Many clients that take no compression must not keep the loop from a probe.
+_SLICE_BYTES: Final = 16_384
 # A page of 25 MB must not cost a second of CPU.
 _LEVEL: Final = 1
 _GZIP: Final = 16 + zlib.MAX_WBITS
@@ -38,7 +40,7 @@ class Page:
         decompressor = zlib.decompressobj(_GZIP)
         for block in self.compressed:
             while block:
-                yield decompressor.decompress(block, _BLOCK_BYTES)
+                yield decompressor.decompress(block, _SLICE_BYTES)
                 block = decompressor.unconsumed_tail
         yield decompressor.flush()
 

@@ -31,7 +31,7 @@ def test_a_page_is_what_its_blocks_are(blocks: list[bytes]) -> None:
     assert b"".join(page) == whole
     assert gzip.decompress(b"".join(page.compressed)) == whole
     assert (page.length, page.compressed_length) == (len(whole), len(b"".join(page.compressed)))
-    assert all(len(block) <= 65_536 for block in page)
+    assert all(len(block) <= 16_384 for block in page)
 
 
 class Renderer:
