@@ -2,17 +2,17 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from operator import itemgetter
 from typing import Final
 
 from ..base.errors import PageError
+from ..base.pick import picker
 from ..base.untrusted import SENTENCE_CHARACTERS, one_line
 from ..exposition import Layout
 from ..vocabulary.engine import FAMILIES
 from .canonical_samples import CanonicalSamples
 from .catalog import PageContext
 from .detect import Namespace
-from .plan import Plan, Sample, Values
+from .plan import Plan, Sample
 from .registry import ENGINES
 from .split import Keys, Part, split
 
@@ -122,7 +122,7 @@ def _plan(
         pushed=namespace.pushed,
         relayed=part.relayed,
         _computes=tuple(compute for _, compute in computed),
-        _pick=_picker(plain),
+        _pick=picker(plain),
         _picked=tuple(i for i, _ in computed),
         _by_family=by_family,
         _by_engine=by_engine,
@@ -165,8 +165,3 @@ def _named_in(samples: Iterable[Sample], *families: str) -> set[str]:
         if not families or sample.family in families
     }
 
-
-def _picker(indices: list[int]) -> Callable[[Values], tuple[float, ...]]:
-    if len(indices) > 1:
-        return itemgetter(*indices)
-    return lambda values: tuple(values[i] for i in indices)

@@ -127,6 +127,31 @@ def test_a_reader_that_remembers_reads_as_one_that_does_not(
         assert same(plain(remembering.read(text)), plain(reader().read(text)))
 
 
+def outcome(reader: Reader, text: str) -> object:
+    try:
+        return [(name, labels, repr(value)) for name, labels, value in plain(reader.read(text))]
+    except PageError as error:
+        return str(error)
+
+
+@given(
+    st.lists(SERIES, min_size=1, max_size=6),
+    st.lists(
+        st.tuples(st.integers(0), st.integers(0, 3), st.text("1 .e_-#aN\n\t\r{}\u0661", max_size=3))
+    ),
+)
+def test_an_edited_page_reads_as_a_reader_without_memory_reads_it(
+    series: list[tuple[str, dict[str, str], float]], edits: list[tuple[int, int, str]]
+) -> None:
+    text = "# TYPE a_b gauge\n" + "".join(line(*one) + "\n" for one in series)
+    remembering = reader()
+    remembering.read(text)
+    for at, length, inserted in edits:
+        at %= len(text) + 1
+        text = text[:at] + inserted + text[at + length :]
+        assert outcome(remembering, text) == outcome(reader(), text)
+
+
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused_with_a_line(text: str) -> None:
     refused = 0
