@@ -164,4 +164,3 @@ def _named_in(samples: Iterable[Sample], *families: str) -> set[str]:
         for sample in samples
         if not families or sample.family in families
     }
-
