@@ -30,7 +30,6 @@ def configure_logging(level: str) -> None:
     handler.setFormatter(LineFormatter())
     handler.addFilter(RepeatLimit())
     logging.basicConfig(level=number, handlers=[handler])
-    logging.getLogger("urllib3").setLevel(max(number, logging.ERROR))
 
 
 def run_until_interrupted(run: Callable[[], None]) -> None:

@@ -1,48 +1,40 @@
 """The part of the Kubernetes API that discovery needs: list and watch pods, over HTTP.
 
 Plain HTTP: the client libraries that were measured (lightkube, kr8s) cost 9 to 21 MB of memory
-more than the HTTP library that is here anyway. Protocol:
+more than the HTTP client that is here anyway, and none bounds a whole exchange. Protocol:
 https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
 """
 
+import asyncio
 import json
 import os
-import socket
-from collections.abc import Iterator, Mapping
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 from urllib.parse import urlencode
 
-import urllib3
-from urllib3.exceptions import HTTPError, ProtocolError
-
-from .. import __version__
-from ..base.errors import ConfigError, CredentialsError, KubernetesApiError
+from ..base.errors import ConfigError, FetchError, KubernetesApiError
+from ..base.untrusted import json_document, one_line
 from ..config import KubernetesSdSettings
-from ..fetch import authorization_header, root_cause, tls_context
+from ..fetch import ClientTls, ExchangeError, HttpClient, HttpResponse
 
 ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where Kubernetes puts a pod's own token, and the certificate authority of the API server."""
 
 PAGE_SIZE: Final = 200
 """Pods of one page: no more than that is ever decoded together."""
+MAX_PAGES: Final = 1000
+GONE: Final = 410
 
-_TIMEOUT: Final = urllib3.Timeout(connect=5.0, read=30.0)
+Pod = dict[str, Any]
+
+_LIST_SECONDS: Final = 30.0
 _GRACE_SECONDS: Final = 15.0
-_CHUNK: Final = 1 << 16
+_MAX_BYTES: Final = 64 << 20
 _MAX_EVENT_BYTES: Final = 8 << 20
-_KEEPALIVE: Final = [
-    *urllib3.connection.HTTPConnection.default_socket_options,
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    *(
-        (socket.IPPROTO_TCP, getattr(socket, option), value)
-        for option, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
-        if hasattr(socket, option)
-    ),
-]
-"""A watch may be silent for minutes: only these show that the other side is gone."""
+_MAX_VALUES: Final = 2_000_000
+_LONGEST_RETRY_AFTER: Final = 300.0
 
 _REMEDIES: Final = {
     401: ": it does not know the token; correct kubernetes.http.bearer_token_file",
@@ -52,51 +44,49 @@ _REMEDIES: Final = {
 
 
 class KubernetesApi:
-    """One API server. Requests raise `KubernetesApiError`, an unusable address `ConfigError`."""
+    """One API server. Requests raise `KubernetesApiError`, an unusable address `ConfigError`.
+
+    May be used from several threads; every request has a deadline for the whole of it.
+    """
 
     def __init__(self, section: KubernetesSdSettings, account: Path = ACCOUNT) -> None:
         http = section.http
-        inside = not section.api_server
         self._url = section.api_server.rstrip("/") or _in_cluster()
-        token = http.bearer_token_file or (account / "token" if inside else None)
-        self._http = http.model_copy(update={"bearer_token_file": token})
-        self._pools = urllib3.PoolManager(
-            maxsize=max(1, len(section.namespaces)),
-            retries=False,
-            ssl_context=tls_context(http, account / "ca.crt" if inside else None),
-            socket_options=_KEEPALIVE,
-        )
-        self._watches: set[urllib3.BaseHTTPResponse] = set()
+        if not section.api_server:
+            own = {"bearer_token_file": account / "token", "ca_file": account / "ca.crt"}
+            given = {key: value for key in own if (value := getattr(http, key))}
+            http = http.model_copy(update=own | given)
+        self._http, self._tls = http, ClientTls(http)
+        self._exchanges: set[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = set()
         self._lock = Lock()
         self._closed = False
 
-    def list_pods(self, path: str, selector: str) -> Iterator[tuple[list[dict[str, Any]], str]]:
+    def list_pods(self, path: str, selector: str) -> Iterator[tuple[list[Pod], str]]:
         """Yield a list's pages: its items, and the version of the whole list to watch from."""
         parameters = {"limit": str(PAGE_SIZE), **_label_selector(selector)}
+        tokens = set[str]()
         while True:
-            with closing(self._get(path, parameters, _TIMEOUT)) as response:
-                try:
-                    answer = json.loads(response.read())
-                    meta, items = answer["metadata"], answer.get("items") or []
-                    version, continue_token = meta["resourceVersion"], meta.get("continue")
-                except HTTPError as error:
-                    raise KubernetesApiError(0, f"{self._url} broke off its list") from error
-                except (ValueError, KeyError, TypeError, AttributeError) as error:
-                    raise KubernetesApiError(
-                        0, f"{self._url}{path} sent no list of pods"
-                    ) from error
+            items, version, token = self._page(path, parameters)
             yield items, version
-            if not continue_token:
+            if not token:
                 return
-            parameters["continue"] = continue_token
+            if token in tokens or len(tokens) >= MAX_PAGES:
+                raise KubernetesApiError(0, f"{self._url}{path} sends a list that does not end")
+            tokens.add(token)
+            parameters["continue"] = token
 
     def watch(
-        self, path: str, selector: str, version: str, seconds: int
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Open a watch and return what happens after a version, as kind and object.
+        self,
+        path: str,
+        selector: str,
+        version: str,
+        seconds: int,
+        apply: Callable[[str, Pod], None],
+        opened: Callable[[], None],
+    ) -> None:
+        """Call `opened` when a watch is, and `apply` with what happens after a version.
 
-        It ends after some seconds, where the server ends it, or with `close`. One that breaks off
-        raises where it is iterated.
+        It ends after some seconds, where the server ends it, or with `close`.
         """
         parameters = {
             "watch": "true",
@@ -105,32 +95,71 @@ class KubernetesApi:
             "timeoutSeconds": str(seconds),
             **_label_selector(selector),
         }
-        timeout = urllib3.Timeout(connect=5.0, read=seconds + _GRACE_SECONDS)
-        return self._events(path, self._get(path, parameters, timeout))
+        pending = bytearray()
+        faults = list[Exception]()
 
-    def _events(
-        self, path: str, response: urllib3.BaseHTTPResponse
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        with closing(response):
-            with self._lock:
-                if self._closed:
-                    return
-                self._watches.add(response)
+        def receive(part: bytes) -> None:
+            if not part:
+                opened()
+            *lines, rest = (bytes(pending) + part).split(b"\n") if b"\n" in part else (part,)
+            if lines:
+                pending.clear()
+            pending.extend(rest)
+            if len(pending) > _MAX_EVENT_BYTES:
+                raise ExchangeError("too_large", "sent an event longer than any object may be")
             try:
-                for line in _lines(response):
-                    yield self._event(path, line)
-            except (HTTPError, OSError) as error:
-                raise KubernetesApiError(0, f"{self._url} broke off the watch") from error
-            finally:
-                with self._lock:
-                    self._watches.discard(response)
+                for line in filter(None, lines):
+                    apply(*self._event(path, line))
+            except Exception as error:
+                # raised again below: here it would end in the log of the event loop
+                faults.append(error)
+                raise ExchangeError("protocol", "is not followed further") from error
 
-    def _event(self, path: str, line: bytes) -> tuple[str, dict[str, Any]]:
         try:
-            event = json.loads(line)
+            self._get(path, parameters, seconds + _GRACE_SECONDS, receive)
+        except KubernetesApiError:
+            if faults:
+                raise faults[0] from None
+            if not self._closed:
+                raise
+
+    def close(self) -> None:
+        """End every exchange, now and from now on; a thread that waits on one goes on at once."""
+        with self._lock:
+            self._closed = True
+            for loop, task in self._exchanges:
+                loop.call_soon_threadsafe(task.cancel)
+
+    def _page(self, path: str, parameters: Mapping[str, str]) -> tuple[list[Pod], str, str]:
+        """Return a page of a list: items, version, and the token of the next page, empty at last.
+
+        Its version may be gone before all pages are read: that is told like any other failure.
+        """
+        try:
+            body = self._get(path, parameters, _LIST_SECONDS).body
+        except KubernetesApiError as error:
+            if error.status != GONE:
+                raise
+            raise KubernetesApiError(0, f"{self._url}{path} lost its list between pages") from error
+        try:
+            answer: Any = _document(body)
+            meta, items = answer["metadata"], answer.get("items") or []
+            version, token = meta["resourceVersion"], meta.get("continue") or ""
+            metas = [item["metadata"] for item in items]
+            if not all(isinstance(text, str) for text in (version, token)):
+                raise ValueError("versions and tokens are text")
+            if not all(isinstance(part, dict) for part in (*items, *metas)):
+                raise ValueError("pods are mappings")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise KubernetesApiError(0, f"{self._url}{path} sent no list of pods") from error
+        return list(items), version, token
+
+    def _event(self, path: str, line: bytes) -> tuple[str, Pod]:
+        try:
+            event: Any = _document(line)
             kind, pod = event["type"], event["object"]
             if kind == "ERROR":
-                raise self._api_error(path, int(pod.get("code") or 0), pod)
+                raise self._api_error(path, int(pod.get("code") or 0), pod.get("message"))
             if not isinstance(pod["metadata"]["resourceVersion"], str):
                 raise ValueError("a version is text")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -139,62 +168,61 @@ class KubernetesApi:
             ) from error
         return kind, pod
 
-    def close(self) -> None:
-        """End every watch, now and from now on; a thread that waits on one goes on at once."""
-        with self._lock:
-            self._closed = True
-            for response in self._watches:
-                # one that has just ended by itself has nothing left to shut
-                with suppress(ValueError, OSError, RuntimeError):
-                    response.shutdown()
-
     def _get(
-        self, path: str, parameters: Mapping[str, str], timeout: urllib3.Timeout
-    ) -> urllib3.BaseHTTPResponse:
+        self,
+        path: str,
+        parameters: Mapping[str, str],
+        seconds: float,
+        sink: Callable[[bytes], None] | None = None,
+    ) -> HttpResponse:
+        url = f"{self._url}{path}?{urlencode(parameters)}"
         try:
-            response = self._pools.request(
-                "GET",
-                f"{self._url}{path}?{urlencode(parameters)}",
-                headers=self._headers(),
-                preload_content=False,
-                redirect=False,
-                timeout=timeout,
-            )
-        except HTTPError as error:
-            raise KubernetesApiError(
-                0, f"{self._url} cannot be reached: {root_cause(error)}"
-            ) from error
+            response = asyncio.run(self._exchange(url, seconds, sink))
+        except asyncio.CancelledError:
+            raise KubernetesApiError(0, f"{self._url} is not asked any more") from None
+        except FetchError as error:
+            broken = sink and error.reason == "protocol"
+            fault = "broke off the watch" if broken else str(error).removeprefix(f"{url} ")
+            own = fault if fault == str(error) else f"{self._url} {fault}"
+            raise KubernetesApiError(0, own) from error
         if response.status == 200:
             return response
-        with closing(response):
-            try:
-                status = json.loads(response.read(_CHUNK))
-            except (HTTPError, ValueError):
-                status = None
-            retry_after = response.headers.get("Retry-After", "")
-            raise self._api_error(path, response.status, status, retry_after)
-
-    def _headers(self) -> dict[str, str]:
-        """Return the request's headers; the token is read again, since Kubernetes renews it."""
-        headers = {"Accept": "application/json", "User-Agent": f"inferfleet/{__version__}"}
         try:
-            authorization = authorization_header(self._http)
-        except CredentialsError as error:
-            raise KubernetesApiError(0, str(error)) from error
-        return {**headers, "Authorization": authorization} if authorization else headers
+            status: Any = _document(response.body)
+            message = status.get("message")
+        except (ValueError, AttributeError):
+            message = None
+        raise self._api_error(path, response.status, message, response.retry_after)
+
+    async def _exchange(
+        self, url: str, seconds: float, sink: Callable[[bytes], None] | None
+    ) -> HttpResponse:
+        task = asyncio.current_task()
+        assert task
+        exchange = asyncio.get_running_loop(), task
+        client = HttpClient(
+            self._http, _MAX_BYTES, self._tls, headers={"Accept": "application/json"}
+        )
+        with self._lock:
+            if self._closed:
+                raise asyncio.CancelledError
+            self._exchanges.add(exchange)
+        try:
+            return await client.get_any(url, seconds, sink)
+        finally:
+            client.close()
+            with self._lock:
+                self._exchanges.discard(exchange)
 
     def _api_error(
-        self, path: str, code: int, status: object, retry_after: str = ""
+        self, path: str, code: int, reason: object, retry_after: float = 0.0
     ) -> KubernetesApiError:
-        """Return the error for an HTTP status code; `status` is the API's Status object, if any."""
-        reason = status.get("message") if isinstance(status, dict) else None
+        """Return the error for an HTTP status code; `reason` is what the API says, if anything."""
         remedy = _REMEDIES.get(code, "")
         message = f"{self._url}{path} answered {code}{remedy}"
         if reason and not remedy:
-            message += f": {' '.join(str(reason).split())[:200]}"
-        return KubernetesApiError(
-            code, message, float(retry_after) if retry_after.isdigit() else 0.0
-        )
+            message += f": {one_line(' '.join(str(reason).split()))}"
+        return KubernetesApiError(code, message, min(retry_after, _LONGEST_RETRY_AFTER))
 
 
 def _in_cluster() -> str:
@@ -212,11 +240,10 @@ def _label_selector(selector: str) -> dict[str, str]:
     return {"labelSelector": selector} if selector else {}
 
 
-def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    """Yield whole lines as they come; what follows the last line break is no event yet."""
-    pending = b""
-    while chunk := response.read1(_CHUNK, decode_content=True):
-        *lines, pending = (pending + chunk).split(b"\n")
-        yield from filter(None, lines)
-        if len(pending) > _MAX_EVENT_BYTES:
-            raise ProtocolError("an event is longer than any object may be")
+def _document(body: bytes) -> object:
+    """Return a JSON document; halves of characters in it become question marks."""
+    document = json_document(body, _MAX_VALUES)
+    if b"\\ud" in body.lower():
+        text = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
+        return json_document(text, _MAX_VALUES)
+    return document

@@ -10,21 +10,20 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock, Thread
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from ..base.errors import KubernetesApiError
+from ..base.untrusted import one_line
 from ..base.validation import validation_message
 from ..config import KubernetesSdSettings, Target
+from .kube_api import ACCOUNT, GONE, KubernetesApi
 from .pods import pod_targets
-
-# Imported where it is used: outside Kubernetes it should cost no memory.
-if TYPE_CHECKING:
-    from .kube_api import KubernetesApi
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +31,18 @@ _WATCH_SECONDS: Final = 300
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
 _FIRST_ANSWER_SECONDS: Final = 10.0
-_LAST_ANSWER_SECONDS: Final = 5.0
-_GONE: Final = 410
+_FIRST_ANSWER_TICK: Final = 0.05
+_LAST_ANSWER_SECONDS: Final = 1.0
 _LAST_GOOD: Final = "its last answer stays in force"
 _NO_SERVERS: Final = "it gives no servers until then"
+
+
+@dataclass(frozen=True, slots=True)
+class _PodServer:
+    """A server in a pod; `pod` is when that was created, and its uid."""
+
+    pod: tuple[str, str]
+    target: Target
 
 
 class _NamespacePods:
@@ -49,55 +56,57 @@ class _NamespacePods:
         self.place = f"kubernetes {namespace or 'all namespaces'}"
         self.path = f"/api/v1/namespaces/{namespace}/pods" if namespace else "/api/v1/pods"
         self.version = ""
-        self.fault = ""
+        self.fault = f"{self.place} has not been listed yet"
         self.attempted = Event()
         self._section = section
         self._api = api
         self._lock = Lock()
-        self._targets: dict[str, tuple[Target, ...]] = {}
+        self._servers: dict[str, tuple[_PodServer, ...]] = {}
         self._faults_by_pod: dict[str, str] = {}
 
     def list_all(self) -> None:
         """List all pods; what is known stays as it is where that fails."""
-        targets, faults, newest = dict[str, tuple[Target, ...]](), dict[str, str](), ""
+        servers, faults, newest = dict[str, tuple[_PodServer, ...]](), dict[str, str](), ""
         for pods, version in self._api.list_pods(self.path, self._section.selector):
             for pod in pods:
-                self._update(pod, targets, faults)
+                self._update(pod, servers, faults)
             newest = version
         with self._lock:
-            self._targets, self._faults_by_pod, self.version = targets, faults, newest
+            self._servers, self._faults_by_pod, self.version = servers, faults, newest
         self.fault = ""
 
     def watch(self, seconds: int) -> None:
         """Apply the watch's events until the server ends it."""
-        events = self._api.watch(self.path, self._section.selector, self.version, seconds)
-        self.fault = ""
-        for kind, pod in events:
-            self._apply(kind, pod)
+        self._api.watch(
+            self.path, self._section.selector, self.version, seconds, self._apply, self._opened
+        )
 
-    def targets_and_faults(self) -> tuple[tuple[Target, ...], list[str]]:
+    def servers_and_faults(self) -> tuple[list[_PodServer], list[str]]:
         """Return the servers in order of their names, and what is wrong now."""
         with self._lock:
-            targets = [target for of_pod in self._targets.values() for target in of_pod]
+            servers = [server for of_pod in self._servers.values() for server in of_pod]
             faults = sorted(self._faults_by_pod.values())
         fault = self.fault
         if fault:
-            faults.insert(0, f"{fault}; {_LAST_GOOD if targets else _NO_SERVERS}")
-        return tuple(sorted(targets, key=lambda target: target.label)), faults
+            faults.insert(0, f"{fault}; {_LAST_GOOD if servers else _NO_SERVERS}")
+        return sorted(servers, key=lambda server: server.target.label), faults
+
+    def _opened(self) -> None:
+        self.fault = ""
 
     def _apply(self, kind: str, pod: Mapping[str, Any]) -> None:
         with self._lock:
             if kind == "DELETED":
-                self._targets.pop(_uid(pod), None)
+                self._servers.pop(_uid(pod), None)
                 self._faults_by_pod.pop(_uid(pod), None)
             elif kind in ("ADDED", "MODIFIED"):
-                self._update(pod, self._targets, self._faults_by_pod)
+                self._update(pod, self._servers, self._faults_by_pod)
         self.version = pod["metadata"]["resourceVersion"]
 
     def _update(
         self,
         pod: Mapping[str, Any],
-        targets: dict[str, tuple[Target, ...]],
+        servers: dict[str, tuple[_PodServer, ...]],
         faults: dict[str, str],
     ) -> None:
         """Replace what is known of a pod.
@@ -107,19 +116,22 @@ class _NamespacePods:
         uid = _uid(pod)
         faults.pop(uid, None)
         try:
-            current = pod_targets(pod, self._section)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            reason = validation_message(error) if isinstance(error, ValidationError) else str(error)
+            created = str(pod["metadata"].get("creationTimestamp") or "unknown")
+            current = tuple(
+                _PodServer((created, uid), target) for target in pod_targets(pod, self._section)
+            )
+        except Exception as error:
             meta = pod["metadata"]
-            current = self._targets.get(uid, ())
+            current = self._servers.get(uid, ())
             consequence = (
                 "its last good form stays in force" if current else "it is not watched until then"
             )
-            faults[uid] = f"pod {meta.get('namespace')}/{meta.get('name')}: {reason}; {consequence}"
+            place = one_line(f"{meta.get('namespace')}/{meta.get('name')}")
+            faults[uid] = f"pod {place}: {_reason(error)}; {consequence}"
         if current:
-            targets[uid] = current
+            servers[uid] = current
         else:
-            targets.pop(uid, None)
+            servers.pop(uid, None)
 
 
 def _list_and_watch(
@@ -138,7 +150,7 @@ def _list_and_watch(
             # a watch that ends at once, as some proxies have it, must not become a flood
             failures, wait = 0, 0.0 if monotonic() - started > _FIRST_PAUSE else _FIRST_PAUSE
         except KubernetesApiError as error:
-            pods.fault = str(error) if error.status != _GONE else ""
+            pods.fault = str(error) if error.status != GONE else ""
             failures = 1 if monotonic() - started > _LONGEST_PAUSE else failures + 1
             wait = max(error.retry_after, min(_FIRST_PAUSE * 2 ** (failures - 1), _LONGEST_PAUSE))
             if error.status:
@@ -165,8 +177,6 @@ class KubernetesSource:
         account: Path | None = None,
         pause: Callable[[float], object] | None = None,
     ) -> None:
-        from .kube_api import ACCOUNT, KubernetesApi
-
         self.section = section
         self._stop = Event()
         self._pause = pause or self._stop.wait
@@ -189,12 +199,39 @@ class KubernetesSource:
         return self._problems
 
     def refresh(self) -> None:
-        """Publish the state of the watches; the first call starts them and waits for an answer."""
+        """Publish the state of the watches; the first call starts them and waits for answers.
+
+        It publishes each namespace that answers meanwhile.
+        """
         if not self._threads:
             self._start()
-        states = [(pods.place, *pods.targets_and_faults()) for pods in self._pods]
-        self._targets = {place: targets for place, targets, _ in states}
-        self._problems = tuple(fault for _, _, faults in states for fault in faults)
+            deadline = monotonic() + _FIRST_ANSWER_SECONDS
+            while monotonic() < deadline and not self._stop.is_set():
+                if all(pods.attempted.is_set() for pods in self._pods):
+                    break
+                self._publish()
+                self._stop.wait(_FIRST_ANSWER_TICK)
+        self._publish()
+
+    def _publish(self) -> None:
+        states = [(pods.place, *pods.servers_and_faults()) for pods in self._pods]
+        owners = dict[str, tuple[str, str]]()
+        for _, servers, _ in states:
+            for server in servers:
+                label = server.target.label
+                owners[label] = min(owners.get(label, server.pod), server.pod)
+        targets, problems = dict[str, tuple[Target, ...]](), list[str]()
+        for place, servers, faults in states:
+            own = [server for server in servers if owners[server.target.label] == server.pod]
+            targets[place] = tuple(server.target for server in own)
+            problems += faults
+            problems += [
+                f"pod {server.target.declare.pod}: an older pod is called {server.target.label!r} "
+                "already, so it is not watched; correct inferfleet/name"
+                for server in servers
+                if server not in own
+            ]
+        self._targets, self._problems = targets, tuple(problems)
 
     def _start(self) -> None:
         for pods in self._pods:
@@ -202,12 +239,9 @@ class KubernetesSource:
             thread = Thread(target=_list_and_watch, args=arguments, name=pods.place, daemon=True)
             thread.start()
             self._threads.append(thread)
-        deadline = monotonic() + _FIRST_ANSWER_SECONDS
-        for pods in self._pods:
-            pods.attempted.wait(max(0.0, deadline - monotonic()))
 
     def close(self) -> None:
-        """Stop watching; threads that hang in a request are abandoned after five seconds in all."""
+        """Stop watching; threads that do not end are abandoned after a second in all."""
         self._stop.set()
         self._api.close()
         deadline = monotonic() + _LAST_ANSWER_SECONDS
@@ -216,4 +250,14 @@ class KubernetesSource:
 
 
 def _uid(pod: Mapping[str, Any]) -> str:
-    return str(pod["metadata"].get("uid"))
+    meta = pod["metadata"]
+    return str(meta.get("uid") or f"{meta.get('namespace')}/{meta.get('name')}")
+
+
+def _reason(error: Exception) -> str:
+    """Return why a pod cannot be read; what is no `ValueError` is a description of odd shape."""
+    if isinstance(error, ValidationError):
+        return validation_message(error)
+    if isinstance(error, ValueError):
+        return one_line(str(error))
+    return one_line(f"its description is not that of a pod ({type(error).__name__}: {error})")

@@ -10,12 +10,13 @@ Fields: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/p
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_address
 from typing import Any, Final
 
 from ..config import Declaration, KubernetesSdSettings, Target
 from .container import Container
 from .pod import Pod, PodTarget
-from .workload import owned_workload
+from .workload import Workload, owned_workload
 
 KubeObject = Mapping[str, Any]
 
@@ -25,6 +26,7 @@ _DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
 _LWS: Final = "leaderworkerset.sigs.k8s.io/"
 _GPUS: Final = ("nvidia.com/gpu", "amd.com/gpu")
 _GPU_SLICE: Final = re.compile(r"nvidia\.com/(?:mig-.*|gpu\.shared)")
+_PORT: Final = re.compile(r"[0-9]{1,5}")
 _TAG: Final = re.compile(r"(?:[^@]*/)?[^/:@]+(?::(?P<tag>[^@/]+))?(?:@(?P<digest>\S+))?")
 
 
@@ -48,8 +50,9 @@ def pod_targets(pod: KubeObject, section: KubernetesSdSettings) -> tuple[Target,
     address = str(status.get("podIP") or "")
     if not address:
         return ()
-    host = f"[{address}]" if ":" in address else address
-    name = annotations.get("name") or f"{meta['namespace']}/{meta['name']}"
+    scheme = annotations.get("scheme", section.scheme)
+    if scheme not in ("http", "https"):
+        raise ValueError(f"{_PREFIX}scheme is {scheme!r}; write http or https")
     in_pod = Pod(
         namespace=str(meta["namespace"]),
         name=str(meta["name"]),
@@ -59,11 +62,12 @@ def pod_targets(pod: KubeObject, section: KubernetesSdSettings) -> tuple[Target,
             str(meta["name"]), _mapping(meta, "labels"), meta.get("ownerReferences") or ()
         ),
     )
+    name = _name(annotations, in_pod)
     specification = _specification(container, meta, single=len(ports) == 1)
     declaration = _declaration(meta, annotations, section, specification.image)
     return tuple(
         PodTarget(
-            url=f"{annotations.get('scheme', section.scheme)}://{host}:{port}",
+            url=f"{scheme}://{_host(address)}:{port}",
             name=name if len(ports) == 1 else f"{name}:{port}",
             metrics_path="/" + annotations.get("path", "/metrics").removeprefix("/"),
             declare=declaration,
@@ -72,6 +76,32 @@ def pod_targets(pod: KubeObject, section: KubernetesSdSettings) -> tuple[Target,
         )
         for port in ports
     )
+
+
+def _host(address: str) -> str:
+    """Return a pod's address as it stands in a URL; nothing but an address may stand there."""
+    try:
+        host = ip_address(address)
+    except ValueError:
+        raise ValueError(f"its podIP {address!r} is no IP address") from None
+    return f"[{host}]" if host.version == 6 else str(host)
+
+
+def _name(annotations: Mapping[str, str], pod: Pod) -> str:
+    """Return what a pod's server is called; no annotation can take another pod's own name."""
+    texts = (pod.namespace, pod.name, pod.node, pod.container, *_names(pod.workload))
+    if not all(map(str.isprintable, texts)):
+        raise ValueError("its names must be printable text on one line")
+    name = annotations.get("name", str(pod))
+    if "/" in name and name != str(pod):
+        raise ValueError(
+            f"{_PREFIX}name is {name!r}, as another pod may be called; write it without a /"
+        )
+    return name
+
+
+def _names(workload: Workload | None) -> tuple[str, ...]:
+    return (workload.name, workload.type) if workload else ()
 
 
 def _mapping(holder: KubeObject, key: str) -> KubeObject:
@@ -175,7 +205,7 @@ def _ports(
 
 
 def _port(container: KubeObject, port: int | str) -> int:
-    if isinstance(port, int) or port.isdigit():
+    if isinstance(port, int) or _PORT.fullmatch(port):
         return int(port)
     for declared in container.get("ports") or ():
         if declared.get("name") == port:

@@ -2,18 +2,16 @@
 
 from .blocking import BlockingClient
 from .client import HttpClient
-from .credentials import authorization_header
-from .problem import root_cause
+from .problem import ExchangeError
 from .proxy import proxy_of
 from .response import HttpResponse
-from .tls import tls_context
+from .tls import ClientTls
 
 __all__ = [
     "BlockingClient",
+    "ClientTls",
+    "ExchangeError",
     "HttpClient",
     "HttpResponse",
-    "authorization_header",
     "proxy_of",
-    "root_cause",
-    "tls_context",
 ]

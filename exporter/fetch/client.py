@@ -6,7 +6,7 @@ server can cost its caller that long and no longer, whatever it sends or does no
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 from urllib.parse import urlencode
@@ -83,6 +83,16 @@ class HttpClient:
         """
         parser = ResponseParser(max_bytes or self._max_bytes)
         return _required_200(await self._send("GET", url, None, timeout, parser), url)
+
+    async def get_any(
+        self, url: str, timeout: float, sink: Callable[[bytes], None] | None = None
+    ) -> HttpResponse:
+        """Return an answer whatever its status; raise as `get` does.
+
+        A `sink` takes the body of a 200 answer as it comes, as `ResponseParser` has it.
+        """
+        parser = ResponseParser(self._max_bytes, error_bodies=True, sink=sink)
+        return await self._send("GET", url, None, timeout, parser)
 
     async def post(self, url: str, document: Mapping[str, object], timeout: float) -> HttpResponse:
         """Send a JSON document; return and raise as `get` does."""

@@ -18,6 +18,7 @@ _MAX_FRAMING_BYTES: Final = 2 * 2**20
 
 _STATUS: Final = re.compile(rb"HTTP/1\.([0-9]) +([1-9][0-9]{2})(?: |$)")
 _END: Final = re.compile(rb"\n\r?\n")
+_SECONDS: Final = re.compile(r"[0-9]{1,9}")
 _LENGTH: Final = re.compile(r"[0-9]{1,18}")
 _CHUNK: Final = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;.*)?\r?\n")
 CLOSED: Final = "the connection was closed without one"
@@ -29,11 +30,15 @@ _FEW: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """A server's answer: body after decompression, its content type and status."""
+    """A server's answer: body after decompression, its content type and status.
+
+    `retry_after` is how many seconds the server asks to wait, 0 where it asks for none.
+    """
 
     body: bytes
     content_type: str
     status: int = 200
+    retry_after: float = 0.0
 
     @property
     def openmetrics(self) -> bool:
@@ -48,14 +53,23 @@ class ResponseParser:
     head is enough, unless `error_bodies` are read too; to a request for a tunnel (`head_only`) it
     always is. `complete` says whether the end has come too, and `keep_alive` whether another
     request may follow on the connection. Methods raise `ExchangeError`.
+
+    A `sink` takes the body of a 200 answer as it comes, first nothing, with the head; then
+    `max_bytes` bounds only what comes together. Where it raises `ExchangeError` the exchange ends.
     """
 
     def __init__(
-        self, max_bytes: int, *, error_bodies: bool = False, head_only: bool = False
+        self,
+        max_bytes: int,
+        *,
+        error_bodies: bool = False,
+        head_only: bool = False,
+        sink: Callable[[bytes], None] | None = None,
     ) -> None:
         self.status = 0
         self.complete = False
         self._error_bodies, self._head_only = error_bodies, head_only
+        self._sink = sink
         self._keep_alive = False
         self._max_bytes = max_bytes
         self._headers: dict[str, str] = {}
@@ -89,8 +103,7 @@ class ResponseParser:
     def feed_eof(self) -> None:
         """Take the end of the connection, which is that of a body without a length."""
         if self._until_closed:
-            self._body.append(bytes(self._pending))
-            self._pending.clear()
+            self._take(len(self._pending))
             self.complete = True
         elif not self.started:
             raise broken_off(CLOSED)
@@ -103,7 +116,13 @@ class ResponseParser:
             return HttpResponse(b"", "", self.status)
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         body = decoded(body, self._headers.get("content-encoding", ""), self._max_bytes)
-        return HttpResponse(body, self._headers.get("content-type", ""), self.status)
+        retry_after = _SECONDS.fullmatch(self._headers.get("retry-after", ""))
+        return HttpResponse(
+            body,
+            self._headers.get("content-type", ""),
+            self.status,
+            float(retry_after[0]) if retry_after else 0.0,
+        )
 
     @property
     def _reads_body(self) -> bool:
@@ -154,6 +173,8 @@ class ResponseParser:
             self.complete = self._keep_alive = True
         else:
             self._step = self._body_step()
+        if self._streams:
+            self._deliver(b"")
 
     def _body_step(self) -> Callable[[], bool]:
         """Return what reads the body, by RFC 9112, section 6.3."""
@@ -179,6 +200,16 @@ class ResponseParser:
             return self._endless_body
         return self._head
 
+    @property
+    def _streams(self) -> bool:
+        return self._sink is not None and self.status == 200
+
+    def _deliver(self, part: bytes) -> None:
+        if self._sink is not None and self._streams:
+            self._sink(part)
+        else:
+            self._body.append(part)
+
     def _check_size(self, size: int) -> None:
         if size > self._max_bytes and self._reads_body:
             raise ExchangeError("too_large", f"sent more than {self._max_bytes} bytes")
@@ -192,6 +223,8 @@ class ResponseParser:
 
     def _endless_body(self) -> bool:
         self._check_size(len(self._pending))
+        if self._streams:
+            self._take(len(self._pending))
         return False
 
     def _chunk_size(self) -> bool:
@@ -212,7 +245,7 @@ class ResponseParser:
         if size == 0:
             self._step = self._trailer
             return True
-        self._length += size
+        self._length = size if self._streams else self._length + size
         self._check_size(self._length)
         self._chunk = size
         self._step = self._chunk_data
@@ -243,8 +276,9 @@ class ResponseParser:
     def _take(self, size: int) -> None:
         """Move the next bytes to the body."""
         with memoryview(self._pending) as view:
-            self._body.append(bytes(view[:size]))
+            part = bytes(view[:size])
         del self._pending[:size]
+        self._deliver(part)
 
 
 def _quoted(line: bytes | bytearray) -> str:

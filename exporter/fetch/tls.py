@@ -1,7 +1,6 @@
 """TLS towards servers: the context of a section, and a session without a socket."""
 
 import ssl
-from pathlib import Path
 from typing import Final
 
 from ..base.errors import ConfigError
@@ -11,12 +10,12 @@ from .problem import root_cause
 _CHUNK: Final = 1 << 16
 
 
-def tls_context(http: HttpSettings, default_ca: Path | None = None) -> ssl.SSLContext:
-    """Return TLS as the section asks for it; `default_ca` is trusted where it names no file.
+def tls_context(http: HttpSettings) -> ssl.SSLContext:
+    """Return TLS as the section asks for it.
 
     Raises `ConfigError` naming the file that cannot be used.
     """
-    file = http.ca_file or default_ca
+    file = http.ca_file
     try:
         context = ssl.create_default_context(cafile=file)
         if http.insecure_skip_verify:

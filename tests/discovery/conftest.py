@@ -1,8 +1,10 @@
-"""A name server on loopback that answers what a test tells it."""
+"""A name server and a Kubernetes API on loopback that answer what a test tells them."""
 
 import socketserver
 import threading
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import dns.flags
 import dns.message
@@ -11,6 +13,11 @@ import dns.rdatatype
 import dns.rrset
 import pytest
 from dns.asyncresolver import Resolver
+
+from exporter.config import KubernetesSdSettings, Target
+from exporter.discovery.kubernetes import KubernetesSource
+
+from .fake_kube import FakeKube, Pauses, pod
 
 
 class NameServer(socketserver.UDPServer):
@@ -72,3 +79,48 @@ def name_server() -> Iterator[NameServer]:
         yield server
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def kube() -> Iterator[FakeKube]:
+    """A running API server with two pods."""
+    with FakeKube().running() as server:
+        server.put(pod(), pod("b", "10.0.0.2"))
+        yield server
+
+
+class Followed:
+    """A source that follows the fake API server, and the pauses it makes."""
+
+    def __init__(self, kube: FakeKube, account: Path | None = None, **section: Any) -> None:
+        self.pauses = Pauses()
+        self.source = KubernetesSource(
+            KubernetesSdSettings.model_validate(
+                {"selector": "app=vllm", "api_server": kube.url, **section}
+            ),
+            account,
+            self.pauses,
+        )
+        self.source.refresh()
+
+    def names(self) -> list[str]:
+        self.source.refresh()
+        return [target.label for found in self.source.targets.values() for target in found]
+
+    def targets(self) -> list[Target]:
+        self.source.refresh()
+        return [target for targets in self.source.targets.values() for target in targets]
+
+    def problems(self) -> tuple[str, ...]:
+        self.source.refresh()
+        return self.source.problems
+
+
+@pytest.fixture
+def followed(kube: FakeKube) -> Iterator[Followed]:
+    """A source whose watch is open."""
+    made = Followed(kube)
+    assert kube.opened.acquire(timeout=20)
+    yield made
+    made.pauses.end()
+    made.source.close()

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -57,6 +58,8 @@ class FakeKube:
 
     `refuse` maps "list" or "watch" to a status and headers; `forget` makes every earlier version
     gone; `drop` breaks every watch off in the middle of a line; `end` ends them in good order.
+    `raw` is what a list or a watch is answered instead; where there are `drips` they follow without
+    end, which may be no bytes at all.
     `asked` lists the requests, `opened` counts watches; `waiting` yields when one is open.
     """
 
@@ -65,6 +68,9 @@ class FakeKube:
         self.version = 100
         self.oldest = 0
         self.refuse: dict[str, Refusal] = {}
+        self.raw: dict[str, bytes] = {}
+        self.drips: bytes | None = None
+        self.ended = threading.Event()
         self.token: str | None = None
         self.asked: list[dict[str, str]] = []
         self.opened = threading.Semaphore(0)
@@ -152,6 +158,17 @@ class FakeKube:
             self._watches.append(watch)
             return watch
 
+    def _refusal(self, kind: str, authorization: str | None) -> Refusal | None:
+        if self.token and authorization != f"Bearer {self.token}":
+            return 401, {}
+        return self.refuse.get(kind)
+
+    def _write_raw(self, file: BufferedIOBase, raw: bytes) -> None:
+        with suppress(OSError):
+            file.write(raw)
+            while self.drips is not None and not self.ended.wait(0.01):
+                file.write(self.drips)
+
     def _handler(fake) -> type[BaseHTTPRequestHandler]:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -160,12 +177,12 @@ class FakeKube:
                 parts = urlsplit(self.path)
                 asked = {key: values[0] for key, values in parse_qs(parts.query).items()}
                 fake.asked.append({"path": parts.path, **asked})
-                refused = fake.refuse.get("watch" if "watch" in asked else "list")
-                if fake.token and self.headers["Authorization"] != f"Bearer {fake.token}":
-                    refused = 401, {}
-                if refused:
+                kind = "watch" if "watch" in asked else "list"
+                if kind in fake.raw:
+                    self._send_raw(fake.raw[kind])
+                elif refused := fake._refusal(kind, self.headers["Authorization"]):
                     self._answer(refused[0], {"message": "not today"}, refused[1])
-                elif "watch" in asked:
+                elif kind == "watch":
                     self._watch(int(asked["resourceVersion"]))
                 else:
                     self._answer(200, fake._list(asked), {})
@@ -177,6 +194,11 @@ class FakeKube:
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body)
+
+            def _send_raw(self, raw: bytes) -> None:
+                self.close_connection = True
+                fake.opened.release()
+                fake._write_raw(self.wfile, raw)
 
             def _watch(self, version: int) -> None:
                 self.send_response(200)
@@ -205,6 +227,7 @@ class FakeKube:
         try:
             yield self
         finally:
+            self.ended.set()
             # an answer in good order would leave its connection, and a thread that serves it
             self.end(b"")
             self._server.shutdown()

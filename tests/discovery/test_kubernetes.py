@@ -1,61 +1,17 @@
 """Pods are listed, then watched; whatever the API server does, what is known stays in force."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from exporter.base.errors import ConfigError
-from exporter.config import KubernetesSdSettings, parse_config
+from exporter.config import parse_config
 from exporter.discovery import Discoverer
 from exporter.discovery.kube_api import PAGE_SIZE
-from exporter.discovery.kubernetes import KubernetesSource
 from tests.waiting import until
 
-from .fake_kube import FakeKube, Pauses, pod
-
-
-@pytest.fixture
-def kube() -> Iterator[FakeKube]:
-    """A running API server with two pods."""
-    with FakeKube().running() as server:
-        server.put(pod(), pod("b", "10.0.0.2"))
-        yield server
-
-
-class Followed:
-    """A source that follows the fake API server, and the pauses it makes."""
-
-    def __init__(self, kube: FakeKube, account: Path | None = None, **section: Any) -> None:
-        self.pauses = Pauses()
-        self.source = KubernetesSource(
-            KubernetesSdSettings.model_validate(
-                {"selector": "app=vllm", "api_server": kube.url, **section}
-            ),
-            account,
-            self.pauses,
-        )
-        self.source.refresh()
-
-    def names(self) -> list[str]:
-        self.source.refresh()
-        return [target.label for found in self.source.targets.values() for target in found]
-
-    def problems(self) -> tuple[str, ...]:
-        self.source.refresh()
-        return self.source.problems
-
-
-@pytest.fixture
-def followed(kube: FakeKube) -> Iterator[Followed]:
-    """A source whose watch is open."""
-    made = Followed(kube)
-    assert kube.opened.acquire(timeout=20)
-    yield made
-    made.pauses.end()
-    made.source.close()
-
+from .conftest import Followed
+from .fake_kube import FakeKube, pod
 
 A, B, C = "inference/a", "inference/b", "inference/c"
 

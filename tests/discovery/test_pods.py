@@ -1,5 +1,6 @@
 """A pod's description becomes the servers in it, or a sentence that says what is missing."""
 
+import re
 from typing import Any
 
 import pytest
@@ -202,3 +203,47 @@ def test_pod_is_known_with_its_node_container_and_workload() -> None:
 def test_workload_can_be_declared(described: dict[str, Any], section: dict[str, Any]) -> None:
     (server,) = found(described, **section)
     assert pod_labels(server)["workload"] == "blue"
+
+
+OTHER_HOST = "http://10.9.9.9/path?x="
+
+
+@pytest.mark.parametrize(
+    ("notes", "sentence"),
+    [
+        ({"scheme": OTHER_HOST}, f"inferfleet/scheme is {OTHER_HOST!r}; write http or https"),
+        ({"scheme": "ftp"}, "inferfleet/scheme is 'ftp'; write http or https"),
+        ({"scheme": "HTTP"}, "write http or https"),
+        ({"path": "//10.9.9.9/x"}, "'//10.9.9.9/x' is no path of a page"),
+        ({"path": "/x\r\nHost: other"}, "must be one line of printable text"),
+        ({"path": "/x y"}, "is no path of a page"),
+        ({"path": "/x#y"}, "is no path of a page"),
+        ({"path": "\\\\other"}, "is no path of a page"),
+        ({"port": "80@10.9.9.9"}, "has no port called '80@10.9.9.9'"),
+        ({"port": "99999"}, "no usable port"),
+        ({"port": "0"}, "is no server address"),
+        ({"port": "\u00b2"}, "has no port called"),
+        ({"port": "9" * 5000}, "has no port called"),
+        ({"name": "inference/b"}, "as another pod may be called; write it without a /"),
+        ({"name": "inference/a:8000"}, "as another pod may be called; write it without a /"),
+        ({"name": "a\nb"}, "must be one line of printable text"),
+        ({"release": "\ud800"}, "should be a valid string"),
+        ({"gpus": "9" * 400}, "should be less than"),
+    ],
+)
+def test_no_annotation_leads_away_from_the_pod_or_into_another_ones_name(
+    notes: dict[str, str], sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        found(noted(**notes))
+
+
+@pytest.mark.parametrize("address", ["10.9.9.9/x?", "user@10.9.9.9", "example.com", "10.0.0.1:80"])
+def test_a_pods_address_is_an_address_alone(address: str) -> None:
+    with pytest.raises(ValueError, match="is no IP address"):
+        found(pod(ip=address))
+
+
+def test_names_of_a_pod_are_printable() -> None:
+    with pytest.raises(ValueError, match="must be printable text on one line"):
+        found(pod(spec__nodeName="n\n"))

@@ -204,3 +204,41 @@ def test_nothing_but_an_exchange_error_comes_of_any_bytes(parts: list[bytes], si
         except ExchangeError as error:
             outcomes.append((error.reason, ""))
     assert outcomes[0] == outcomes[1]
+
+
+def streamed(*parts: bytes, eof: bool = False) -> list[bytes]:
+    seen = list[bytes]()
+    parser = ResponseParser(LIMIT, sink=seen.append, error_bodies=True)
+    for part in parts:
+        parser.feed(part)
+    if eof:
+        parser.feed_eof()
+    assert parser.response().body == (b"" if parser.status == 200 else b"no")
+    return seen
+
+
+def test_a_body_is_streamed_as_it_comes_without_a_limit_of_the_whole() -> None:
+    chunk = b"1f4\r\n" + b"x" * 500 + b"\r\n"
+    assert streamed(CHUNKED, *[chunk] * 4, b"0\r\n\r\n") == [b"", *[b"x" * 500] * 4]
+    assert streamed(OK + b"Content-Length: 2\r\n\r\n", b"a", b"b") == [b"", b"ab"]
+    assert streamed(OK + b"\r\n", b"a", b"b" * 999, eof=True) == [b"", b"", b"a", b"b" * 999, b""]
+
+
+def test_an_answer_of_another_status_is_not_streamed() -> None:
+    assert streamed(b"HTTP/1.1 410 Gone\r\nContent-Length: 2\r\n\r\nno") == []
+
+
+def test_no_chunk_of_a_stream_may_be_larger_than_the_limit() -> None:
+    with pytest.raises(ExchangeError, match="more than 1000 bytes"):
+        streamed(CHUNKED, b"3e9\r\n")
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("40", 40.0), ("", 0.0), ("\u00b2", 0.0), ("9" * 400, 0.0), ("soon", 0.0)],
+)
+def test_a_server_may_ask_to_be_left_alone(header: str, seconds: float) -> None:
+    parser = ResponseParser(LIMIT, error_bodies=True)
+    head = f"HTTP/1.1 429 Busy\r\nRetry-After: {header}\r\nContent-Length: 0\r\n\r\n"
+    assert parser.feed(head.encode("latin-1"))
+    assert parser.response().retry_after == seconds

@@ -11,7 +11,8 @@ import pytest
 
 from exporter.base.errors import ConfigError, FetchError
 from exporter.config import HttpSettings
-from exporter.fetch import HttpClient, tls_context
+from exporter.fetch import HttpClient
+from exporter.fetch.tls import tls_context
 from tests.certificates import certificate
 from tests.fakes import FakeServer
 from tests.fetch.scripted import says, scripted
