@@ -1,16 +1,31 @@
 """The command line: sub-commands only, no logic."""
 
-from typing import Annotated
+import sys
+from io import TextIOWrapper
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from .. import __version__
 from .generate import dashboards, rules
 from .upgrades import CompareCommand, JudgeCommand, compare, judge
 from .watch import check_config, demo, probe, replay, serve
 
+
+class Commands(TyperGroup):
+    """The commands, on terminals of any encoding: what it lacks is written as `\\xb0`."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        return super().main(*args, **kwargs)
+
+
 app = typer.Typer(
     name="inferfleet",
+    cls=Commands,
     help="Throughput per GPU, batch occupancy and prefix-cache hit rate of vLLM and SGLang fleets.",
     no_args_is_help=True,
     add_completion=False,

@@ -59,8 +59,10 @@ def run(listen: str, seconds: float | None) -> None:
         service = Service(config, lambda: config)
         service.start()
         try:
-            console = Console()
-            _show(service, console if console.is_terminal else Console(width=_WIDTH), seconds)
+            console = Console(emoji=False)
+            if not console.is_terminal:
+                console = Console(emoji=False, width=_WIDTH)
+            _show(service, console, seconds)
         finally:
             service.stop()
 

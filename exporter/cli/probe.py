@@ -35,7 +35,7 @@ def probe(url: str, seconds: float, progress: Callable[[float], None]) -> Json:
     Of a page of several models it is that of the first, those of the others are under `models`.
 
     The GPUs of this machine are read where the server is on it. `progress` is called with the share
-    done. Raises `ProbeError` for a bad address, and where no page could be read.
+    done. Raises `ProbeError` for a bad address, and where no page could be read first or last.
     """
     try:
         target = Target(url=url)
@@ -72,6 +72,12 @@ async def _sample(server: WatchedServer, seconds: float, progress: Callable[[flo
             progress(elapsed / seconds)
             await asyncio.sleep(min(_INTERVAL, seconds - elapsed))
             await server.sample()
+        if server.reading.error:
+            answered = max((server.reading.time or start) - start, 0.0)
+            raise ProbeError(
+                f"the server stopped answering after {answered:.0f} of {seconds:.0f} s: "
+                f"{server.reading.error}"
+            )
     finally:
         server.close()
 

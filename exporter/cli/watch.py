@@ -66,7 +66,8 @@ def probe(
     if as_json:
         typer.echo(json.dumps(answer, indent=2))
     else:
-        show(answer, Console())
+        # what a server calls itself is no markup
+        show(answer, Console(markup=False, emoji=False))
 
 
 def check_config(

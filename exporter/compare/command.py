@@ -3,6 +3,7 @@
 Nothing here needs numpy until it is known to be there.
 """
 
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -108,7 +109,9 @@ def _write_html(path: Path, report: "Report") -> None:
 
 def _print(report: "Report", output: Output) -> None:
     if output.as_json:
-        sys.stdout.write(report.model_dump_json(indent=2) + "\n")
+        # in ASCII, so that any terminal can show it and any pipe carry it
+        document = json.loads(report.model_dump_json())
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
     elif output.as_markdown:
         from .report.markdown import markdown
 
@@ -118,5 +121,7 @@ def _print(report: "Report", output: Output) -> None:
 
         from .report.terminal import print_report
 
-        console = Console()
-        print_report(report, console if console.is_terminal else Console(width=_WIDTH))
+        console = Console(emoji=False)
+        if not console.is_terminal:
+            console = Console(emoji=False, width=_WIDTH)
+        print_report(report, console)

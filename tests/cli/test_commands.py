@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,30 @@ def test_probe_as_json_and_for_people() -> None:
     text = console.file.getvalue()
     assert "vllm:num_requests_running / 256 (server_info)" in text
     assert "0.26.0" in text
+
+
+def test_a_server_that_ends_while_it_is_probed_is_said() -> None:
+    recording = cached_load(RECORDINGS["vllm-dense-0.26.0"])
+    pages = (*recording.pages[:2], replace(recording.pages[2], text=None))
+    with ReplayServer([replace(recording, pages=pages)], speed=20, loop=False) as replay:
+        code, output = run("probe", replay.urls[0], "--for", "2s", "--json")
+    assert code == 2
+    assert output.startswith("inferfleet: the server stopped answering after ")
+    assert output.endswith("if it speaks TLS, write https:// where http:// stands\n")
+
+
+def test_what_a_server_calls_itself_is_no_markup() -> None:
+    claim = {"value": "[/red]:100:", "source": "[x"}
+    report: dict[str, object] = {
+        "target": "[/a]",
+        "engine": "[b",
+        "facts": {"model": claim},
+        "notes": ["[/c]"],
+    }
+    console = Console(file=io.StringIO(), width=160, markup=False, emoji=False)
+    probe.show(report, console)
+    assert isinstance(console.file, io.StringIO)
+    assert "[/red]:100:" in console.file.getvalue()
 
 
 def test_the_demo_fleet_is_upgraded_and_shown() -> None:

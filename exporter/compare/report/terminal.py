@@ -20,6 +20,7 @@ _STYLES: Final[Mapping[Verdict, str]] = {
     "not_comparable": "magenta",
 }
 _MARKS: Final = {"passed": "✓", "corrected": "~", "noted": "!", "failed": "✗"}
+_ASCII_MARKS: Final = {**_MARKS, "passed": "+", "failed": "x"}
 
 
 def print_report(report: Report, console: Console) -> None:
@@ -55,9 +56,10 @@ def _print_comparison(comparison: Comparison, console: Console) -> None:
             _print(console, f"  {text}")
     for text in comparison.hit_ratio_causes:
         _print(console, f"hit rate: {text}")
+    marks = _MARKS if console.encoding.startswith("utf") else _ASCII_MARKS
     for check in comparison.checks:
         remedy = f"; {check.remedy}" if check.remedy else ""
-        _print(console, f"{_MARKS[check.outcome]} {check.name}: {check.text}{remedy}")
+        _print(console, f"{marks[check.outcome]} {check.name}: {check.text}{remedy}")
 
 
 def _print_effects(comparison: Comparison, console: Console) -> None:
