@@ -5,16 +5,17 @@ file. A failed run shows in the age of the last good one, never by a changed ver
 """
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import time as _now
-from typing import Final
+from typing import Final, Self
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from ..base.atomic_write import write_atomically
 from ..base.errors import CompareError, InferfleetError
@@ -33,14 +34,22 @@ from .options import Options, api_of, question_of
 _log = logging.getLogger(__name__)
 
 _HELP: Final = {family.name: family.help for family in JUDGE}
+_MAX_STATE_BYTES: Final = 64 << 20
 _LABELS: Final = ("engine", "model", "gpu_model", "class", "release", "baseline", "measure")
 
 
 class _State(BaseModel):
     """What outlives a restart."""
 
-    succeeded_at: float = 0.0
+    succeeded_at: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     comparisons: tuple[Comparison, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_label_names(self) -> Self:
+        for comparison in self.comparisons:
+            for name in comparison.external_labels:
+                _check_external_label(name)
+        return self
 
 
 class Judge(Collector):
@@ -52,11 +61,21 @@ class Judge(Collector):
         self._options, self._state_path, self._now = options, state, now
         self._api = api_of(options)
         self._question = question_of(options)
+        for name in options.keep_labels:
+            try:
+                _check_external_label(name)
+            except ValueError as error:
+                raise CompareError(f"--keep-label: {error}") from None
         self._state = _load(state) if state else _State()
         self._failures = 0
 
     def run(self) -> bool:
         """Judge once; return whether it succeeded. A failure leaves the verdicts as they are."""
+        now = self._now()
+        if now < self._state.succeeded_at:
+            _log.warning("the clock went back: the last success counts as of now")
+            # one in the future would look fresh until the clock is there
+            self._state = self._state.model_copy(update={"succeeded_at": now})
         try:
             comparisons = self._judge()
         except InferfleetError as error:
@@ -149,17 +168,26 @@ def _chosen_upgrade(fleet: Fleet, question: Question) -> tuple[Upgrade, ...]:
     return (Upgrade(question, float(candidate.time.min())),) if len(candidate) else ()
 
 
+def _check_external_label(name: str) -> None:
+    """Raise `ValueError` where a label cannot stand beside those of a verdict."""
+    if name in (*_LABELS, "bound", "verdict"):
+        raise ValueError(f"{name} is a label of the verdicts themselves")
+    if not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", name):
+        raise ValueError(f"{name!r} is no label name")
+
+
 def _gauge(name: str, labels: tuple[str, ...]) -> GaugeMetricFamily:
     return GaugeMetricFamily(PREFIX + name, _HELP[name], labels=labels)
 
 
 def _load(path: Path) -> _State:
     try:
-        return _State.model_validate_json(path.read_bytes())
+        with path.open("rb") as file:
+            return _State.model_validate_json(file.read(_MAX_STATE_BYTES))
     except FileNotFoundError:
         return _State()
     except OSError as error:
         raise CompareError(f"--state: {path} cannot be read: {error.strerror or error}") from error
     except ValidationError:
-        _log.warning("--state: %s is of another release and is begun anew", path)
+        _log.warning("--state: %s is damaged or of another release, and is begun anew", path)
         return _State()
