@@ -15,5 +15,5 @@ def with_sections(page: str, sections: Mapping[str, str]) -> str:
         parts = re.split(f"({re.escape(begin)}|{re.escape(end)})", page)
         if parts[1::2] != [begin, end]:
             raise ValueError(f"the page needs {begin.strip()} and {end} once, in this order")
-        page = parts[0] + begin + text + end + parts[4]
+        page = f"{parts[0]}{begin}\n{text}\n{end}{parts[4]}"
     return page

@@ -25,9 +25,7 @@ class Entry:
 
 
 def read(path: Path) -> list[Entry]:
-    """Return the entries of a history file, oldest first; none where there is no file yet."""
-    if not path.exists():
-        return []
+    """Return the entries of a history file, oldest first."""
     return [Entry(**json.loads(line)) for line in path.read_text().splitlines()]
 
 

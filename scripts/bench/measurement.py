@@ -62,8 +62,9 @@ class Measurement:
     """A measured fleet.
 
     `begin` is when both processes were started, `settled_at` when the windows begin, in monotonic
-    seconds. `resident_after` is the exporter's memory after its page was read. `rooms` are their
-    shares of the exporter's time, None where nobody looked, and `thread_names` by thread id.
+    seconds. `resident_after` is the exporter's memory after its page was read, `replay_core` the
+    share of a core that the replayed servers took. `rooms` are their shares of the exporter's time,
+    None where nobody looked, and `thread_names` by thread id.
     """
 
     targets: int
@@ -75,6 +76,7 @@ class Measurement:
     prometheus: Process
     read: PageRead
     resident_after: float
+    replay_core: float
     rooms: Mapping[str, float] | None
     thread_names: Mapping[int, str]
 
@@ -110,8 +112,8 @@ def measure(
     """Measure a fleet of so many servers; `settings` are added to the exporter's configuration."""
     with replayed_servers(targets, local) as servers:
         with exporter(servers, settings or {}) as (pid, url), prometheus(servers) as reference:
-            begin = monotonic()
-            watched = watch((pid, reference), begin, course, servers.identified)
+            begin, replay = monotonic(), servers.process.pid
+            watched = watch((pid, reference, replay), begin, course, servers.identified)
             resident = {process: counters.resident_mb(process) for process in (pid, reference)}
             rooms = profile.room_shares(pid, _PROFILE_SECONDS) if profiled else None
             names = profile.thread_names(pid) if profiled else {}
@@ -137,6 +139,7 @@ def measure(
         theirs,
         read,
         resident_after,
+        sum(thread.core for thread in watched.threads[replay]),
         rooms,
         names,
     )

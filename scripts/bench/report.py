@@ -15,6 +15,7 @@ _PARTS = 20
 _SCRAPE_SECONDS = 15.0
 _LEAST_SHARE = 0.005
 _MUCH_WAITING = 1.0
+_BUSY = 0.7
 _COST_HEAD = (
     "servers",
     "exporter, CPU a page",
@@ -53,12 +54,12 @@ def cost_row(fleet: Measurement) -> str:
 
 def disturbance(fleet: Measurement) -> str:
     """Say where so much else ran that the figures are unsure; empty where it did not."""
-    waited = fleet.exporter.waited
-    if waited < _MUCH_WAITING:
+    waited, replay = fleet.exporter.waited, fleet.replay_core
+    if waited < _MUCH_WAITING and replay < _BUSY:
         return ""
     return (
-        f"The exporter of the last row waited for a core {waited:.1f} times as long as it had one: "
-        "its figures are unsure, run this when less else runs."
+        f"The exporter of the last row waited for a core {waited:.1f} times as long as it had one, "
+        f"and the replayed servers took {100 * replay:.0f} % of a core: the figures are unsure."
     )
 
 

@@ -11,8 +11,8 @@ PAGE = "before\n<!-- costs -->\nold \\1\n<!-- end of costs -->\nafter\n"
 
 def test_what_stands_around_a_section_stays() -> None:
     page = with_sections(PAGE, {"costs": "new \\2\n"})
-    assert page == PAGE.replace("old \\1", "new \\2")
-    assert with_sections(page, {"costs": "old \\1\n"}) == PAGE
+    assert page == PAGE.replace("old \\1", "\nnew \\2\n")
+    assert with_sections(page, {"costs": "new \\2\n"}) == page
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ def test_only_the_last_run_of_the_same_machine_counts() -> None:
 
 def test_entries_come_back_as_they_were_added(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
+    path.touch()
     assert read(path) == []
     entries = [EARLIER, run({"1": 2.5})]
     for entry in entries:
