@@ -19,7 +19,6 @@ from .attribution import GpuInventory, GpuUser, Link, NoLink
 from .energy import EnergyCounters, EnergyUse
 from .merge import merged
 from .nvml import Nvml
-from .page.source import PageSource
 from .pod_claims import PodClaims
 from .processes import GpuProcesses
 from .reading import GpuReading
@@ -192,6 +191,9 @@ def _watches(config: Config) -> list[Watch]:
     if gpu.nvml:
         watches.append(Watch(NVML, Nvml().read, gpu.interval, gpu.timeout, _NVML_RETRY))
     if gpu.pages:
+        # its readers and catalogs are a tenth of a start, and most exporters read no pages
+        from .page.source import PageSource
+
         client = BlockingClient(gpu.http, config.limits.page)
         for page in gpu.pages:
             source = PageSource(client, page.url, gpu.timeout, config.limits.parser_limits())
