@@ -14,11 +14,21 @@ InferfleetError
 └── CompareError         a comparison cannot be made as requested
 """
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Final, Literal
 
 from .untrusted import SENTENCE_CHARACTERS, one_line
 
 FetchReason = Literal["connect", "timeout", "http_status", "too_large", "protocol"]
+
+
+_MOST_JOINED: Final = 8
+
+
+def joined(faults: Sequence[str]) -> str:
+    """Return the first few faults in one line, and how many more there are."""
+    more = len(faults) - _MOST_JOINED
+    return "; ".join([*faults[:_MOST_JOINED], *([f"and {more} more faults"] if more > 0 else [])])
 
 
 class InferfleetError(Exception):
@@ -26,7 +36,11 @@ class InferfleetError(Exception):
 
 
 class ConfigError(InferfleetError):
-    """A configuration file or flag cannot be used."""
+    """A configuration file or flag cannot be used; `faults` are its sentences, one each."""
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__(joined(faults))
+        self.faults = faults
 
 
 class CredentialsError(InferfleetError):

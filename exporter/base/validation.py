@@ -2,11 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
-from typing import Annotated, Final, Self
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from typing import Annotated, Final, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from .errors import joined
 from .untrusted import one_line
 
 _MESSAGES: Final = {
@@ -20,7 +22,6 @@ _MESSAGES: Final = {
 
 
 _SUBJECT: Final = re.compile(r"^\w+ should\b")
-_MOST_JOINED: Final = 8
 _LONGEST_SENTENCE: Final = 500
 
 
@@ -58,22 +59,45 @@ class Expanded(str):
         return expanded
 
 
-def validation_message(error: ValidationError) -> str:
+def validation_message(error: ValidationError, model: type[BaseModel] | None = None) -> str:
     """Return a validation error as `place: fault`, the first few joined by semicolons."""
-    sentences = validation_sentences(error)
-    more = len(sentences) - _MOST_JOINED
-    rest = [f"and {more} more faults"] if more > 0 else []
-    return "; ".join(sentences[:_MOST_JOINED] + rest)
+    sentences = validation_sentences(error, model)
+    return joined([f"{place}: {fault}" for place, fault in sentences])
 
 
-def validation_sentences(error: ValidationError) -> list[str]:
-    """Return every fault of a validation error as `place: fault`, each a line."""
+def validation_sentences(
+    error: ValidationError, model: type[BaseModel] | None = None
+) -> list[tuple[str, str]]:
+    """Return the place and a sentence for every fault of a validation error.
+
+    Where the root `model` is given, an unknown key has the known ones beside it.
+    """
     sentences = []
     for fault in error.errors(include_url=False, include_context=False):
-        place = ".".join(str(step) for step in fault["loc"]) or "the file"
         message = _message(fault["type"], fault["msg"], fault["input"])
-        sentences.append(one_line(f"{place}: {message}", _LONGEST_SENTENCE))
+        if fault["type"] == "extra_forbidden" and model:
+            message += f"; {_known_keys(model, fault['loc'])}"
+        place = one_line(".".join(map(str, fault["loc"]))) or "the file"
+        sentences.append((place, one_line(message, _LONGEST_SENTENCE)))
     return sentences
+
+
+def _known_keys(model: type[BaseModel], place: tuple[int | str, ...]) -> str:
+    """Return the key that was meant where one is near, else the keys there are."""
+    for step in place[:-1]:
+        # numbers of lists and keys of mappings lead to no other model
+        if field := model.model_fields.get(str(step)):
+            model = next(_models_in(field.annotation), model)
+    fields = [field.alias or name for name, field in model.model_fields.items()]
+    near = get_close_matches(str(place[-1]), fields, 1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(fields)}"
+
+
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
 
 
 def _message(kind: str, message: str, value: object) -> str:

@@ -8,13 +8,15 @@ from typing import NoReturn
 
 import typer
 
-from ..base.errors import InferfleetError
+from ..base.errors import ConfigError, InferfleetError
 from .log import LineFormatter, RepeatLimit
 
 
 def fail(error: InferfleetError) -> NoReturn:
-    """Print the error as one line and exit with 2."""
-    typer.echo(f"inferfleet: {error}", err=True)
+    """Print the error, each fault of a configuration in a line of its own, and exit with 2."""
+    faults = error.faults if isinstance(error, ConfigError) else [str(error)]
+    for fault in faults:
+        typer.echo(f"inferfleet: {fault}", err=True)
     raise typer.Exit(2)
 
 

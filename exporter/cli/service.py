@@ -14,14 +14,12 @@ import yaml
 from ..base.errors import ConfigError
 from ..base.untrusted import one_line
 from ..config import Config
-from ..discovery.file_sd import FileSource
 from ..publish.figures import Json
 from ..publish.fleet import fleet_report
 from ..publish.page import Publisher
 from ..publish.server_samples import Samples
 from ..sampling.poller import Poller
 from ..sampling.view import GpuView, ServerView
-from ..web.address import parse_listen
 from ..web.app import Backend
 from ..web.server import WebServer
 from .reload_worker import ReloadWorker
@@ -143,13 +141,6 @@ class Service:
     def _config_text(self) -> str:
         data = self._poller.config.model_dump(mode="json", exclude_defaults=True)
         return _QUERY.sub(r"\1...", yaml.safe_dump(data, sort_keys=False))
-
-
-def check(config: Config) -> None:
-    """Raise `ConfigError` for what a start would refuse and no file or network is needed to see."""
-    parse_listen(config.web.listen)
-    for section in config.discovery.file_sd:
-        FileSource(section.files)
 
 
 def serve(config: Config, read_config: Callable[[], Config]) -> None:

@@ -73,13 +73,11 @@ def probe(
 def check_config(
     config: Annotated[Path, typer.Argument(help="Configuration file to check.")],
 ) -> None:
-    """Check a configuration file and say what is wrong with it."""
-    from ..config import load_config
-    from .service import check
+    """Check a configuration file and say all that is wrong with it."""
+    from .check_config import check_config as check
 
     try:
-        checked = load_config(config)
-        check(checked)
+        checked = check(config)
     except InferfleetError as error:
         fail(error)
     count = len(checked.targets)

@@ -93,7 +93,9 @@ def _http_settings(path: Path | None) -> HttpSettings:
     except ConfigError as error:
         raise CompareError(f"--http-config: {error}") from error
     except ValidationError as error:
-        raise CompareError(f"--http-config: {path}: {validation_message(error)}") from error
+        raise CompareError(
+            f"--http-config: {path}: {validation_message(error, HttpSettings)}"
+        ) from error
 
 
 def _headers(lines: tuple[str, ...], http: HttpSettings) -> Mapping[str, str]:

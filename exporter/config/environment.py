@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..base.errors import ConfigError
+from ..base.untrusted import is_unicode
 from ..base.validation import Expanded
 
 _VARIABLE: Final = re.compile(
@@ -24,36 +25,52 @@ def expand(data: Any, source: str, environ: Mapping[str, str] = os.environ) -> A
     `source` says where the data stands; the error adds key and remedy. Expanded texts remember how
     they were written, for errors that must not show what a variable holds.
     """
-    return _expanded(data, source, "", environ)
+    expanded, faults = expand_all(data, environ)
+    if faults:
+        raise ConfigError(*(": ".join(filter(None, (source, *fault))) for fault in faults.items()))
+    return expanded
 
 
-def _expanded(data: Any, source: str, place: str, environ: Mapping[str, str]) -> Any:
+def expand_all(data: Any, environ: Mapping[str, str] = os.environ) -> tuple[Any, dict[str, str]]:
+    """Return data with the variables in its texts put in, and what is wrong by place.
+
+    A place is like `targets.0.url`; what cannot be expanded stays as it is written.
+    """
+    faults = dict[str, str]()
+    return _expanded(data, "", environ, faults), faults
+
+
+def _expanded(data: Any, place: str, environ: Mapping[str, str], faults: dict[str, str]) -> Any:
     if isinstance(data, dict):
         return {
-            key: _expanded(value, source, f"{place}.{key}", environ) for key, value in data.items()
+            key: _expanded(value, f"{place}.{key}", environ, faults) for key, value in data.items()
         }
     if isinstance(data, list):
-        return [_expanded(data[i], source, f"{place}.{i}", environ) for i in range(len(data))]
+        return [_expanded(data[i], f"{place}.{i}", environ, faults) for i in range(len(data))]
     if not isinstance(data, str) or "$" not in data:
         return data
+    try:
+        text = _VARIABLE.sub(lambda match: _value(match, environ), data)
+    except ValueError as error:
+        faults[place[1:]] = str(error)
+        return data
+    return Expanded.of(text, written=data)
 
-    where = f"{source}: {place[1:]}" if place else source
 
-    def value_of(match: re.Match[str]) -> str:
-        if match["literal"]:
-            return "$"
-        name, default = match["name"], match["default"]
-        if name is None:
-            raise ConfigError(
-                f"{where}: a $ begins an environment variable; write ${{NAME}} or "
-                f"${{NAME:-default}}, and $$ for a $ itself"
-            )
-        value = environ.get(name)
-        if value is None and default is None:
-            raise ConfigError(
-                f"{where}: the environment variable {name} is not set; set it, or write "
-                f"${{{name}:-default}}"
-            )
-        return value or default or ""
-
-    return Expanded.of(_VARIABLE.sub(value_of, data), written=data)
+def _value(match: re.Match[str], environ: Mapping[str, str]) -> str:
+    if match["literal"]:
+        return "$"
+    name, default = match["name"], match["default"]
+    if name is None:
+        raise ValueError(
+            "a $ begins an environment variable; write ${NAME} or ${NAME:-default}, "
+            "and $$ for a $ itself"
+        )
+    value = environ.get(name)
+    if value is None and default is None:
+        raise ValueError(
+            f"the environment variable {name} is not set; set it, or write ${{{name}:-default}}"
+        )
+    if value is not None and not is_unicode(value):
+        raise ValueError(f"the environment variable {name} holds bytes that are no UTF-8 text")
+    return value or default or ""

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Final, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ..base.unit_fields import Count, Duration, Size
 from ..base.validation import StrictModel, first_duplicate
@@ -68,6 +68,11 @@ class Config(StrictModel):
     def _check_consistency(self) -> Self:
         if self.window < self.interval:
             raise ValueError("window must be at least as long as interval")
-        if duplicate := first_duplicate(target.label for target in self.targets):
-            raise ValueError(f"two targets are called {duplicate!r}: give one of them a name")
         return self
+
+    @field_validator("targets")
+    @classmethod
+    def _check_duplicates(cls, targets: list[Target]) -> list[Target]:
+        if duplicate := first_duplicate(target.label for target in targets):
+            raise ValueError(f"two targets are called {duplicate!r}: give one of them a name")
+        return targets

@@ -26,9 +26,7 @@ def tls_context(http: HttpSettings) -> ssl.SSLContext:
             context.load_cert_chain(http.cert_file, http.key_file)
     except OSError as error:
         key = f" with {http.key_file}" if file is http.cert_file and http.key_file else ""
-        raise ConfigError(
-            f"http: {file}{key} cannot be used for TLS: {root_cause(error)}"
-        ) from error
+        raise ConfigError(f"{file}{key} cannot be used for TLS: {root_cause(error)}") from error
     return context
 
 

@@ -135,4 +135,4 @@ def load_web_config(path: Path) -> WebConfig:
     try:
         return WebConfig.model_validate({} if data is None else data)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {validation_message(error)}") from error
+        raise ConfigError(f"{path}: {validation_message(error, WebConfig)}") from error

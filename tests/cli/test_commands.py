@@ -40,7 +40,9 @@ def test_check_config(tmp_path: Path) -> None:
     path.write_text("intervall: 5s\n")
     code, output = run("check-config", str(path))
     assert code == 2
-    assert output == f"inferfleet: {path}: intervall: there is no such key\n"
+    assert (
+        output == f"inferfleet: {path}: intervall: there is no such key; did you mean interval?\n"
+    )
     code, output = run("check-config", str(tmp_path / "none.yaml"))
     assert code == 2
     assert "none.yaml cannot be read: No such file" in output
