@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from ..base.errors import CredentialsError, FetchError
 from ..config import HttpSettings
 from .address import Origin, RequestAddress, RequestBody, request_address
+from .budget import LARGE_ANSWERS, ByteBudget
 from .connection import Connection, connect
 from .credentials import authorization_header
 from .problem import ExchangeError
@@ -35,7 +36,8 @@ _REMEDIES: Final = {
 class HttpClient:
     """Sends requests over connections it keeps; used on one event loop.
 
-    `headers` go with every request; where there is a `proxy`, every request goes by it.
+    `headers` go with every request; where there is a `proxy`, every request goes by it. Its clones
+    share a `budget` of bytes.
     """
 
     def __init__(
@@ -47,7 +49,9 @@ class HttpClient:
         *,
         headers: Mapping[str, str] | None = None,
         proxy: Proxy | None = None,
+        budget: ByteBudget | None = None,
     ) -> None:
+        self.budget = budget or ByteBudget(LARGE_ANSWERS * max_bytes)
         self._http = http
         self._headers, self._proxy = headers or {}, proxy
         self._max_bytes = max_bytes
@@ -66,6 +70,7 @@ class HttpClient:
             self._resolver,
             headers=self._headers,
             proxy=self._proxy,
+            budget=self.budget,
         )
 
     def close(self) -> None:
@@ -81,7 +86,7 @@ class HttpClient:
         `timeout` in seconds bounds everything, `max_bytes` the body where it is not the client's
         own limit. A connection the server closed while it was kept is opened again once.
         """
-        parser = ResponseParser(max_bytes or self._max_bytes)
+        parser = ResponseParser(max_bytes or self._max_bytes, self.budget)
         return _required_200(await self._send("GET", url, None, timeout, parser), url)
 
     async def get_any(
@@ -91,13 +96,13 @@ class HttpClient:
 
         A `sink` takes the body of a 200 answer as it comes, as `ResponseParser` has it.
         """
-        parser = ResponseParser(self._max_bytes, error_bodies=True, sink=sink)
+        parser = ResponseParser(self._max_bytes, self.budget, error_bodies=True, sink=sink)
         return await self._send("GET", url, None, timeout, parser)
 
     async def post(self, url: str, document: Mapping[str, object], timeout: float) -> HttpResponse:
         """Send a JSON document; return and raise as `get` does."""
         body = RequestBody(json.dumps(document).encode(), "application/json")
-        parser = ResponseParser(self._max_bytes)
+        parser = ResponseParser(self._max_bytes, self.budget)
         return _required_200(await self._send("POST", url, body, timeout, parser), url)
 
     async def post_form(
@@ -105,7 +110,7 @@ class HttpClient:
     ) -> HttpResponse:
         """Send a form and return the answer whatever its status; raise as `get` does."""
         body = RequestBody(urlencode(form).encode(), "application/x-www-form-urlencoded")
-        parser = ResponseParser(self._max_bytes, error_bodies=True)
+        parser = ResponseParser(self._max_bytes, self.budget, error_bodies=True)
         return await self._send("POST", url, body, timeout, parser)
 
     async def _send(
@@ -133,6 +138,8 @@ class HttpClient:
             raise FetchError(error.reason, f"{url} {problem}") from None
         except CredentialsError as error:
             raise FetchError("connect", str(error)) from error
+        finally:
+            parser.release()
 
     def _address(self, url: str) -> RequestAddress:
         address = self._addresses.get(url)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from ..base.errors import PageError
+from .budget import ByteBudget
 from .encoding import decoded
 from .problem import ExchangeError, broken_off
 
@@ -24,6 +26,8 @@ _CHUNK: Final = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;.*)?\r?\n")
 CLOSED: Final = "the connection was closed without one"
 _TLS_ALERT: Final = b"\x15\x03"
 """What a server of TLS says to one without."""
+_LINES_OF_SAMPLE: Final = 4
+"""A sample, and before it all comments that a family may have."""
 _FEW: Final = 5
 """Bytes from which on an answer shows whether it is HTTP."""
 
@@ -45,14 +49,29 @@ class HttpResponse:
         """Whether the server declared the body as OpenMetrics."""
         return self.content_type.startswith("application/openmetrics-text")
 
+    def page(self, most_samples: int) -> str:
+        """Return the body as the text of a metrics page, or raise `PageError`.
+
+        Lines are counted before they are split: each costs memory, however little is on it.
+        """
+        lines, most = self.body.count(b"\n"), _LINES_OF_SAMPLE * most_samples
+        if lines > most:
+            raise PageError(0, f"the page has {lines} lines, more than {most}")
+        try:
+            return self.body.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = self.body.count(b"\n", 0, error.start) + 1
+            raise PageError(line, "the page is not UTF-8 text") from None
+
 
 class ResponseParser:
     """Reads one answer; `max_bytes` bounds its body, decompressed or not.
 
     `feed` takes what has come and says whether the answer is known: of a status other than 200 the
     head is enough, unless `error_bodies` are read too; to a request for a tunnel (`head_only`) it
-    always is. `complete` says whether the end has come too, and `keep_alive` whether another
-    request may follow on the connection. Methods raise `ExchangeError`.
+    always is. A large one holds its bytes of the `budget`. `complete` says whether the end has come
+    too, and `keep_alive` whether another request may follow on the connection. Methods raise
+    `ExchangeError`.
 
     A `sink` takes the body of a 200 answer as it comes, first nothing, with the head; then
     `max_bytes` bounds only what comes together. Where it raises `ExchangeError` the exchange ends.
@@ -61,11 +80,13 @@ class ResponseParser:
     def __init__(
         self,
         max_bytes: int,
+        budget: ByteBudget | None = None,
         *,
         error_bodies: bool = False,
         head_only: bool = False,
         sink: Callable[[bytes], None] | None = None,
     ) -> None:
+        self._budget = budget or ByteBudget(max_bytes)
         self.status = 0
         self.complete = False
         self._error_bodies, self._head_only = error_bodies, head_only
@@ -80,7 +101,9 @@ class ResponseParser:
         self._searched = 0
         self._header_bytes = 0
         self._framing_bytes = 0
+        self._taken = 0
         self._until_closed = False
+        self._discarded = False
         self._step: Callable[[], bool] = self._head
 
     @property
@@ -95,10 +118,22 @@ class ResponseParser:
 
     def feed(self, received: bytes) -> bool:
         """Take bytes of the answer and return whether it is known."""
-        self._pending += received
-        while not self.complete and self._step():
-            pass
-        return self.complete or (self.status >= 200 and not self._reads_body)
+        if not self._discarded:
+            self._pending += received
+            while not self.complete and self._step():
+                pass
+            self._budget.hold(self, len(self._pending) + self._taken)
+        return self.complete or self._discarded or (self.status >= 200 and not self._reads_body)
+
+    def discard(self) -> None:
+        """Drop what has come: of the answer nothing is used."""
+        self._discarded = True
+        self._pending.clear()
+        self._body.clear()
+
+    def release(self) -> None:
+        """Hold nothing of the budget any more."""
+        self._budget.release(self)
 
     def feed_eof(self) -> None:
         """Take the end of the connection, which is that of a body without a length."""
@@ -112,6 +147,8 @@ class ResponseParser:
 
     def response(self) -> HttpResponse:
         """Return the complete answer, without a body where it is not read."""
+        if self._discarded:
+            raise ExchangeError("too_large", f"sent an answer that {self._budget.sentence}")
         if not self._reads_body:
             return HttpResponse(b"", "", self.status)
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
@@ -209,6 +246,7 @@ class ResponseParser:
             self._sink(part)
         else:
             self._body.append(part)
+            self._taken += len(part)
 
     def _check_size(self, size: int) -> None:
         if size > self._max_bytes and self._reads_body:

@@ -6,7 +6,7 @@ from ..base.errors import FetchError, FetchReason
 from ..engines.identity import endpoints
 from ..fetch import HttpClient
 
-_MAX_BYTES: Final = 2**20
+MAX_BYTES: Final = 2**20
 """The largest answer that is read: decoded JSON takes up to thirty times its size in memory."""
 
 
@@ -18,10 +18,15 @@ class EndpointAnswers:
         # not the errors themselves, which hold on to all that was at work when they were raised
         self._failures: dict[str, tuple[FetchReason, str]] = {}
 
+    @property
+    def hung(self) -> bool:
+        """Whether a path was not answered in time."""
+        return any(reason == "timeout" for reason, _ in self._failures.values())
+
     async def add(self, client: HttpClient, base: str, path: str, timeout: float) -> bool:
         """Request a path and return whether it was answered."""
         try:
-            response = await client.get(base + path, timeout, _MAX_BYTES)
+            response = await client.get(base + path, timeout, MAX_BYTES)
         except FetchError as error:
             self._failures[path] = error.reason, str(error)
             return False
@@ -46,11 +51,12 @@ async def endpoint_answers(
 ) -> EndpointAnswers:
     """Return the answers that the identity of an engine's server is read from.
 
-    One request after another, each within `timeout` seconds, three or four in all.
+    One request after another, each within `timeout` seconds, three or four in all. After one that
+    was not answered in time no other is sent: a server that hangs would keep others waiting.
     """
     answers = EndpointAnswers()
     for paths in endpoints(engine):
         for path in paths:
-            if await answers.add(client, base, path, timeout):
+            if answers.hung or await answers.add(client, base, path, timeout):
                 break
     return answers

@@ -19,6 +19,7 @@ from ..fetch import HttpClient
 from ..fetch.resolver import Resolver
 from ..gpu.telemetry import Telemetry
 from .identity_queue import IdentityQueue
+from .large_pages import LargePages
 from .schedule import Schedule
 from .watched_server import WatchedServer
 
@@ -57,6 +58,7 @@ class Poller:
             self.telemetry.stop()
             telemetry.start()
         self.config, self._client, self._discoverer = config, client, discoverer
+        self._large_pages = LargePages(client.budget)
         self.telemetry = telemetry
         self.loaded_at = time()
 
@@ -137,7 +139,13 @@ class Poller:
         for target in self._targets(complete):
             server = old.get(target.label)
             if server is None or not keep or server.target != target:
-                server = WatchedServer(target, self._client.clone(), self.config, self.telemetry)
+                server = WatchedServer(
+                    target,
+                    self._client.clone(),
+                    self.config,
+                    self.telemetry,
+                    self._large_pages,
+                )
             new[target.label] = server
         for label, server in old.items():
             if new.get(label) is not server:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from threading import Lock
 from time import monotonic
 from typing import Final
 from urllib.parse import urlsplit
@@ -21,7 +20,8 @@ from ..fetch import HttpClient, HttpResponse
 from ..gpu.telemetry import Telemetry
 from ..procfs.port_holder import PortHolder
 from ..procfs.port_holders import PortHolders
-from .endpoint_answers import endpoint_answers
+from .endpoint_answers import MAX_BYTES, endpoint_answers
+from .large_pages import LargePages
 from .ray_page import ray_page
 from .reading import SampleCounts, ServerReading
 from .served_model import ServedModel
@@ -30,8 +30,6 @@ log = logging.getLogger(__name__)
 
 _LARGE_BYTES: Final = 2**19
 """Pages from this size on take as long to read as others may wait for."""
-_LARGE_PAGES: Final = Lock()
-"""One of them is read at a time: a page in work needs many times its size in memory."""
 _PORT_HOLDERS: Final = PortHolders()
 _FORGOTTEN_AFTER: Final = 900.0
 """Seconds after which a model that has left the page of others is watched no longer."""
@@ -52,6 +50,7 @@ class WatchedServer:
         client: HttpClient,
         config: Config,
         telemetry: Telemetry | None = None,
+        large_pages: LargePages | None = None,
     ) -> None:
         self.target = target
         self.counts = SampleCounts()
@@ -59,6 +58,7 @@ class WatchedServer:
         self._client = client
         self._config = config
         self._telemetry = telemetry
+        self._large_pages = large_pages or LargePages(client.budget)
         self._reader = Reader(detect.wanted, config.limits.parser_limits())
         self._layout: Layout | None = None
         self._plans: tuple[Plan, ...] = ()
@@ -71,7 +71,8 @@ class WatchedServer:
         )
 
     async def _get(self, path: str) -> bytes:
-        return (await self._client.get(self.target.url + path, self._config.timeout)).body
+        url = self.target.url + path
+        return (await self._client.get(url, self._config.timeout, MAX_BYTES)).body
 
     async def _post(self, path: str, document: Mapping[str, object]) -> bytes:
         url = self.target.url + path
@@ -116,17 +117,14 @@ class WatchedServer:
 
     async def _read(self, response: HttpResponse) -> tuple[Page, tuple[Plan, ...]]:
         """Return a response's page and its plans; a large one is read beside the event loop."""
-        if len(response.body) < _LARGE_BYTES:
+        size = len(response.body)
+        if size < _LARGE_BYTES:
             return self._page(response)
-
-        def page() -> tuple[Page, tuple[Plan, ...]]:
-            with _LARGE_PAGES:
-                return self._page(response)
-
-        return await in_thread(page, "large page")
+        return await self._large_pages.read(size, lambda: self._page(response))
 
     def _page(self, response: HttpResponse) -> tuple[Page, tuple[Plan, ...]]:
-        page = self._reader.read(_text(response), response.openmetrics)
+        text = response.page(self._config.limits.parser_limits().samples)
+        page = self._reader.read(text, response.openmetrics)
         return page, self._current_plans(page)
 
     def _fail(self, reason: str, error: str, duration: float) -> None:
@@ -218,11 +216,3 @@ class WatchedServer:
         port = address.port or (443 if address.scheme == "https" else 80)
         holder = _PORT_HOLDERS.find(address.hostname or "", port)
         return holder, engine_command_line(holder.pids) if holder.roots else None
-
-
-def _text(response: HttpResponse) -> str:
-    try:
-        return response.body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = response.body.count(b"\n", 0, error.start) + 1
-        raise PageError(line, "the page is not UTF-8 text") from error

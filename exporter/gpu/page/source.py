@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from ...base.errors import GpuError
 from ...exposition import ParserLimits
 from ...fetch import BlockingClient
 from ..reading import GpuReading
@@ -17,14 +16,12 @@ class PageSource:
     ) -> None:
         self._client, self._url, self._timeout = client, url, timeout
         self._pages = GpuPages(limits)
+        self._most_samples = limits.samples
 
     def read(self, time: float) -> Sequence[GpuReading]:
-        """Return the GPUs of the page; raises `FetchError`, `PageError` or `GpuError`."""
+        """Return the GPUs of the page; raises `FetchError` or `PageError`."""
         answer = self._client.get(self._url, self._timeout)
-        try:
-            text = answer.body.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise GpuError(f"{self._url} is not UTF-8 text") from error
+        text = answer.page(self._most_samples)
         return self._pages.read(text, time, answer.openmetrics)
 
     def notes(self) -> Sequence[str]:
