@@ -13,7 +13,7 @@ from .bucket_bounds import bounds_fault, scaled_bound
 from .catalog import EngineCatalog, PageContext, Term, version_of
 from .detect import Namespace
 from .engine import Compute
-from .plan import UNKNOWN, Labels, Sample, Values
+from .plan import UNKNOWN, Labels, Sample, Values, shared_sample
 from .ranks import lowest_ranks
 from .registry import ENGINES
 from .sources.facts import whole
@@ -144,7 +144,7 @@ class CanonicalSamples:
             self.notes.append(f"{family} has no buckets: its parts do not share bucket bounds")
             return
         for labels, parts in groups.items():
-            self.outputs.append((Sample(family, suffix, labels), _combine(parts, across)))
+            self.outputs.append((shared_sample(family, suffix, labels), _combine(parts, across)))
 
     def _scale(self, term: Term, family: str) -> float | None:
         if term.unit != "blocks":

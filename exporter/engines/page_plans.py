@@ -1,8 +1,9 @@
 """The plan of each model on a page, worked out once for a layout."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from ..base.errors import PageError
 from ..base.pick import picker
@@ -11,8 +12,8 @@ from ..exposition import Layout
 from ..vocabulary.engine import FAMILIES
 from .canonical_samples import CanonicalSamples
 from .catalog import PageContext
-from .detect import Namespace
-from .plan import Plan, Sample
+from .detect import Namespace, detect
+from .plan import Plan, Sample, shared_sample
 from .registry import ENGINES
 from .split import Keys, Part, split
 
@@ -21,6 +22,33 @@ MOST_ENGINES: Final = 1024
 """Each is worked out with every sample while the others wait, and is remembered."""
 
 _MOST_NOTES: Final = 50
+
+_MOST_KEPT: Final = 4
+"""Plans of a layout differ by what is known of a server: mostly nothing yet, then all."""
+
+_Kept = tuple[Mapping[str, tuple[str, ...] | None], tuple[Plan, ...]]
+"""The keys that were known before of the models of a layout, and their plans."""
+
+_kept: WeakKeyDictionary[Layout, deque[_Kept]] = WeakKeyDictionary()
+
+
+def shared_plans(
+    layout: Layout, context: Callable[[str], PageContext], before: Keys
+) -> tuple[Plan, ...]:
+    """Return the plans of a layout's models: those of another server where they are the same.
+
+    As `page_plans`; raises `NoEngineError` as `detect` does.
+    """
+    kept = _kept.setdefault(layout, deque(maxlen=_MOST_KEPT))
+    for keys, plans in tuple(kept):
+        if all(
+            plan.context == context(plan.model) and keys[plan.model] == before.get(plan.model)
+            for plan in plans
+        ):
+            return plans
+    plans = page_plans(layout, detect(layout), context, before)
+    kept.append(({plan.model: before.get(plan.model) for plan in plans}, plans))
+    return plans
 
 
 def page_plan(layout: Layout, namespace: Namespace, context: PageContext) -> Plan:
@@ -93,7 +121,7 @@ def _plan(
     for name, labels, compute in engine.label_samples(
         canonical.by_name, canonical.page_settings, canonical.model, context
     ):
-        canonical.outputs.append((Sample(name, "", labels), compute))
+        canonical.outputs.append((shared_sample(name, "", labels), compute))
     canonical.notes += engine.page_notes(canonical.by_name, canonical.page_settings, context)
     outputs = canonical.outputs
     plain = [compute if isinstance(compute, int) else 0 for _, compute in outputs]

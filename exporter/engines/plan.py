@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite, isinf, isnan
 from typing import Final
+from weakref import WeakValueDictionary
 
 from ..base.exact_sum import exact_sum
 from ..exposition import Page
@@ -21,7 +22,7 @@ UNKNOWN: Final = float("nan")
 Values = Sequence[float]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Sample:
     """One canonical sample: family, suffix (`_bucket`, `_sum`, `_count` or none) and labels."""
 
@@ -32,6 +33,18 @@ class Sample:
     def label(self, name: str) -> str:
         """Return a label's value, empty where the sample has no such label."""
         return next((value for key, value in self.labels if key == name), "")
+
+
+_samples: WeakValueDictionary[tuple[str, str, Labels], Sample] = WeakValueDictionary()
+
+
+def shared_sample(family: str, suffix: str, labels: Labels) -> Sample:
+    """Return a sample that all plans in use share."""
+    key = family, suffix, labels
+    sample = _samples.get(key)
+    if sample is None:
+        sample = _samples[key] = Sample(family, suffix, labels)
+    return sample
 
 
 @dataclass(frozen=True, slots=True)

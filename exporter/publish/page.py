@@ -8,6 +8,7 @@ as the format demands.
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
+from sys import intern
 from typing import Final
 
 from .. import __version__
@@ -16,7 +17,8 @@ from ..derive.figures import ENGINE_FAMILIES
 from ..derive.figures import FAMILIES as FIGURES
 from ..derive.load_cell import Work
 from ..derive.meter import Key
-from ..engines.plan import Labels, Plan
+from ..derive.plan_cache import cached_by_plan
+from ..engines.plan import Labels, Plan, Sample
 from ..sampling.view import GpuView, ServerView
 from ..vocabulary.engine import FAMILIES
 from ..vocabulary.exporter import (
@@ -40,10 +42,10 @@ from .server_samples import (
     stall_samples,
     target_samples,
 )
-from .text import header, labels_text
+from .text import escaped, header, labels_text, pairs
 
-_Heads = Mapping[str, list[tuple[str, int]]]
-"""What stands before each value of a family, and where the value is."""
+_Heads = Mapping[str, Sequence[tuple[str, str, int]]]
+"""By family what stands before and behind the name of the target, and where the value is."""
 
 _BLOCK_LINES: Final = 500
 _BUILD: Final = (("version", __version__), ("pythonversion", platform.python_version()))
@@ -53,7 +55,6 @@ class Publisher:
     """Writes pages; keeps the unchanging part of each server's lines."""
 
     def __init__(self) -> None:
-        self._heads: dict[str, tuple[Plan, _Heads]] = {}
         self._cell_labels: dict[str, tuple[Labels, dict[Key, str]]] = {}
 
     def page(
@@ -138,34 +139,36 @@ class Publisher:
     def _canonical_families(
         self, live: Sequence[ServerView], left_out: LeftOut
     ) -> Iterator[Iterable[str]]:
-        pages = list[tuple[_Heads, Sequence[float]]]()
-        kept = dict[str, tuple[Plan, _Heads]]()
+        pages = list[tuple[str, _Heads, Sequence[float]]]()
         for view in live:
             target, snapshot = view.server.target.label, view.reading.snapshot
             if snapshot is None:
                 continue
-            plan, heads = self._heads.get(target, (None, None))
-            if heads is None or plan is not snapshot.plan:
-                heads = _heads(target, snapshot.plan)
-            kept[target] = snapshot.plan, heads
+            heads = _heads(snapshot.plan) if is_unicode(target) else {}
             written = sum(map(len, heads.values()))
             left_out.add(target, "no_text", len(snapshot.plan.samples) - written)
             left_out.add(target, "no_number", snapshot.not_finite)
-            pages.append((heads, snapshot.values))
-        self._heads = kept
+            pages.append((escaped(target), heads, snapshot.values))
         for family in FAMILIES:
             yield _headed(family, _canonical_lines(family.name, pages))
 
 
-def _heads(target: str, plan: Plan) -> _Heads:
+@cached_by_plan
+def _heads(plan: Plan) -> _Heads:
     """Return what stands before the values, less what is no Unicode."""
-    heads: dict[str, list[tuple[str, int]]] = {}
+    heads: dict[str, list[tuple[str, str, int]]] = {}
     for i, sample in enumerate(plan.samples):
-        name = f"{PREFIX}{sample.family}{sample.suffix}"
-        head = f"{name}{labels_text((('target', target), *sample.labels))} "
-        if is_unicode(head):
-            heads.setdefault(sample.family, []).append((head, i))
+        before, after = _head(sample)
+        if is_unicode(after):
+            heads.setdefault(sample.family, []).append((before, after, i))
     return heads
+
+
+def _head(sample: Sample) -> tuple[str, str]:
+    """Return what stands before and behind the target's name on a sample's lines."""
+    before = f'{PREFIX}{sample.family}{sample.suffix}{{target="'
+    labels = pairs(sample.labels)
+    return intern(before), f'",{labels}}} ' if labels else '"} '
 
 
 def _cell_text(target: str, release: Labels, key: Key) -> str:
@@ -206,11 +209,13 @@ def _load_lines(quantity: str, family: Family, cells: Sequence[tuple[str, Work]]
     return (f"{name}{text} {work[quantity]!r}\n" for text, work in cells if quantity in work)
 
 
-def _canonical_lines(family: str, pages: Sequence[tuple[_Heads, Sequence[float]]]) -> Iterator[str]:
+def _canonical_lines(
+    family: str, pages: Sequence[tuple[str, _Heads, Sequence[float]]]
+) -> Iterator[str]:
     return (
-        f"{head}{value!r}\n"
-        for heads, values in pages
-        for head, i in heads.get(family, ())
+        f"{before}{target}{after}{value!r}\n"
+        for target, heads, values in pages
+        for before, after, i in heads.get(family, ())
         if (value := values[i]) == value
     )
 

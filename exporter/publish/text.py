@@ -17,8 +17,9 @@ def labels_text(labels: Labels) -> str:
 
 def pairs(labels: Labels) -> str:
     """Return labels without braces, their values escaped."""
-    return ",".join(f'{name}="{_escape(value)}"' for name, value in labels)
+    return ",".join(f'{name}="{escaped(value)}"' for name, value in labels)
 
 
-def _escape(value: str) -> str:
+def escaped(value: str) -> str:
+    """Return a label's value as it stands between quotes."""
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

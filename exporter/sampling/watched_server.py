@@ -12,7 +12,7 @@ from ..base.untrusted import one_line
 from ..config import Config, Target
 from ..engines import detect
 from ..engines.catalog import PageContext
-from ..engines.page_plans import page_plans
+from ..engines.page_plans import shared_plans
 from ..engines.plan import Plan
 from ..engines.process import engine_command_line, starts_ray_workers
 from ..exposition import Layout, Page, Reader
@@ -137,8 +137,7 @@ class WatchedServer:
         if page.layout is not self._layout or any(
             known.context != self._context(known.model) for known in current
         ):
-            namespace = detect.detect(page.layout)
-            current = page_plans(page.layout, namespace, self._context, self._keys)
+            current = shared_plans(page.layout, self._context, self._keys)
             self._plans, self._layout = current, page.layout
             keys = {made.model: made.key for made in current}
             before = [(model, key) for model, key in self._keys.items() if model not in keys]
