@@ -1,7 +1,7 @@
 """Serves a real engine and holds what the exporter says of it against what the client knows.
 
-    python -m scripts.live                               vLLM for CPUs, installed into .live/
-    python -m scripts.live --device cuda --engine-path DIR     a vLLM that is there already
+    python -m scripts.live                        vLLM for CPUs, installed into .live/
+    python -m scripts.live --device cuda          a vLLM that is there already, on its GPUs
 
 A tiny model with random weights is served by vLLM, loaded, hung up on, restarted, and served again
 by two data-parallel engines behind two API servers, while `inferfleet serve` watches. Printed is a
@@ -44,18 +44,17 @@ def main() -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument(
         "--engine-path",
-        help="folder with an installed vLLM, as in PYTHONPATH (empty: this Python's own); "
-        "nothing is installed",
+        help="where the modules of an installed vLLM are, as in PYTHONPATH; nothing is installed",
     )
     parser.add_argument("--exporter-path", default=os.environ.get("PYTHONPATH", ""))
     parser.add_argument("--only", choices=list(ROUNDS), help="run one round alone")
     parser.add_argument("--budget", type=float, help="seconds for everything but the install")
     parser.add_argument("--out", type=Path, help="folder to keep logs, pages and results in")
     given = parser.parse_args()
-    if given.engine_path is None:
+    if given.device == "cpu" and given.engine_path is None:
         engine = Vllm(given.device, install(given.engine))
     else:
-        engine = Vllm(given.device, path=given.engine_path)
+        engine = Vllm(given.device, path=given.engine_path or os.environ.get("PYTHONPATH", ""))
     with TemporaryDirectory() as temporary:
         out = given.out or Path(temporary)
         out.mkdir(parents=True, exist_ok=True)

