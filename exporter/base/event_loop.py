@@ -80,7 +80,7 @@ async def in_thread(call: Callable[[], T], name: str = "blocking call") -> T:
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[T] = loop.create_future()
 
-    def run() -> None:
+    def run(answer: asyncio.Future[T]) -> None:
         try:
             value = call()
         except BaseException as error:
@@ -90,12 +90,17 @@ async def in_thread(call: Callable[[], T], name: str = "blocking call") -> T:
         # the loop may have ended meanwhile
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(settle)
+        # a failure holds this frame by its traceback: with it, no cycle that keeps what it was at
+        del settle, answer
 
     try:
-        Thread(target=run, name=name, daemon=True).start()
+        Thread(target=run, name=name, daemon=True, args=(answer,)).start()
     except RuntimeError as error:
         raise OSError(str(error)) from error
-    return await answer
+    try:
+        return await answer
+    finally:
+        del answer
 
 
 def _settled(

@@ -132,8 +132,11 @@ class ResponseParser:
         self._body.clear()
 
     def release(self) -> None:
-        """Hold nothing of the budget any more."""
+        """Hold nothing any more, of the budget or in memory."""
         self._budget.release(self)
+        # its step is a method of its own: only the collector of cycles would free them
+        self._pending.clear()
+        self._body.clear()
 
     def feed_eof(self) -> None:
         """Take the end of the connection, which is that of a body without a length."""

@@ -54,6 +54,8 @@ class LargePages:
             else:
                 self._waiting.remove(turn)
             self._begin_next()
+            # a refusal holds this frame by its traceback
+            del turn
 
     def _begin_next(self) -> None:
         waiting = [turn for turn in self._waiting if not turn.came.done()]

@@ -1,13 +1,17 @@
 """The loop's thread: it answers, it ends whatever its tasks do, and nothing blocks it."""
 
 import asyncio
+import gc
 import threading
+import weakref
+from functools import partial
 from unittest.mock import patch
 
 import pytest
 
 from exporter.base.event_loop import EventLoopThread, in_thread
 from tests.loop import run
+from tests.waiting import until
 
 
 def test_a_coroutine_runs_on_the_loop_and_its_result_comes_back() -> None:
@@ -115,3 +119,27 @@ def test_a_thread_that_cannot_be_had_is_an_os_error() -> None:
         pytest.raises(OSError, match="can't start"),
     ):
         run(in_thread(lambda: None))
+
+
+class Work:
+    """Something of megabytes that a call was at."""
+
+
+def test_a_failure_keeps_nothing_of_what_it_was_at() -> None:
+    work = Work()
+    left = weakref.ref(work)
+
+    def fault(work: Work) -> None:
+        raise ValueError("oops")
+
+    async def main(work: Work) -> None:
+        with pytest.raises(ValueError, match="oops"):
+            await in_thread(partial(fault, work))
+
+    gc.disable()
+    try:
+        run(main(work))
+        del work
+        until(lambda: left() is None)
+    finally:
+        gc.enable()

@@ -1,6 +1,7 @@
 """Requests: bounded reasons, deadlines, size limits, kept connections, credentials."""
 
 import asyncio
+import gc
 import gzip
 import socket
 import threading
@@ -15,6 +16,7 @@ from exporter.fetch import BlockingClient, HttpClient, HttpResponse
 from exporter.fetch.address import request_address
 from exporter.fetch.connection import Connection
 from exporter.fetch.resolver import Address, Resolver
+from exporter.fetch.response import ResponseParser
 from tests.fakes import FakeServer
 from tests.fetch.scripted import Script, drips, says, scripted
 from tests.loop import run
@@ -348,3 +350,18 @@ def test_a_document_is_posted_as_json() -> None:
         assert fake.headers["Content-Type"] == "application/json"
         assert get(fake.url + "/v1/completions", sender).body == b"{}"
         assert len(fake.connected) == 1
+
+
+def test_an_answer_leaves_nothing_for_the_collector_of_cycles() -> None:
+    def held() -> int:
+        parsers = [one for one in gc.get_objects() if isinstance(one, ResponseParser)]
+        return sum(len(part) for one in parsers for part in one._body)
+
+    with FakeServer(metrics=(200, b"a" * 50_000)) as fake:
+        gc.collect()
+        gc.disable()
+        try:
+            get(fake.url + "/metrics")
+            assert held() == 0
+        finally:
+            gc.enable()
