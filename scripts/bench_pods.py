@@ -22,7 +22,7 @@ section = {"selector": "app=vllm", "api_server": sys.argv[1]}
 data = {"discovery": {"kubernetes": [section]}} if sys.argv[1] else {}
 discoverer = Discoverer(parse_config(data, ""))
 start = time.monotonic()
-discoverer.refresh(0.0)
+discoverer.refresh(0.0, wait=60.0)
 print(len(discoverer.targets()), time.monotonic() - start, time.process_time(), flush=True)
 cpu_start, start = time.process_time(), time.monotonic()
 while time.monotonic() - start < float(sys.argv[2]):

@@ -71,6 +71,8 @@ def json_document(body: bytes, most_values: int = _MOST_VALUES) -> object:
         document: object = json.loads(body.decode("utf-8", "replace"))
     except RecursionError:
         raise ValueError("it is nested too deep") from None
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise ValueError(f"it is no JSON: {one_line(str(error))}") from None
+    except ValueError:
+        raise ValueError("it holds a number of too many digits") from None
     return document

@@ -23,6 +23,7 @@ _MESSAGES: Final = {
 
 _SUBJECT: Final = re.compile(r"^\w+ should\b")
 _LONGEST_SENTENCE: Final = 500
+_LONGEST_VALUE: Final = 80
 
 
 class StrictModel(BaseModel):
@@ -111,4 +112,6 @@ def _message(kind: str, message: str, value: object) -> str:
         return _MESSAGES[kind]
     message = _SUBJECT.sub("must", message).partition(", unable to parse")[0]
     shown = value.written if isinstance(value, Expanded) else value
-    return f"{message}, not {shown!r}" if isinstance(shown, str | int | float) else message
+    if not isinstance(shown, str | int | float):
+        return message
+    return f"{message}, not {one_line(repr(shown), _LONGEST_VALUE)}"

@@ -222,14 +222,16 @@ class KubernetesSource:
                 owners[label] = min(owners.get(label, server.pod), server.pod)
         targets, problems = dict[str, tuple[Target, ...]](), list[str]()
         for place, servers, faults in states:
-            own = [server for server in servers if owners[server.target.label] == server.pod]
-            targets[place] = tuple(server.target for server in own)
+            own, taken = list[Target](), list[Target]()
+            for server in servers:
+                is_owner = owners[server.target.label] == server.pod
+                (own if is_owner else taken).append(server.target)
+            targets[place] = tuple(own)
             problems += faults
             problems += [
-                f"pod {server.target.declare.pod}: an older pod is called {server.target.label!r} "
+                f"pod {target.declare.pod}: an older pod is called {target.label!r} "
                 "already, so it is not watched; correct inferfleet/name"
-                for server in servers
-                if server not in own
+                for target in taken
             ]
         self._targets, self._problems = targets, tuple(problems)
 

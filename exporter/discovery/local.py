@@ -15,6 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ..base.errors import ConfigError
+from ..base.yaml_text import read_text
 from ..config import Target
 from .pod import Pod, PodTarget, pod_of
 from .workload import labelled_workload
@@ -89,11 +90,11 @@ def _named(target: Target, host: Host, single: bool) -> Target:
 def _labels(file: Path) -> dict[str, str]:
     """Return the labels of a pod from a file of the downward API: lines like `key="value"`."""
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
+        text = read_text(file)
+    except ConfigError as error:
         raise ConfigError(
-            f"POD_LABELS_FILE: {file} cannot be read: {error.strerror}; mount the downward API "
-            "volume with metadata.labels there, or unset the variable"
+            f"POD_LABELS_FILE: {error}; mount the downward API volume with metadata.labels there, "
+            "or unset the variable"
         ) from error
-    pairs = (line.partition("=") for line in lines)
+    pairs = (line.partition("=") for line in text.splitlines())
     return {key: value.strip('"') for key, _, value in pairs}

@@ -155,8 +155,9 @@ class App:
             return text_response(
                 HTTPStatus.BAD_REQUEST, f"{error}; the old configuration stays in force"
             )
-        for shared in self._shared_pages:
-            shared.drop()
+        finally:
+            for shared in self._shared_pages:
+                shared.drop()
         return text_response(HTTPStatus.OK, "configuration read again")
 
     async def _icon(self, _: Request) -> Response:

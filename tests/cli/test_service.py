@@ -9,6 +9,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -19,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.base.errors import ConfigError
 from exporter.cli.service import Service
-from exporter.config import Config, Target, WebSettings, parse_config
+from exporter.config import Config, Target, WebSettings, load_config, parse_config
 from exporter.gpu.nvml import Nvml
 from exporter.gpu.reading import GpuReading
 from exporter.replay.server import ReplayServer
@@ -137,12 +138,13 @@ def test_a_shard_tells_what_the_sources_name_for_all(tmp_path: Path) -> None:
     )
     service = Service(config, lambda: config)
     service.start()
+    name = "inferfleet_discovered_targets"
     try:
+        until(lambda: value(get(f"{service.url}metrics").decode(), name, source=str(path)) == 3)
         page = get(f"{service.url}metrics").decode()
     finally:
         service.stop()
     assert value(page, "inferfleet_shards", shard="1") == 3
-    assert value(page, "inferfleet_discovered_targets", source=str(path)) == 3
     assert (value(page, "inferfleet_targets") or 0) < 3
 
 
@@ -162,6 +164,52 @@ def test_a_bad_reload_keeps_what_runs_and_says_so() -> None:
         readings.append(good.model_copy(update={"web": WebSettings(listen="127.0.0.1:1")}))
         with pytest.raises(ConfigError, match="restart"):
             service.request_reload().result(20)
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in pairwise("abcdefghi")
+)
+UNUSABLE = {
+    "deep nesting": "[" * 100_000,
+    "aliases": BOMB,
+    "a number of thousands of digits": f"interval: {'9' * 5_000}\n",
+    "a number of thousands of hexadecimal digits": f"interval: 0x{'f' * 5_000}\n",
+    "half of a character": 'targets: ["\\ud800:1"]\n',
+    "a date": "interval: 2026-05-10\n",
+    "a set": "targets: !!set {a}\n",
+    "an object": "targets: !!python/object/apply:os.getcwd []\n",
+    "no number": "interval: .nan\n",
+    "a line break in a name": 'targets: [{url: "a:1", name: "a\\nb"}]\n',
+    "half a file": "targets: [a:1, b",
+    "another web address": "targets: [a:1]\nweb: {listen: '127.0.0.1:1'}\n",
+    "no certificate": "targets: [a:1]\nhttp: {ca_file: none.pem}\n",
+}
+
+
+def test_whatever_is_read_again_is_a_failed_reload_and_the_old_configuration_runs(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "c.yaml"
+    good = "targets: ['127.0.0.1:1']\nweb: {listen: '127.0.0.1:0'}\n"
+    path.write_text(good, encoding="utf-8")
+    service = Service(load_config(path), lambda: load_config(path))
+    flag = b"inferfleet_config_last_reload_successful"
+    service.start()
+    try:
+        for title, text in UNUSABLE.items():
+            path.write_text(text, encoding="utf-8")
+            with pytest.raises(ConfigError):
+                service.request_reload().result(20)
+            assert flag + b" 0.0\n" in b"".join(service.metrics()), title
+            assert len(service.server_views()) == 1
+            path.write_text(good, encoding="utf-8")
+            service.request_reload().result(20)
+            assert flag + b" 1.0\n" in b"".join(service.metrics())
+    finally:
+        service.stop()
+    kept = [line for line in caplog.messages if line.startswith("the old configuration is kept: ")]
+    assert len(kept) == len(UNUSABLE)
+    assert all(line.isprintable() for line in kept)
 
 
 def test_the_process_serves_reloads_and_ends(tmp_path: Path) -> None:

@@ -105,7 +105,9 @@ def test_group_may_be_bare() -> None:
         pytest.param(
             "x.json", "[" * 100_000, "x.json: it holds more than|nested too deep", id="deep"
         ),
-        pytest.param("x.json", "9" * 5_000, "x.json: it is no JSON: ", id="long"),
+        pytest.param(
+            "x.json", "9" * 5_000, "x.json: it holds a number of too many digits", id="long"
+        ),
         ("x.yml", "# - targets: [a:80]\n", "x.yml: the file: .* list"),
         ("x.json", '{"targets": []}', "x.json: the file: .* list"),
         ("x.json", "[null]", "x.json: 0: "),

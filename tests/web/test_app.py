@@ -4,6 +4,7 @@ import gzip
 import json
 import logging
 from http import HTTPStatus
+from itertools import count
 from typing import Any
 
 import pytest
@@ -114,6 +115,20 @@ def test_reload_answers_the_sentence_of_a_bad_file(desk: Desk, app: App) -> None
     assert response.status == HTTPStatus.BAD_REQUEST
     assert body(response).startswith(b"fleet.yaml: interval: there is no such key; the old")
     assert desk.reloads == 1
+
+
+@pytest.mark.parametrize("fault", [None, "fleet.yaml: no"])
+def test_pages_are_written_anew_after_a_reload_refused_or_not(
+    desk: Desk, app: App, fault: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.web.rendering.SHARED_SECONDS", 1000.0)
+    written = count()
+    desk.metrics = lambda: [b"%d" % next(written)]
+    desk.reload_fault = fault
+    pages = [body(respond(app, Request("GET", "/metrics"))) for _ in range(2)]
+    respond(app, Request("POST", "/-/reload"))
+    pages.append(body(respond(app, Request("GET", "/metrics"))))
+    assert pages == [b"0", b"0", b"1"]
 
 
 @pytest.mark.parametrize(
