@@ -5,6 +5,7 @@ each step of a client is a timer. Pages are written, and passwords checked, in t
 probe waits behind either. HTTP/1.1 with keep-alive.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -20,6 +21,7 @@ from .message import Request, Response
 
 _GRACE_SECONDS: Final = 1.5
 _START_SECONDS: Final = 10.0
+_STOP_SECONDS: Final = 0.5
 
 
 class WebServer:
@@ -72,8 +74,9 @@ class WebServer:
     def close(self) -> None:
         """Stop: accept nothing new, let responses end for a moment, then close connections."""
         if self._loop.alive:
-            self._loop.run(self._listener.close(_GRACE_SECONDS))
-            self._loop.stop()
+            with suppress(TimeoutError):
+                self._loop.run(self._listener.close(_GRACE_SECONDS), _GRACE_SECONDS + _STOP_SECONDS)
+            self._loop.stop(_STOP_SECONDS)
         self._socket.close()
 
     async def _respond(self, request: Request) -> Response:
