@@ -7,6 +7,7 @@ does not answer leaves the last good answer in force.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +21,7 @@ from ..config import DnsSdSettings, Target
 if TYPE_CHECKING:
     from dns.asyncresolver import Resolver
 
+_HOST: Final = re.compile(r"[A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\]")
 _TRY_SECONDS: Final = 1.0
 _LIFETIME_SECONDS: Final = 2.0
 _MAX_LOOKUPS: Final = 100
@@ -84,7 +86,7 @@ class DnsSource:
             return await self._look_up(name), ""
         except (NXDOMAIN, NoAnswer):
             return (), f"DNS has no {kind} records of {name}; correct dns_sd.names or type"
-        except (DNSException, ValidationError, OSError, UnicodeError) as error:
+        except (DNSException, ValueError, OSError) as error:
             last = self._targets.get(name, ())
             consequence = (
                 "its last answer stays in force" if last else "it gives no servers until then"
@@ -92,7 +94,7 @@ class DnsSource:
             return last, f"{name} cannot be looked up: {_reason(error)}; {consequence}"
 
     async def _look_up(self, name: str) -> tuple[Target, ...]:
-        """Return the servers a name stands for; raise `DNSException` or `ValidationError`."""
+        """Return the servers a name stands for; raise `DNSException` or `ValueError`."""
         section = self._section
         answer = await self._resolver().resolve(name, section.type, search=True)
         if section.type == "SRV":
@@ -107,6 +109,8 @@ class DnsSource:
             hosts = {(f"[{record.address}]", section.port) for record in answer}
         else:
             hosts = {(record.address, section.port) for record in answer}
+        if odd := next((host for host, _ in hosts if not _HOST.fullmatch(host)), None):
+            raise ValueError(f"{odd!r} in its answer is no host")
         return tuple(
             Target(url=f"{section.scheme}://{host}:{port}") for host, port in sorted(hosts)
         )

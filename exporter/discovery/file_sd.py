@@ -28,7 +28,7 @@ from pydantic import (
 )
 
 from ..base.errors import ConfigError
-from ..base.untrusted import json_document
+from ..base.untrusted import json_document, one_line
 from ..base.validation import OneLine, StrictModel, validation_message
 from ..base.yaml_text import MAX_BYTES, MAX_VALUES, YamlError, parse_yaml
 from ..config import Declaration, Target
@@ -36,6 +36,7 @@ from ..config import Declaration, Target
 _ADDRESS: Final = re.compile(r"[^\s/@?#\\]+")
 _ENDINGS: Final = (".json", ".yml", ".yaml")
 _GLOB: Final = re.compile(r"[*?[]")
+_MAX_NAME: Final = 4096
 _PREFIX: Final = "inferfleet_"
 
 
@@ -132,12 +133,16 @@ def parse_file_sd(data: bytes, path: str) -> tuple[Target, ...]:
 
 
 class _TargetFile:
-    """One file: its last good servers, and what is wrong with it now."""
+    """One file: its last good servers, and what is wrong with it now.
+
+    `name` is its path as sentences and labels have it: files may be called anything.
+    """
 
     def __init__(self, path: str) -> None:
         self.targets: tuple[Target, ...] = ()
         self.fault = ""
         self._path = path
+        self.name = one_line(path, _MAX_NAME)
         self._last_stat: tuple[int, int, int] | None = None
 
     def refresh(self) -> None:
@@ -149,12 +154,12 @@ class _TargetFile:
                 return
             # Reading a pipe would block for ever.
             if not S_ISREG(info.st_mode):
-                raise ConfigError(f"{self._path} is no regular file; give the name of one")
-            self.targets = parse_file_sd(self._read(), self._path)
+                raise ConfigError(f"{self.name} is no regular file; give the name of one")
+            self.targets = parse_file_sd(self._read(), self.name)
         except FileNotFoundError:
             raise
         except OSError as error:
-            self.fault = f"{self._path} cannot be read: {error.strerror}; {self._consequence}"
+            self.fault = f"{self.name} cannot be read: {error.strerror}; {self._consequence}"
             # A change of permissions moves nothing that is compared.
             self._last_stat = None
             return
@@ -168,7 +173,7 @@ class _TargetFile:
         with Path(self._path).open("rb") as file:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
-            raise ConfigError(f"{self._path} has more than {MAX_BYTES >> 20} MiB; split it")
+            raise ConfigError(f"{self.name} has more than {MAX_BYTES >> 20} MiB; split it")
         return data
 
     @property
@@ -196,7 +201,7 @@ class FileSource:
     @property
     def targets(self) -> Mapping[str, tuple[Target, ...]]:
         """The servers by file, in the order of the patterns, then of the file names."""
-        return {path: file.targets for path, file in self._files.items()}
+        return {file.name: file.targets for file in self._files.values()}
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from pathlib import Path
+from stat import S_ISREG
 
 from ..base.errors import CredentialsError
 from ..config import HttpSettings
@@ -27,6 +28,9 @@ def authorization_header(http: HttpSettings) -> str | None:
 
 def _secret(path: Path) -> str:
     try:
+        # a pipe would hold every server's requests until somebody writes
+        if not S_ISREG(path.stat().st_mode):
+            raise CredentialsError(f"{path} with the credentials is no regular file")
         secret = path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise CredentialsError(

@@ -166,6 +166,17 @@ def test_answer_that_names_no_usable_address_is_a_fault(name_server: NameServer)
     assert "url: 'http://b.example:0' is no server address" in source.problems[0]
 
 
+@pytest.mark.parametrize("host", ["10.9.9.9/x.", "user@h.", "h?x=.", "h\\\\.", "h\\000."])
+def test_answer_that_leads_to_another_host_or_path_is_a_fault(
+    name_server: NameServer, host: str
+) -> None:
+    name_server.records[SRV, "SRV"] = [f"0 5 8000 {host}"]
+    source = _source(name_server)
+    source.refresh()
+    assert _urls(source) == {SRV: []}
+    assert "in its answer is no host; it gives no servers until then" in source.problems[0]
+
+
 def test_name_that_is_none_is_a_fault(name_server: NameServer) -> None:
     source = _source(name_server, names=["a..example"])
     source.refresh()

@@ -298,6 +298,18 @@ def test_file_that_becomes_a_folder_keeps_its_last_good_content(tmp_path: Path) 
     assert "is no regular file" in source.problems[0]
 
 
+def test_file_of_any_name_is_read_and_shown_in_one_line(tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path)
+    for name, text in ((b"a\n\xff.json", GOOD), (b"b\n\xff.json", "[")):
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+    source = FileSource([str(tmp_path / "*.json")])
+    assert _read(source) == ["http://a:8000"]
+    (problem,) = source.problems
+    assert problem.startswith(f"{tmp_path}/b\\n\\udcff.json: it is no JSON: ")
+    assert list(source.targets) == [f"{tmp_path}/{name}\\n\\udcff.json" for name in "ab"]
+
+
 def test_pipe_is_not_waited_on(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     os.mkfifo(path)

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import gzip
+import os
 import socket
 import threading
 import time
@@ -10,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from exporter.base.errors import FetchError
+from exporter.base.errors import CredentialsError, FetchError
 from exporter.config import BasicAuth, HttpSettings
 from exporter.fetch import BlockingClient, HttpClient, HttpResponse
 from exporter.fetch.address import request_address
 from exporter.fetch.connection import Connection
+from exporter.fetch.credentials import authorization_header
 from exporter.fetch.resolver import Address, Resolver
 from exporter.fetch.response import ResponseParser
 from tests.fakes import FakeServer
@@ -269,6 +271,13 @@ def test_a_thread_may_wait_for_an_answer() -> None:
     with FakeServer(metrics=(200, b"a 1\n")) as fake:
         assert BlockingClient(HttpSettings(), 100).get(fake.url + "/metrics", 5).body == b"a 1\n"
         until(lambda: not fake.connected)
+
+
+def test_credentials_in_a_pipe_hold_nothing(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(CredentialsError, match="pipe with the credentials is no regular file"):
+        authorization_header(HttpSettings(bearer_token_file=pipe))
 
 
 def test_credentials_come_from_files_and_follow_them(tmp_path: Path) -> None:
