@@ -48,6 +48,7 @@ class Connection(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self._parser = parser
         self._waiter = loop.create_future()
+        parser.on_discard = self._settle
         # asyncio.timeout would drop an answer that came while the loop was busy until the deadline;
         # the loop's order is: what sockets have, then timers
         timer = loop.call_at(deadline, self._expire)
@@ -59,7 +60,7 @@ class Connection(asyncio.Protocol):
         finally:
             timer.cancel()
             # a failure holds this connection by its traceback: no cycle with it
-            self._parser = self._waiter = None
+            self._parser = self._waiter = parser.on_discard = None
             if not keep:
                 self.abort()
 

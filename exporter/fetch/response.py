@@ -104,6 +104,7 @@ class ResponseParser:
         self._taken = 0
         self._until_closed = False
         self._discarded = False
+        self.on_discard: Callable[[], None] | None = None
         self._step: Callable[[], bool] = self._head
 
     @property
@@ -130,6 +131,8 @@ class ResponseParser:
         self._discarded = True
         self._pending.clear()
         self._body.clear()
+        if self.on_discard:
+            self.on_discard()
 
     def release(self) -> None:
         """Hold nothing any more, of the budget or in memory."""
