@@ -270,8 +270,10 @@ class ServedModel:
             self.gpus.process = holder
             self.gpus.ray_backend = ray
         before = self._identity
-        if before and before.facts.keys() - identity.facts.keys():
-            # an endpoint that fails for once must not make a server look like another one
+        lost = before.facts.keys() - identity.facts.keys() if before else ()
+        if before and lost and not identity.sources > before.sources:
+            # an endpoint that fails for once must not make a server look like another one; one that
+            # answers for the first time may know that a fact was wrong
             return
         self._identity = identity
 

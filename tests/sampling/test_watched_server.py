@@ -6,6 +6,7 @@ from threading import current_thread
 
 import pytest
 
+from exporter.base.errors import FetchError
 from exporter.config import Config, Declaration, Target
 from exporter.derive.figure import number_of
 from exporter.derive.ratio import Ratio
@@ -139,6 +140,40 @@ def test_an_endpoint_that_is_late_is_asked_again_soon_and_ever_less_often() -> N
         assert waits(server) == [310]
         fake.answers["/server_info?config_format=json"] = fake.hold
         assert waits(server) == [25, 50, 310]
+
+
+def test_a_fact_goes_where_a_source_that_comes_late_knows_better_and_stays_where_one_fails() -> (
+    None
+):
+    line = ["vllm", "serve", "m", "--max-num-seqs", "16"]
+    config = {"device_config": {"device": "cpu"}, "parallel_config": {"data_parallel_size": 1}}
+    answers = {
+        "/version": VERSION[1],
+        "/server_info?config_format=json": json.dumps({"vllm_config": config}).encode(),
+    }
+
+    def read(*paths: str) -> float | None:
+        def get(path: str) -> bytes:
+            if path in paths:
+                return answers[path]
+            raise FetchError("timeout", f"{path} did not answer in time")
+
+        served.identify(get, None, line, ray=False, resets=served.resets)
+        run(server.sample())
+        assert server.reading.identity is not None
+        assert server.reading.identity.text("version") == "0.26.0"
+        return server.reading.identity.number("gpus")
+
+    target = Target(url="http://127.0.0.1:9", name="s")
+    with FakeServer(metrics=(200, page(100))) as fake:
+        server = watch(fake)
+        served = server.models[0]
+        served.target = target
+        run(server.sample())
+        assert read("/version") == 1
+        assert read(*answers) is None
+        assert read("/version") is None
+        assert read() is None
 
 
 def test_an_engine_that_leaves_comes_back_or_restarts_does_not_touch_the_others() -> None:
