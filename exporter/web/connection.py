@@ -54,10 +54,10 @@ class Connection:
         """Answer requests until either side closes or a deadline passes."""
         # what is drained is then with the kernel, and nothing is left to wait for at the end
         writer.transport.set_write_buffer_limits(high=1, low=0)
-        seconds = HEAD_SECONDS
+        first = True
         while not self.closing:
             try:
-                request = await self._read(reader, seconds)
+                request = await self._read(reader, first)
             except RequestError as error:
                 self._failures.add("bad_request", f"{self.client}: {error}")
                 await self._reject(reader, writer, error, extra_headers())
@@ -82,24 +82,24 @@ class Connection:
             self._mark(busy=False)
             if not keep_alive:
                 return
-            seconds = IDLE_SECONDS
+            first = False
 
     def _mark(self, busy: bool) -> None:
         self.busy, self.since = busy, monotonic()
 
-    async def _read(self, reader: asyncio.StreamReader, seconds: float) -> Request | None:
-        """Return the next request, which must begin within some seconds; None if there is none."""
-        begun = seconds == HEAD_SECONDS
+    async def _read(self, reader: asyncio.StreamReader, first: bool) -> Request | None:
+        """Return the next request, None if there is none; the `first` must begin sooner."""
+        overdue = first
         try:
-            async with asyncio.timeout(seconds) as deadline:
-                first = await reader.read(1)
-                begun = True
-                deadline.reschedule(asyncio.get_running_loop().time() + HEAD_SECONDS)
-                if not first:
+            async with asyncio.timeout(HEAD_SECONDS if first else IDLE_SECONDS) as deadline:
+                begin = await reader.read(1)
+                if not begin:
                     return None
-                if not (first.isalpha() or first in b"\r\n"):
+                overdue = True
+                deadline.reschedule(asyncio.get_running_loop().time() + HEAD_SECONDS)
+                if not (begin.isalpha() or begin in b"\r\n"):
                     raise RequestError(HTTPStatus.BAD_REQUEST, "This is not HTTP/1.")
-                request = parse_head(first + await reader.readuntil(b"\r\n\r\n"))
+                request = parse_head(begin + await reader.readuntil(b"\r\n\r\n"))
                 await reader.readexactly(request.length)
                 return request
         except asyncio.IncompleteReadError:
@@ -110,7 +110,7 @@ class Connection:
                 f"The head of a request may have {HEAD_BYTES} bytes.",
             ) from error
         except TimeoutError:
-            if begun:
+            if overdue:
                 self._failures.add(
                     "request_timeout",
                     f"{self.client}: no whole request came within {HEAD_SECONDS:.0f} s",

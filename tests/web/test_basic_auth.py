@@ -1,8 +1,10 @@
 """Basic authentication with a hash check of the tests' own, so that calls can be counted."""
 
+import asyncio
 import sys
 from base64 import b64encode
 from collections.abc import Mapping
+from threading import Event, active_count
 
 import pytest
 
@@ -64,6 +66,35 @@ def test_a_right_password_is_remembered_for_as_long_as_it_is_used() -> None:
     checker.now = 701.0
     assert is_valid(authenticator, basic("alice", "secret"), USERS)
     assert len(checker.asked) == 2
+
+
+def test_guesses_that_wait_their_turn_delay_nobody_who_is_known() -> None:
+    guessing, leave = Event(), Event()
+
+    def check(password: bytes, stored: bytes) -> bool:
+        if password == b"guess":
+            guessing.set()
+            assert leave.wait(10)
+        return stored == b"hash of " + password
+
+    authenticator = BasicAuthenticator(check)
+    assert is_valid(authenticator, basic("alice", "secret"), USERS)
+
+    async def guess_and_ask() -> list[bool]:
+        guesses = [
+            asyncio.create_task(authenticator.is_valid(basic("alice", "guess"), USERS))
+            for _ in range(50)
+        ]
+        await asyncio.sleep(0)
+        before = active_count()
+        known = await authenticator.is_valid(basic("alice", "secret"), USERS)
+        assert active_count() <= before + 1
+        assert not any(guess.done() for guess in guesses)
+        leave.set()
+        return [known, *(await asyncio.gather(*guesses))]
+
+    assert run(guess_and_ask()) == [True] + [False] * 50
+    assert guessing.is_set()
 
 
 def test_a_wrong_password_is_checked_each_time() -> None:
