@@ -95,3 +95,10 @@ def test_errors_show_the_variable_and_not_what_it_holds(
     with pytest.raises(ConfigError) as raised:
         load_config(path)
     assert ENVIRON["TOKEN"] not in str(raised.value)
+
+
+def test_a_variable_that_is_no_text_is_refused_by_name() -> None:
+    with pytest.raises(
+        ConfigError, match="x: a: the environment variable ODD holds bytes that are"
+    ):
+        expand({"a": "${ODD}"}, "x", {"ODD": "\udcff"})

@@ -106,6 +106,27 @@ def test_unreadable_files_are_named(file: Path) -> None:
         AccessControl(write(file, "a: 1\n b: ]"))
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        pytest.param("[" * 100_000, "no valid YAML near line 1", id="deep"),
+        pytest.param(
+            "a: &a0 [x, x]\n" + "".join(f"b{i}: &a{i + 1} [*a{i}, *a{i}]\n" for i in range(30)),
+            "no valid YAML near line 1[0-9]",
+            id="aliases",
+        ),
+        ("basic_auth_users: !!set {a}\n", "no valid YAML near line 1"),
+        ("http_server_config: {}\nhttp_server_config: {}\n", "no valid YAML near line 2"),
+        ('basic_auth_users: {"\\ud800": x}\n', "no valid YAML near line 1"),
+        ("basic_auth_user: {}\n", "basic_auth_user: there is no such key; did you mean basic_auth"),
+        pytest.param("#" * (9 << 20), "cannot be read: it has more than 8 MiB", id="huge"),
+    ],
+)
+def test_what_no_file_should_hold_is_refused_at_once(file: Path, text: str, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        AccessControl(write(file, text))
+
+
 def test_certificates_that_cannot_be_used_are_named(file: Path) -> None:
     tls = TlsServerConfig(cert_file=Path("c.pem"), key_file=Path("k.pem"))
     with pytest.raises(ConfigError, match=r"c\.pem cannot be read: No such file"):
