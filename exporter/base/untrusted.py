@@ -7,7 +7,7 @@ without bound, and no document cost a hundred times its size.
 
 import json
 from math import isfinite
-from typing import Final
+from typing import Any, Final
 
 SHOWN_CHARACTERS: Final = 200
 SENTENCE_CHARACTERS: Final = 800
@@ -34,6 +34,17 @@ def _escaped(character: str) -> str:
     if character.isprintable():
         return character
     return character.encode("unicode_escape").decode("ascii")
+
+
+def printable(document: object) -> Any:
+    """Return a JSON document with every text in it as `one_line` shows it, at its whole length."""
+    if isinstance(document, str):
+        return one_line(document, len(document))
+    if isinstance(document, dict):
+        return {printable(key): printable(value) for key, value in document.items()}
+    if isinstance(document, list | tuple):
+        return [printable(value) for value in document]
+    return document
 
 
 def is_unicode(text: str) -> bool:

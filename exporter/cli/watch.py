@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..base.errors import InferfleetError
+from ..base.untrusted import printable
 from .options import ConfigFile, LogLevel, Targets, positive_duration
 from .process import configure_logging, fail, run_until_interrupted
 
@@ -67,7 +68,7 @@ def probe(
         typer.echo(json.dumps(answer, indent=2))
     else:
         # what a server calls itself is no markup
-        show(answer, Console(markup=False, emoji=False))
+        show(printable(answer), Console(markup=False, emoji=False))
 
 
 def check_config(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..base.atomic_write import write_atomically
 from ..base.errors import CompareError
 from ..base.units import parse_share
+from ..base.untrusted import printable
 from . import extra
 
 if TYPE_CHECKING:
@@ -55,10 +56,12 @@ def main(flags: Mapping[str, Any], output: Output) -> int:
             options,
             lambda share, text: bar.update(task, completed=share, description=f"reading: {text}"),
         )
+    # names from outside may hold what a terminal or a reader takes for its own
+    shown = type(report).model_validate(printable(report.model_dump()))
     if output.html:
-        _write_html(output.html, report)
+        _write_html(output.html, shown)
     try:
-        _print(report, output)
+        _print(report if output.as_json else shown, output)
         # a full disk shows here, not when the process ends with the verdict's code
         sys.stdout.flush()
     except OSError as error:

@@ -5,7 +5,7 @@ from math import inf, nan
 
 import pytest
 
-from exporter.base.untrusted import finite, is_unicode, json_document, one_line
+from exporter.base.untrusted import finite, is_unicode, json_document, one_line, printable
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,8 @@ def test_what_is_no_small_document_is_refused_with_a_reason(body: bytes, problem
 def test_a_document_of_kilobytes_is_read() -> None:
     document = {"data": [{"id": f"adapter-{i}", "parent": "m"} for i in range(5000)]}
     assert json_document(json.dumps(document).encode()) == document
+
+
+def test_every_text_of_a_document_is_made_printable() -> None:
+    document = {"a\n": ["\x1b[2J", 1, None, {"b": ("\u202e", "x" * 300)}]}
+    assert printable(document) == {"a\\n": ["\\x1b[2J", 1, None, {"b": ["\\u202e", "x" * 300]}]}

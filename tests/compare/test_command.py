@@ -188,6 +188,25 @@ def test_a_full_disk_is_no_verdict(form: list[str]) -> None:
     )
 
 
+@pytest.mark.parametrize("form", [[], ["--markdown"], ["--json"]])
+def test_names_from_outside_are_shown_as_they_are(form: list[str], tmp_path: Path) -> None:
+    name, report = "[/red]|<script>\x1b[2J\u202e:100:", tmp_path / "out.html"
+    odd = simulate_comparison(21, -0.10, servers=4, before=8, after=5, model=name)
+    with FakeApi(odd) as fake:
+        words = ["compare", "--prometheus", fake.url, *SIDES, *SPAN, "--report", str(report)]
+        code, output, error = run(*words, *form)
+    assert (code, error) == (0, "")
+    for text in (output, report.read_text()):
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+        assert ":100:" in text
+    assert "<script>" not in report.read_text()
+    if form == ["--json"]:
+        assert json.loads(output)["comparisons"][0]["model"] == name
+    elif not form:
+        assert "[/red]|<script>\\x1b[2J\\u202e:100:" in output
+
+
 def test_a_report_that_cannot_be_written(tmp_path: Path) -> None:
     with FakeApi(SLOWER) as fake:
         words = ["compare", "--prometheus", fake.url, *SIDES, *SPAN]
