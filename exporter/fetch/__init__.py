@@ -2,9 +2,9 @@
 
 from .blocking import BlockingClient
 from .client import HttpClient
+from .http_response import HttpResponse
 from .problem import ExchangeError
 from .proxy import proxy_of
-from .response import HttpResponse
 from .tls import ClientTls
 
 __all__ = [

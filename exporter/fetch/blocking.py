@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from ..config import HttpSettings
 from .client import HttpClient
+from .http_response import HttpResponse
 from .proxy import Proxy
-from .response import HttpResponse
 from .tls import ClientTls
 
 

@@ -16,12 +16,12 @@ from ..config import HttpSettings
 from .address import Origin, RequestAddress, RequestBody, request_address
 from .budget import LARGE_ANSWERS, ByteBudget
 from .connection import Connection, connect
-from .credentials import authorization_header
+from .credentials import authorization_header, redacted_body, redacted_text
+from .http_response import HttpResponse
 from .problem import ExchangeError
 from .proxy import Proxy
-from .redaction import redacted_body, redacted_text
 from .resolver import Resolver
-from .response import HttpResponse, ResponseParser
+from .response import ResponseParser
 from .tls import ClientTls
 
 _MAX_IDLE: Final = 2

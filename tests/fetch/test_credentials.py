@@ -9,7 +9,7 @@ from exporter.base.errors import FetchError
 from exporter.config import HttpSettings
 from exporter.config.http import BasicAuth
 from exporter.fetch import HttpClient
-from exporter.fetch.redaction import redacted_body, redacted_text
+from exporter.fetch.credentials import redacted_body, redacted_text
 from tests.fakes import FakeServer
 from tests.fetch.scripted import says, scripted
 from tests.loop import run
