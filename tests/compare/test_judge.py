@@ -186,6 +186,19 @@ def test_hours_of_garbage_leave_the_verdicts_and_their_age(
     assert all(record.getMessage().isprintable() for record in caplog.records)
 
 
+def test_a_state_with_a_range_without_an_end_outlives_a_restart(tmp_path: Path) -> None:
+    state = tmp_path / "verdicts.json"
+    with FakeApi(FLEET) as fake:
+        judging = judge(fake.url, state)
+        judging.run()
+    document = json.loads(state.read_text())
+    measure = document["comparisons"][0]["measures"][0]
+    last = {"low": 64, "high": None, "verdict": "inconclusive", "estimate": None, "token_share": 1}
+    measure["ranges"] = [*measure["ranges"], last]
+    state.write_text(json.dumps(document))
+    assert judge(fake.url, state).page() == judging.page()
+
+
 def test_a_clock_that_goes_back_makes_no_verdict_look_fresh(tmp_path: Path) -> None:
     state = tmp_path / "verdicts.json"
     with FakeApi(FLEET) as fake:

@@ -4,14 +4,23 @@ Ratios are candidate over baseline, above 1 better for the user; unknown is null
 is published as docs/compare.schema.json.
 """
 
-from typing import Literal
+from math import inf
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
 from ...vocabulary.verdict import Measure, Verdict
 from ..estimate.design import Kind
 
 SCHEMA_VERSION = 2
+
+
+UpperBound = Annotated[
+    float,
+    BeforeValidator(lambda bound: inf if bound is None else bound),
+    WithJsonSchema({"type": ["number", "null"]}),
+]
+"""A bound that is infinite where there is none, which JSON has no number for: null there."""
 
 
 class _Model(BaseModel):
@@ -51,14 +60,14 @@ class RequiredSampleSize(_Model):
 
 
 class RangeEffect(_Model):
-    """The effect in a range of decode batch, above `low` up to `high`.
+    """The effect in a range of decode batch, above `low` up to `high`, null for no upper bound.
 
     `token_share` is the range's share of the candidate's matched tokens; `observed_ratio` as in a
     measure.
     """
 
     low: float
-    high: float
+    high: UpperBound
     verdict: Verdict
     estimate: Estimate | None
     token_share: float
