@@ -1,43 +1,43 @@
 """All dashboards as files: `NAME.json` for Grafana to load or to be imported."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from alerts.values import Values
 from exporter.base.atomic_write import write_atomically
 from exporter.base.errors import ConfigError
 
 from .boards import cache, exporter, fleet, gpu, server, slo, upgrade
-from .keep_labels import CLUSTER, with_keep_labels
-
-_BUILDERS: Final = {
-    "fleet": fleet.build,
-    "server": server.build,
-    "upgrade": upgrade.build,
-    "cache": cache.build,
-    "gpu": gpu.build,
-    "slo": slo.build,
-    "exporter": exporter.build,
-}
+from .keep_labels import with_keep_labels
 
 
-def dashboards(keep_labels: Sequence[str] = (CLUSTER,)) -> dict[str, dict[str, Any]]:
-    """Return every dashboard by its name; `keep_labels` are the rules' external labels."""
-    return {name: with_keep_labels(build(), keep_labels) for name, build in _BUILDERS.items()}
+def dashboards(values: Values) -> dict[str, dict[str, Any]]:
+    """Return every dashboard by its name; `values` are the rules'."""
+    boards = {
+        "fleet": fleet.build(values.slo),
+        "server": server.build(),
+        "upgrade": upgrade.build(values.matched),
+        "cache": cache.build(),
+        "gpu": gpu.build(),
+        "slo": slo.build(values.slo),
+        "exporter": exporter.build(),
+    }
+    return {name: with_keep_labels(board, values.keep_labels) for name, board in boards.items()}
 
 
-def texts(keep_labels: Sequence[str] = (CLUSTER,)) -> Mapping[str, str]:
+def texts(values: Values) -> Mapping[str, str]:
     """Return what each file holds, by its name."""
     return {
         f"{name}.json": json.dumps(dashboard, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-        for name, dashboard in dashboards(keep_labels).items()
+        for name, dashboard in dashboards(values).items()
     }
 
 
-def write(folder: Path, keep_labels: Sequence[str] = (CLUSTER,)) -> list[Path]:
+def write(folder: Path, values: Values) -> list[Path]:
     """Write every dashboard into a folder and return the files; raises `ConfigError`."""
-    files = {folder / name: content for name, content in texts(keep_labels).items()}
+    files = {folder / name: content for name, content in texts(values).items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(files)

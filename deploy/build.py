@@ -25,7 +25,7 @@ def texts() -> Mapping[str, str]:
         f"helm/inferfleet/files/rules/{name.removeprefix('inferfleet-')}": text
         for name, text in rules.files(values, "prometheus").items()
     }
-    made = {name: json.dumps(board, sort_keys=True) for name, board in dashboards().items()}
+    made = {name: json.dumps(board, sort_keys=True) for name, board in dashboards(values).items()}
     note = _NOTE.format("dashboards/")
     for name, text in made.items():
         written[f"helm/inferfleet/files/dashboards/{name}.json"] = text + "\n"

@@ -13,6 +13,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
+from alerts.values import load
 from dashboards.build import dashboards
 from tests.dashboards import database, panel_queries, replayed_fleet, verdicts
 from tests.prometheus import fill
@@ -57,7 +58,7 @@ def main() -> None:
 def _ask(url: str) -> None:
     end = replayed_fleet.EPOCH + SPAN
     timings = list[tuple[float, str]]()
-    for name, dashboard in dashboards().items():
+    for name, dashboard in dashboards(load()).items():
         values = panel_queries.variable_values(dashboard, SELECTED.get(name, {}))
         values |= {"__rate_interval": f"{4 * SCRAPE}s", "__range": f"{SPAN}s"}
         total = 0.0
@@ -84,7 +85,7 @@ def _time(url: str, expr: str, end: float, instant: bool) -> float:
 
 def _used(*names: str) -> set[str]:
     """Return the series that these dashboards ask for."""
-    everything = dashboards()
+    everything = dashboards(load())
     exprs = [
         target["expr"]
         for name in names
@@ -100,7 +101,7 @@ def _pages() -> Iterator[tuple[float, str]]:
     pages = [_values(text) for _, text in replayed_fleet.pages(shape)]
     first, last = pages[-21], pages[-1]
     fleet = _used("fleet", "upgrade", "cache", "gpu", "slo", "exporter")
-    everything = _used(*dashboards())
+    everything = _used(*dashboards(load()))
     per_second = {head: (value - first.get(head, value)) / 600 for head, value in last.items()}
     for now in range(0, SPAN + 1, SCRAPE):
         lines = list[str]()

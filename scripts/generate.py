@@ -195,7 +195,7 @@ def main() -> None:
     (docs / "alerts.md").write_text(reference.page(alert_values.load()), encoding="utf-8")
     build.write(None, build.GENERATED, "prometheus")
     (docs / "gpu-sources.md").write_text(gpu_sources(), encoding="utf-8")
-    write_dashboards(ROOT / "dashboards" / "generated")
+    write_dashboards(ROOT / "dashboards" / "generated", alert_values.load())
     deploy.write()
 
 

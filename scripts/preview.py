@@ -21,6 +21,7 @@ from typing import Any, Final
 import yaml
 from PIL import Image
 
+from alerts.values import load
 from dashboards.build import dashboards
 from tests.dashboards import database, features, panel_queries, replayed_fleet, verdicts
 from tests.prometheus import fill
@@ -53,7 +54,7 @@ def main() -> None:
     """Fill a database, ask it every query, draw every dashboard, light and dark."""
     selected = {
         name: dashboard
-        for name, dashboard in dashboards().items()
+        for name, dashboard in dashboards(load()).items()
         if name in (sys.argv[1:] or [name])
     }
     with tempfile.TemporaryDirectory() as name:
@@ -84,7 +85,7 @@ def main() -> None:
 def _recorded() -> set[str]:
     """Return the recorded series the dashboards ask for, but for those the verdicts' page holds."""
     written = set(RECORDED.findall(verdicts.page(1e6, 0.0)))
-    text = json.dumps(dashboards())
+    text = json.dumps(dashboards(load()))
     return set(RECORDED.findall(text)) - written
 
 
@@ -117,8 +118,7 @@ def _picture(
                     "result": result,
                 }
             )
-    expr = panel_queries.interpolated(dashboard["annotations"]["list"][0]["expr"], values)
-    _, marks = panel_queries.run_query(url, expr, start, end, step=60)
+    marks = panel_queries.run_marks(url, dashboard, SELECTED.get(name, {}), start, end)
     return {
         "dashboard": dashboard,
         "answers": answers,

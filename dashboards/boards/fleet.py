@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from alerts.values import Objectives
+
 from ..grafana import uids
 from ..grafana.panels import Row, dashboard, stat, time_series
 from ..grafana.style import GREEN, RED, YELLOW
@@ -9,16 +11,17 @@ from ..grafana.variables import FLEET_VARIABLES
 from ..queries import fleet as queries
 from .fleet_tables import servers, upgrades
 from .shared import (
-    ATTAINMENT_THRESHOLDS,
     ERROR_THRESHOLDS,
     TO_SERVER,
     TO_UPGRADE,
     TOKENS_PER_SECOND,
+    attainment_overrides,
+    attainment_thresholds,
     bound_colors,
 )
 
 
-def _problems() -> Row:
+def _problems(slo: Objectives) -> Row:
     return Row(
         "Is anything wrong?",
         [
@@ -62,7 +65,8 @@ def _problems() -> Row:
                 queries.ATTAINMENT,
                 unit="percentunit",
                 size=(6, 4),
-                thresholds=ATTAINMENT_THRESHOLDS,
+                thresholds=attainment_thresholds(slo, "time_to_first_token"),
+                overrides=attainment_overrides(slo, "time_to_first_token"),
                 text_mode="value_and_name",
                 sparkline=True,
                 decimals=1,
@@ -257,12 +261,12 @@ def _latency_and_errors() -> Row:
     )
 
 
-def build() -> dict[str, Any]:
+def build(slo: Objectives) -> dict[str, Any]:
     """Return the Fleet dashboard."""
     return dashboard(
         uids.FLEET,
         "Fleet",
         "All servers: what is wrong, what the GPUs deliver, how full they are, what was upgraded.",
         FLEET_VARIABLES,
-        [_problems(), servers(), upgrades(), _output(), _utilization(), _latency_and_errors()],
+        [_problems(slo), servers(), upgrades(), _output(), _utilization(), _latency_and_errors()],
     )

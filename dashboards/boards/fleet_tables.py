@@ -14,11 +14,11 @@ from .shared import (
     ROW_TO_GPU,
     ROW_TO_SERVER,
     ROW_TO_UPGRADE,
+    STATE,
     TO_UPGRADE,
     TOKENS_PER_SECOND,
-    UP,
 )
-from .verdicts import PERCENT_COLUMN, RATIO_COLUMN, VERDICT_COLUMN
+from .verdicts import PERCENT_COLUMN, VERDICT_COLUMN
 
 TROUBLE_THRESHOLDS: Final = ((GREEN, None), (YELLOW, 0.2), (ORANGE, 0.5), (RED, 2))
 
@@ -32,8 +32,9 @@ def servers() -> Row:
             table(
                 "Servers",
                 "One row a server. Trouble is 3 for a server that is down, 2 for one without "
-                "progress, and else the share of its requests that wait. Click a server to open "
-                "it, a release to compare it.",
+                "progress, and else the share of its requests that wait; loading is one that has "
+                "not answered for the first time yet. Click a server to open it, a release to "
+                "compare it.",
                 Column("Server", label="target", settings={"links": [ROW_TO_SERVER, ROW_TO_GPU]}),
                 Column(
                     "Trouble",
@@ -46,12 +47,12 @@ def servers() -> Row:
                     },
                 ),
                 Column(
-                    "Up",
-                    queries.ROW_UP,
+                    "State",
+                    queries.ROW_STATE,
                     settings={
-                        "mappings": [UP],
+                        "mappings": [STATE],
                         "custom__cellOptions": {"type": "color-text"},
-                        "custom__width": 70,
+                        "custom__width": 80,
                     },
                 ),
                 Column("Model", label="model"),
@@ -142,7 +143,7 @@ def upgrades() -> Row:
                 Column("Class", label="class"),
                 Column("Against", label="baseline"),
                 Column("Measure", label="measure"),
-                Column("Ratio", queries.VERDICT_RATIO, settings=RATIO_COLUMN),
+                Column("Ratio", queries.VERDICT_RATIO, settings=PERCENT_COLUMN),
                 Column("95 % from", queries.VERDICT_LOWER, settings=PERCENT_COLUMN),
                 Column("95 % to", queries.VERDICT_UPPER, settings=PERCENT_COLUMN),
                 Column(

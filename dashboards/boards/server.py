@@ -1,10 +1,10 @@
 """The Server dashboard: one server, from its requests down to its cache and its GPUs."""
 
-from typing import Any
+from typing import Any, Final
 
 from ..grafana import uids
 from ..grafana.panels import Row, dashboard, heatmap, stat, state_timeline, time_series
-from ..grafana.style import GREEN, ORANGE, RED, YELLOW, color_override, link, value_mapping
+from ..grafana.style import BLUE, GREEN, ORANGE, RED, YELLOW, color_override, link, value_mapping
 from ..grafana.variables import SERVER_VARIABLES
 from ..queries import server as queries
 from .server_features import features
@@ -19,6 +19,9 @@ from .shared import (
     UP,
     bound_colors,
 )
+
+# a good end must not be given the colour of a bad one
+REASON_COLORS: Final = {"stop": GREEN, "length": BLUE, "abort": ORANGE, "error": RED}
 
 
 def _now() -> Row:
@@ -152,7 +155,9 @@ def _throughput() -> Row:
                 unit="reqps",
                 stacked=True,
                 legend="list",
-                overrides=[color_override("error", RED), color_override("abort", ORANGE)],
+                overrides=[
+                    color_override(reason, color) for reason, color in REASON_COLORS.items()
+                ],
                 size=THIRD,
             ),
             time_series(

@@ -2,14 +2,19 @@
 
 from typing import Any, Final
 
+from alerts.values import Objectives
+
 from ..grafana import uids
 from ..grafana.style import (
+    BLUE,
     GREEN,
     ORANGE,
     RED,
     YELLOW,
     Thresholds,
+    absolute_thresholds,
     color_override,
+    field_override,
     link,
     value_mapping,
 )
@@ -48,18 +53,47 @@ ROW_TO_UPGRADE: Final = link(
     model="${__data.fields.Model}",
 )
 
-ATTAINMENT_THRESHOLDS: Final[Thresholds] = ((RED, None), (YELLOW, 0.99), (GREEN, 0.999))
 FULLNESS_THRESHOLDS: Final[Thresholds] = ((GREEN, None), (YELLOW, 0.8), (RED, 0.95))
 ERROR_THRESHOLDS: Final[Thresholds] = ((GREEN, None), (RED, 1))
 PER_SECOND: Final = "suffix: /s"
 TOKENS_PER_SECOND: Final = "si:tok/s"
 UP: Final = value_mapping({1: ("up", GREEN), 0: ("down", RED)})
+STATE: Final = value_mapping({1: ("up", GREEN), 0: ("down", RED), 2: ("loading", BLUE)})
 BOUND_COLORS: Final = dict(zip(BOUNDS, (GREEN, YELLOW, ORANGE, RED), strict=True))
 
 
 def bound_colors() -> list[Json]:
     """Return overrides that give each bound its colour."""
     return [color_override(name, color) for name, color in BOUND_COLORS.items()]
+
+
+def attainment_thresholds(slo: Objectives, name: str) -> Thresholds:
+    """Return the colours of a share of good events: green from its objective on.
+
+    Red is where the budget burns fast enough to wake someone.
+    """
+    return _thresholds(slo, getattr(slo, name).objective)
+
+
+def attainment_overrides(slo: Objectives, name: str) -> list[Json]:
+    """Return the colours of models with an objective of their own, by the name of their series."""
+    overrides = []
+    # rules take the first pattern that matches, Grafana the last
+    for special in reversed(slo.models):
+        objective = (getattr(special, name) or getattr(slo, name)).objective
+        overrides.append(
+            field_override(
+                f"/^({special.model})( |$)/",
+                regex=True,
+                thresholds=absolute_thresholds(_thresholds(slo, objective)),
+            )
+        )
+    return overrides
+
+
+def _thresholds(slo: Objectives, objective: float) -> Thresholds:
+    urgent = 1 - min(burn.factor for burn in slo.fast) * (1 - objective)
+    return ((RED, None), (YELLOW, round(urgent, 6)), (GREEN, objective))
 
 
 BACKGROUND_CELL: Final[Json] = {"type": "color-background", "mode": "basic"}

@@ -2,18 +2,21 @@
 
 from typing import Any, Final
 
+from alerts.values import Objectives
+
 from ..grafana import uids
 from ..grafana.panels import Panel, Row, bar_gauge, dashboard, stat, time_series
 from ..grafana.style import GREEN, ORANGE, RED, YELLOW
-from ..grafana.variables import SLO_VARIABLES
+from ..grafana.variables import slo_variables
 from ..queries import slo as queries
-from .shared import ATTAINMENT_THRESHOLDS, TO_UPGRADE
+from .shared import TO_UPGRADE, attainment_overrides, attainment_thresholds
 
 BUDGET_THRESHOLDS: Final = ((RED, None), (ORANGE, 0), (YELLOW, 0.25), (GREEN, 0.5))
 BURN_STEPS: Final = ((GREEN, None), (ORANGE, 6), (RED, 14.4))
 
 
-def _budget(name: str, objective: str, promise: str) -> list[Panel]:
+def _budget(slo: Objectives, name: str, objective: str) -> list[Panel]:
+    promise = f"{objective}_objective"
     return [
         stat(
             f"{name}: good",
@@ -21,7 +24,8 @@ def _budget(name: str, objective: str, promise: str) -> list[Panel]:
             f"say under slo.{objective}; events are counted by the engine's own buckets.",
             queries.attained_in_range(objective),
             unit="percentunit",
-            thresholds=ATTAINMENT_THRESHOLDS,
+            thresholds=attainment_thresholds(slo, objective),
+            overrides=attainment_overrides(slo, objective),
             text_mode="value_and_name",
             decimals=2,
             size=(6, 7),
@@ -51,12 +55,12 @@ def _budget(name: str, objective: str, promise: str) -> list[Panel]:
     ]
 
 
-def _latency(title: str, name: str, objective: str) -> Row:
+def _latency(slo: Objectives, title: str, name: str, objective: str) -> Row:
     record = f"{objective}_slo:ratio_rate5m"
     return Row(
         title,
         [
-            *_budget(name, objective, "objective"),
+            *_budget(slo, name, objective),
             time_series(
                 f"{name}: good over time",
                 "By release. One release below the other while both run is worth a look on "
@@ -75,7 +79,7 @@ def _latency(title: str, name: str, objective: str) -> Row:
                 queries.lowest_servers(record),
                 unit="percentunit",
                 maximum=1,
-                thresholds=ATTAINMENT_THRESHOLDS,
+                thresholds=attainment_thresholds(slo, objective),
                 decimals=1,
                 size=(8, 7),
             ),
@@ -83,11 +87,11 @@ def _latency(title: str, name: str, objective: str) -> Row:
     )
 
 
-def _errors() -> Row:
+def _errors(slo: Objectives) -> Row:
     return Row(
-        "Answers without an error, objective $error_objective %",
+        "Answers without an error, objective $errors_objective %",
         [
-            *_budget("Answers", "errors", "error_objective"),
+            *_budget(slo, "Answers", "errors"),
             time_series(
                 "Answered with 5xx",
                 "Share of HTTP responses, by release. One release apart: stop its rollout.",
@@ -116,19 +120,29 @@ def _errors() -> Row:
     )
 
 
-def build() -> dict[str, Any]:
+def build(slo: Objectives) -> dict[str, Any]:
     """Return the SLO dashboard."""
     return dashboard(
         uids.SLO,
         "SLO",
         "First tokens, gaps between tokens and errors: share good, budget left, burn rate.",
-        SLO_VARIABLES,
+        slo_variables(
+            {name: getattr(slo, name).objective for name in queries.OBJECTIVES},
+        ),
         [
             _latency(
-                "Time to first token, objective $objective %", "First token", "time_to_first_token"
+                slo,
+                "Time to first token, objective $time_to_first_token_objective %",
+                "First token",
+                "time_to_first_token",
             ),
-            _latency("Time between tokens, objective $objective %", "Gap", "inter_token_latency"),
-            _errors(),
+            _latency(
+                slo,
+                "Time between tokens, objective $inter_token_latency_objective %",
+                "Gap",
+                "inter_token_latency",
+            ),
+            _errors(slo),
         ],
         time_from="now-24h",
     )

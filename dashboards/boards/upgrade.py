@@ -2,16 +2,18 @@
 
 from typing import Any, Final
 
+from alerts.recording.settings import Settings
+
 from ..grafana import uids
 from ..grafana.columns import Column
 from ..grafana.panels import Row, dashboard, stat, state_timeline, table, time_series
-from ..grafana.style import BLUE, GREEN, GREY, ORANGE, YELLOW, color_override, field_override
+from ..grafana.style import BLUE, GREEN, GREY, ORANGE, RED, YELLOW, color_override, field_override
 from ..grafana.variables import UPGRADE_VARIABLES
 from ..queries import upgrade as queries
 from ..queries.base import Query
 from .shared import TOKENS_PER_SECOND
 from .upgrade_gates import gates
-from .verdicts import PERCENT_COLUMN, RATIO_COLUMN, VERDICT_COLUMN, panel_title, verdict_colors
+from .verdicts import PERCENT_COLUMN, VERDICT_COLUMN, panel_title, verdict_colors
 
 _BAND: Final = [
     field_override(
@@ -29,17 +31,23 @@ _BAND: Final = [
 ]
 
 
-def _ratio(title: str, description: str, *lines: Query, size: tuple[int, int]) -> Any:
-    """Return a panel of candidate over baseline in time, as figures around 100 %."""
+def _ratio(
+    title: str, description: str, *lines: Query, margin: float, size: tuple[int, int]
+) -> Any:
+    """Return a panel of candidate over baseline in time, as figures around 100 %.
+
+    The changes that matter, `margin` as a share, are dashed lines.
+    """
     return time_series(
         title,
-        description,
+        f"{description} Dashed: the margin of {100 * margin:g} %.",
         *lines,
         unit="percentunit",
         minimum=None,
-        soft_maximum=1.2,
-        soft_minimum=0.8,
-        decimals=0,
+        soft_maximum=1 + 2 * margin,
+        soft_minimum=1 - 2 * margin,
+        decimals=1,
+        thresholds=(("transparent", None), (RED, 1 - margin), (GREEN, 1 + margin)),
         legend="list",
         overrides=_BAND,
         size=size,
@@ -79,7 +87,7 @@ def _verdict() -> Row:
                 "Coverage is the share of the candidate's work in load cells that both visited; "
                 "with little of it, the verdict speaks for little.",
                 Column("Measure", label="measure"),
-                Column("Ratio", queries.RATIO, settings=RATIO_COLUMN),
+                Column("Ratio", queries.RATIO, settings=PERCENT_COLUMN),
                 Column("95 % from", queries.LOWER, settings=PERCENT_COLUMN),
                 Column("95 % to", queries.UPPER, settings=PERCENT_COLUMN),
                 Column("Verdict", queries.VERDICT, label="verdict", settings=VERDICT_COLUMN),
@@ -98,7 +106,8 @@ def _verdict() -> Row:
     )
 
 
-def _effects() -> Row:
+def _effects(settings: Settings) -> Row:
+    margin = settings.margin
     third, quarter = (8, 9), (6, 9)
     return Row(
         "Effect over time, beside the naive ratio and the promise",
@@ -112,6 +121,7 @@ def _effects() -> Row:
                 queries.naive("throughput"),
                 queries.judge_ratio("decode"),
                 queries.CLAIM,
+                margin=margin,
                 size=third,
             ),
             _ratio(
@@ -121,6 +131,7 @@ def _effects() -> Row:
                 *queries.measure("prefill"),
                 queries.judge_ratio("prefill"),
                 queries.CLAIM,
+                margin=settings.margin_prefill,
                 size=third,
             ),
             _ratio(
@@ -128,6 +139,7 @@ def _effects() -> Row:
                 "Baseline's time over the candidate's at equal load, without a queue.",
                 *queries.measure("time_to_first_token"),
                 queries.CLAIM,
+                margin=margin,
                 size=third,
             ),
             _ratio(
@@ -137,6 +149,7 @@ def _effects() -> Row:
                 queries.naive("inter_token_latency"),
                 queries.judge_ratio("inter_token_latency"),
                 queries.CLAIM,
+                margin=margin,
                 size=quarter,
             ),
             _ratio(
@@ -145,6 +158,7 @@ def _effects() -> Row:
                 "meaning changes below before blaming the cache.",
                 *queries.measure("hit_ratio"),
                 queries.judge_ratio("hit_ratio"),
+                margin=margin,
                 size=quarter,
             ),
             _ratio(
@@ -152,6 +166,7 @@ def _effects() -> Row:
                 "Candidate's over baseline's; it needs speculative decoding.",
                 *queries.measure("speculation"),
                 queries.judge_ratio("speculation"),
+                margin=margin,
                 size=quarter,
             ),
             _ratio(
@@ -160,6 +175,7 @@ def _effects() -> Row:
                 "telemetry.",
                 *queries.measure("energy"),
                 queries.judge_ratio("energy"),
+                margin=margin,
                 size=quarter,
             ),
         ],
@@ -179,12 +195,12 @@ def _cells() -> Row:
                 "or they differ there in prefill: prompt tokens computed for each decoded one. "
                 "Prefill itself is compared over all batches together.",
                 Column("Batch up to", label="batch", numeric=True, settings={"unit": "none"}),
-                Column("Decode ratio", queries.cell_ratio("decode"), settings=RATIO_COLUMN),
+                Column("Decode ratio", queries.cell_ratio("decode"), settings=PERCENT_COLUMN),
                 Column("Weight", queries.cell_weight("decode"), settings=PERCENT_COLUMN),
                 Column(
                     "First-token ratio",
                     queries.cell_ratio("time_to_first_token"),
-                    settings=RATIO_COLUMN,
+                    settings=PERCENT_COLUMN,
                 ),
                 Column("Token takes, old", queries.cell_time("baseline"), settings=seconds),
                 Column("Token takes, new", queries.cell_time("release"), settings=seconds),
@@ -300,13 +316,13 @@ def _rollout() -> Row:
     )
 
 
-def build() -> dict[str, Any]:
+def build(settings: Settings) -> dict[str, Any]:
     """Return the Upgrade dashboard."""
     return dashboard(
         uids.UPGRADE,
         "Upgrade",
         "A candidate release against a baseline at equal load: effect, interval, verdict, reasons.",
         UPGRADE_VARIABLES,
-        [_verdict(), _effects(), _cells(), _shift(), gates(), _rollout()],
+        [_verdict(), _effects(settings), _cells(), _shift(), gates(), _rollout()],
         time_from="now-24h",
     )

@@ -8,35 +8,22 @@ from exporter.vocabulary.verdict import MEASURES, REASONS, VERDICTS, Measure, Ve
 from ..grafana.style import (
     BLUE,
     GREEN,
-    GREY,
+    NEUTRAL,
     RED,
     YELLOW,
-    Thresholds,
-    absolute_thresholds,
     field_override,
 )
 from .shared import BACKGROUND_CELL
 
 Json = dict[str, Any]
 
-RATIO_THRESHOLDS: Final[Thresholds] = (
-    ("transparent", None),
-    (RED, 0.001),
-    (YELLOW, 0.95),
-    (GREEN, 0.98),
-)
 PERCENT_COLUMN: Final = {"unit": "percentunit", "decimals": 1}
-RATIO_COLUMN: Final = {
-    **PERCENT_COLUMN,
-    "custom__cellOptions": BACKGROUND_CELL,
-    "thresholds": absolute_thresholds(RATIO_THRESHOLDS),
-}
 _COLORS: Final[Mapping[Verdict, str]] = {
     "regression": RED,
     "improvement": BLUE,
     "equivalent": GREEN,
-    "inconclusive": YELLOW,
-    "not_comparable": GREY,
+    "inconclusive": NEUTRAL,
+    "not_comparable": NEUTRAL,
 }
 
 
@@ -80,5 +67,5 @@ def reason_mapping() -> Json:
 
 VERDICT_COLUMN: Final = {
     "mappings": [verdict_mapping()],
-    "custom__cellOptions": {"type": "color-text"},
+    "custom__cellOptions": BACKGROUND_CELL,
 }

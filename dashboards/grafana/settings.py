@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any, Final
 
-from ..queries.base import EXPORTER_MATCHERS, by_workload
+from ..queries.base import EXPORTER_MATCHERS, SERVER_MATCHERS, by_workload
 from .variables import Variable
 
 Json = dict[str, Any]
@@ -55,7 +55,8 @@ def release_annotation() -> Json:
     A workload is marked where a release appears that it did not run in the last hours, while it ran
     another; and where one comes back that it had given up for another, newer one: a rollback. Pods
     that are new, renamed or restarted with a release that their workload runs are no upgrade, nor
-    is a workload that is new.
+    is a workload that is new. Marked are the workloads of the servers chosen, whichever of their
+    pods was the first.
     """
     release, workload = f"{_WORKLOAD}, release", _WORKLOAD
     now = f"group by ({release}) ({by_workload(_known_release, 'model, release')})"
@@ -66,13 +67,14 @@ def release_annotation() -> Json:
     appeared = f"{now} unless on ({release}) ({hours}) and on ({workload}) ({before})"
     newer = f"{minutes} unless on ({release}) ({earlier})"
     returned = f"{now} unless on ({release}) ({minutes}) and on ({workload}) ({newer})"
+    chosen = f"group by ({workload}) ({by_workload(_chosen, 'model')})"
     return {
         "name": "Releases",
         "enable": True,
         "hide": False,
         "iconColor": "purple",
         "datasource": DATASOURCE_REFERENCE,
-        "expr": f"({appeared}) or ({returned})",
+        "expr": f"(({appeared}) or ({returned})) and on ({workload}) {chosen}",
         "step": "60s",
         "titleFormat": "{{release}}",
         "textFormat": "{{model}}: {{namespace}} {{workload}} {{cluster}} runs a release that it "
@@ -82,7 +84,12 @@ def release_annotation() -> Json:
 
 
 def _known_release(matcher: str) -> str:
-    return f'inferfleet_server_info{{{EXPORTER_MATCHERS},release!="",{matcher}}}'
+    return f'inferfleet_server_info{{{EXPORTER_MATCHERS},model=~"$model",release!="",{matcher}}}'
+
+
+def _chosen(matcher: str) -> str:
+    info = f'inferfleet_server_info{{{SERVER_MATCHERS},model=~"$model",{matcher}}}'
+    return f"last_over_time({info}[$__range] @ end())"
 
 
 def _ran(window: str, offset: str, matcher: str) -> str:

@@ -12,6 +12,8 @@ ORANGE: Final = "orange"
 RED: Final = "red"
 BLUE: Final = "blue"
 GREY: Final = "text"
+NEUTRAL: Final = "#7b8087"
+"""A background that says neither good nor bad, readable in both themes."""
 
 _PROPAGATED: Final = ("datasource", "cluster", "job", "instance", "model", "release", "target")
 

@@ -1,5 +1,6 @@
 """The variables at the top of the dashboards, as data; the names are the same on all of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -93,8 +94,18 @@ UPGRADE_VARIABLES: Final = (
     TARGET,
     Variable("claim", "Promised change, %", "0", kind="textbox", default="0"),
 )
-SLO_VARIABLES: Final = (
-    *FLEET_VARIABLES,
-    Variable("objective", "Latency objective, %", "99", kind="textbox", default="99"),
-    Variable("error_objective", "Error objective, %", "99.9", kind="textbox", default="99.9"),
-)
+_OBJECTIVE_LABELS: Final = {
+    "time_to_first_token": "First-token objective, %",
+    "inter_token_latency": "Gap objective, %",
+    "errors": "Error objective, %",
+}
+
+
+def slo_variables(objectives: Mapping[str, float]) -> tuple[Variable, ...]:
+    """Return the SLO dashboard's variables, with the rules' objectives as shares to begin with."""
+    boxes = []
+    for name, objective in objectives.items():
+        percent = f"{100 * objective:.10g}"
+        label = _OBJECTIVE_LABELS[name]
+        boxes.append(Variable(f"{name}_objective", label, percent, "textbox", default=percent))
+    return (*FLEET_VARIABLES, *boxes)

@@ -92,6 +92,21 @@ def of_selected_servers(expr: str) -> str:
     return f"({expr}) and on ({SERVER_LABELS}) {SERVER_INFO}"
 
 
+def chosen(expr: str) -> str:
+    """Return an expression of servers without those of a model or release that is not chosen.
+
+    Servers that are down or load show no identity: of these the rules know the model for a day, and
+    one whose model nobody knows stays.
+    """
+    others = (
+        f'inferfleet_server_info{{{SERVER_MATCHERS},{label}!~"${label}"}}'
+        for label in ("model", "release")
+    )
+    away = f'target:inferfleet_model:info{{{CLUSTER_MATCHER},model!~"$model"}}'
+    not_chosen = (f" unless on ({SERVER_LABELS}) {other}" for other in others)
+    return f"(({expr}){''.join(not_chosen)} unless on (cluster, target) {away})"
+
+
 def mean(histogram: str, by: str = "") -> str:
     """Return a histogram's mean; unlike a quantile it does not depend on the buckets."""
     return ratio(

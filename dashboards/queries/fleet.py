@@ -10,6 +10,7 @@ from .base import (
     SERVER_INFO,
     SERVER_LABELS,
     Query,
+    chosen,
     joules_per_token,
     max_by,
     mean,
@@ -22,9 +23,16 @@ from .base import (
     with_server_info,
 )
 
-SERVERS: Final = Query(f"count({selector('target_up')})", "servers")
-DOWN: Final = Query(f"sum(1 - {selector('target_up')})", "down")
-STALLED: Final = Query(f"sum(max by ({SERVER_LABELS}) ({selector('engine_stalled')}))", "stalled")
+# copies of a server count once; one that has never answered yet is no server down
+_UP: Final = chosen(f"max by ({SERVER_LABELS}) ({selector('target_up')})")
+_LOADING: Final = f"max by ({SERVER_LABELS}) ({selector('target_loading')})"
+_STATE: Final = f"{_UP} + on ({SERVER_LABELS}) 2 * {_LOADING} or {_UP}"
+SERVERS: Final = Query(f"count({_UP})", "servers")
+DOWN: Final = Query(f"sum(({_STATE}) == bool 0)", "down")
+LOADING: Final = Query(f"sum(({_STATE}) == bool 2)", "loading")
+STALLED: Final = Query(
+    f"sum({of_selected_servers(max_by(selector('engine_stalled'), SERVER_LABELS))})", "stalled"
+)
 RELEASES: Final = Query(f"count(count by (release) ({SERVER_INFO}))", "releases")
 REGRESSIONS: Final = Query(
     f'sum(release:inferfleet_matched_load:verdict{{verdict="regression",{RELEASE_OF_CLUSTER}}})',
@@ -130,26 +138,30 @@ POWER: Final = Query(
 ROW_INFO: Final = Query(
     max_by(SERVER_INFO, f"{SERVER_LABELS}, namespace, workload, model, release, gpu_model")
 )
-ROW_UP: Final = Query(f"max by ({SERVER_LABELS}) ({selector('target_up')})")
+ROW_STATE: Final = Query(_STATE)
+
+
+def _largest(name: str, *matchers: str) -> Query:
+    return Query(of_selected_servers(max_by(selector(name, *matchers), SERVER_LABELS)))
+
+
 _WAITING: Final = f"sum by ({SERVER_LABELS}) ({selector('requests_waiting')})"
 _RUNNING: Final = f"sum by ({SERVER_LABELS}) ({selector('requests_running')})"
+_NO_PROGRESS: Final = _largest("engine_no_progress").expr
+_WAITING_SHARE: Final = of_selected_servers(f"{_WAITING} / ({_WAITING} + {_RUNNING} > 0)")
 ROW_TROUBLE: Final = Query(
-    f"(3 * (max by ({SERVER_LABELS}) ({selector('target_up')}) == bool 0) > 0)"
-    f" or (2 * max by ({SERVER_LABELS}) ({selector('engine_no_progress')}) > 0)"
-    f" or ({_WAITING} / ({_WAITING} + {_RUNNING} > 0))"
-    f" or 0 * max by ({SERVER_LABELS}) ({selector('target_up')})"
+    f"3 * ((({_STATE}) == bool 0) > 0) or 2 * (({_NO_PROGRESS}) > 0)"
+    f" or {_WAITING_SHARE} or 0 * ({_STATE})"
 )
-ROW_TOKENS: Final = Query(
-    f"max by ({SERVER_LABELS}) ({selector('generation_tokens_per_second_per_gpu')})"
+ROW_TOKENS: Final = _largest("generation_tokens_per_second_per_gpu")
+ROW_OCCUPANCY: Final = _largest("batch_occupancy_ratio")
+ROW_KV: Final = _largest("kv_cache_usage_ratio")
+ROW_WAITING: Final = Query(of_selected_servers(_WAITING))
+ROW_HITS: Final = _largest("prefix_cache_hit_ratio", 'cache="local"')
+ROW_FIRST_TOKEN: Final = Query(
+    of_selected_servers(mean("time_to_first_token_seconds", SERVER_LABELS))
 )
-ROW_OCCUPANCY: Final = Query(f"max by ({SERVER_LABELS}) ({selector('batch_occupancy_ratio')})")
-ROW_KV: Final = Query(f"max by ({SERVER_LABELS}) ({selector('kv_cache_usage_ratio')})")
-ROW_WAITING: Final = Query(_WAITING)
-ROW_HITS: Final = Query(max_by(selector("prefix_cache_hit_ratio", 'cache="local"'), SERVER_LABELS))
-ROW_FIRST_TOKEN: Final = Query(mean("time_to_first_token_seconds", SERVER_LABELS))
-ROW_AGE: Final = Query(
-    f"time() - max by ({SERVER_LABELS}) ({selector('server_start_time_seconds')})"
-)
+ROW_AGE: Final = Query(f"time() - ({_largest('server_start_time_seconds').expr})")
 
 
 def _model(name: str) -> Query:
@@ -179,10 +191,10 @@ GENERATED_IN_RANGE: Final = Query(
     "{{model}} {{cluster}}",
 )
 GENERATED_BY_ROLE: Final = Query(
-    sum_over_servers(rate("generation_tokens_total"), "role"), "{{role}}: generated"
+    sum_over_servers(rate("generation_tokens_total"), "role"), "generated {{role}}"
 )
 COMPUTED_BY_ROLE: Final = Query(
-    sum_over_servers(rate("prompt_tokens_computed_total"), "role"), "{{role}}: computed"
+    sum_over_servers(rate("prompt_tokens_computed_total"), "role"), "computed {{role}}"
 )
 
 

@@ -17,6 +17,7 @@ from .base import (
 )
 
 WINDOWS: Final = ("1h", "3d")
+OBJECTIVES: Final = ("time_to_first_token", "inter_token_latency", "errors")
 
 
 def _bad(objective: str, window: str) -> str:

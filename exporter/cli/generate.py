@@ -12,7 +12,10 @@ from .process import fail
 def dashboards(
     out: Annotated[Path, typer.Option(help="Folder to write the dashboards into.")],
     values: Annotated[
-        Path | None, typer.Option(help="The rules' YAML file of values, for its keep_labels.")
+        Path | None,
+        typer.Option(
+            help="The rules' YAML file of values, for its labels, objectives and margins."
+        ),
     ] = None,
 ) -> None:
     """Write the Grafana dashboards as JSON files."""
@@ -20,7 +23,7 @@ def dashboards(
     from dashboards.build import write
 
     try:
-        paths = write(out, load(values).keep_labels)
+        paths = write(out, load(values))
     except InferfleetError as error:
         fail(error)
     for path in paths:

@@ -224,13 +224,12 @@ def test_the_judge_says_the_same_of_each(url: str) -> None:
 
 @needs_prometheus
 def test_each_is_marked_once_and_at_one_moment(url: str) -> None:
-    board = dashboards()["upgrade"]
+    board = dashboards(load())["upgrade"]
     moments = set[float]()
     for setup in SETUPS:
         selected = {"cluster": setup.cluster, "model": "m"}
-        values = panel_queries.variable_values(board, selected)
-        expr = panel_queries.interpolated(board["annotations"]["list"][0]["expr"], values)
-        _, marks = panel_queries.run_query(url, expr, START - 3600, START + 3 * 3600, step=60)
+        start, end = START - 3600, START + 3 * 3600
+        marks = panel_queries.run_marks(url, board, selected, start, end)
         (mark,) = marks
         assert mark["metric"] == {
             "cluster": setup.cluster,
@@ -246,7 +245,7 @@ def test_each_is_marked_once_and_at_one_moment(url: str) -> None:
 
 @needs_prometheus
 def test_a_workload_is_one_row_through_its_upgrade(url: str) -> None:
-    board = dashboards()["upgrade"]
+    board = dashboards(load())["upgrade"]
     (panel,) = (p for p in panel_queries.panels(board) if p["title"] == "Workload by workload")
     for setup in SETUPS:
         selected = {

@@ -67,6 +67,15 @@ def run_query(
     return answer["data"]["resultType"], answer["data"]["result"]
 
 
+def run_marks(
+    url: str, dashboard: Json, selected: Mapping[str, str], start: float, end: float
+) -> list[Json]:
+    """Return the series of a dashboard's annotation, which marks upgrades."""
+    values = variable_values(dashboard, selected) | {"__range": f"{end - start:.0f}s"}
+    expr = interpolated(dashboard["annotations"]["list"][0]["expr"], values)
+    return run_query(url, expr, start, end, step=60)[1]
+
+
 def run_dashboard(
     url: str, name: str, dashboard: Json, selected: Mapping[str, str], start: float, end: float
 ) -> list[QueryResult]:

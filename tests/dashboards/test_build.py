@@ -18,8 +18,10 @@ def test_the_command_writes_every_dashboard(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "folder"
     result = CliRunner().invoke(app, ["dashboards", "--out", str(folder)])
     assert result.exit_code == 0
-    assert {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()} == texts()
-    assert result.output.split() == [str(folder / name) for name in texts()]
+    assert {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()} == texts(
+        load()
+    )
+    assert result.output.split() == [str(folder / name) for name in texts(load())]
 
 
 def test_a_folder_that_cannot_be_written_to_is_said_in_one_line(tmp_path: Path) -> None:
@@ -36,7 +38,7 @@ def test_other_external_labels_are_those_of_the_rules(tmp_path: Path) -> None:
     folder = tmp_path / "dashboards"
     command = ["dashboards", "--out", str(folder), "--values", str(values)]
     assert CliRunner().invoke(app, command).exit_code == 0
-    for name, shipped in texts().items():
+    for name, shipped in texts(load()).items():
         text = (folder / name).read_text(encoding="utf-8")
         assert text.count("(project_id, location, k8s_cluster") == shipped.count("(cluster")
         assert text.count('k8s_cluster=~\\"$cluster\\"') == shipped.count('cluster=~\\"$cluster\\"')

@@ -6,12 +6,15 @@ An exclusion from a rule stands beside it with its reason.
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
+from alerts.values import load
 from dashboards.build import dashboards, texts
 from dashboards.grafana import uids
+from dashboards.grafana.style import NEUTRAL
 from dashboards.queries.server import BOUNDS
 from exporter.vocabulary.states import Bound
 from exporter.vocabulary.verdict import MEASURES, REASONS, VERDICTS
@@ -20,7 +23,7 @@ from tests.dashboards.panel_queries import panels
 
 Json = dict[str, Any]
 
-ALL = dashboards()
+ALL = dashboards(load())
 TYPES = {"timeseries", "stat", "table", "heatmap", "state-timeline", "bargauge", "text"}
 UIDS = {value for name, value in vars(uids).items() if name.isupper()}
 _SELECTOR = re.compile(r"(?<![\w:])((?:\w+:)?inferfleet_[\w:]*)(\{[^}]*\})?")
@@ -52,7 +55,7 @@ def variables(dashboard: Json) -> dict[str, Json]:
 def test_what_is_committed_has_not_drifted() -> None:
     folder = generate.ROOT / "dashboards" / "generated"
     committed = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
-    assert committed == texts()
+    assert committed == texts(load())
 
 
 def test_every_dashboard_stands_for_itself(dashboard: Json) -> None:
@@ -90,7 +93,7 @@ def test_only_current_panel_types() -> None:
 
 
 def test_no_key_is_null_but_the_lowest_threshold() -> None:
-    for name, text in texts().items():
+    for name, text in texts(load()).items():
         for line in text.splitlines():
             if line.rstrip(",").endswith("null"):
                 assert line.strip() == '"value": null', (name, line)
@@ -288,6 +291,116 @@ def test_every_reason_and_verdict_of_the_vocabulary_has_its_text() -> None:
 def test_every_measure_of_the_vocabulary_has_a_panel() -> None:
     titles = {panel["title"].lower() for panel in panels(ALL["upgrade"])}
     assert titles >= {text.title.lower() for text in MEASURES.values()}
+
+
+# Grafana rounds the ends of an axis without decimals to whole numbers: 0 to 200 % for 97 %
+def test_no_axis_of_fractions_is_rounded_to_whole_numbers() -> None:
+    for name, panel in each_panel():
+        defaults = panel["fieldConfig"]["defaults"]
+        if panel["type"] == "timeseries" and defaults.get("decimals") == 0:
+            assert defaults["unit"] == "none", (name, panel["title"])
+
+
+def test_a_change_as_small_as_the_margin_is_seen_in_every_effect() -> None:
+    matched = load().matched
+    titles = {text.title.lower(): measure for measure, text in MEASURES.items()}
+    effects = [panel for panel in panels(ALL["upgrade"]) if "Dashed: the margin" in str(panel)]
+    assert len(effects) == len(MEASURES)
+    for panel in effects:
+        prefill = titles[panel["title"].lower()] == "prefill"
+        margin = matched.margin_prefill if prefill else matched.margin
+        defaults = panel["fieldConfig"]["defaults"]
+        low, high = (defaults["custom"][f"axisSoft{end}"] for end in ("Min", "Max"))
+        assert low < 1 - margin < 1 + margin < high
+        assert margin / (high - low) > 0.2
+        assert defaults["decimals"] == 1
+        limits = [step["value"] for step in defaults["thresholds"]["steps"]]
+        assert limits == [None, 1 - margin, 1 + margin]
+
+
+def test_colours_of_a_comparison_are_those_of_its_verdict() -> None:
+    neutral = {"inconclusive", "not_comparable"}
+    for name, panel in each_panel():
+        for override in panel["fieldConfig"]["overrides"]:
+            column = str(override["matcher"]["options"])
+            settings = {each["id"]: each["value"] for each in override["properties"]}
+            if "ratio" in column.lower():
+                assert settings.keys() <= {"unit", "decimals"}, (name, column)
+            if column == "Verdict":
+                (mapping,) = settings["mappings"]
+                colors = {key: shown["color"] for key, shown in mapping["options"].items()}
+            elif column.strip("/$") in VERDICTS:
+                colors = {column.strip("/$"): settings["color"]["fixedColor"]}
+            else:
+                continue
+            for verdict, color in colors.items():
+                assert (color == "red") == (verdict == "regression")
+                assert color != "green" or verdict in {"equivalent", "improvement"}
+                assert (color == NEUTRAL) == (verdict in neutral)
+
+
+def test_a_good_end_has_no_colour_of_a_bad_one() -> None:
+    (panel,) = [
+        panel for panel in panels(ALL["server"]) if panel["title"] == "Requests finished, by reason"
+    ]
+    colors = {
+        override["matcher"]["options"]: setting["value"]["fixedColor"]
+        for override in panel["fieldConfig"]["overrides"]
+        for setting in override["properties"]
+        if setting["id"] == "color"
+    }
+    assert colors.keys() >= {"stop", "length", "abort", "error"}
+    assert [reason for reason, color in colors.items() if color == "red"] == ["error"]
+
+
+def test_no_legend_is_punctuation_where_a_label_is_empty() -> None:
+    always = {"measure"}
+    for name, panel in each_panel():
+        for target in panel.get("targets", ()):
+            labels = re.findall(r"\{\{(\w+)\}\}[:;,]", target["legendFormat"])
+            assert set(labels) <= always, (name, panel["title"])
+
+
+def test_colours_of_attainment_follow_the_objectives_of_the_rules(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text(
+        "slo:\n  time_to_first_token: {objective: 0.95}\n  errors: {objective: 0.9995}\n"
+        "  models:\n  - model: .*-405b\n"
+        "    time_to_first_token: {threshold: 10s, objective: 0.94}\n"
+    )
+    boards = dashboards(load(file))
+
+    def green(panel: Json) -> list[float]:
+        steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        return [step["value"] for step in steps if step["color"] == "green"]
+
+    titles = {
+        "First tokens in time": 0.95,
+        "First token: good": 0.95,
+        "First token: worst servers": 0.95,
+        "Gap: good": 0.99,
+        "Answers: good": 0.9995,
+    }
+    shown = [
+        panel
+        for name in ("fleet", "slo")
+        for panel in panels(boards[name])
+        if panel["title"] in titles
+    ]
+    assert len(shown) == len(titles)
+    for panel in shown:
+        assert green(panel) == [titles[panel["title"]]], panel["title"]
+        if panel["title"] in ("First tokens in time", "First token: good"):
+            (special,) = panel["fieldConfig"]["overrides"]
+            assert special["matcher"]["options"] == "/^(.*-405b)( |$)/"
+            (setting,) = special["properties"]
+            assert setting["value"]["steps"][-1] == {"color": "green", "value": 0.94}
+    boxes = variables(boards["slo"])
+    assert {name: boxes[name]["current"]["value"] for name in boxes if "objective" in name} == {
+        "time_to_first_token_objective": "95",
+        "inter_token_latency_objective": "99",
+        "errors_objective": "99.95",
+    }
 
 
 def test_every_bound_has_a_colour() -> None:

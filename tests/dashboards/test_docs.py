@@ -2,6 +2,7 @@
 
 import re
 
+from alerts.values import load
 from dashboards.build import dashboards
 from scripts import generate
 from tests.dashboards.panel_queries import panels
@@ -9,14 +10,14 @@ from tests.dashboards.panel_queries import panels
 PAGE = (generate.ROOT / "docs" / "dashboards.md").read_text(encoding="utf-8")
 TITLES = {
     name: {panel["title"] for panel in panels(dashboard)}
-    for name, dashboard in dashboards().items()
+    for name, dashboard in dashboards(load()).items()
 }
 TITLES_IN_DOCS = {"gpu": "GPU and energy", "slo": "SLO"}
 
 
 def test_every_dashboard_is_listed() -> None:
     listed = re.findall(r"^\| ([\w ]+) \| .*\? \|$", PAGE, re.M)
-    assert listed == [TITLES_IN_DOCS.get(name, name.capitalize()) for name in dashboards()]
+    assert listed == [TITLES_IN_DOCS.get(name, name.capitalize()) for name in dashboards(load())]
 
 
 def test_every_panel_named_is_there() -> None:
@@ -35,5 +36,5 @@ def test_every_picture_shown_is_there_and_small() -> None:
     folder = generate.ROOT / "docs"
     for path in re.findall(r"\((dashboards/[\w-]+\.png)\)", PAGE):
         assert (folder / path).stat().st_size < 300_000
-    expected = {f"{name}-{theme}.png" for name in dashboards() for theme in ("dark", "light")}
+    expected = {f"{name}-{theme}.png" for name in dashboards(load()) for theme in ("dark", "light")}
     assert expected <= {path.name for path in (folder / "dashboards").iterdir()}

@@ -13,8 +13,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from alerts import build, values
+from alerts import build
 from alerts.model import as_dict
+from alerts.values import load
 from dashboards.build import dashboards
 from exporter.publish.families import PUBLISHED
 from exporter.vocabulary.family import PREFIX
@@ -81,13 +82,13 @@ def published() -> set[str]:
     for family in PUBLISHED:
         ends = ("_bucket", "_sum", "_count") if family.kind == "histogram" else ("",)
         names |= {f"{PREFIX}{family.name}{end}" for end in ends}
-    return names | {record.record for record in build.records(values.load())}
+    return names | {record.record for record in build.records(load())}
 
 
 def used() -> set[str]:
     """Return every name a panel, an annotation or a variable asks for."""
     exprs = list[str]()
-    for dashboard in dashboards().values():
+    for dashboard in dashboards(load()).values():
         exprs += [
             t["expr"] for panel in panel_queries.panels(dashboard) for t in panel.get("targets", ())
         ]
@@ -134,7 +135,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     end = replayed_fleet.EPOCH + SHAPE.seconds - SHAPE.step
     rules = [
         {"name": group.name, "rules": [as_dict(rule) for rule in group.rules]}
-        for groups in build.groups(values.load()).values()
+        for groups in build.groups(load()).values()
         for group in groups
     ]
     groups = database.with_dependencies(rules, used() - MATCHED)
@@ -145,7 +146,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
 
 def test_every_query_returns_what_its_panel_draws(fleet: Filled) -> None:
     faults, featured = list[str](), set[str]()
-    for name, dashboard in dashboards().items():
+    for name, dashboard in dashboards(load()).items():
         kinds = {panel["id"]: panel for panel in panel_queries.panels(dashboard)}
         states = {panel["title"]: _states(panel) for panel in kinds.values()}
         first, *others = [
@@ -225,8 +226,35 @@ def _fault(result: QueryResult, states: set[float]) -> str:
     return ""
 
 
+@pytest.mark.parametrize(
+    ("chosen", "servers", "down"),
+    [
+        # it went down, and shows neither model nor release any more
+        ({"model": "dense-8b"}, {"dense-a", "dense-b", "dense-c"}, 1),
+        ({"model": "moe-30b-a3b"}, {"moe-a"}, 0),
+        ({"model": "dense-8b", "release": "0.26.0"}, {"dense-a", "dense-b", "dense-c"}, 1),
+        ({"target": "features"}, {"features"}, 0),
+    ],
+)
+def test_the_fleet_shows_the_servers_of_the_model_chosen(
+    fleet: Filled, chosen: dict[str, str], servers: set[str], down: int
+) -> None:
+    results = panel_queries.run_dashboard(
+        fleet.url,
+        "fleet",
+        dashboards(load())["fleet"],
+        {"cluster": "", **chosen},
+        fleet.end - 600,
+        fleet.end,
+    )
+    rows = {row["metric"]["target"] for r in results if r.panel == "Servers" for row in r.result}
+    assert rows == servers
+    (count,) = [r for r in results if r.panel == "Servers down"]
+    assert [float(row["value"][1]) for row in count.result] == [down]
+
+
 def test_variables_have_values_and_upgrades_are_marked(fleet: Filled) -> None:
-    for name, dashboard in dashboards().items():
+    for name, dashboard in dashboards(load()).items():
         selected = {**SELECTED.get(name, ({},))[0], "cluster": ""}
         values = panel_queries.variable_values(dashboard, selected)
         for variable in dashboard["templating"]["list"]:
@@ -245,7 +273,8 @@ def test_variables_have_values_and_upgrades_are_marked(fleet: Filled) -> None:
             # "cluster" offers the clusters that have a name; this fleet belongs to no workload
             if label not in ("namespace", "workload"):
                 assert found == ["us"] if label == "cluster" else found, query
-        marks = run_annotation(fleet, dashboard, values)
+        everything = {"cluster": "", "model": ".*", "target": ".*"}
+        marks = run_annotation(fleet, dashboard, everything)
         assert set(marks) == {
             ("", "dense-a", "dense-8b", "0.26.0"),
             ("", "dense-b", "dense-8b", "0.26.0"),
@@ -256,11 +285,10 @@ def test_variables_have_values_and_upgrades_are_marked(fleet: Filled) -> None:
 
 
 def run_annotation(
-    fleet: Filled, dashboard: Json, values: dict[str, str]
+    fleet: Filled, dashboard: Json, selected: dict[str, str]
 ) -> dict[tuple[str, str, str, str], float]:
     """Return the first moment of each mark, by cluster, workload, model and release."""
-    expr = panel_queries.interpolated(dashboard["annotations"]["list"][0]["expr"], values)
-    _, marks = panel_queries.run_query(fleet.url, expr, fleet.start, fleet.end, step=60)
+    marks = panel_queries.run_marks(fleet.url, dashboard, selected, fleet.start, fleet.end)
     names = ("cluster", "workload", "model", "release")
     return {
         tuple(mark["metric"].get(name, "") for name in names): float(mark["values"][0][0])
@@ -269,12 +297,11 @@ def run_annotation(
 
 
 def test_a_workload_whose_pods_are_renamed_is_marked_once_a_model(fleet: Filled) -> None:
-    board = dashboards()["fleet"]
+    board = dashboards(load())["fleet"]
     for cluster in (two_clusters.CLUSTER, ".*"):
-        values = panel_queries.variable_values(board, {"cluster": cluster})
         marks = {
             key: moment - replayed_fleet.EPOCH
-            for key, moment in run_annotation(fleet, board, values).items()
+            for key, moment in run_annotation(fleet, board, {"cluster": cluster}).items()
             if key[0]
         }
         assert set(marks) == {
@@ -289,10 +316,10 @@ def test_two_clusters_with_the_same_names_are_never_one(fleet: Filled) -> None:
     def answers(board: str, cluster: str, selected: dict[str, str]) -> list[QueryResult]:
         chosen = {**selected, "cluster": cluster}
         return panel_queries.run_dashboard(
-            fleet.url, board, dashboards()[board], chosen, fleet.end - 600, fleet.end
+            fleet.url, board, dashboards(load())[board], chosen, fleet.end - 600, fleet.end
         )
 
-    for name in dashboards():
+    for name in dashboards(load()):
         selected = SELECTED.get(name, ({},))[0]
         there = {**selected}
         if name == "server":
@@ -325,7 +352,7 @@ def _series(result: QueryResult) -> set[tuple[tuple[str, str], ...]]:
 
 
 def test_each_cluster_has_its_own_figures(fleet: Filled) -> None:
-    board = dashboards()["fleet"]
+    board = dashboards(load())["fleet"]
     figures = dict[str, dict[str, float]]()
     for cluster in ("", two_clusters.CLUSTER):
         results = panel_queries.run_dashboard(

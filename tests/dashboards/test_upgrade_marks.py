@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from alerts.values import load
 from dashboards.build import dashboards
 from tests.dashboards import panel_queries
 from tests.prometheus import fill, needs_prometheus, prometheus
@@ -165,10 +166,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def marks(url: str) -> dict[tuple[str, str], list[tuple[str, float]]]:
     """Release and hour of each mark, by cluster and namespace or target."""
-    board = dashboards()["fleet"]
-    values = panel_queries.variable_values(board, {})
-    expr = panel_queries.interpolated(board["annotations"]["list"][0]["expr"], values)
-    _, result = panel_queries.run_query(url, expr, EPOCH, EPOCH + HOURS * 3600, step=60)
+    board = dashboards(load())["fleet"]
+    result = panel_queries.run_marks(url, board, {}, EPOCH, EPOCH + HOURS * 3600)
     found = dict[tuple[str, str], list[tuple[str, float]]]()
     for series in result:
         labels, moments = series["metric"], [float(value[0]) for value in series["values"]]
@@ -189,3 +188,22 @@ def test_marks(
     assert [release for release, _ in found] == [release for release, _ in expected]
     for (_, at), (_, hour) in zip(found, expected, strict=True):
         assert 0 <= at - hour < 0.05
+
+
+@pytest.mark.parametrize(
+    ("selected", "marked"),
+    [
+        ({"model": "another"}, set()),
+        # the pod that was the last to be replaced: its workload was upgraded all the same
+        ({"target": "ns1/b-2"}, {"ns1"}),
+        ({"target": "ns3/a-0|ns4/a-0"}, {"ns3", "ns4"}),
+    ],
+)
+def test_marks_are_of_what_is_chosen(url: str, selected: dict[str, str], marked: set[str]) -> None:
+    for name in ("fleet", "server"):
+        board = dashboards(load())[name]
+        chosen = {"model": ".*", "cluster": "", **selected}
+        if "target" not in chosen:
+            chosen["target"] = ".*"
+        result = panel_queries.run_marks(url, board, chosen, EPOCH, EPOCH + HOURS * 3600)
+        assert {series["metric"]["namespace"] for series in result} == marked
