@@ -43,7 +43,7 @@ def dns(name_server: NameServer, monkeypatch: pytest.MonkeyPatch) -> NameServer:
 def test_listed_targets_are_known_at_once() -> None:
     discoverer = Discoverer(_config(["b:1", "a:1"]))
     assert _labels(discoverer) == ["b:1", "a:1"]
-    assert not discoverer.refresh(0.0)
+    assert not discoverer.refresh(0.0, wait=30.0)
     assert discoverer.problems() == ()
 
 
@@ -56,14 +56,14 @@ def test_sources_follow_the_listed_targets(tmp_path: Path, dns: NameServer) -> N
         file_sd=[{"files": files}],
     )
     discoverer = Discoverer(config)
-    assert discoverer.refresh(0.0)
+    assert discoverer.refresh(0.0, wait=30.0)
     assert _labels(discoverer) == ["s:1", "f:1", "10.0.0.1:1"]
 
 
 def test_first_of_two_with_one_label_wins(tmp_path: Path) -> None:
     path = _file(tmp_path / "a.json", "s:1", "f:1", "f:1")
     discoverer = Discoverer(_config(["https://s:1"], file_sd=[{"files": [path]}]))
-    discoverer.refresh(0.0)
+    discoverer.refresh(0.0, wait=30.0)
     assert [target.url for target in discoverer.targets()] == ["https://s:1", "http://f:1"]
     mend = "give it another name or list it once"
     assert discoverer.problems() == (
@@ -82,7 +82,7 @@ def test_the_next_refresh_is_that_of_the_source_due_first(tmp_path: Path) -> Non
     ]
     discoverer = Discoverer(_config([], file_sd=sections))
     assert discoverer.next_refresh() == -inf
-    discoverer.refresh(100.0)
+    discoverer.refresh(100.0, wait=30.0)
     assert discoverer.next_refresh() == 105.0
 
 
@@ -93,14 +93,14 @@ def test_each_source_is_read_when_it_is_due(tmp_path: Path) -> None:
         {"files": [_file(slow, "s:1")], "refresh": "1m"},
     ]
     discoverer = Discoverer(_config([], file_sd=sections))
-    assert discoverer.refresh(100.0)
+    assert discoverer.refresh(100.0, wait=30.0)
     _file(fast, "f:2")
     _file(slow, "s:2")
-    assert not discoverer.refresh(104.9)
-    assert discoverer.refresh(105.0)
+    assert not discoverer.refresh(104.9, wait=30.0)
+    assert discoverer.refresh(105.0, wait=30.0)
     assert _labels(discoverer) == ["f:2", "s:1"]
-    assert not discoverer.refresh(110.0)
-    assert discoverer.refresh(160.0)
+    assert not discoverer.refresh(110.0, wait=30.0)
+    assert discoverer.refresh(160.0, wait=30.0)
     assert _labels(discoverer) == ["f:2", "s:2"]
 
 
@@ -109,13 +109,13 @@ def test_fault_of_one_source_costs_the_others_nothing(tmp_path: Path, dns: NameS
     path = _file(tmp_path / "a.json", "f:1")
     dns_sd: list[dict[str, object]] = [{"names": ["pods.example"], "refresh": 5}]
     discoverer = Discoverer(_config([], file_sd=[{"files": [path]}], dns_sd=dns_sd))
-    assert discoverer.refresh(0.0)
+    assert discoverer.refresh(0.0, wait=30.0)
     assert _labels(discoverer) == ["f:1"]
     assert len(discoverer.problems()) == 1
 
     dns.broken.clear()
     dns.records["pods.example", "SRV"] = ["0 0 1 p.example."]
-    assert discoverer.refresh(5.0)
+    assert discoverer.refresh(5.0, wait=30.0)
     assert _labels(discoverer) == ["f:1", "p.example:1"]
     assert discoverer.problems() == ()
 
@@ -189,7 +189,7 @@ def test_no_thread_to_read_with_is_a_problem(
 
     with monkeypatch.context() as patch:
         patch.setattr(Thread, "start", fail)
-        discoverer.refresh(0.0)
+        discoverer.refresh(0.0, wait=30.0)
     assert "can't start new thread" in discoverer.problems()[0]
     assert discoverer.refresh(5.0, wait=30)
     assert _labels(discoverer) == ["f:1"]

@@ -216,12 +216,12 @@ def test_reload_goes_on_with_the_pods_it_follows(kube: FakeKube) -> None:
     section = {"selector": "app=vllm", "api_server": kube.url}
     config = parse_config({"discovery": {"kubernetes": [section]}}, "x")
     before = Discoverer(config)
-    before.refresh(0.0)
+    before.refresh(0.0, wait=30.0)
     assert len(before.targets()) == 2
     kube.refuse["list"] = 500, {}
     after = Discoverer(config, before)
     before.close(after)
-    after.refresh(0.0)
+    after.refresh(0.0, wait=30.0)
     assert len(after.targets()) == 2
     assert kube.lists == 1
     after.close()
@@ -235,7 +235,7 @@ def test_shards_share_the_servers_out(kube: FakeKube) -> None:
         shard = {"index": index, "total": 3}
         data = {"targets": ["h:1"], "shard": shard, "discovery": {"kubernetes": [section]}}
         discoverer = Discoverer(parse_config(data, "x"))
-        discoverer.refresh(0.0)
+        discoverer.refresh(0.0, wait=30.0)
         parts.append({target.label for target in discoverer.targets()})
         discoverer.close()
     assert sum(map(len, parts)) == len(set.union(*parts)) == 103

@@ -107,13 +107,13 @@ def test_discovery_names_listed_servers_and_those_of_files(tmp_path: Path) -> No
     )
     discoverer = Discoverer(config, host=MACHINE)
     assert [target.label for target in discoverer.targets()] == ["gpu-7:8000"]
-    discoverer.refresh(0.0)
+    discoverer.refresh(0.0, wait=30.0)
     assert [target.label for target in discoverer.targets()] == ["gpu-7:8000", "gpu-7:9000"]
 
 
 def test_one_server_listed_by_two_addresses_is_watched_once() -> None:
     config = Config.model_validate({"targets": ["localhost:8000", "127.0.0.1:8000"]})
     discoverer = Discoverer(config, host=MACHINE)
-    discoverer.refresh(0.0)
+    discoverer.refresh(0.0, wait=30.0)
     assert [target.label for target in discoverer.targets()] == ["gpu-7:8000"]
     assert "is already known from targets" in discoverer.problems()[0]
