@@ -28,6 +28,7 @@ ROOMS = (
     "exporter.compare.assess",
     "exporter.compare.report",
     "exporter.compare.options",
+    "exporter.compare.sequential",
     "exporter.compare.run",
     "exporter.compare.judge",
     "exporter.compare.schedule",

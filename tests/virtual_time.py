@@ -57,3 +57,17 @@ def run_virtually(clock: Clock, main: Callable[[], Coroutine[Any, Any, None]]) -
                 loop.run_until_complete(asyncio.wait(tasks))
         finally:
             loop.close()
+
+
+class SleepingClock:
+    """The time of day (Unix seconds) of one who only sleeps."""
+
+    def __init__(self, time: float) -> None:
+        self.time = time
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds >= 0
+        self.time += seconds

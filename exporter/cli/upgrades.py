@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from ..base.errors import InferfleetError
-from ..compare.command import ERROR, Output
+from ..base.errors import CompareError, InferfleetError
+from ..compare.command import ERROR, FAILURES, Output, parse_verdicts
 from .options import Headers, HttpConfigFile, LogLevel, QueryTimeout, positive_duration
 from .process import configure_logging, run_until_interrupted
 
@@ -24,6 +24,15 @@ KeepLabels = Annotated[
         "--keep-label",
         help="External label that sets clusters apart; may be given several times. By default "
         "those of the rules: cluster.",
+    ),
+]
+
+
+WarmUp = Annotated[
+    str,
+    typer.Option(
+        "--warm-up",
+        help="How long after its start a server is not judged; by default as the rules.",
     ),
 ]
 
@@ -94,6 +103,11 @@ def compare(
         str, typer.Option(help="Width of a window; chosen by the size of the fleet by default.")
     ] = "",
     margin: Annotated[str, typer.Option(help="Smallest relative change that counts.")] = "",
+    warm_up: WarmUp = "",
+    wait: Annotated[
+        str,
+        typer.Option(help="Ask again until there is a verdict, for so long or until then."),
+    ] = "",
     keep_label: KeepLabels = None,
     claim: Annotated[
         str, typer.Option(help="Promised change to check against the fleet, such as +56%.")
@@ -115,12 +129,21 @@ def compare(
             help="Exit with 1 for a regression, 2 if inconclusive, 3 if not comparable.",
         ),
     ] = False,
+    fail_on: Annotated[
+        str,
+        typer.Option(help="Which of these verdicts to exit with their code for."),
+    ] = "",
 ) -> None:
     """Say whether a release made the fleet slower or faster at the same work."""
     configure_logging("error")
     from ..compare.command import main
     from ..config import expand
 
+    failures = FAILURES if gate else ()
+    if fail_on:
+        if gate:
+            raise CompareError("--gate: is --fail-on with all verdicts; give one of the two")
+        failures = parse_verdicts(fail_on, "--fail-on")
     code = main(
         {
             "baseline": baseline,
@@ -133,14 +156,15 @@ def compare(
             "to": to,
             "step": positive_duration(step, "--step") if step else None,
             "margin": margin,
-            "warm_up": _shipped_values().matched.warm_up,
+            "warm_up": _warm_up(warm_up),
+            "wait": wait,
             "keep_labels": tuple(keep_label or _shipped_values().keep_labels),
             "claim": claim,
             "http_config": http_config,
             "headers": tuple(header or ()),
             "timeout": positive_duration(timeout, "--timeout"),
         },
-        Output(as_json, as_markdown, report, gate),
+        Output(as_json, as_markdown, report, failures),
     )
     raise typer.Exit(code)
 
@@ -197,6 +221,11 @@ def judge(
         )
 
     run_until_interrupted(run_forever)
+
+
+def _warm_up(text: str) -> float:
+    """Return the warm-up in seconds, that of the shipped rules where none is given."""
+    return positive_duration(text, "--warm-up") if text else _shipped_values().matched.warm_up
 
 
 def _shipped_values() -> "Values":

@@ -5,35 +5,48 @@ Nothing here needs numpy until it is known to be there.
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import sleep as _sleep
+from time import time as _now
 from typing import TYPE_CHECKING, Any, Final
 
 from ..base.atomic_write import write_atomically
 from ..base.errors import CompareError
 from ..base.units import parse_share
-from ..base.untrusted import printable
+from ..base.untrusted import one_line, printable
+from ..vocabulary.verdict import Verdict
 from . import extra
 
 if TYPE_CHECKING:
     from .assess.result import Report
 
 ERROR: Final = 4
+FAILURES: Final[tuple[Verdict, ...]] = ("regression", "inconclusive", "not_comparable")
+"""The verdicts that a command may fail on."""
 _WIDTH: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Where the report goes: JSON or Markdown on stdout, an HTML file, the exit code."""
+    """Where the report goes: JSON or Markdown on stdout, an HTML file, the exit code.
+
+    A verdict of `fail_on` ends the command with its code, any other with 0.
+    """
 
     as_json: bool = False
     as_markdown: bool = False
     html: Path | None = None
-    gate: bool = False
+    fail_on: tuple[Verdict, ...] = ()
 
 
-def main(flags: Mapping[str, Any], output: Output) -> int:
+def main(
+    flags: Mapping[str, Any],
+    output: Output,
+    now: Callable[[], float] = _now,
+    sleep: Callable[[float], None] = _sleep,
+) -> int:
     """Make the comparison and show it; return the exit code."""
     extra.require("numpy", *(("matplotlib",) if output.html else ()))
     from rich.console import Console
@@ -55,6 +68,8 @@ def main(flags: Mapping[str, Any], output: Output) -> int:
         report = run(
             options,
             lambda share, text: bar.update(task, completed=share, description=f"reading: {text}"),
+            now,
+            sleep,
         )
     # names from outside may hold what a terminal or a reader takes for its own
     shown = type(report).model_validate(printable(report.model_dump()))
@@ -68,7 +83,7 @@ def main(flags: Mapping[str, Any], output: Output) -> int:
         raise CompareError(
             f"the report cannot be written to standard output: {error.strerror or error}"
         ) from error
-    return EXIT[report.verdict] if output.gate else 0
+    return EXIT[report.verdict] if report.verdict in output.fail_on else 0
 
 
 def judge(
@@ -90,6 +105,18 @@ def judge(
     if not judging.run():
         raise CompareError("the run failed; the log says why")
     sys.stdout.write(judging.page())
+
+
+def parse_verdicts(text: str, option: str) -> tuple[Verdict, ...]:
+    """Return the verdicts that a command may fail on, from their names separated by commas."""
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in FAILURES:
+            raise CompareError(
+                f"{option}: {one_line(name)} is none of {', '.join(FAILURES)}; write one or more "
+                "of them, separated by commas"
+            )
+    return tuple(name for name in FAILURES if name in names)
 
 
 def _share(text: str, option: str) -> float:

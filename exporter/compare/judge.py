@@ -24,8 +24,7 @@ from ..vocabulary.family import PREFIX
 from ..vocabulary.verdict import VERDICTS
 from .assess.comparison import Question, compare
 from .assess.result import Comparison
-from .assess.upgrades import Upgrade, interim_analysis, newest_upgrades
-from .fleet.matchers import match_all
+from .assess.upgrades import Upgrade, first_work, interim_analysis, newest_upgrades
 from .fleet.query import fetch_fleet
 from .fleet.span import Span
 from .fleet.windows import Fleet
@@ -162,10 +161,8 @@ class Judge(Collector):
 
 def _chosen_upgrade(fleet: Fleet, question: Question) -> tuple[Upgrade, ...]:
     """Return the one upgrade that the matchers choose, none if its candidate has had no work."""
-    candidate = fleet.windows.of_servers(
-        [match_all(question.candidate, labels) for labels in fleet.labels]
-    )
-    return (Upgrade(question, float(candidate.time.min())),) if len(candidate) else ()
+    start = first_work(fleet, question)
+    return () if start is None else (Upgrade(question, start),)
 
 
 def _check_external_label(name: str) -> None:

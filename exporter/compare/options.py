@@ -11,6 +11,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from ..base.errors import CompareError, ConfigError
+from ..base.units import parse_duration
 from ..base.untrusted import one_line
 from ..base.validation import validation_message
 from ..base.yaml_text import read_yaml
@@ -28,7 +29,8 @@ DEFAULT_WINDOW: Final = 7 * 86_400.0
 class Options:
     """The options of the command line; times in Unix seconds, durations in seconds.
 
-    `keep_labels` are the external labels that set clusters apart.
+    `wait` is as written: a duration or a time. `keep_labels` are the external labels that set
+    clusters apart.
     """
 
     baseline: str = ""
@@ -43,6 +45,7 @@ class Options:
     start: float | None = None
     end: float | None = None
     step: float | None = None
+    wait: str = ""
     claim: str = ""
     http_config: Path | None = None
     headers: tuple[str, ...] = ()
@@ -130,3 +133,17 @@ def parse_time(text: str, option: str) -> float:
             f"{option}: {text!r} is no time; write 2026-05-10T12:00 or Unix seconds"
         ) from None
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+
+
+def parse_deadline(text: str, option: str, now: float) -> float:
+    """Return a time in Unix seconds, from a duration that begins now or from a time."""
+    try:
+        return now + parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        return parse_time(text, option)
+    except CompareError:
+        raise CompareError(
+            f"{option}: {text!r} is no duration and no time; write 8h or 2026-05-10T12:00"
+        ) from None

@@ -1,7 +1,9 @@
 """One run of `inferfleet compare`: options in, a report out. Reads the fleet, decides nothing."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from time import sleep as _sleep
 from time import time as _now
 from typing import Final
 
@@ -17,15 +19,22 @@ from .fleet.query import Progress, fetch_fleet
 from .fleet.recordings import WIDTH, read_recordings
 from .fleet.span import Span
 from .fleet.windows import Fleet, Windows
-from .options import Options, api_of, question_of
+from .options import Options, api_of, parse_deadline, question_of
+from .sequential import Waiting, wait_for_verdict
 
 _NO_PROGRESS: Final[Progress] = lambda share, text: None  # noqa: E731
 
 
 def run(
-    options: Options, progress: Progress = _NO_PROGRESS, now: Callable[[], float] = _now
+    options: Options,
+    progress: Progress = _NO_PROGRESS,
+    now: Callable[[], float] = _now,
+    sleep: Callable[[float], None] = _sleep,
 ) -> Report:
-    """Return the report; raise `CompareError` or another `InferfleetError` naming the fault."""
+    """Return the report; raise `CompareError` or another `InferfleetError` naming the fault.
+
+    With `options.wait` it is asked again, and each time a line on standard error says why.
+    """
     if options.recordings:
         return _compare_recordings(options, now)
     if not options.prometheus:
@@ -33,20 +42,37 @@ def run(
     question = question_of(options)
     if not (question.baseline and question.candidate):
         raise CompareError("give both --baseline and --candidate, such as 'version=\"0.20.2\"'")
-    api = api_of(options)
-    end = options.end if options.end is not None else now()
+    api, began = api_of(options), now()
+    end = options.end if options.end is not None else began
     start = options.start if options.start is not None else end - options.window
     if start >= end:
         raise CompareError("--from must be before --to")
     sides = question.baseline, question.candidate
-    span = Span(start, end, options.step)
-    fleet = fetch_fleet(api, sides, question.models, span, progress, options.keep_labels)
-    return report_of(fleet, question, now(), span)
+
+    def read(until: float) -> Fleet:
+        span = Span(start, until, options.step)
+        return fetch_fleet(api, sides, question.models, span, progress, options.keep_labels)
+
+    def judge(fleet: Fleet, asked: Question, until: float) -> Report:
+        return report_of(fleet, asked, now(), Span(start, until, options.step))
+
+    if not options.wait:
+        return judge(read(end), question, end)
+    if options.end is not None:
+        raise CompareError("--wait: asks until now, again and again; leave out --to")
+    until = parse_deadline(options.wait, "--wait", began)
+    return wait_for_verdict(question, Waiting(until, read, judge, now, sleep, _tell))
+
+
+def _tell(line: str) -> None:
+    print(f"inferfleet: {line}", file=sys.stderr, flush=True)
 
 
 def _compare_recordings(options: Options, now: Callable[[], float]) -> Report:
     if len(options.recordings) != 2:
         raise CompareError("--recording: give it twice, the baseline first")
+    if options.wait:
+        raise CompareError("--wait: a recording does not grow; leave it out")
     if options.prometheus or options.baseline or options.candidate or options.model:
         raise CompareError(
             "--recording: the two recordings are the sides; leave out --prometheus, --baseline, "

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,10 +15,12 @@ from alerts.values import load
 from exporter.base.errors import CompareError
 from exporter.cli.app import app
 from exporter.compare import extra
+from exporter.compare.command import main
 from exporter.compare.fleet.windows import Fleet
 from tests.compare.fake_api import FakeApi, success
 from tests.full_disk import full_disk
 from tests.sim.comparison import NEW, OLD, START, simulate_comparison
+from tests.virtual_time import SleepingClock
 
 SLOWER = simulate_comparison(21, -0.10, servers=4, before=8, after=5)
 FASTER = simulate_comparison(21, 0.30, servers=4, before=8, after=5)
@@ -41,6 +44,58 @@ def test_a_gate_goes_by_the_exit_code(fleet: Fleet, code: int, tmp_path: Path) -
     assert data["verdict"] == ("regression" if code else "improvement")
     assert data["margin"] == pytest.approx(load().matched.margin)
     assert report.read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ([], 0),
+        (["--fail-on", "regression"], 0),
+        (["--fail-on", "regression,inconclusive"], 0),
+        (["--fail-on", "not_comparable, regression"], 3),
+        (["--gate"], 3),
+    ],
+)
+def test_a_gate_fails_on_the_verdicts_it_is_told(words: list[str], code: int) -> None:
+    # in the first hours of a release nothing can be said
+    early = ["--from", str(START - 8 * 3600), "--to", str(START + 3600)]
+    with FakeApi(SLOWER) as fake:
+        status, _, _ = run("compare", "--prometheus", fake.url, *SIDES, *early, *words)
+    assert status == code
+
+
+def test_a_regression_is_failed_on_by_name() -> None:
+    with FakeApi(SLOWER) as fake:
+        words = ["compare", "--prometheus", fake.url, *SIDES, *SPAN]
+        assert run(*words, "--fail-on", "regression")[0] == 1
+        assert run(*words, "--fail-on", "inconclusive,not_comparable")[0] == 0
+
+
+def test_the_warm_up_is_as_long_as_asked() -> None:
+    early = ["--from", str(START - 8 * 3600), "--to", str(START + 2.4 * 3600)]
+    with FakeApi(SLOWER) as fake:
+        words = ["compare", "--prometheus", fake.url, *SIDES, *early, "--json"]
+        starts = [
+            json.loads(run(*words, "--warm-up", warm_up)[1])["comparisons"][0]["candidate_start"]
+            for warm_up in ("10m", "40m")
+        ]
+    assert starts[1] - starts[0] == pytest.approx(1800)
+
+
+def test_waiting_asks_again_on_the_clock_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SleepingClock(START + 60.0)
+    simulated = partial(main, now=clock.now, sleep=clock.sleep)
+    monkeypatch.setattr("exporter.compare.command.main", simulated)
+    with FakeApi(SLOWER) as fake:
+        words = ["compare", "--prometheus", fake.url, *SIDES, "--window", "8h", "--json"]
+        code, output, error = run(*words, "--wait", "5h", "--fail-on", "regression")
+    assert code == 1
+    report = json.loads(output)
+    assert report["verdict"] == "regression"
+    assert report["alpha"] < 0.05
+    assert START + 2 * 3600 < clock.time < START + 5 * 3600
+    assert all(line.startswith("inferfleet: ") for line in error.splitlines())
+    assert "next look at" in error
 
 
 def test_for_people_and_as_markdown() -> None:
@@ -68,6 +123,14 @@ def test_for_people_and_as_markdown() -> None:
         (["--prometheus", "http://a", *SIDES, "--from", "nan"], "is no time"),
         (["--prometheus", "http://a", *SIDES, "--from", "20", "--to", "10"], "before --to"),
         (["--prometheus", "http://a", *SIDES, "--http-config", __file__], "test_command.py is no"),
+        (["--prometheus", "http://a", *SIDES, "--fail-on", "worse"], "worse is none of regression"),
+        (
+            ["--prometheus", "http://a", *SIDES, "--gate", "--fail-on", "regression"],
+            "one of the two",
+        ),
+        (["--prometheus", "http://a", *SIDES, "--wait", "soon"], "write 8h or 2026-05-10T12:00"),
+        (["--prometheus", "http://a", *SIDES, "--wait", "8h", "--to", "9"], "leave out --to"),
+        (["--recording", "a", "--recording", "b", "--wait", "8h"], "a recording does not grow"),
         (["--recording", "a", "--recording", "b", "--model", "m"], "--candidate and --model"),
         (["--recording", "none", "--recording", "b"], "none is not there; give a path, or one of"),
     ],

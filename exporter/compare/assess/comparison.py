@@ -147,7 +147,7 @@ def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Compariso
     if all(check.outcome != "failed" for check in passed):
         passed += _check_present(windows, sides)
     if any(check.outcome == "failed" for check in passed):
-        return _finish(_refused(old, new, passed, differing))
+        return _finish(_refused(old, new, passed, differing), question)
     context = checks.check_context(engines, versions, (old_facts, new_facts))
     if context:
         windows = windows.without("context_token_seconds")
@@ -199,7 +199,7 @@ def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Compariso
             candidate_start=_finite_start(design),
             external_labels=_external_labels(old, new),
         ),
-        question.claim,
+        question,
     )
 
 
@@ -264,10 +264,13 @@ def _external_labels(
     return {name: value for name, value in first if value} if not others else {}
 
 
-def _finish(comparison: Comparison, claimed_ratio: float | None = None) -> Comparison:
+def _finish(comparison: Comparison, question: Question) -> Comparison:
     """Return the comparison with the claim checked and its headline."""
-    claim = check_claim(claimed_ratio, comparison) if claimed_ratio is not None else None
-    return comparison.model_copy(update={"claim": claim, "headline": headline(comparison)})
+    claim = None
+    if question.claim is not None and comparison.design is not None:
+        claim = check_claim(question.claim, comparison)
+    sentence = headline(comparison, question.alpha)
+    return comparison.model_copy(update={"claim": claim, "headline": sentence})
 
 
 def _finite_start(design: Design) -> float | None:
@@ -296,6 +299,6 @@ def _withdraw_chance_calls(comparisons: list[Comparison], alpha: float) -> tuple
             comparison = comparison.model_copy(
                 update={"measures": results, "verdict": _overall_verdict(results)}
             )
-            comparison = comparison.model_copy(update={"headline": headline(comparison)})
+            comparison = comparison.model_copy(update={"headline": headline(comparison, alpha)})
         adjusted.append(comparison)
     return tuple(adjusted)

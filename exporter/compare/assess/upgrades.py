@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from ..fleet.matchers import Matcher
+from ..fleet.matchers import Matcher, match_all
 from ..fleet.windows import ExternalLabels, Fleet
 from .comparison import Question
 
@@ -63,6 +63,14 @@ def newest_upgrades(fleet: Fleet, question: Question) -> tuple[Upgrade, ...]:
             )
         )
     return tuple(upgrades)
+
+
+def first_work(fleet: Fleet, question: Question) -> float | None:
+    """Return when the candidate that the matchers choose first had work (Unix seconds), or None."""
+    candidate = fleet.windows.of_servers(
+        [match_all(question.candidate, labels) for labels in fleet.labels]
+    )
+    return float(candidate.time.min()) if len(candidate) else None
 
 
 def interim_analysis(fleet: Fleet, upgrade: Upgrade, now: float) -> tuple[Fleet, Question] | None:

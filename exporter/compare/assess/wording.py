@@ -15,6 +15,11 @@ def percent_change(ratio: float) -> str:
     return f"{100.0 * (ratio - 1.0):+.1f} %"
 
 
+def confidence(alpha: float) -> str:
+    """Return the confidence level of intervals at the significance level `alpha`."""
+    return f"{100.0 * (1.0 - alpha):.3g} %"
+
+
 def batch_range(low: float, high: float) -> str:
     """Return a range of decode batch in words."""
     if high == float("inf"):
@@ -49,8 +54,8 @@ def overall_headline(comparisons: tuple[Comparison, ...]) -> str:
     return f"{len(comparisons)} comparisons: {listed}."
 
 
-def headline(comparison: Comparison) -> str:
-    """Return the one sentence on a comparison."""
+def headline(comparison: Comparison, alpha: float) -> str:
+    """Return the one sentence on a comparison made at the significance level `alpha`."""
     old, new = side_names(comparison)
     subject = f"{comparison.model or 'the model'} on {comparison.gpu_model or 'unknown GPUs'}"
     if comparison.external_labels:
@@ -67,7 +72,7 @@ def headline(comparison: Comparison) -> str:
         return f"{new} is clearly {faster} than {old} for {subject}, by more than loads overlap."
     estimate = decode.estimate
     change = (
-        f"decoding {percent_change(estimate.ratio)} at equal load (95 % interval "
+        f"decoding {percent_change(estimate.ratio)} at equal load ({confidence(alpha)} interval "
         f"{percent_change(estimate.lower)} to {percent_change(estimate.upper)})"
     )
     text = {

@@ -20,7 +20,8 @@ from ..fleet.windows import ServerFacts, Windows
 Unit = Literal["server", "machine"]
 Kind = Literal["difference in differences", "side by side", "before and after"]
 
-_DAY_HOURS: Final = 24.0
+DAY_HOURS: Final = 24.0
+"""Hours of each release that a comparison before and after needs."""
 _MIN_CONCURRENT_SECONDS: Final = 7200.0
 _MIN_EARLIER_SECONDS: Final = 6 * 3600.0
 _LONG_SECONDS: Final = 12 * 3600.0
@@ -187,7 +188,7 @@ def _kind(
     # a rollout that went through quickly leaves a day on each side, which tells more
     after_rollout = _hours(windows, candidate & (time > last))
     completed = after_rollout > _hours(windows, candidate & (time <= last))
-    days = min(_hours(windows, earlier), _hours(windows, candidate)) >= _DAY_HOURS
+    days = min(_hours(windows, earlier), _hours(windows, candidate)) >= DAY_HOURS
     if completed and days:
         return "before and after", *always
     enough = shared >= min(_MIN_CONCURRENT_SECONDS, 12 * windows.width)
@@ -212,7 +213,7 @@ def _fault(kind: Kind, servers: tuple[int, int], hours: tuple[float, float]) -> 
             "are known (inferfleet_server_gpu_info, inferfleet_server_pod_info)",
         )
     if kind == "before and after":
-        if min(hours) < _DAY_HOURS:
+        if min(hours) < DAY_HOURS:
             return (
                 f"the same servers ran the baseline for {hours[0]:.1f} h and the candidate for "
                 f"{hours[1]:.1f} h, never both at once, so the hour of the day cannot be told "

@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from ...vocabulary.verdict import VERDICTS
 from ..assess.result import Check, Comparison, Report
-from ..assess.wording import percent_change, reasons, side_names, title
+from ..assess.wording import confidence, percent_change, reasons, side_names, title
 from . import plots
 from .rows import HEADS, PHASE_HEADS, EffectRow, effect_rows, side_rows
 
@@ -31,7 +31,7 @@ def html(report: Report) -> str:
         f"<p>Baseline <code>{escape(report.baseline)}</code>, candidate "
         f"<code>{escape(report.candidate)}</code>; {escape(_span(report))}windows of "
         f"{report.window_seconds:g} s; margin {100 * report.margin:g} %; "
-        f"intervals {100 * (1 - report.alpha):g} %. inferfleet {report.inferfleet_version}, "
+        f"intervals {confidence(report.alpha)}. inferfleet {report.inferfleet_version}, "
         f"{generated}, from {escape(report.source)}.</p></footer></body></html>",
     ]
     # a number and its percent sign stay on one line

@@ -8,7 +8,7 @@ from ...vocabulary.verdict import MEASURES, Verdict
 from ..assess.result import Comparison
 from ..assess.wording import batch_range, change_and_interval, detectable_effect
 
-HEADS = "measure", "change", "95 % interval", "detectable", "verdict"
+HEADS = "measure", "change", "interval", "detectable", "verdict"
 PHASE_HEADS = "phase", "load client's tokens/s", "from the cells"
 _KV_CACHE = "KV cache, tokens"
 

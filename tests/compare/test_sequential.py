@@ -1,0 +1,151 @@
+"""`compare --wait` on a simulated clock: when it asks, what it says, when it ends."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import pytest
+
+from exporter.compare.assess.comparison import Question
+from exporter.compare.assess.result import Report
+from exporter.compare.fleet.api import QueryError
+from exporter.compare.fleet.matchers import Matcher
+from exporter.compare.fleet.windows import Fleet
+from exporter.compare.run import report_of
+from exporter.compare.sequential import Waiting, wait_for_verdict
+from tests.sim.comparison import NEW, OLD, START, simulate_comparison
+from tests.virtual_time import SleepingClock
+
+HOUR = 3600.0
+QUESTION = Question(
+    (Matcher("version", "=", OLD),),
+    (Matcher("version", "=", NEW),),
+    margin=0.03,
+    warm_up=HOUR,
+    detail=False,
+)
+SLOWER = simulate_comparison(21, -0.10, before=7, after=9)
+EQUAL = simulate_comparison(22, 0.0, before=7, after=9)
+FEW = simulate_comparison(21, -0.10, servers=2, before=7, after=9)
+
+
+@dataclass
+class Asking:
+    """One who waits on a fleet as it was at each time, and what came of it."""
+
+    fleet: Fleet
+    clock: SleepingClock
+    until: float
+    fault: Callable[[float], bool] = lambda time: False
+    read: list[float] = field(default_factory=list)
+    levels: list[float] = field(default_factory=list)
+    ends: list[float] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+    def run(self) -> Report:
+        waiting = Waiting(
+            self.until, self._read, self._judge, self.clock.now, self.clock.sleep, self.lines.append
+        )
+        return wait_for_verdict(QUESTION, waiting)
+
+    def _read(self, end: float) -> Fleet:
+        self.read.append(end)
+        if self.fault(end):
+            raise QueryError("http://p answered 503\nsorry")
+        windows = self.fleet.windows
+        return replace(self.fleet, windows=windows.where(windows.time + windows.width <= end))
+
+    def _judge(self, fleet: Fleet, question: Question, end: float) -> Report:
+        self.levels.append(question.alpha)
+        self.ends.append(end)
+        return report_of(fleet, question, end, None)
+
+
+def asking(fleet: Fleet, begin: float = 0.0, hours: float = 8.0) -> Asking:
+    clock = SleepingClock(START + begin * HOUR)
+    return Asking(fleet, clock, clock.now() + hours * HOUR)
+
+
+def test_a_regression_ends_the_waiting_at_the_first_look_that_shows_it() -> None:
+    ask = asking(SLOWER)
+    report = ask.run()
+    assert report.verdict == "regression"
+    # an hour of warm-up, an hour of data and two windows
+    assert (ask.clock.now() - START) / HOUR < 2.2
+    assert len(ask.ends) == 1
+    assert report.alpha == ask.levels[0] < 0.02
+    assert "98." in report.headline
+
+
+def test_no_change_is_called_when_it_is_proven() -> None:
+    ask = asking(EQUAL)
+    assert ask.run().verdict == "equivalent"
+    assert ask.clock.now() < ask.until
+
+
+def test_what_stays_undecided_is_asked_at_growing_times_until_the_time_is_over() -> None:
+    ask = asking(FEW)
+    report = ask.run()
+    assert report.verdict == "not_comparable"
+    assert ask.clock.now() == ask.until
+    hours = [(end - START - HOUR) / HOUR for end in ask.ends]
+    assert hours == pytest.approx([7 / 6, 14 / 6, 28 / 6, 7.0], abs=0.1)
+    # each look is stricter than one alone would be, all together are not stricter than that
+    assert max(ask.levels) < QUESTION.alpha < sum(ask.levels)
+    # the last one is the report itself
+    assert len(ask.lines) == len(ask.read) - 1
+    for line, end in zip(ask.lines, ask.read, strict=False):
+        assert line.isprintable()
+        assert "next look at" in line or "asked again at" in line, end
+    assert "compare at least two servers of each" in ask.lines[-1]
+    assert "More time alone may not bring an answer" in ask.lines[-1]
+
+
+def test_the_baseline_is_asked_for_a_candidate_that_comes_later() -> None:
+    ask = asking(SLOWER, begin=-2.0, hours=8.0)
+    assert ask.run().verdict == "regression"
+    assert "the candidate has had no work yet" in ask.lines[0]
+    pauses = [later - time for time, later in pairwise(ask.read)]
+    assert pauses[:4] == [60.0, 120.0, 240.0, 480.0]
+    assert (ask.clock.now() - START) / HOUR < 2.3
+
+
+def test_who_never_comes_is_said_at_the_end() -> None:
+    ask = asking(SLOWER, begin=-6.0, hours=4.0)
+    report = ask.run()
+    assert report.verdict == "not_comparable"
+    assert ask.clock.now() == ask.until
+
+
+def test_a_candidate_of_hours_ago_is_looked_at_at_once() -> None:
+    ask = asking(SLOWER, begin=5.0)
+    assert ask.run().verdict == "regression"
+    assert ask.clock.now() == START + 5 * HOUR
+
+
+@pytest.mark.parametrize("hours", [0.1, -3.0])
+def test_a_time_that_is_over_is_one_look_with_the_whole_level(hours: float) -> None:
+    ask = asking(SLOWER, begin=6.0, hours=hours)
+    ask.fleet = FEW
+    assert ask.run().verdict == "not_comparable"
+    assert ask.levels == pytest.approx([QUESTION.alpha])
+
+
+def test_an_answer_that_fails_on_the_way_is_asked_for_again() -> None:
+    ask = asking(SLOWER)
+    lost = START + 2.1 * HOUR, START + 2.5 * HOUR
+    ask.fault = lambda time: lost[0] < time < lost[1]
+    assert ask.run().verdict == "regression"
+    assert ask.clock.now() >= lost[1]
+    assert any("answered 503\\nsorry; asked again" in line for line in ask.lines)
+    # a failed reading is no look
+    assert len(ask.levels) == 1
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["at the start", "at the end"])
+def test_what_fails_first_or_last_is_the_fault(first: bool) -> None:
+    ask = asking(FEW)
+    ask.fault = lambda time: first or time > START + 6 * HOUR
+    with pytest.raises(QueryError, match="503"):
+        ask.run()
+    assert ask.clock.now() == (START if first else ask.until)
