@@ -1,6 +1,7 @@
 """What must hold of every page that the exporter showed, a restart in between or not."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 from .checks import Check, between, equal
@@ -18,13 +19,16 @@ def negatives(pages: Sequence[Page]) -> int:
 
 
 def falls(pages: Sequence[Page]) -> int:
-    """Return how often a counter of the exporter's own fell; one may be away meanwhile."""
-    highest, count = dict[_Series, float](), 0
-    for page in pages:
-        for series, value in _own(page):
-            count += value < highest.get(series, 0.0)
-            highest[series] = value
-    return count
+    """Return how often a counter of the exporter's own fell from a page to the next.
+
+    Load cells go while a server is down or is not known as what it was, and may begin anew.
+    """
+    counts = [dict(_own(page)) for page in pages]
+    return sum(
+        after.get(series, value) < value
+        for before, after in pairwise(counts)
+        for series, value in before.items()
+    )
 
 
 def counted(pages: Sequence[Page], name: str) -> float:
