@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from math import isnan
 from typing import Final
 
-from ..engines.plan import Snapshot
+from ..engines.plan import Plan, Snapshot
+from .plan_cache import cached_by_plan
 
 _REQUESTS: Final = ("requests_running", "requests_waiting")
 _ENDED: Final = ("requests_finished_total",)
@@ -104,10 +105,18 @@ def _progress(old: Snapshot, new: Snapshot) -> tuple[set[str], set[str]]:
 
 def _by_engine(snapshot: Snapshot, families: tuple[str, ...]) -> dict[str, float]:
     sums: dict[str, float] = {}
-    for family in families:
-        for i in snapshot.plan.indices(family):
-            value = snapshot.values[i]
-            if not isnan(value):
-                engine = snapshot.plan.samples[i].label("engine_index")
-                sums[engine] = sums.get(engine, 0.0) + value
+    for i, engine in _places(snapshot.plan, families):
+        value = snapshot.values[i]
+        if not isnan(value):
+            sums[engine] = sums.get(engine, 0.0) + value
     return sums
+
+
+@cached_by_plan
+def _places(plan: Plan, families: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
+    """Return where the plain samples of families stand, and the engine that each is of."""
+    return tuple(
+        (i, plan.samples[i].label("engine_index"))
+        for family in families
+        for i in plan.indices(family)
+    )

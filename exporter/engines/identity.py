@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Final
+from weakref import WeakValueDictionary
 
 from ..base.errors import FetchError
 from ..base.untrusted import finite
@@ -155,9 +156,7 @@ def identify(
     if one_of_models or one_of_engines or on_cpu(reports):
         reports = without_gpus(reports, declared.gpus)
     facts, conflicts = _believe({}, reports)
-    settings = dict[str, str]()
-    for report in reports:
-        settings = {**report.settings, **settings}
+    settings = _shared_settings(reports)
     version = facts.get("version")
     return Identity(
         engine=engine,
@@ -170,6 +169,22 @@ def identify(
         sources=frozenset(report.source for report in reports if report.values or report.settings),
         reports=_by_fact({}, reports),
     )
+
+
+class _Settings(dict[str, str]):
+    """Settings by name, hundreds of them."""
+
+
+_alike: WeakValueDictionary[str, _Settings] = WeakValueDictionary()
+
+
+def _shared_settings(reports: Iterable[SourceReport]) -> Mapping[str, str]:
+    """Return what reports say of the configuration, one object for all servers set up alike."""
+    settings = _Settings()
+    for report in reports:
+        settings = _Settings({**report.settings, **settings})
+    known = _alike.setdefault(_digest(settings), settings)
+    return known if known == settings else settings
 
 
 def _reports(

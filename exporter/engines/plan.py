@@ -84,7 +84,8 @@ class Plan:
     that its engines are named by beside their rank. `engines` are those that may run requests now,
     by `engine_index`, None where the page does not tell them; `counting` those of them that count
     their own tokens. One engine alone may have the empty name. `pushed` says that engines report to
-    the page, `relayed` that its values are renewed at the pace of whoever serves it.
+    the page, `relayed` that its values are renewed at the pace of whoever serves it. `results` is
+    for what others work out from the plan, to be kept as long as it.
     """
 
     engine: str
@@ -107,6 +108,7 @@ class Plan:
     _picked: tuple[int, ...]
     _by_family: dict[str, list[int]] = field(default_factory=dict)
     _by_engine: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    results: dict[object, object] = field(default_factory=dict, repr=False)
 
     @property
     def version(self) -> str:

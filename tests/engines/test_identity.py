@@ -170,6 +170,15 @@ def test_a_lower_resolved_cap_is_believed_and_told() -> None:
 # what makes servers comparable, and what makes them alike
 
 
+def test_servers_set_up_alike_share_their_settings(recording: Recordings) -> None:
+    one, other, another = (
+        identify("vllm", recorded(recording(name)).get)
+        for name in ("vllm-dense-0.20.2-mrv1", "vllm-dense-0.20.2-mrv1", "vllm-dense-0.20.2-mrv2")
+    )
+    assert one.settings is other.settings
+    assert one.settings is not another.settings
+
+
 def test_the_runner_is_configuration_and_no_class(recording: Recordings) -> None:
     one, other = (
         identify("vllm", recorded(recording(name)).get)
