@@ -22,7 +22,7 @@ from exporter.gpu.catalog import PAGES, GpuTerm, gpu_catalog
 from exporter.publish.families import SECTIONS
 from exporter.replay.recording import Recording, bundled_recordings, load_recording
 from exporter.replay.snapshots import snapshots
-from exporter.vocabulary.engine import FAMILIES
+from exporter.vocabulary.engine import BUCKETS, FAMILIES
 from exporter.vocabulary.family import PREFIX, Family
 from exporter.vocabulary.gpu import FAMILIES as GPU_FAMILIES
 
@@ -47,7 +47,9 @@ def metrics() -> str:
 
 def _row(family: Family) -> str:
     labels = ", ".join(f"`{label}`" for label in family.labels)
-    return f"| `{PREFIX}{family.name}` | {family.kind} | {labels} | {family.help} |\n"
+    lean = family.kind == "histogram" and family.name not in BUCKETS
+    switch = " Its buckets are shown where `publish.buckets` lists it." if lean else ""
+    return f"| `{PREFIX}{family.name}` | {family.kind} | {labels} | {family.help}{switch} |\n"
 
 
 def _json_figures() -> str:

@@ -170,3 +170,13 @@ def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("")
     assert load_config(path).interval == 5.0
+
+
+def test_buckets_are_those_of_histograms() -> None:
+    assert parse_config({"publish": {"buckets": []}}, "").publish.buckets == ()
+    chosen = parse_config({"publish": {"buckets": ["queue_seconds"]}}, "").publish
+    assert chosen.buckets == ("queue_seconds",)
+    with pytest.raises(ConfigError, match="'queue_second' is no histogram; use queue_seconds"):
+        parse_config({"publish": {"buckets": ["queue_second"]}}, "f")
+    with pytest.raises(ConfigError, match="'all' is no histogram; use decode_seconds or"):
+        parse_config({"publish": {"buckets": ["all"]}}, "f")

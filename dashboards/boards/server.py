@@ -8,7 +8,7 @@ from ..grafana.style import BLUE, GREEN, ORANGE, RED, YELLOW, color_override, li
 from ..grafana.variables import SERVER_VARIABLES
 from ..queries import server as queries
 from .server_features import features
-from .server_latency import latency
+from .server_latency import latency, tails
 from .shared import (
     BOUND_COLORS,
     FULLNESS_THRESHOLDS,
@@ -330,6 +330,6 @@ def build() -> dict[str, Any]:
         "Server",
         "One server: requests, latency, batch, cache, features and GPUs.",
         SERVER_VARIABLES,
-        [_now(), _throughput(), latency(), _batch(), _cache(), _gpus(), *features()],
+        [_now(), _throughput(), latency(), _batch(), _cache(), _gpus(), tails(), *features()],
         time_from="now-3h",
     )

@@ -62,23 +62,15 @@ def latency() -> Row:
                 unit="s",
                 legend="list",
                 stacked=True,
-                size=THIRD,
-            ),
-            time_series(
-                "95th percentile by phase",
-                "The phases' own tails; they do not add up to the request's.",
-                *queries.PHASE_P95,
-                unit="s",
-                legend="list",
-                size=THIRD,
+                size=(12, 8),
             ),
             time_series(
                 "Time per output token, by request",
                 "Mean gap of each finished request: what one user felt over a whole answer.",
-                *queries.PER_OUTPUT_TOKEN,
+                queries.PER_OUTPUT_TOKEN,
                 unit="s",
                 legend="list",
-                size=THIRD,
+                size=(12, 8),
             ),
             state_timeline(
                 "Can the quantiles be trusted?",
@@ -93,4 +85,24 @@ def latency() -> Row:
                 size=(24, 7),
             ),
         ],
+    )
+
+
+def tails() -> Row:
+    """Return the folded row of what needs more buckets than the exporter shows by itself."""
+    return Row(
+        "Tails by phase, where the exporter's publish.buckets lists their histograms",
+        [
+            time_series(
+                "95th percentile by phase",
+                "The phases' own tails; they do not add up to the request's. Shown where "
+                "publish.buckets of the exporter lists queue_seconds, prefill_seconds and "
+                "decode_seconds.",
+                *queries.PHASE_P95,
+                unit="s",
+                legend="list",
+                size=(24, 8),
+            ),
+        ],
+        collapsed=True,
     )

@@ -56,7 +56,7 @@ TOKENS_OF_REQUEST: Final = Query(
 
 FIRST_TOKEN: Final = quantiles("time_to_first_token_seconds")
 BETWEEN_TOKENS: Final = quantiles("inter_token_latency_seconds")
-PER_OUTPUT_TOKEN: Final = quantiles("time_per_output_token_seconds")
+PER_OUTPUT_TOKEN: Final = Query(mean("time_per_output_token_seconds"), "mean")
 REQUEST: Final = quantiles("request_latency_seconds")
 FIRST_TOKEN_BUCKETS: Final = buckets("time_to_first_token_seconds")
 BETWEEN_TOKENS_BUCKETS: Final = buckets("inter_token_latency_seconds")

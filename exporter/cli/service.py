@@ -39,7 +39,7 @@ class Service:
     def __init__(self, config: Config, read_config: Callable[[], Config]) -> None:
         self._read_config = read_config
         self._poller = Poller(config)
-        self._publisher = Publisher()
+        self._publisher = Publisher(config.publish.buckets)
         self._reload_successful = True
         self._reloads = ReloadWorker(self._reload)
         backend = Backend(
@@ -83,6 +83,7 @@ class Service:
             if config.web != self._poller.config.web:
                 raise ConfigError("web: a new address or web file needs a restart")
             self._poller.reload(config)
+            self._publisher = Publisher(config.publish.buckets)
         except Exception as error:
             self._reload_successful = False
             unforeseen = not isinstance(error, ConfigError)

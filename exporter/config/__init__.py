@@ -11,7 +11,14 @@ from .environment import expand
 from .gpu import GpuPageSettings, GpuSettings
 from .http import BasicAuth, HttpSettings
 from .load import load_config, parse_config
-from .root import DEFAULT_LISTEN, Config, LimitSettings, LoadCellSettings, WebSettings
+from .root import (
+    DEFAULT_LISTEN,
+    Config,
+    LimitSettings,
+    LoadCellSettings,
+    PublishSettings,
+    WebSettings,
+)
 from .targets import Declaration, Target
 
 __all__ = [
@@ -28,6 +35,7 @@ __all__ = [
     "KubernetesSdSettings",
     "LimitSettings",
     "LoadCellSettings",
+    "PublishSettings",
     "ShardSettings",
     "Target",
     "WebSettings",

@@ -1,5 +1,6 @@
 """The whole configuration file, and the sections that belong to the exporter itself."""
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Final, Self
 
@@ -8,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from ..base.unit_fields import Count, Duration, Size
 from ..base.validation import StrictModel, first_duplicate
 from ..exposition import ParserLimits
+from ..vocabulary.engine import BUCKETS, HISTOGRAMS
 from .discovery import DiscoverySettings, ShardSettings
 from .gpu import GpuSettings
 from .http import HttpSettings
@@ -38,6 +40,24 @@ class LoadCellSettings(StrictModel):
     max_cells: Count = 256
 
 
+class PublishSettings(StrictModel):
+    """What the metrics page holds. `buckets` are the histograms that show theirs.
+
+    Sums and counts are shown of all.
+    """
+
+    buckets: tuple[str, ...] = BUCKETS
+
+    @field_validator("buckets")
+    @classmethod
+    def _check_histograms(cls, buckets: tuple[str, ...]) -> tuple[str, ...]:
+        for name in buckets:
+            if name not in HISTOGRAMS:
+                near = get_close_matches(name, HISTOGRAMS, 1) or sorted(HISTOGRAMS)
+                raise ValueError(f"{name!r} is no histogram; use {' or '.join(near)}")
+        return buckets
+
+
 class WebSettings(StrictModel):
     """The exporter's own pages. `config_file` is a Prometheus web configuration file."""
 
@@ -62,6 +82,7 @@ class Config(StrictModel):
     load: LoadCellSettings = LoadCellSettings()
     limits: LimitSettings = LimitSettings()
     gpu: GpuSettings = GpuSettings()
+    publish: PublishSettings = PublishSettings()
     web: WebSettings = WebSettings()
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from ..base.untrusted import finite, is_unicode, one_line
 from ..engines.plan import Labels
 from ..vocabulary.exporter import SERIES_LEFT_OUT
 from ..vocabulary.family import PREFIX
-from ..vocabulary.states import LEFT_OUT, LeftOutReason
+from ..vocabulary.states import LeftOutReason
 from .text import header, labels_text
 
 log = logging.getLogger(__name__)
@@ -46,15 +46,13 @@ class LeftOut:
             return ""
         return f"{name}{text} {number!r}\n"
 
-    def lines(self, targets: list[str]) -> list[str]:
-        """Return the family that tells these counts, every target and reason in it."""
-        if not targets:
-            return []
-        lines = [header(SERIES_LEFT_OUT)]
-        for target in targets:
-            # a name that cannot be written is the one thing wrong with all of its series
-            shown = target if is_unicode(target) else one_line(target)
-            for reason in LEFT_OUT:
+    def lines(self) -> list[str]:
+        """Return the family that tells these counts; nothing where nothing is left out."""
+        lines = []
+        for (target, reason), count in self._counts.items():
+            if count:
+                # a name that cannot be written is the one thing wrong with all of its series
+                shown = target if is_unicode(target) else one_line(target)
                 text = labels_text((("target", shown), ("reason", reason)))
-                lines.append(f"{_NAME}{text} {float(self._counts[target, reason])!r}\n")
-        return lines
+                lines.append(f"{_NAME}{text} {float(count)!r}\n")
+        return [header(SERIES_LEFT_OUT), *lines] if lines else []

@@ -6,7 +6,7 @@ as the format demands.
 """
 
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from sys import intern
 from typing import Final
@@ -20,7 +20,7 @@ from ..derive.meter import Key
 from ..derive.plan_cache import cached_by_plan
 from ..engines.plan import Labels, Plan, Sample
 from ..sampling.view import GpuView, ServerView
-from ..vocabulary.engine import FAMILIES
+from ..vocabulary.engine import BUCKETS, FAMILIES
 from ..vocabulary.exporter import (
     ENGINE_NO_PROGRESS,
     ENGINE_STALLED,
@@ -52,9 +52,13 @@ _BUILD: Final = (("version", __version__), ("pythonversion", platform.python_ver
 
 
 class Publisher:
-    """Writes pages; keeps the unchanging part of each server's lines."""
+    """Writes pages; keeps the unchanging part of each server's lines.
 
-    def __init__(self) -> None:
+    `buckets` are the histograms whose buckets are shown; sums and counts are shown of all.
+    """
+
+    def __init__(self, buckets: Collection[str] = BUCKETS) -> None:
+        self._buckets = frozenset(buckets)
         self._cell_labels: dict[str, tuple[Labels, dict[Key, str]]] = {}
 
     def page(
@@ -110,7 +114,7 @@ class Publisher:
         yield from self._canonical_families(live, left_out)
         for family, lines in gpu_families(telemetry) if telemetry else ():
             yield (header(family), *lines)
-        yield left_out.lines([view.server.target.label for view in servers])
+        yield left_out.lines()
 
     def _load_families(
         self, live: Sequence[ServerView], left_out: LeftOut
@@ -144,9 +148,10 @@ class Publisher:
             target, snapshot = view.server.target.label, view.reading.snapshot
             if snapshot is None:
                 continue
-            heads = _heads(snapshot.plan) if is_unicode(target) else {}
-            written = sum(map(len, heads.values()))
-            left_out.add(target, "no_text", len(snapshot.plan.samples) - written)
+            heads, no_text = _heads(snapshot.plan, self._buckets)
+            if not is_unicode(target):
+                heads, no_text = {}, no_text + sum(map(len, heads.values()))
+            left_out.add(target, "no_text", no_text)
             left_out.add(target, "no_number", snapshot.not_finite)
             pages.append((escaped(target), heads, snapshot.values))
         for family in FAMILIES:
@@ -154,14 +159,19 @@ class Publisher:
 
 
 @cached_by_plan
-def _heads(plan: Plan) -> _Heads:
-    """Return what stands before the values, less what is no Unicode."""
+def _heads(plan: Plan, buckets: frozenset[str]) -> tuple[_Heads, int]:
+    """Return what stands before the values, and how many series are left out as no Unicode."""
     heads: dict[str, list[tuple[str, str, int]]] = {}
+    no_text = 0
     for i, sample in enumerate(plan.samples):
+        if sample.suffix == "_bucket" and sample.family not in buckets:
+            continue
         before, after = _head(sample)
         if is_unicode(after):
             heads.setdefault(sample.family, []).append((before, after, i))
-    return heads
+        else:
+            no_text += 1
+    return heads, no_text
 
 
 def _head(sample: Sample) -> tuple[str, str]:

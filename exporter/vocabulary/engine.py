@@ -129,3 +129,13 @@ FAMILIES: Final = (
 )
 
 BY_NAME: Final = {family.name: family for family in FAMILIES}
+HISTOGRAMS: Final = frozenset(family.name for family in FAMILIES if family.kind == "histogram")
+BUCKETS: Final = (
+    "time_to_first_token_seconds",
+    "inter_token_latency_seconds",
+    "request_latency_seconds",
+    "request_prompt_tokens",
+    "request_completion_tokens",
+    "kv_transfer_seconds",
+)
+"""Histograms whose buckets rules and dashboards read, which are published unless told otherwise."""

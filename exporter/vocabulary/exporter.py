@@ -106,7 +106,7 @@ TARGET: Final = (
 SERIES_LEFT_OUT: Final = Family(
     "series_left_out",
     "gauge",
-    "Series of the server that this page leaves out: "
+    "Series of the server that this page leaves out, absent where none is: "
     + _listed(tuple(f"{word} ({why})" for word, why in LEFT_OUT.items()))
     + ".",
     ("reason",),

@@ -5,7 +5,7 @@ down, an SGLang server, and a vLLM server whose written page has the features no
 Nothing waits: the exporter's clock is moved by hand, and no socket is opened.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from unittest.mock import patch
 
@@ -19,6 +19,7 @@ from exporter.replay.playlist import Player, Playlist
 from exporter.replay.recording import Recording
 from exporter.sampling.view import GpuView, ServerView
 from exporter.sampling.watched_server import WatchedServer
+from exporter.vocabulary.engine import BUCKETS
 from tests.conftest import RECORDINGS, cached_load
 from tests.dashboards import features, telemetry
 from tests.loop import run
@@ -79,9 +80,9 @@ class ReplayClient(HttpClient):
         return HttpResponse(answer.body.encode(), answer.content_type)
 
 
-def pages(shape: Shape) -> Iterator[tuple[float, str]]:
+def pages(shape: Shape, buckets: Collection[str] = BUCKETS) -> Iterator[tuple[float, str]]:
     """Yield Unix time and text of each page the exporter publishes, GPU telemetry included."""
-    clock, publisher = Clock(), Publisher()
+    clock, publisher = Clock(), Publisher(buckets)
     players = {
         name: Player(playlist, uptime=7200.0) for name, playlist in _playlists(shape).items()
     }

@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 import pytest
@@ -18,6 +18,7 @@ from exporter.replay.recording import Recording
 from exporter.replay.server import ReplayServer
 from exporter.sampling.view import ServerView
 from exporter.sampling.watched_server import WatchedServer
+from exporter.vocabulary.engine import BUCKETS, HISTOGRAMS
 from exporter.vocabulary.family import PREFIX
 from exporter.vocabulary.states import EXCLUSIONS
 from tests.conftest import RECORDINGS, cached_load
@@ -50,8 +51,8 @@ def watched(recording: Recording, name: str, at: tuple[float, ...] = (60.0, 65.0
     return ServerView(server.models[0], server.reading, True, server.reading.time + 1.0)
 
 
-def text(*fleet: ServerView) -> str:
-    return Publisher().page(fleet, {"discovery_problems": [((), 0.0)]}).decode()
+def text(*fleet: ServerView, buckets: Collection[str] = BUCKETS) -> str:
+    return Publisher(buckets).page(fleet, {"discovery_problems": [((), 0.0)]}).decode()
 
 
 @pytest.mark.parametrize("name", sorted(RECORDINGS))
@@ -60,7 +61,8 @@ def test_the_page_reads_back_as_what_was_derived(name: str) -> None:
         shown = watched(cached_load(RECORDINGS[name]), name, (10.0, 15.0))
     else:
         shown = watched(cached_load(RECORDINGS[name]), name, (30.0, 40.0))
-    families = {f.name: f for f in text_string_to_metric_families(text(shown))}
+    everything = text(shown, buckets=HISTOGRAMS)
+    families = {f.name: f for f in text_string_to_metric_families(everything)}
     snapshot = shown.reading.snapshot
     assert snapshot is not None
     told = 0
@@ -90,6 +92,24 @@ def test_every_family_is_documented_once_and_has_its_labels() -> None:
         allowed = {*family.labels, "target", "engine_index", "model", "le"}
         for sample in parsed.samples:
             assert set(sample.labels) <= allowed
+
+
+@pytest.mark.parametrize("buckets", [(), BUCKETS, ("queue_seconds",), HISTOGRAMS])
+def test_buckets_are_of_the_histograms_chosen_and_the_rest_is_of_all(
+    buckets: Collection[str],
+) -> None:
+    shown = watched(cached_load(RECORDINGS["vllm-0.32.0-dp2-cpu"]), "a")
+    everything = text(shown, buckets=HISTOGRAMS).splitlines()
+    chosen = {PREFIX + name for name in buckets}
+    kept = [
+        line
+        for line in everything
+        for name, is_bucket, _ in (line.split("{")[0].partition("_bucket"),)
+        if not is_bucket or name in chosen
+    ]
+    assert text(shown, buckets=buckets).splitlines() == kept
+    assert len(kept) < len(everything) or buckets is HISTOGRAMS
+    assert f'{PREFIX}queue_seconds_count{{target="a"' in "\n".join(kept)
 
 
 def test_promtool_finds_nothing_to_say() -> None:
