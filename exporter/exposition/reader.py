@@ -63,11 +63,14 @@ class _Shape:
         if "_" in without_heads or not without_heads.isascii():
             return None
         tails = self._tails(rests)
+        # a page repeats few numbers many times: 0 above all
+        distinct = set(tails)
         try:
-            return list(map(float, tails))
+            numbers = dict(zip(distinct, map(float, distinct), strict=True))
         except ValueError:
-            values = [value for tail in tails if (value := value_of(tail)) is not None]
-        return values if len(values) == len(tails) else None
+            stamped = ((tail, value_of(tail)) for tail in distinct)
+            numbers = {tail: value for tail, value in stamped if value is not None}
+        return list(map(numbers.__getitem__, tails)) if len(numbers) == len(distinct) else None
 
     def in_order_of(self, layout: Layout) -> "_Shape":
         """Return this shape with a layout that has the same series in another order, if it has.
