@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup programs demo test test-live lint typecheck generate lock audit schema preview bench clean
+.PHONY: help setup programs demo test test-live lint typecheck generate lock audit schema preview bench fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ bench: .venv/.dev ## Measure what it all costs, and how often upgrades are judge
 	$(BIN)/python -m scripts.real_upgrades
 	$(BIN)/python -m scripts.bench_compare
 	$(BIN)/python -m scripts.bench_compare_scale
+
+fuzz: .venv/.dev ## Feed every reader of outside texts with mutated input for ten minutes
+	$(BIN)/python -m scripts.fuzz
 
 clean: ## Remove what the other verbs made, .venv included
 	rm -rf .venv .live build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

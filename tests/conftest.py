@@ -13,6 +13,9 @@ from exporter.replay.recording import Recording, bundled_recordings, load_record
 settings.register_profile(
     "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile(
+    "random", settings.get_profile("steady"), derandomize=False, max_examples=500
+)
 settings.load_profile("steady")
 
 RECORDINGS = {

@@ -1,5 +1,6 @@
 """The documents against the code: every key, option and metric, and no other."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -79,3 +80,16 @@ def test_files_and_what_is_said_to_be_in_them_are_there(path: Path) -> None:
         assert list(ROOT.glob(re.sub("ENGINE|EXPORTER|NAME", "*", name))), name
     for word, name in re.findall(rf"`(\w+)`\s+(?:in|of)\s+`((?:{top})/[\w/]+\.py)`", page):
         assert re.search(rf"\b{word}\b", text(name)), (word, name)
+
+
+def test_every_fault_withstood_names_a_test_that_is_there() -> None:
+    rows = re.findall(r"^\| .* \| .* \| (.*) \|$", text("docs/withstands.md"), re.MULTILINE)
+    named = [row for row in rows if row != "test"]
+    assert len(named) > 100
+    defined = {
+        f"{path.relative_to(ROOT / 'tests')}::{node.name}"
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert [row for row in named if row.strip("`") not in defined] == []

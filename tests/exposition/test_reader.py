@@ -7,40 +7,12 @@ from collections.abc import Iterable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client.openmetrics.parser import (
-    text_string_to_metric_families as openmetrics_reference,
-)
 from prometheus_client.parser import text_string_to_metric_families as text_reference
 
 from exporter.base.errors import PageError
-from exporter.exposition import Page, ParserLimits, Reader
+from exporter.exposition import ParserLimits, Reader
 from exporter.replay.recording import RecordedPage, Recording
-
-Plain = list[tuple[str, list[tuple[str, str]], float]]
-
-
-def reader(limits: ParserLimits | None = None) -> Reader:
-    return Reader(lambda name: True, limits)
-
-
-def plain(page: Page) -> Plain:
-    return [
-        (one.name, sorted(one.labels.items()), value)
-        for one, value in zip(page.layout.series, page.values, strict=True)
-    ]
-
-
-def by_reference(text: str, openmetrics: bool = False) -> Plain:
-    parse = openmetrics_reference if openmetrics else text_reference
-    return [
-        (sample.name, sorted(sample.labels.items()), float(sample.value))
-        for family in parse(text)
-        for sample in family.samples
-    ]
-
-
-def same(ours: Plain, theirs: Plain) -> bool:
-    return [(n, ls, repr(v)) for n, ls, v in ours] == [(n, ls, repr(v)) for n, ls, v in theirs]
+from tests.exposition.reference import by_reference, plain, reader, same
 
 
 def answered(pages: Iterable[RecordedPage]) -> list[RecordedPage]:
