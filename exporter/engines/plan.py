@@ -108,6 +108,7 @@ class Plan:
     _picked: tuple[int, ...]
     _by_family: dict[str, list[int]] = field(default_factory=dict)
     _by_engine: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    _by_labels: dict[tuple[object, ...], Sequence[int]] = field(default_factory=dict)
     results: dict[object, object] = field(default_factory=dict, repr=False)
 
     @property
@@ -128,11 +129,16 @@ class Plan:
             values[i] = UNKNOWN if isinf(value) else value
         return Snapshot(self, tuple(values), time, not_finite=not_finite)
 
-    def indices(self, family: str, **labels: str) -> list[int]:
+    def indices(self, family: str, **labels: str) -> Sequence[int]:
         """Return where a family's plain samples stand, those with the given labels only."""
-        if not labels:
-            return self._by_family.get(family, [])
-        engine = labels.pop("engine_index", None)
+        key = family, *labels.items()
+        known = self._by_labels.get(key)
+        if known is None:
+            known = self._by_labels[key] = self._with_labels(family, labels)
+        return known
+
+    def _with_labels(self, family: str, labels: dict[str, str]) -> Sequence[int]:
+        engine = labels.get("engine_index")
         if engine is None:
             indices = self._by_family.get(family, [])
         else:

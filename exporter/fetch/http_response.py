@@ -31,8 +31,8 @@ class HttpResponse:
 
         Lines are counted before they are split: each costs memory, however little is on it.
         """
-        lines, most = self.body.count(b"\n"), _LINES_OF_SAMPLE * most_samples
-        if lines > most:
+        most = _LINES_OF_SAMPLE * most_samples
+        if len(self.body) > most and (lines := self.body.count(b"\n")) > most:
             raise PageError(0, f"the page has {lines} lines, more than {most}")
         try:
             return self.body.decode("utf-8")
