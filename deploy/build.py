@@ -11,6 +11,8 @@ from alerts import build as rules
 from alerts.values import load
 from dashboards.build import dashboards
 
+from . import chart_rules
+
 DEPLOY: Final = Path(__file__).parent
 _NOTE: Final = "# Written by `make generate` from {}; change those.\n"
 
@@ -21,10 +23,7 @@ def texts() -> Mapping[str, str]:
     written = {
         f"kubernetes/monitoring/rules-{name.removeprefix('inferfleet-')}": text
         for name, text in rules.files(values, "operator").items()
-    } | {
-        f"helm/inferfleet/files/rules/{name.removeprefix('inferfleet-')}": text
-        for name, text in rules.files(values, "prometheus").items()
-    }
+    } | {f"helm/inferfleet/{name}": text for name, text in chart_rules.texts().items()}
     made = {name: json.dumps(board, sort_keys=True) for name, board in dashboards(values).items()}
     note = _NOTE.format("dashboards/")
     for name, text in made.items():

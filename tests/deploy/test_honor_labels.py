@@ -14,7 +14,7 @@ from tests.prometheus import needs_prometheus, prometheus
 from tests.waiting import until
 
 from .kube import ROOT, rendered
-from .test_helm import ALL, resources
+from .test_helm import ALL, resources, switched
 
 DEPLOY = ROOT / "deploy"
 PAGE = b"""\
@@ -47,7 +47,9 @@ def scrape_configs() -> Iterator[tuple[str, dict[str, Any]]]:
 @pytest.mark.parametrize("kind", ["ServiceMonitor", "PodMonitor"])
 def test_monitors_keep_the_servers_labels(kind: str) -> None:
     monitors = [
-        monitor for monitor in (*rendered("monitoring"), *resources(ALL)) if monitor["kind"] == kind
+        monitor
+        for monitor in (*rendered("monitoring"), *resources(switched(ALL)))
+        if monitor["kind"] == kind
     ]
     assert monitors
     for monitor in monitors:
