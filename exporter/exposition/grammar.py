@@ -53,7 +53,7 @@ def parse_comment(line: str, number: int, types: dict[str, str]) -> None:
     kind = words[3].strip() if len(words) > 3 else ""
     if kind not in _TYPES:
         raise PageError(number, f"TYPE line names no known type: {line[:120]!r}")
-    if types.setdefault(name, kind) != kind:
+    if types.setdefault(intern(name), intern(kind)) != kind:
         raise PageError(number, f"{name} is declared {types[name]} and again {kind}")
 
 
