@@ -39,10 +39,20 @@ _FIELDS: Final[dict[str, dict[str, set[str]]]] = {
         "spec.args": {"name", "value"},
         "spec.metrics": {
             *("name", "initialDelay", "interval", "count", "failureLimit"),
-            *("successCondition", "failureCondition", "provider"),
+            *("successCondition", "failureCondition", "provider", "inconclusiveLimit"),
+            *("consecutiveSuccessLimit", "consecutiveErrorLimit"),
         },
         "spec.metrics.provider": {"prometheus", "job"},
         "spec.metrics.provider.prometheus": {"address", "query"},
+    },
+    "Canary": {
+        "spec": {"targetRef", "progressDeadlineSeconds", "service", "analysis"},
+        "spec.targetRef": {"apiVersion", "kind", "name"},
+        "spec.service": {"port"},
+        "spec.analysis": {"interval", "iterations", "threshold", "match", "metrics"},
+        "spec.analysis.metrics": {
+            *("name", "templateRef", "thresholdRange", "interval", "templateVariables"),
+        },
     },
     "MetricTemplate": {"spec": {"provider", "query"}, "spec.provider": {"type", "address"}},
     "LeaderWorkerSet": {

@@ -17,6 +17,7 @@ from .pods import running
 
 LOOSE = [
     *sorted((KUBERNETES / "autoscale").glob("*.yaml")),
+    KUBERNETES / "rollout" / "flagger-canary.yaml",
     ROOT / "deploy" / "scrape" / "google-pod-monitoring.yaml",
 ]
 EVERY = {

@@ -4,7 +4,7 @@ A test proves it equal to Prometheus evaluating the generated rules; the bench n
 """
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,8 +52,18 @@ def evaluate(
     for measure in measures:
         evaluation = _Evaluation(windows, observe(windows, measure), settings)
         evaluation.run(every)
-        verdicts[measure] = evaluation.verdict(settings.margin_of(measure))
+        last = windows.info.shape[1] - 1
+        verdicts[measure] = evaluation.verdict(settings.margin_of(measure), last)
     return verdicts
+
+
+def verdicts_over_time(
+    windows: CellWindows, settings: Settings, measure: Measure, every: int = 7
+) -> list[RuleVerdict]:
+    """Return the verdict at the end of every window."""
+    evaluation = _Evaluation(windows, observe(windows, measure), settings)
+    margin = settings.margin_of(measure)
+    return [evaluation.verdict(margin, number) for number in evaluation.steps(every)]
 
 
 class _Evaluation:
@@ -81,6 +91,11 @@ class _Evaluation:
 
     def run(self, every: int) -> None:
         """Evaluate all windows."""
+        for _ in self.steps(every):
+            pass
+
+    def steps(self, every: int) -> Iterator[int]:
+        """Evaluate one window after another; yield the number of each."""
         for number in range(self._count):
             self._add_moments(number)
             for release in (BASELINE, CANDIDATE):
@@ -91,6 +106,7 @@ class _Evaluation:
                 self._set_against_baseline(number)
             if number % every == 0:
                 self._fit_curves(number)
+            yield number
 
     def _add_moments(self, number: int) -> None:
         window = self._observed.window(number)
@@ -201,13 +217,14 @@ class _Evaluation:
             return 0.0
         return float(((x - x.mean()) * (y - y.mean())).mean() / (x.var() + 0.01))
 
-    def verdict(self, margin: float) -> RuleVerdict:
-        """Return what the last window says, with a margin of change that matters."""
-        if not (self._live[CANDIDATE].any() and (self._windows.info[:, -1] == CANDIDATE).any()):
+    def verdict(self, margin: float, number: int) -> RuleVerdict:
+        """Return what the last evaluated window says, with a margin of change that matters."""
+        if not (self._windows.info[:, number] == CANDIDATE).any():
             return NO_VERDICT
         settings = self._settings
-        recent = np.arange(self._count) >= self._count - 1 - self._after
-        candidate, baseline = self._shifts(recent)
+        windows = np.arange(self._count)
+        recent = (windows >= number - self._after) & (windows <= number)
+        candidate, baseline = self._shifts(recent, number)
         compared = ((self._windows.release == CANDIDATE) & recent)[:, None, :]
         work = np.nan_to_num(self._observed.columns["g"]) * compared
         total = work.sum()
@@ -243,12 +260,12 @@ class _Evaluation:
             verdict = "inconclusive"
         return RuleVerdict(ln, lower, upper, coverage, n, m, verdict)
 
-    def _shifts(self, recent: Bools) -> tuple[Array, Array]:
+    def _shifts(self, recent: Bools, number: int) -> tuple[Array, Array]:
         """Return each server's median index less its own before, candidate's and baseline's."""
         before = self._own_median.get(BASELINE, np.full(len(self._index), np.nan))
         typical = np.nanmean(before) if np.isfinite(before).any() else np.nan
         shifts: dict[int, list[float]] = {BASELINE: [], CANDIDATE: []}
-        for server, release in enumerate(self._windows.info[:, -1]):
+        for server, release in enumerate(self._windows.info[:, number]):
             index = self._index[server]
             usable = recent & (self._windows.release[server] == release) & np.isfinite(index)
             own = before[server] if np.isfinite(before[server]) else typical
