@@ -4,9 +4,13 @@ What is logged quotes servers, and what they repeat with every sample. Whatever 
 is one line of bounded length; of one kind about one thing a few are written, then one a while.
 """
 
+import json
 import logging
+import re
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from threading import Lock
 from time import monotonic
 from typing import Final
@@ -14,6 +18,7 @@ from typing import Final
 from ..base.untrusted import one_line
 
 FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_WORD: Final = re.compile(r"[\w.:/+-]+", re.ASCII)
 _MESSAGE_CHARACTERS: Final = 2000
 _TRACE_CHARACTERS: Final = 500
 
@@ -37,6 +42,44 @@ class LineFormatter(logging.Formatter):
         """Return a traceback, no line of which looks like one of the log."""
         text = super().formatException(ei)  # type: ignore[arg-type]
         return "\n".join(f"  {one_line(line, _TRACE_CHARACTERS)}" for line in text.split("\n"))
+
+
+class FieldFormatter(logging.Formatter):
+    """Writes each message as named fields in one line; `write` makes the line of them."""
+
+    def __init__(self, write: Callable[[Mapping[str, str]], str]) -> None:
+        super().__init__()
+        self._write = write
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a message, its traceback being a field."""
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        fields = {
+            "time": time.replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "msg": one_line(record.getMessage(), _MESSAGE_CHARACTERS),
+        }
+        if record.exc_info:
+            lines = self.formatException(record.exc_info).split("\n")
+            fields["trace"] = "\n".join(one_line(line, _TRACE_CHARACTERS) for line in lines)
+        return self._write(fields)
+
+
+def _logfmt(fields: Mapping[str, str]) -> str:
+    """Return fields as logfmt; a value that is no plain word is quoted as Go quotes it."""
+    return " ".join(
+        f"{key}={value if _WORD.fullmatch(value) else json.dumps(value, ensure_ascii=False)}"
+        for key, value in fields.items()
+    )
+
+
+FORMATS: Final[Mapping[str, Callable[[], logging.Formatter]]] = {
+    "text": LineFormatter,
+    "logfmt": lambda: FieldFormatter(_logfmt),
+    "json": lambda: FieldFormatter(lambda fields: json.dumps(fields, ensure_ascii=False)),
+}
+"""How `--log.format` calls each way to write a line."""
 
 
 @dataclass(slots=True)

@@ -11,7 +11,11 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="Configu
 Targets = Annotated[
     list[str] | None, typer.Option("--target", "-t", help="Server to watch; may be repeated.")
 ]
-LogLevel = Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")]
+# the names with dots are those of Prometheus' own exporters
+LogLevel = Annotated[
+    str, typer.Option("--log-level", "--log.level", help="debug, info, warning or error.")
+]
+LogFormat = Annotated[str, typer.Option("--log.format", help="text, logfmt or json.")]
 HttpConfigFile = Annotated[
     Path | None,
     typer.Option(

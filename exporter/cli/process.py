@@ -9,7 +9,7 @@ from typing import NoReturn
 import typer
 
 from ..base.errors import ConfigError, InferfleetError
-from .log import LineFormatter, RepeatLimit
+from .log import FORMATS, RepeatLimit
 
 
 def fail(error: InferfleetError) -> NoReturn:
@@ -20,16 +20,21 @@ def fail(error: InferfleetError) -> NoReturn:
     raise typer.Exit(2)
 
 
-def configure_logging(level: str) -> None:
-    """Log to standard error from a level on."""
+def configure_logging(level: str, form: str = "text") -> None:
+    """Log to standard error from a level on, in one of `FORMATS`."""
     number = logging.getLevelNamesMapping().get(level.upper())
     if number is None:
         raise typer.BadParameter(
             f"{level!r} is no log level; use debug, info, warning or error",
             param_hint="--log-level",
         )
+    if form not in FORMATS:
+        raise typer.BadParameter(
+            f"{form!r} is no format of log lines; use {', '.join(FORMATS)}",
+            param_hint="--log.format",
+        )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(LineFormatter())
+    handler.setFormatter(FORMATS[form]())
     handler.addFilter(RepeatLimit())
     logging.basicConfig(level=number, handlers=[handler])
 

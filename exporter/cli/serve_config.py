@@ -8,7 +8,11 @@ from ..config import Config, expand, load_config, parse_config
 
 
 def serve_config(
-    path: Path | None, targets: Sequence[str], listen: str | None, shard: str | None
+    path: Path | None,
+    targets: Sequence[str],
+    listen: str | None,
+    web_config_file: Path | None,
+    shard: str | None,
 ) -> Config:
     """Return the configuration; targets of flags come behind those of the file.
 
@@ -23,6 +27,8 @@ def serve_config(
         ]
     if listen:
         data["web"] = {**data.get("web", {}), "listen": expand(listen, "--listen")}
+    if web_config_file:
+        data["web"] = {**data.get("web", {}), "config_file": web_config_file}
     if shard:
         index, _, total = shard.partition("/")
         if not (index.isdecimal() and total.isdecimal()):

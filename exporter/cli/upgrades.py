@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 
 from ..base.errors import CompareError, InferfleetError
 from ..compare.command import ERROR, FAILURES, Output, parse_verdicts
-from .options import Headers, HttpConfigFile, LogLevel, QueryTimeout, positive_duration
+from .options import Headers, HttpConfigFile, LogFormat, LogLevel, QueryTimeout, positive_duration
 from .process import configure_logging, run_until_interrupted
 
 if TYPE_CHECKING:
@@ -182,7 +182,10 @@ def judge(
     margin: Annotated[str, typer.Option(help="Smallest relative change that counts.")] = "",
     keep_label: KeepLabels = None,
     every: Annotated[str, typer.Option(help="Interval between runs.")] = "15m",
-    listen: Annotated[str, typer.Option(help="Address of the metrics page.")] = "127.0.0.1:10191",
+    listen: Annotated[
+        str,
+        typer.Option("--listen", "--web.listen-address", help="Address of the metrics page."),
+    ] = "127.0.0.1:10191",
     state: Annotated[
         Path | None, typer.Option(help="File that keeps the verdicts across restarts.")
     ] = None,
@@ -193,9 +196,10 @@ def judge(
         bool, typer.Option("--once", help="Run once, print the metrics and exit.")
     ] = False,
     log_level: LogLevel = "info",
+    log_format: LogFormat = "text",
 ) -> None:
     """Judge upgrades on a schedule and publish the verdicts as metrics."""
-    configure_logging(log_level)
+    configure_logging(log_level, log_format)
     from ..compare.command import judge as run
     from ..config import expand
 

@@ -8,7 +8,7 @@ import typer
 
 from ..base.errors import InferfleetError
 from ..base.untrusted import printable
-from .options import ConfigFile, LogLevel, Targets, positive_duration
+from .options import ConfigFile, LogFormat, LogLevel, Targets, positive_duration
 from .process import configure_logging, fail, run_until_interrupted
 
 if TYPE_CHECKING:
@@ -18,20 +18,28 @@ if TYPE_CHECKING:
 def serve(
     config: ConfigFile = None,
     target: Targets = None,
-    listen: Annotated[str | None, typer.Option(help="Address of the exporter's pages.")] = None,
+    listen: Annotated[
+        str | None,
+        typer.Option("--listen", "--web.listen-address", help="Address of the exporter's pages."),
+    ] = None,
+    web_config_file: Annotated[
+        Path | None,
+        typer.Option("--web.config.file", help="TLS and authentication of the exporter's pages."),
+    ] = None,
     shard: Annotated[
         str | None, typer.Option(help="Watch one part of the servers, such as 0/3.")
     ] = None,
     log_level: LogLevel = "info",
+    log_format: LogFormat = "text",
 ) -> None:
     """Watch servers and serve /metrics and the status page."""
-    configure_logging(log_level)
+    configure_logging(log_level, log_format)
 
     from .serve_config import serve_config
     from .service import serve as run
 
     def read_config() -> "Config":
-        return serve_config(config, target or (), listen, shard)
+        return serve_config(config, target or (), listen, web_config_file, shard)
 
     try:
         run(read_config(), read_config)

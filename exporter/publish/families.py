@@ -67,7 +67,8 @@ SECTIONS: Final = (
         "One vocabulary for every engine and release. Beside `target`: `engine_index` (the "
         "data-parallel rank, or the labels by which the page tells its engines apart, as in "
         "`worker_addr=http://10.0.0.7:30000`) and `model`, where the page gives them. Histograms "
-        "keep the engine's own buckets. What an engine does not give is absent, never 0.",
+        "keep the engine's own buckets. What an engine does not give is absent, never 0. "
+        "[The engines' own names](support.md#raw-names-by-engine) that each is read from.",
         ENGINE,
     ),
     Section(

@@ -56,7 +56,12 @@ def test_check_config(tmp_path: Path) -> None:
         (["probe", "${NOT_SET}"], "the address: the environment variable NOT_SET is not set"),
         (["judge", "--prometheus", "${NOT_SET}"], "--prometheus: the environment variable NOT_SET"),
         (["serve", "--target", "a:1", "--log-level", "loud"], "no log level"),
+        (
+            ["serve", "--target", "a:1", "--log.format", "xml"],
+            "'xml' is no format of log lines; use text, logfmt, json",
+        ),
         (["serve", "--target", "a:1", "--listen", "nonsense"], "nonsense"),
+        (["serve", "--target", "a:1", "--web.config.file", "none.yml"], "none.yml"),
         (["serve", "--target", "ftp://a"], "no server address"),
         (
             ["serve", "--target", "a:1", "--shard", "3"],
@@ -87,6 +92,19 @@ def test_variables_in_addresses_are_put_in(monkeypatch: pytest.MonkeyPatch) -> N
     assert run("serve", *words) == (0, "")
     assert configs[0].targets[0].url == "http://127.0.0.1:8000"
     assert configs[0].web.listen == ":10191"
+
+
+def test_flags_of_other_exporters_do_as_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configs = list[Config]()
+    monkeypatch.setattr("exporter.cli.service.serve", lambda config, _: configs.append(config))
+    path = tmp_path / "c.yaml"
+    path.write_text("targets: [a:1]\nweb: {listen: ':1', config_file: other.yml}\n")
+    flags = ["--web.listen-address", ":9", "--web.config.file", "web.yml", "--log.level", "error"]
+    assert run("serve", "--config", str(path), *flags) == (0, "")
+    assert configs[0].web.listen == ":9"
+    assert configs[0].web.config_file == Path("web.yml")
 
 
 def test_a_reload_of_a_file_that_names_nobody_is_refused(

@@ -34,7 +34,7 @@ def test_serving_imports_what_watches_servers_alone() -> None:
     modules = imported(
         "from exporter.cli.serve_config import serve_config\n"
         "from exporter.cli.service import Service\n"
-        "config = serve_config(None, ['http://127.0.0.1:1'], '127.0.0.1:0', None)\n"
+        "config = serve_config(None, ['http://127.0.0.1:1'], '127.0.0.1:0', None, None)\n"
         "gpu = config.gpu.model_copy(update={'nvml': False})\n"
         "config = config.model_copy(update={'gpu': gpu})\n"
         "service = Service(config, lambda: config)\n"

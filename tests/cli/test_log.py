@@ -1,13 +1,17 @@
 """A message is one line whatever it quotes, and one that repeats is written a few times."""
 
 import io
+import json
 import logging
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from unittest.mock import patch
 
 import pytest
 
-from exporter.cli.log import BURST, QUIET_SECONDS, LineFormatter, RepeatLimit
+from exporter.base.untrusted import one_line
+from exporter.cli.log import BURST, FORMATS, QUIET_SECONDS, LineFormatter, RepeatLimit
 
 
 @pytest.fixture
@@ -32,6 +36,46 @@ def test_no_name_forges_a_line_or_moves_the_cursor(stream: io.StringIO) -> None:
     log.warning("%s: %s", "s", "a\n2026-01-01 00:00:00 ERROR forged\x1b[2K\r")
     (line,) = stream.getvalue().splitlines()
     assert line.endswith(r"s: a\n2026-01-01 00:00:00 ERROR forged\x1b[2K\r")
+
+
+def _fields(form: str, text: str) -> dict[str, str]:
+    """Read a line as a store of logs does."""
+    if form == "json":
+        return dict(json.loads(text))
+    pairs = re.findall(r'([a-z]+)=("(?:[^"\\]|\\.)*"|[^\s"=]+)(?: |$)', text)
+    assert " ".join("=".join(pair) for pair in pairs) == text
+    return {key: json.loads(value) if value[0] == '"' else value for key, value in pairs}
+
+
+@pytest.mark.parametrize("form", ["json", "logfmt"])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "plain",
+        "",
+        "two words",
+        'a "quoted" = one',
+        "back\\slash",
+        "naïve 値",
+        "a\nlevel=forged\x1b[2K",
+    ],
+)
+def test_fields_are_read_back_and_nothing_forges_a_line(
+    stream: io.StringIO, form: str, message: str
+) -> None:
+    log.handlers[0].setFormatter(FORMATS[form]())
+    try:
+        raise ValueError("\nlevel=forged" + "y" * 10_000)
+    except ValueError:
+        log.exception("%s", message)
+    (line,) = stream.getvalue().splitlines()
+    fields = _fields(form, line)
+    assert list(fields) == ["time", "level", "logger", "msg", "trace"]
+    assert fields["msg"] == one_line(message)
+    assert (fields["level"], fields["logger"]) == ("error", "tests.log")
+    assert datetime.fromisoformat(fields["time"]).tzinfo == UTC
+    assert fields["trace"].startswith("Traceback")
+    assert len(line) < 5000
 
 
 def test_a_line_has_a_length(stream: io.StringIO) -> None:
