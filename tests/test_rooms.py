@@ -27,6 +27,7 @@ ROOMS = (
     "exporter.compare.estimate",
     "exporter.compare.assess",
     "exporter.compare.report",
+    "exporter.compare.sides",
     "exporter.compare.options",
     "exporter.compare.sequential",
     "exporter.compare.run",

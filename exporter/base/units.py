@@ -1,10 +1,11 @@
-"""Durations, sizes and shares as people write them.
+"""Durations, times, sizes and shares as people read and write them.
 
 A parse function raises `ValueError` with a sentence that holds the text and an example; whoever
 calls it puts the option's or the key's name in front.
 """
 
 import re
+from datetime import UTC, datetime
 from typing import Final
 
 _SECONDS: Final = {
@@ -60,3 +61,15 @@ def prometheus_duration(text: str) -> str:
     if not text or _WHOLE_DURATION.fullmatch(text) is None:
         raise ValueError(f"{text!r} is no duration; write it like 15m or 1h30m")
     return text
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration to read, such as `45 s`, `25 min` or `7.4 h`."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5970 else f"{seconds / 3600:.1f} h"
+
+
+def format_utc(time: float) -> str:
+    """Return a time in Unix seconds to read, such as `2026-05-10 12:00 UTC`."""
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M UTC")

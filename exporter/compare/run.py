@@ -21,6 +21,7 @@ from .fleet.span import Span
 from .fleet.windows import Fleet, Windows
 from .options import Options, api_of, parse_deadline, question_of
 from .sequential import Waiting, wait_for_verdict
+from .sides import check_baseline, check_sides, missing_sides
 
 _NO_PROGRESS: Final[Progress] = lambda share, text: None  # noqa: E731
 
@@ -51,9 +52,13 @@ def run(
 
     def read(until: float) -> Fleet:
         span = Span(start, until, options.step)
-        return fetch_fleet(api, sides, question.models, span, progress, options.keep_labels)
+        fleet = fetch_fleet(api, sides, question.models, span, progress, options.keep_labels)
+        check_baseline(fleet, question)
+        return fleet
 
     def judge(fleet: Fleet, asked: Question, until: float) -> Report:
+        # who waits may wait for the candidate to appear
+        check_sides(fleet, asked)
         return report_of(fleet, asked, now(), Span(start, until, options.step))
 
     if not options.wait:
@@ -115,7 +120,7 @@ def report_of(fleet: Fleet, question: Question, now: float, span: Span | None) -
         window_seconds=fleet.windows.width,
         start=span.start if span else None,
         end=span.end if span else None,
-        headline=overall_headline(comparisons),
+        headline=overall_headline(comparisons) or missing_sides(fleet, question),
         verdict=worst([comparison.verdict for comparison in comparisons]),
         comparisons=comparisons,
         notes=fleet.notes,

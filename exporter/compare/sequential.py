@@ -7,14 +7,13 @@ are the caller's.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Final
 
+from ..base.units import format_utc
 from ..base.untrusted import SENTENCE_CHARACTERS, one_line
 from .assess.comparison import Question
 from .assess.result import Comparison, Report
 from .assess.upgrades import first_work
-from .estimate.design import DAY_HOURS
 from .estimate.spending import FIRST_LOOK, look_level, look_times
 from .fleet.api import QueryError
 from .fleet.windows import Fleet
@@ -70,9 +69,11 @@ def wait_for_verdict(question: Question, waiting: Waiting) -> Report:
         times = look_times(total)
         due = next((time for time in times if not looks or time > looks[-1]), total)
         if elapsed < due and not over:
-            missing = f"the candidate has had work since {_clock(start or began)}, and a first look"
+            missing = (
+                f"the candidate has had work since {format_utc(start or began)}, and a first look"
+            )
             missing += f" takes {question.warm_up / 60:.0f} min of warm-up and an hour of data"
-            waiting.tell(f"{missing}: next look at {_clock(origin + due)}")
+            waiting.tell(f"{missing}: next look at {format_utc(origin + due)}")
             waiting.sleep(origin + due - end)
             continue
         looks.append(total if over else elapsed)
@@ -84,7 +85,7 @@ def wait_for_verdict(question: Question, waiting: Waiting) -> Report:
         following = origin + next(time for time in times if time > elapsed)
         waiting.tell(
             f"{one_line(report.headline, SENTENCE_CHARACTERS)} {_expected(report, until)}; "
-            f"next look at {_clock(following)}"
+            f"next look at {format_utc(following)}"
         )
         waiting.sleep(following - end)
 
@@ -93,7 +94,7 @@ def _pause(waiting: Waiting, until: float, times: int, missing: str) -> None:
     """Say what is missing, and sleep the longer the more often it was."""
     now = waiting.now()
     following = min(now + _PAUSES[min(times, len(_PAUSES)) - 1], until)
-    waiting.tell(f"{missing}; asked again at {_clock(following)}")
+    waiting.tell(f"{missing}; asked again at {format_utc(following)}")
     waiting.sleep(following - now)
 
 
@@ -105,20 +106,12 @@ def _expected(report: Report, until: float) -> str:
     if not known or len(known) < len(times):
         return "More time alone may not bring an answer"
     late = ", after the time is over" if max(known) > until else ""
-    return f"An answer can be expected at about {_clock(max(known))}{late}"
+    return f"An answer can be expected at about {format_utc(max(known))}{late}"
 
 
 def _answer_time(comparison: Comparison) -> float | None:
     """Return when a comparison may have its verdict (Unix seconds), None where nobody knows."""
     start, required = comparison.candidate_start, comparison.measures[0].required_sample_size
-    if start is None:
-        return None
-    if required is not None and required.hours is not None:
+    if start is not None and required is not None and required.hours is not None:
         return start + 3600.0 * required.hours
-    if comparison.verdict == "not_comparable" and comparison.design == "before and after":
-        return start + 3600.0 * DAY_HOURS
-    return None
-
-
-def _clock(time: float) -> str:
-    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return comparison.ready_at

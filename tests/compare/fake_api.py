@@ -82,7 +82,8 @@ class FakeApi:
         if self.fault and (refusal := self.fault(len(self.queries), path)):
             return refusal
         if path.endswith("/series"):
-            return 200, success(self._series(form["match[]"]))
+            span = float(form["start"]), float(form["end"])
+            return 200, success(self._series(form["match[]"], *span))
         series = self._matrix(form)
         if sum(len(item["values"]) for item in series) > self.most_values:
             return 422, json.dumps(
@@ -90,9 +91,12 @@ class FakeApi:
             )
         return 200, success({"resultType": "matrix", "result": series})
 
-    def _series(self, match: str) -> list[dict[str, str]]:
+    def _series(self, match: str, start: float, end: float) -> list[dict[str, str]]:
         windows, series = self.fleet.windows, list[dict[str, str]]()
         for i, server in enumerate(windows.servers):
+            times = windows.time[windows.server == i]
+            if len(times) and (times.max() + windows.width < start or times.min() > end):
+                continue
             if match == "inferfleet_server_info":
                 series.append({"target": server.target, **self.fleet.facts[i].labels})
             elif match.startswith("inferfleet_load"):
@@ -134,9 +138,25 @@ class FakeApi:
                 )
                 for i in np.unique(lookups.server)
             ]
+        if "last_over_time(inferfleet_server_info[" in query:
+            return [
+                _range_series({**facts.labels}, times, np.ones(len(times)), start, end)
+                for i, facts in enumerate(self.fleet.facts)
+                if len(times := self._evaluated(i, start, end, float(form["step"])))
+            ]
         if match := re.search(r"\(inferfleet_(\w+)\)$", query):
             return self._gauges(match[1], start, end, float(form["step"]))
         return []
+
+    def _evaluated(self, server: int, start: float, end: float, step: float) -> np.ndarray:
+        """Return the times at which a server had run within the step before."""
+        windows = self.fleet.windows
+        times = windows.time[windows.server == server]
+        moments = np.arange(start, end + 1, step)
+        if not len(times):
+            return moments[:0]
+        inside = (moments >= times.min()) & (moments - step <= times.max() + windows.width)
+        return np.asarray(moments[inside])
 
     def _gauges(self, name: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
         windows, series = self.fleet.windows, list[dict[str, Any]]()

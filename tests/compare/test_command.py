@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
@@ -315,3 +316,64 @@ def test_judge_once() -> None:
     )
     assert code == 2
     assert "is no share" in error
+
+
+def without_work(fleet: Fleet) -> Fleet:
+    """Return a fleet whose candidate is known and has had nothing counted yet."""
+    old = [server.release == OLD for server in fleet.windows.servers]
+    return replace(fleet, windows=fleet.windows.of_servers(old))
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (
+            ["--baseline", 'version="0.20.2"', "--candidate", 'version="0.26.1"'],
+            '--candidate: no server has version="0.26.1"; known are 0.20.2, 0.26.0; did you mean '
+            "0.26.0?",
+        ),
+        (
+            ["--baseline", 'release="9"', "--candidate", 'version="0.26.0"'],
+            '--baseline: no server has release="9"; known are 0.20.2, 0.26.0\n',
+        ),
+        ([*SIDES, "--model", "n"], '--model: no server has model="n"; known are m\n'),
+        (
+            ["--baseline", 'version="0.20.2"', "--candidate", 'version="0.20.2"'],
+            "every server it chooses is on the other side as well",
+        ),
+        (
+            ["--baseline", 'version="0.20.2",release="0.26.0"', "--candidate", 'release="0.26.0"'],
+            'no server has all of version="0.20.2", release="0.26.0" at once; the releases known',
+        ),
+    ],
+)
+def test_a_side_that_nobody_is_is_an_error(words: list[str], fault: str) -> None:
+    with FakeApi(SLOWER) as fake:
+        code, output, error = run("compare", "--prometheus", fake.url, *SPAN, *words)
+    assert (code, output) == (4, "")
+    assert fault in error
+
+
+def test_an_empty_prometheus_is_an_error() -> None:
+    empty = SLOWER.windows.of_servers([False] * len(SLOWER.windows.servers))
+    empty = replace(empty, servers=())
+    with FakeApi(replace(SLOWER, windows=empty, facts=(), lookups=None)) as fake:
+        code, _, error = run("compare", "--prometheus", fake.url, *SPAN, *SIDES)
+    assert code == 4
+    assert "there are no series of inferfleet in this time" in error
+
+
+def test_a_candidate_without_work_yet_is_no_error() -> None:
+    with FakeApi(without_work(SLOWER)) as fake:
+        code, output, _ = run("compare", "--prometheus", fake.url, *SPAN, *SIDES)
+    assert code == 0
+    assert "no work of the candidate (0.26.0) has been counted" in " ".join(output.split())
+    assert "60 min of warm-up and 60 min in which both run" in " ".join(output.split())
+
+
+def test_what_ran_before_the_window_alone_is_said() -> None:
+    late = ["--from", str(START + 4 * 3600), "--to", str(START + 5 * 3600)]
+    with FakeApi(simulate_comparison(21, share=1.0, servers=2, before=2, after=5)) as fake:
+        code, _, error = run("compare", "--prometheus", fake.url, *late, *SIDES)
+    assert code == 4
+    assert 'version="0.20.2" ran before this time alone; widen --window' in error

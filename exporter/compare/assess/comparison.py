@@ -11,11 +11,13 @@ from typing import Final
 
 import numpy as np
 
+from ...base.units import format_duration
 from ...vocabulary.verdict import Measure, Verdict
+from ..estimate.blocker import required_overlap
 from ..estimate.design import Design, choose_design
 from ..estimate.shares import kept_lookups
 from ..fleet.matchers import Matcher, match_all
-from ..fleet.windows import ExternalLabels, Fleet, Lookups, ServerKey, Windows
+from ..fleet.windows import ExternalLabels, Fleet, Lookups, ServerKey
 from . import checks
 from .claim import check_claim
 from .criteria import Criteria, not_comparable
@@ -145,13 +147,20 @@ def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Compariso
         meanings,
     ]
     if all(check.outcome != "failed" for check in passed):
-        passed += _check_present(windows, sides)
+        passed += _check_present(fleet, sides, question)
     if any(check.outcome == "failed" for check in passed):
         return _finish(_refused(old, new, passed, differing), question)
     context = checks.check_context(engines, versions, (old_facts, new_facts))
     if context:
         windows = windows.without("context_token_seconds")
-    design = choose_design(windows, sides.candidate, fleet.facts, question.warm_up)
+    design = choose_design(
+        windows,
+        sides.candidate,
+        fleet.facts,
+        question.warm_up,
+        end=fleet.end,
+        can_widen=chosen_earlier(fleet, question.baseline, question),
+    )
     criteria = Criteria(question.margin, question.alpha, question.detail)
     lookups = _lookups_of(fleet.lookups, sides)
     results, index = compare_measures(windows, design, lookups, forbidden, criteria)
@@ -197,26 +206,48 @@ def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Compariso
             ),
             timeline=timeline(index, windows, design),
             candidate_start=_finite_start(design),
+            ready_at=design.ready_at,
             external_labels=_external_labels(old, new),
         ),
         question,
     )
 
 
-def _check_present(windows: Windows, sides: _Sides) -> list[Check]:
+def _check_present(fleet: Fleet, sides: _Sides, question: Question) -> list[Check]:
     """Return a failed check where a side has no windows at all."""
-    treated = np.asarray(sides.candidate, dtype=bool)[windows.server]
-    if not treated.all() and treated.any():
+    windows = fleet.windows
+    lacking = [
+        (name, matchers, sum(flags))
+        for name, matchers, flags in (
+            ("baseline", question.baseline, sides.baseline),
+            ("candidate", question.candidate, sides.candidate),
+        )
+        if not np.asarray(flags, dtype=bool)[windows.server].any()
+    ]
+    if not lacking:
         return []
-    lacking = "baseline has" if treated.all() else "candidate has"
+    counts = " and ".join(
+        f"the {count} server{'s' * (count != 1)} of the {name}" for name, _, count in lacking
+    )
+    ran_before = all(chosen_earlier(fleet, matchers, question) for _, matchers, _ in lacking)
     return [
         Check(
             name="data",
             outcome="failed",
-            text=f"the {lacking if len(windows) else 'two sides have'} no windows in this time",
-            remedy="widen --window to a time when both ran",
+            text=f"no window of {format_duration(windows.width)} has data yet of {counts}",
+            remedy="widen --window to a time when both ran"
+            if ran_before
+            else f"an answer takes {format_duration(question.warm_up)} of warm-up and "
+            f"{format_duration(required_overlap(windows.width))} in which both run; ask again "
+            "then, or let --wait do it",
         )
     ]
+
+
+def chosen_earlier(fleet: Fleet, matchers: Sequence[Matcher], question: Question) -> bool:
+    """Whether a server that the matchers choose ran before the time looked at."""
+    every = *matchers, *question.models
+    return any(match_all(every, labels) for labels in fleet.earlier)
 
 
 def _lookups_of(lookups: Lookups | None, sides: _Sides) -> Lookups | None:

@@ -36,6 +36,7 @@ MIN_WINDOWS_PER_EFFECT: Final = 24
 """Matched candidate rows that an effect is estimated from; a row is a cell in a window."""
 
 _LARGE_LATENCY_CHANGE: Final = 0.10
+_MORE_TRAFFIC: Final = "wait for more traffic"
 
 
 def compare_measures(
@@ -90,10 +91,12 @@ def at_equal_load(
         return not_comparable(measure, forbidden[measure]), None
     index = speed_index(observed, design) if observed.rows.any() else None
     if index is None:
+        if design.fault:
+            return not_comparable(measure, design.fault, design.remedy), None
         return not_comparable(
             measure,
             "there are too few windows with such work",
-            "wait for more traffic, or widen --window",
+            _MORE_TRAFFIC if design.growing else "",
         ), None
     matching = index.matching
     described = {"coverage": matching.coverage, "cells": by_cell(index, design, criteria)}
@@ -104,7 +107,7 @@ def at_equal_load(
             measure,
             f"only {matching.coverage:.0%} of the candidate's work was done at loads the baseline "
             f"also had; most of the rest differs in {matching.lacking}",
-            "send both sides the same traffic, or widen the window to a time when they had it",
+            "send both sides the same traffic",
         )
         return result.model_copy(update=described), index
     if has_batch:
@@ -120,7 +123,9 @@ def at_equal_load(
     used = (regression.weight[regression.treated > 0] > 0).sum()
     if effect is None or used < MIN_WINDOWS_PER_EFFECT:
         result = not_comparable(
-            measure, "the candidate has too few windows at such loads", "wait for more data"
+            measure,
+            "the candidate has too few windows at such loads",
+            _MORE_TRAFFIC if design.growing else "",
         )
         return result.model_copy(update={"coverage": matching.coverage}), index
     if measure == "decode":

@@ -178,8 +178,9 @@ class Comparison(_Model):
     """One model on one kind of GPU in one layout; `engine` is the candidate's.
 
     The naive ratios are those of all work whatever the load. `candidate_start` is the Unix time of
-    the candidate's first window that is used. `external_labels` are those of its cluster, empty
-    where there are none, or where the baseline ran in another one.
+    the candidate's first window that is used, `ready_at` the one up to which data can be enough
+    where they are not yet, null where more time alone does not help. `external_labels` are those of
+    its cluster, empty where there are none, or where the baseline ran in another one.
     """
 
     engine: str
@@ -199,6 +200,7 @@ class Comparison(_Model):
     hit_ratio_causes: tuple[str, ...]
     timeline: tuple[TimelinePoint, ...]
     candidate_start: float | None
+    ready_at: float | None = None
     phases: tuple[PhaseRatio, ...] = ()
     external_labels: dict[str, str] = {}
     claim: Claim | None = None

@@ -82,6 +82,6 @@ def interim_analysis(fleet: Fleet, upgrade: Upgrade, now: float) -> tuple[Fleet,
     end = first_used + 3600.0 * passed[-1]
     windows = fleet.windows.where(fleet.windows.time + fleet.windows.width <= end)
     return (
-        replace(fleet, windows=windows),
+        replace(fleet, windows=windows, end=end),
         replace(upgrade.question, alpha=upgrade.question.alpha / len(INTERIM_HOURS)),
     )

@@ -41,9 +41,9 @@ def title(report: Report) -> str:
 
 
 def overall_headline(comparisons: tuple[Comparison, ...]) -> str:
-    """Return the sentence over all comparisons of a run."""
+    """Return the sentence over all comparisons of a run, empty where there are none."""
     if not comparisons:
-        return "Nothing to compare: no model is served by both sides in this time."
+        return ""
     if len(comparisons) == 1:
         return comparisons[0].headline
     counts: dict[str, int] = {}
@@ -62,7 +62,8 @@ def headline(comparison: Comparison, alpha: float) -> str:
         subject += f" in {'/'.join(comparison.external_labels.values())}"
     decode = comparison.measures[0]
     if comparison.verdict == "not_comparable":
-        text = f"{new} and {old} are not comparable for {subject}, because {decode.reason}"
+        yet = "yet " if comparison.ready_at is not None else ""
+        text = f"{new} and {old} are not comparable {yet}for {subject}, because {decode.reason}"
         if decode.observed_ratio is not None:
             difference = percent_change(decode.observed_ratio)
             text += f" (the observed difference is {difference} in decoding)"

@@ -16,13 +16,11 @@ import numpy as np
 
 from ..fleet.arrays import Floats, Ints, Mask
 from ..fleet.windows import ServerFacts, Windows
+from .blocker import DAY_HOURS, Blocker, Rows, explain, is_running, required_overlap
 
 Unit = Literal["server", "machine"]
 Kind = Literal["difference in differences", "side by side", "before and after"]
 
-DAY_HOURS: Final = 24.0
-"""Hours of each release that a comparison before and after needs."""
-_MIN_CONCURRENT_SECONDS: Final = 7200.0
 _MIN_EARLIER_SECONDS: Final = 6 * 3600.0
 _LONG_SECONDS: Final = 12 * 3600.0
 _MACHINE_STDDEV: Final = 0.02
@@ -47,7 +45,9 @@ class Design:
     clusters; `ever_treated` holds of each node whether it ran the candidate. `servers` and `hours`
     count those with data, of baseline and candidate; `unit` says what a node is; `candidate_start`
     is the candidate's first window (Unix seconds); `warm_up_seconds` what was dropped as warm-up.
-    `fault` says what the design lacks and `remedy` what to do about it, both empty where nothing.
+    `fault` says what the design lacks and `remedy` what to do about it, both empty where nothing;
+    `ready_at` is up to when data can be enough (Unix seconds), None where unknown. `growing` is
+    whether the candidate still runs.
     """
 
     kind: Kind
@@ -64,6 +64,8 @@ class Design:
     warm_up_seconds: float
     fault: str = ""
     remedy: str = ""
+    ready_at: float | None = None
+    growing: bool = True
     unit: Unit = "server"
 
     @property
@@ -108,22 +110,32 @@ class Design:
 
 
 def choose_design(
-    windows: Windows, candidate: Sequence[bool], facts: Sequence[ServerFacts], warm_up: float
+    windows: Windows,
+    candidate: Sequence[bool],
+    facts: Sequence[ServerFacts],
+    warm_up: float,
+    *,
+    end: float | None = None,
+    can_widen: bool = False,
 ) -> Design:
     """Return the design that the windows of one comparison allow; both sides have rows.
 
     `candidate` holds of each server of the windows whether it is the candidate's; `warm_up` is how
-    long after its start a server is not used, in seconds.
+    long after its start a server is not used, in seconds; `end` is the end of the time looked at
+    (Unix seconds), by default that of the windows, and `can_widen` whether there is data of the
+    baseline before that time.
     """
+    if end is None:
+        end = float(windows.time.max()) + windows.width
     places = [server.node_name for server in windows.servers]
-    design = _design(windows, places, candidate, facts, warm_up)
+    design = _design(windows, places, candidate, facts, warm_up, end, can_widen)
     present = set(windows.server.tolist())
     machines = [server.machine for server in windows.servers]
     if design.fault and all(machines[i] for i in present):
         # what ran on a machine before and after is known where what ran in a place of it is not
-        by_machine = replace(_design(windows, machines, candidate, facts, warm_up), unit="machine")
+        by_machine = _design(windows, machines, candidate, facts, warm_up, end, can_widen)
         if not by_machine.fault:
-            return by_machine
+            return replace(by_machine, unit="machine")
     return design
 
 
@@ -133,6 +145,8 @@ def _design(
     candidate: Sequence[bool],
     facts: Sequence[ServerFacts],
     warm_up: float,
+    end: float,
+    can_widen: bool,
 ) -> Design:
     """Return the design with the nodes that `names` give each server."""
     treated = np.asarray(candidate, dtype=bool)[windows.server]
@@ -153,7 +167,10 @@ def _design(
     # side by side, a baseline server that had gone before the candidate came is no control
     controls = ~treated & keep & ((windows.time >= start) | (kind != "side by side"))
     servers = len(np.unique(node[controls])), len(np.unique(node[treated & keep]))
-    fault, remedy = _fault(kind, servers, hours)
+    rows = Rows(windows, treated, keep, cold, node, end, warm_up)
+    blocker = Blocker()
+    if _lacks(kind, servers, hours):
+        blocker = _blocker(kind, rows, hours, can_widen)
     return Design(
         kind,
         keep,
@@ -167,8 +184,10 @@ def _design(
         hours,
         start,
         _seconds(windows, cold),
-        fault,
-        remedy,
+        blocker.fault,
+        blocker.remedy,
+        blocker.ready_at,
+        is_running(rows, candidate=True),
     )
 
 
@@ -184,14 +203,15 @@ def _kind(
     upgraded = np.unique(node[candidate])
     earlier = baseline & np.isin(node, upgraded) & (time < first)
     controls = np.unique(node[concurrent & ~(np.isin(node, upgraded) & (time < first))])
-    shared = last - first + windows.width
+    # after a candidate that went back there is nothing to be beside
+    shared = min(last, float(time[candidate].max())) - first + windows.width
     # a rollout that went through quickly leaves a day on each side, which tells more
     after_rollout = _hours(windows, candidate & (time > last))
     completed = after_rollout > _hours(windows, candidate & (time <= last))
     days = min(_hours(windows, earlier), _hours(windows, candidate)) >= DAY_HOURS
     if completed and days:
         return "before and after", *always
-    enough = shared >= min(_MIN_CONCURRENT_SECONDS, 12 * windows.width)
+    enough = shared >= required_overlap(windows.width)
     if len(controls) and len(upgraded) and enough:
         long_enough = _hours(windows, earlier) * 3600 >= _MIN_EARLIER_SECONDS
         # most upgraded nodes need a past, or the effect is that of other machines
@@ -203,37 +223,21 @@ def _kind(
     return "side by side", *always
 
 
-def _fault(kind: Kind, servers: tuple[int, int], hours: tuple[float, float]) -> tuple[str, str]:
-    """Return what the design lacks and what to do about it, empty where nothing."""
-    if kind == "side by side" and servers[0] == 0:
-        return (
-            "the two sides ran on different servers at different times",
-            "put some servers back on the baseline, or widen --window to a time when the same "
-            "servers ran it; pods with new names are the same servers where their GPUs or nodes "
-            "are known (inferfleet_server_gpu_info, inferfleet_server_pod_info)",
+def _lacks(kind: Kind, servers: tuple[int, int], hours: tuple[float, float]) -> bool:
+    """Whether the design has too little of either side."""
+    return min(servers) < 2 or (kind == "before and after" and min(hours) < DAY_HOURS)
+
+
+def _blocker(kind: Kind, rows: Rows, hours: tuple[float, float], can_widen: bool) -> Blocker:
+    """Return what the design lacks."""
+    upgraded = np.unique(rows.node[rows.treated])
+    earlier = bool(np.isin(rows.node[~rows.treated], upgraded).any())
+    if kind == "before and after" and min(hours) >= DAY_HOURS:
+        return Blocker(
+            "only one server ran both releases, so its own drift cannot be told from the release",
+            "compare at least two servers, better four",
         )
-    if kind == "before and after":
-        if min(hours) < DAY_HOURS:
-            return (
-                f"the same servers ran the baseline for {hours[0]:.1f} h and the candidate for "
-                f"{hours[1]:.1f} h, never both at once, so the hour of the day cannot be told "
-                "from the release",
-                "wait until each has run for 24 h, or put some servers back on the baseline",
-            )
-        if min(servers) < 2:
-            return (
-                "only one server ran both releases, so its own drift cannot be told from the "
-                "release",
-                "compare at least two servers, better four",
-            )
-        return "", ""
-    if min(servers) < 2:
-        return (
-            f"{servers[0]} server{'s' * (servers[0] != 1)} ran the baseline and {servers[1]} the "
-            "candidate, so the machine cannot be told from the release",
-            "compare at least two servers of each, better four",
-        )
-    return "", ""
+    return explain(rows, earlier, can_widen)
 
 
 def _cold(windows: Windows, node: Ints, facts: Sequence[ServerFacts], warm_up: float) -> Mask:

@@ -5,19 +5,27 @@ is queried in halves. Long times of large fleets are cut into longer windows; th
 loads apart all the same, so little is lost. Data-parallel ranks are added up by the query.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from .api import PrometheusApi
+from .api import PrometheusApi, QueryError
 from .arrays import Floats, Ints
 from .cells import Cells, fetch_cells, selector
-from .matchers import Matcher
+from .matchers import Matcher, match_all
 from .places import with_places
-from .servers import DEFAULT_KEEP_LABELS, external_labels, fetch_facts, fetch_identities, target_key
+from .servers import (
+    DEFAULT_KEEP_LABELS,
+    IdentityKey,
+    external_labels,
+    fetch_earlier,
+    fetch_facts,
+    fetch_identities,
+    target_key,
+)
 from .span import Span
 from .windows import QUANTITIES, ExternalLabels, Fleet, Lookups, TargetKey, Windows
 
@@ -30,6 +38,8 @@ _FETCHED: Final = tuple(name for name in QUANTITIES if not name.startswith("firs
 _MAX_ROWS: Final = 1_000_000
 _EXCLUDED: Final = "inferfleet_load_excluded_seconds_total"
 _REASONS: Final = 8
+_LITTLE_SECONDS: Final = 86_400.0
+"""Of a side with less data than this, it is asked whether there is some from before."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +89,40 @@ def fetch_fleet(
     if width > WIDTHS[0]:
         note = f"windows of {width / 60:.0f} minutes, for the size of the fleet and the time"
         notes = (*notes, note)
-    return Fleet(windows, facts, lookups, excluded, notes, source=api.url)
+    fleet = Fleet(
+        windows,
+        facts,
+        lookups,
+        excluded,
+        notes,
+        source=api.url,
+        end=span.end,
+        known=tuple(_known_labels(*identity) for identity in identities.items()),
+    )
+    if any(_has_little(fleet, (*matchers, *models)) for matchers in sides):
+        fleet = replace(fleet, earlier=_fetch_earlier(api, span, keep_labels))
+    return fleet
+
+
+def _known_labels(key: IdentityKey, identity: Mapping[str, str]) -> dict[str, str]:
+    (external, target), release, server_class = key
+    own = {"target": target, "release": release, "class": server_class}
+    return {**dict(external), **own, **identity}
+
+
+def _has_little(fleet: Fleet, matchers: Sequence[Matcher]) -> bool:
+    windows = fleet.windows.of_servers([match_all(matchers, labels) for labels in fleet.labels])
+    return len(np.unique(windows.time)) * windows.width < _LITTLE_SECONDS
+
+
+def _fetch_earlier(
+    api: PrometheusApi, span: Span, keep_labels: Sequence[str]
+) -> tuple[dict[str, str], ...]:
+    """Return the servers from before the time, none where the API does not look back so far."""
+    try:
+        return fetch_earlier(api, span.start, keep_labels)
+    except QueryError:
+        return ()
 
 
 def _width(cells: int, seconds: float) -> float:

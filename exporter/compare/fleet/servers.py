@@ -17,6 +17,8 @@ DEFAULT_KEEP_LABELS: Final = ("cluster",)
 _LIMITS: Final = ("max_running_requests", "max_batched_tokens", "gpus", "kv_cache_capacity_tokens")
 _START: Final = "server_start_time_seconds"
 _MAX_POINTS: Final = 100
+_EARLIER_SECONDS: Final = 30 * 86_400.0
+_EARLIER_STEP: Final = 21_600.0
 _SERIES: Final = 1000
 
 IdentityKey = tuple[TargetKey, str, str]
@@ -66,6 +68,19 @@ def fetch_identities(
             }
         identities[key] = identity
     return identities
+
+
+def fetch_earlier(
+    api: PrometheusApi, end: float, keep_labels: Sequence[str]
+) -> tuple[dict[str, str], ...]:
+    """Return the labels of the servers that ran in the weeks before a time (Unix seconds)."""
+    by = ", ".join((*keep_labels, "target", *SERVER_INFO.labels))
+    query = f"max by ({by}) (last_over_time(inferfleet_server_info[{_EARLIER_STEP:.0f}s]))"
+    times = np.arange(end - _EARLIER_SECONDS, end + 1e-6, _EARLIER_STEP)
+    series = api.range_in_chunks(query, times, _EARLIER_STEP, _SERIES)
+    return tuple(
+        {tuple(sorted(each.labels.items())): dict(each.labels) for each in series}.values()
+    )
 
 
 def fetch_facts(

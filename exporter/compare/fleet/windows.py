@@ -152,7 +152,10 @@ class Fleet:
 
     `excluded` maps a cluster's external labels to the seconds that its exporters left out, by
     reason; `notes` are sentences for the report; `source` says where the data came from. `short`
-    is true where windows are no longer than requests.
+    is true where windows are no longer than requests. `end` is the end of the time looked at (Unix
+    seconds), None where it is that of the windows; `known` has the labels of every server of that
+    time, chosen or not, and `earlier` those of the servers of some weeks before, where a side has
+    little data.
     """
 
     windows: Windows
@@ -162,12 +165,15 @@ class Fleet:
     notes: tuple[str, ...] = ()
     source: str = ""
     short: bool = False
+    end: float | None = None
+    known: tuple[Mapping[str, str], ...] = ()
+    earlier: tuple[Mapping[str, str], ...] = ()
 
     @property
     def labels(self) -> list[dict[str, str]]:
-        """Each server's labels: those of its cells, and over them those of its identity."""
+        """Each server's labels: those of its identity, and over them those its cells have."""
         return [
-            {**server.labels, **facts.labels}
+            {**facts.labels, **{name: value for name, value in server.labels.items() if value}}
             for server, facts in zip(self.windows.servers, self.facts, strict=True)
         ]
 

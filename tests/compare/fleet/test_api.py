@@ -32,7 +32,7 @@ def fake_and_client(
 def test_what_may_pass_is_tried_again_and_later_each_time() -> None:
     fake, api, pauses = fake_and_client(lambda n, path: (503, "busy") if n < 3 else None)
     with fake:
-        assert api.series("inferfleet_server_info", 0, 1)
+        assert api.series("inferfleet_server_info", 0, 2e9)
     assert len(fake.queries) == 3
     assert len(pauses) == 2
     assert pauses[0] <= 2.0 <= pauses[1] <= 4.0
@@ -43,7 +43,7 @@ def test_an_api_that_asks_for_patience_is_given_it() -> None:
         lambda n, path: (429, "too many requests") if n < 2 else None
     )
     with fake:
-        assert api.series("inferfleet_server_info", 0, 1)
+        assert api.series("inferfleet_server_info", 0, 2e9)
     assert len(pauses) == 1
 
 
@@ -112,12 +112,12 @@ def test_a_run_has_a_limit_over_all_of_its_queries(monkeypatch: pytest.MonkeyPat
     with fake:
         api.start_run()
         clock[0] += 149.0
-        api.series("inferfleet_server_info", 0, 1)
+        api.series("inferfleet_server_info", 0, 2e9)
         clock[0] += 1.0
         with pytest.raises(QueryError, match=r"longer than 30 times --timeout \(5 s\)"):
-            api.series("inferfleet_server_info", 0, 1)
+            api.series("inferfleet_server_info", 0, 2e9)
         api.start_run()
-        api.series("inferfleet_server_info", 0, 1)
+        api.series("inferfleet_server_info", 0, 2e9)
 
 
 DRIPS = {
@@ -147,7 +147,7 @@ def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> 
     with FakeApi(FLEET) as fake:
         monkeypatch.setenv("http_proxy", fake.url)
         api = PrometheusApi("http://prometheus.invalid:9090/prom")
-        assert api.series("inferfleet_server_info", 0, 1)
+        assert api.series("inferfleet_server_info", 0, 2e9)
         assert fake.headers["Host"] == "prometheus.invalid:9090"
 
 
@@ -188,21 +188,21 @@ def test_credentials_come_from_files_and_headers_go_along(tmp_path: Path) -> Non
             headers=("X-Scope-OrgID: tenant",),
         )
         api = api_of(options)
-        api.series("inferfleet_server_info", 0, 1)
+        api.series("inferfleet_server_info", 0, 2e9)
         assert fake.headers["Authorization"] == "Bearer one"
         assert fake.headers["X-Scope-OrgID"] == "tenant"
         # a rotated secret is read anew
         token.write_text("two")
-        api.series("inferfleet_server_info", 0, 1)
+        api.series("inferfleet_server_info", 0, 2e9)
         assert fake.headers["Authorization"] == "Bearer two"
         basic = HttpSettings.model_validate(
             {"basic_auth": {"username": "u", "password_file": str(password)}}
         )
-        PrometheusApi(fake.url, basic).series("inferfleet_server_info", 0, 1)
+        PrometheusApi(fake.url, basic).series("inferfleet_server_info", 0, 2e9)
         assert fake.headers["Authorization"] == "Basic dTpzZWNyZXQ="
         token.unlink()
         with pytest.raises(QueryError, match="token with the credentials cannot be read"):
-            api.series("inferfleet_server_info", 0, 1)
+            api.series("inferfleet_server_info", 0, 2e9)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_tls_with_the_own_authority(tmp_path: Path) -> None:
     context.load_cert_chain(certificate, key)
     with FakeApi(FLEET, tls=context) as fake:
         trusting = HttpSettings.model_validate({"ca_file": str(certificate)})
-        assert PrometheusApi(fake.url, trusting).series("inferfleet_server_info", 0, 1)
+        assert PrometheusApi(fake.url, trusting).series("inferfleet_server_info", 0, 2e9)
         with pytest.raises(QueryError, match="certificate is not trusted: self-signed"):
             PrometheusApi(fake.url, sleep=lambda seconds: None).series(
                 "inferfleet_server_info", 0, 1

@@ -1,0 +1,202 @@
+"""What `compare` says in the first hours of an upgrade, every five minutes: all of it is true."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from exporter.base.errors import CompareError
+from exporter.compare.assess.comparison import Question
+from exporter.compare.assess.result import Report
+from exporter.compare.fleet.matchers import parse_matchers
+from exporter.compare.fleet.windows import Fleet
+from exporter.compare.run import report_of
+from exporter.compare.sides import check_sides
+from tests.sim.comparison import NEW, OLD, START, WIDTH, comparison_input
+from tests.sim.fleet import simulate_fleet
+from tests.sim.scenario import Scenario, Upgrade
+
+UPGRADE = f'version="{OLD}"', f'version="{NEW}"'
+SAME = 'target=~"node[01]"', 'target=~"node[23]"'
+HOURS = 3.2
+
+
+@cache
+def simulated(servers: int, share: float, roll: float = 0.0, rollback: float = 0.0) -> Fleet:
+    upgrade = Upgrade(0.0, share=share, hours_before=7.0, hours_after=HOURS, roll=roll)
+    fleet = simulate_fleet(
+        np.random.default_rng(3), upgrade, Scenario(rollback=rollback), servers=servers
+    )
+    return replace(comparison_input(fleet, "m"), lookups=None)
+
+
+def until(fleet: Fleet, end: float) -> Fleet:
+    """Return what is known of a fleet at a time: servers that began, windows that are over."""
+    windows = fleet.windows
+    known = np.array(
+        [windows.time[windows.server == i].min() < end for i in range(len(windows.servers))]
+    )
+    rows = windows.where(windows.time + windows.width <= end)
+    number = np.cumsum(known) - 1
+    servers = tuple(s for s, is_known in zip(windows.servers, known, strict=True) if is_known)
+    facts = tuple(f for f, is_known in zip(fleet.facts, known, strict=True) if is_known)
+    rows = replace(rows, servers=servers, server=number[rows.server])
+    return replace(fleet, windows=rows, facts=facts, end=end)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An upgrade, the question, and what is named from which minute on."""
+
+    fleet: Callable[[], Fleet]
+    blockers: dict[int, str]
+    sides: tuple[str, str] = UPGRADE
+    earlier: bool = False
+
+    @property
+    def question(self) -> Question:
+        old, new = (
+            parse_matchers(text, option)
+            for text, option in zip(self.sides, ("--baseline", "--candidate"), strict=True)
+        )
+        return Question(old, new, margin=0.03, warm_up=3600.0, detail=False)
+
+    def at(self, minute: float) -> Fleet:
+        fleet = until(self.fleet(), START + 60 * minute)
+        return replace(fleet, earlier=tuple(fleet.labels) if self.earlier else ())
+
+    def blocker(self, minute: int) -> str:
+        return self.blockers[max(begin for begin in self.blockers if begin <= minute)]
+
+
+UNKNOWN, NO_WINDOW = 'no server has version="0.26.0"; known are 0.20.2', "no window of 5 min"
+WARMING = "fewer than two servers of the candidate have warmed up"
+OVERLAP, ANSWER = "both ran at once for", ""
+LONE, GONE = "so the machine cannot be told", "no server runs the baseline any more"
+BACK = "the candidate has had no data since"
+ROLL = {0: UNKNOWN, 1: NO_WINDOW, 5: LONE, 10: WARMING, 60: LONE, 65: GONE}
+SCENES = {
+    "canary of 2 of 4": Scene(
+        lambda: simulated(4, 0.5), {0: UNKNOWN, 1: NO_WINDOW, 5: WARMING, 65: OVERLAP, 120: ANSWER}
+    ),
+    "roll of 8": Scene(
+        lambda: simulated(8, 1.0, roll=3600.0),
+        ROLL,
+    ),
+    "roll of 8 that ran before the window": Scene(
+        lambda: simulated(8, 1.0, roll=3600.0),
+        ROLL,
+        earlier=True,
+    ),
+    "rolled back after 40 minutes": Scene(
+        lambda: simulated(4, 0.5, rollback=2400.0), {0: UNKNOWN, 1: NO_WINDOW, 5: WARMING, 45: BACK}
+    ),
+    "rolled back after 90 minutes": Scene(
+        lambda: simulated(4, 0.5, rollback=5400.0),
+        {0: UNKNOWN, 1: NO_WINDOW, 5: WARMING, 65: OVERLAP, 95: BACK},
+    ),
+    "a release with itself": Scene(lambda: simulated(4, 0.0), {0: ANSWER}, sides=SAME),
+}
+MINUTES = (0, 1, *range(5, 185, 5))
+
+
+def said(scene: Scene, minute: float) -> tuple[str, Report | None]:
+    """Return every sentence of the answer at a minute, and the report where there is one."""
+    fleet, question = scene.at(minute), scene.question
+    try:
+        check_sides(fleet, question)
+    except CompareError as error:
+        return str(error), None
+    report = report_of(fleet, question, START + 60 * minute, None)
+    texts = [report.headline, *report.notes]
+    for comparison in report.comparisons:
+        texts += [f"{check.text}; {check.remedy}" for check in comparison.checks]
+        texts += [f"{result.reason}; {result.remedy}" for result in comparison.measures]
+    return "\n".join(texts), report
+
+
+def still_running(scene: Scene, minute: float) -> tuple[int, int]:
+    """Return how many servers ran the baseline and the candidate in their last window."""
+    windows = scene.at(minute).windows
+    last = dict[str, tuple[float, set[str]]]()
+    for server, time in zip(windows.server, windows.time, strict=True):
+        key = windows.servers[server]
+        latest, releases = last.get(key.target, (-1.0, set[str]()))
+        if time > latest:
+            last[key.target] = float(time), {key.release}
+        elif time == latest:
+            releases.add(key.release)
+    every = [release for _, releases in last.values() for release in releases]
+    return every.count(OLD), every.count(NEW)
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_the_first_hours_minute_by_minute(name: str) -> None:
+    scene = SCENES[name]
+    for minute in MINUTES:
+        text, report = said(scene, minute)
+        place = f"{name}, minute {minute}: {text}"
+        assert scene.blocker(minute) in text, place
+        if scene.sides == UPGRADE:
+            _check_advice(text, still_running(scene, minute), scene.earlier, place)
+        if report is None:
+            continue
+        (comparison,) = report.comparisons
+        blocked = comparison.verdict == "not_comparable"
+        assert blocked == (scene.blocker(minute) != ANSWER), place
+        assert scene.blocker(minute) in report.headline, "the blocker is named first"
+        if comparison.ready_at is not None:
+            assert blocked
+            assert comparison.ready_at > START + 60 * minute, place
+            assert "are not comparable yet" in report.headline
+
+
+def _check_advice(text: str, running: tuple[int, int], earlier: bool, place: str) -> None:
+    old, new = running
+    if "back on the baseline" in text:
+        assert old == 0, place
+    if "widen" in text:
+        assert earlier, place
+    if "any more" in text:
+        assert old == 0, place
+    if "no data since" in text:
+        assert new == 0, place
+    if "go on until then" in text or "wait for more" in text:
+        assert min(old, new) >= 2, place
+    assert "outages" not in text, place
+
+
+def test_what_is_promised_comes_to_pass() -> None:
+    scene = SCENES["canary of 2 of 4"]
+    promises = {
+        ready_at
+        for minute in range(5, 120, 5)
+        if (report := said(scene, minute)[1])
+        and (ready_at := report.comparisons[0].ready_at) is not None
+    }
+    (ready_at,) = promises
+    _, before = said(scene, (ready_at - START) / 60 - 5)
+    _, then = said(scene, (ready_at - START) / 60)
+    assert before is not None
+    assert then is not None
+    assert before.verdict == "not_comparable"
+    assert then.verdict != "not_comparable"
+
+
+def test_what_there_is_of_each_side_is_said() -> None:
+    text, _ = said(SCENES["canary of 2 of 4"], 30)
+    assert (
+        "4 servers of the baseline (2 still running it) with 7.5 h and 2 servers of the candidate "
+        "with 30 min, all of it warm-up" in text
+    )
+    assert "data up to 2023-11-15 00:10 UTC can give an answer" in text
+    text, _ = said(SCENES["canary of 2 of 4"], 90)
+    assert "2 servers of the candidate with 90 min, 60 min of it warm-up" in text
+    assert "both ran at once for 30 min after warm-up, and 60 min are needed" in text
+
+
+def test_the_minutes_are_those_of_windows() -> None:
+    assert {later - minute for minute, later in pairwise(MINUTES[2:])} == {WIDTH / 60}
