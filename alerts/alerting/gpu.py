@@ -47,6 +47,7 @@ def groups(values: Values) -> tuple[Group, ...]:
     )
     _xid(family)
     _memory(family)
+    _links(family)
     family.add(
         "InferfleetGpuRecoveryNeeded",
         _served(values, "uuid:inferfleet_gpu_recovery_action:max > 0"),
@@ -128,6 +129,33 @@ def _memory(family: Family) -> None:
         f"{_GPU} waits for a reset to replace a row of memory",
         f"{_GPU} has a row of memory to be replaced, which its next reset does; until then it "
         "works, without the memory around the row.",
+        "gpu",
+    )
+
+
+def _links(family: Family) -> None:
+    """NVLink and PCIe that make errors; `kind` says which, all are counted over the window."""
+    name, values = "InferfleetGpuLinkErrors", family.values
+    uuid, by = values.labels("uuid"), values.labels("uuid", "kind")
+    window, seconds = family.limit(name, "window"), family.seconds(name, "window")
+    replays = "uuid:inferfleet_gpu_pcie_replays:max"
+    errors = "uuid_kind:inferfleet_gpu_nvlink_errors:max"
+    crc, severe = f'{errors}{{kind="crc"}}', f'{errors}{{kind=~"replay|recovery"}}'
+    # DCGM shows a count from its first error on, which has no increase
+    first = appearance(severe, window, by, _WATCHED, uuid)
+    parts = (
+        f'label_replace(round(increase({replays}[{window}])), "kind", "pcie_replay", "", "")'
+        f" > {family.limit(name, 'pcie_replays_per_minute')} * {seconds} / 60",
+        f"round(increase({crc}[{window}])) > {family.limit(name, 'crc_per_second')} * {seconds}",
+        f"({growth(severe, window)} or {first}) >= {family.limit(name, 'nvlink_errors')}",
+    )
+    family.add(
+        name,
+        _served(values, " or ".join(f"({part})" for part in parts)),
+        f"{_GPU} has errors on its links ({{{{ $labels.kind }}}})",
+        f"{_GPU} had {{{{ $value }}}} errors of the kind {{{{ $labels.kind }}}} within {window}, "
+        "more than a sound link makes: traffic between GPUs, or with the host, is slower than it "
+        "could be, and the link may fail.",
         "gpu",
     )
 

@@ -42,7 +42,7 @@ def groups(values: Values) -> tuple[Group, ...]:
     rules.append(
         Record(record="uuid:inferfleet_gpu_power_watts:rate5m", expr=_either(values, energy, *raw))
     )
-    rules += [_info(values), _throttled(values), *_xids(values), _ecc(values)]
+    rules += [_info(values), _throttled(values), *_xids(values), _ecc(values), *_links(values)]
     return (Group(name="inferfleet-gpu-names", interval=values.interval, rules=tuple(rules)),)
 
 
@@ -153,4 +153,25 @@ def _ecc(values: Values) -> Record:
     raw = (_value(values, term) for term in _terms("gpu_ecc_errors_total", kind="uncorrected"))
     return Record(
         record="uuid:inferfleet_gpu_ecc_uncorrected_errors:max", expr=_either(values, own, *raw)
+    )
+
+
+def _links(values: Values) -> tuple[Record, Record]:
+    """Return the counts of what went wrong on a GPU's links, in whole numbers."""
+    errors, replays = "gpu_nvlink_errors_total", "gpu_pcie_replays_total"
+    by_kind = [
+        f'label_replace({_value(values, term)}, "kind", "{term.label["kind"]}", "", "")'
+        for term in _terms(errors)
+    ]
+    return (
+        Record(
+            record="uuid_kind:inferfleet_gpu_nvlink_errors:max",
+            expr=_either(values, values.metric(errors), *by_kind, by=("kind",)),
+        ),
+        Record(
+            record="uuid:inferfleet_gpu_pcie_replays:max",
+            expr=_either(
+                values, values.metric(replays), *(_value(values, term) for term in _terms(replays))
+            ),
+        ),
     )

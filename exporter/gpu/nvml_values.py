@@ -12,22 +12,32 @@ from .reading import Key
 Query = Callable[..., Any]
 """Calls an NVML function by name; None where this GPU does not answer it."""
 
-# field -> where it goes, and how many of its units make one base unit
+# field -> where it goes, and how many of its units make one base unit; fields with one place are
+# added up, of which a GPU answers those of its own generation of NVLink
 _FIELDS: Final[Mapping[int, tuple[Key, float]]] = {
     5: (("gpu_ecc_errors_total", (("kind", "corrected"),)), 1),
     6: (("gpu_ecc_errors_total", (("kind", "uncorrected"),)), 1),
+    38: (("gpu_nvlink_errors_total", (("kind", "crc"),)), 1),
+    45: (("gpu_nvlink_errors_total", (("kind", "crc"),)), 1),
+    52: (("gpu_nvlink_errors_total", (("kind", "replay"),)), 1),
+    59: (("gpu_nvlink_errors_total", (("kind", "recovery"),)), 1),
     74: (("gpu_throttled_seconds_total", (("reason", "sw_power_cap"),)), 1e9),
     76: (("gpu_throttled_seconds_total", (("reason", "sync_boost"),)), 1e9),
     82: (("gpu_temperature_celsius", (("sensor", "memory"),)), 1),
     83: (("gpu_energy_joules_total", ()), 1e3),
+    94: (("gpu_pcie_replays_total", ()), 1),
     138: (("gpu_nvlink_bytes_total", (("direction", "transmit"),)), 1 / 1024),
     139: (("gpu_nvlink_bytes_total", (("direction", "receive"),)), 1 / 1024),
     142: (("gpu_remapped_rows", (("cause", "corrected"),)), 1),
     143: (("gpu_remapped_rows", (("cause", "uncorrected"),)), 1),
     144: (("gpu_row_remap_pending", ()), 1),
     145: (("gpu_row_remap_failed", ()), 1),
+    161: (("gpu_nvlink_errors_total", (("kind", "replay"),)), 1),
+    162: (("gpu_nvlink_errors_total", (("kind", "recovery"),)), 1),
+    163: (("gpu_nvlink_errors_total", (("kind", "crc"),)), 1),
     185: (("gpu_power_watts", ()), 1e3),
     186: (("gpu_power_instant_watts", ()), 1e3),
+    215: (("gpu_nvlink_errors_total", (("kind", "recovery"),)), 1),
     230: (("gpu_recovery_action", ()), 1),
     269: (("gpu_throttled_seconds_total", (("reason", "sw_thermal"),)), 1e9),
 }
@@ -35,6 +45,7 @@ _COSTLY_FIELDS: Final[Mapping[int, tuple[Key, float]]] = {
     270: (("gpu_throttled_seconds_total", (("reason", "hw_thermal"),)), 1e9),
     271: (("gpu_throttled_seconds_total", (("reason", "hw_power_brake"),)), 1e9),
 }
+_BY_LINK: Final = frozenset({138, 139, 161, 162, 163, 215})
 _ALL_LINKS: Final = 0xFFFFFFFF
 COSTLY_SECONDS: Final = 10.0
 """How often what takes the driver milliseconds of CPU is read, in seconds; energy always is."""
@@ -114,12 +125,13 @@ def memory(ask: Query, device: Any) -> dict[Key, float]:
 
 def _fields(ask: Query, device: Any, fields: Mapping[int, tuple[Key, float]]) -> dict[Key, float]:
     values: dict[Key, float] = {}
-    scoped = [(number, _ALL_LINKS if number in (138, 139) else 0) for number in fields]
+    scoped = [(number, _ALL_LINKS if number in _BY_LINK else 0) for number in fields]
     for field in ask("nvmlDeviceGetFieldValues", device, scoped) or ():
         # each field has a verdict of its own, and says in which member its value lies
         if field.nvmlReturn == 0 and field.fieldId in fields and field.valueType < len(_MEMBERS):
             key, units = fields[field.fieldId]
-            values[key] = getattr(field.value, _MEMBERS[field.valueType]) / units
+            value = getattr(field.value, _MEMBERS[field.valueType]) / units
+            values[key] = values.get(key, 0.0) + value
     return values
 
 

@@ -77,6 +77,13 @@ FAMILIES: Final = (
         "gpu_nvlink_bytes_total", "counter", "NVLink traffic: transmit, receive.", ("direction",)
     ),
     Family("gpu_pcie_bytes_total", "counter", "PCIe traffic: transmit, receive.", ("direction",)),
+    Family(
+        "gpu_nvlink_errors_total",
+        "counter",
+        "Errors of the GPU's NVLinks, by kind: crc, replay, recovery.",
+        ("kind",),
+    ),
+    Family("gpu_pcie_replays_total", "counter", "PCIe packets that had to be sent again."),
     Family("gpu_processes", "gauge", "Processes with a context on the GPU."),
 )
 

@@ -40,7 +40,9 @@ def test_a_recorded_gpu_tells_every_series_that_nvml_has(name: str, model: str) 
     assert gpu.model == model
     told = {family for family, _ in gpu.values}
     by_other_sources = {"gpu_xid_errors_total", "gpu_xid_last_code"}
-    assert told == BY_NAME.keys() - by_other_sources
+    # not asked for when these were recorded
+    later = {"gpu_nvlink_errors_total", "gpu_pcie_replays_total"}
+    assert told == BY_NAME.keys() - by_other_sources - later
 
 
 def test_values_are_in_base_units() -> None:
@@ -145,6 +147,34 @@ def test_a_field_is_read_by_its_own_verdict_and_type() -> None:
     assert gpu.value("gpu_recovery_action") == 2
     # the field could not be read, so the older call was asked
     assert "nvmlDeviceGetTotalEnergyConsumption" in fake.asked
+
+
+@pytest.mark.parametrize(
+    ("answered", "errors"),
+    [
+        ({38: 3, 45: 4, 52: 5, 59: 6}, {"crc": 7, "replay": 5, "recovery": 6}),
+        ({161: 5, 162: 6, 163: 7}, {"crc": 7, "replay": 5, "recovery": 6}),
+        ({215: 6}, {"crc": None, "replay": None, "recovery": 6}),
+        ({}, {"crc": None, "replay": None, "recovery": None}),
+    ],
+    ids=["before Hopper", "Hopper", "Blackwell", "no NVLink"],
+)
+def test_link_errors_of_every_generation(
+    answered: dict[int, int], errors: dict[str, float | None]
+) -> None:
+    fake, scopes = FakeNvml(), dict[int, int]()
+
+    def values(_: Any, fields: list[tuple[int, int]]) -> list[Any]:
+        scopes.update(fields)
+        known = {**answered, 94: 8}
+        return [field(n, s, 0 if n in known else 3, 3, known.get(n, 0)) for n, s in fields]
+
+    fake.faults["nvmlDeviceGetFieldValues"] = values
+    (gpu,) = readings(fake, 1)
+    assert {kind: gpu.value("gpu_nvlink_errors_total", kind=kind) for kind in errors} == errors
+    assert gpu.value("gpu_pcie_replays_total") == 8
+    assert {scopes[number] for number in (161, 162, 163, 215)} == {0xFFFFFFFF}
+    assert {scopes[number] for number in (38, 45, 52, 59, 94)} == {0}
 
 
 @pytest.fixture

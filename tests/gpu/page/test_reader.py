@@ -189,6 +189,39 @@ def test_link_bytes_only_where_the_page_calls_them_a_counter() -> None:
     assert one.value("gpu_xid_errors_total", xid="79") == 3
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        {"NVLINK_CRC_FLIT_ERROR_COUNT_TOTAL": 3, "NVLINK_CRC_DATA_ERROR_COUNT_TOTAL": 4}
+        | {"NVLINK_REPLAY_ERROR_COUNT_TOTAL": 5, "NVLINK_RECOVERY_ERROR_COUNT_TOTAL": 6}
+        | {"PCIE_REPLAY_COUNTER": 8},
+        {"NVLINK_CRC_FLIT_ERROR_TOTAL": 3, "NVLINK_CRC_DATA_ERROR_TOTAL": 4}
+        | {"NVLINK_REPLAY_ERROR_TOTAL": 5, "NVLINK_RECOVERY_ERROR_TOTAL": 6}
+        | {"PCIE_REPLAY_TOTAL": 8},
+        {"NVLINK_ERROR_DL_CRC": 7, "NVLINK_ERROR_DL_REPLAY": 5, "NVLINK_ERROR_DL_RECOVERY": 6}
+        # Hopper shows the older counters too, which stand still there
+        | {"NVLINK_CRC_FLIT_ERROR_COUNT_TOTAL": 0, "NVLINK_CRC_DATA_ERROR_COUNT_TOTAL": 0}
+        | {"NVLINK_REPLAY_ERROR_COUNT_TOTAL": 0, "PCIE_REPLAY_COUNTER": 8},
+        {"NVLINK_CRC_ERROR_TOTAL": 7, "NVLINK_REPLAY_TOTAL": 5, "NVLINK_RECOVERY_TOTAL": 6}
+        | {"PCIE_REPLAY_TOTAL": 8},
+    ],
+    ids=["before Hopper", "the same from 4.9 on", "Hopper", "Hopper from 4.9 on"],
+)
+def test_link_errors_in_every_spelling(rows: dict[str, float]) -> None:
+    (gpu,) = read("".join(dcgm(f"DCGM_FI_DEV_{name}", rows[name]) for name in rows), 0)
+    assert gpu.value("gpu_nvlink_errors_total", kind="crc") == 7
+    assert gpu.value("gpu_nvlink_errors_total", kind="replay") == 5
+    assert gpu.value("gpu_nvlink_errors_total", kind="recovery") == 6
+    assert gpu.value("gpu_pcie_replays_total") == 8
+
+
+def test_links_of_blackwell_count_recoveries() -> None:
+    for name in ("NVLINK_RECOVERY_EVENT_TOTAL", "NVLINK_COUNT_LINK_RECOVERY_EVENTS"):
+        (gpu,) = read(dcgm(f"DCGM_FI_DEV_{name}", 2), 0)
+        assert gpu.value("gpu_nvlink_errors_total", kind="recovery") == 2
+        assert gpu.value("gpu_nvlink_errors_total", kind="crc") is None
+
+
 def test_rates_that_call_themselves_counters_are_left_out() -> None:
     for name in ("dcgm-classic", "dcgm-4.9"):
         told = {key[0] for one in page(name).values() for key in one.values}
