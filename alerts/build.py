@@ -11,7 +11,7 @@ from exporter.base.errors import ConfigError
 
 from .alerting import engine, exporter, gpu, rollout, slo, upgrades
 from .model import Alert, Group, Record, as_dict
-from .recording import burn, gpu_names, levels, matched, outliers, workloads
+from .recording import burn, cost, gpu_names, levels, matched, outliers, workloads
 from .values import Values, load
 
 Format = Literal["prometheus", "operator"]
@@ -24,6 +24,7 @@ FILES: Final[dict[str, tuple[Source, ...]]] = {
     "recording": (
         gpu_names.groups,
         levels.groups,
+        cost.groups,
         workloads.groups,
         outliers.groups,
         burn.groups,

@@ -136,5 +136,9 @@ def _recorded(values: Values) -> str:
         "servers, never a mean of ratios.\n\n"
         "Below, the level stands first: `release` and `:inferfleet_servers:count` is "
         "`release:inferfleet_servers:count`.\n\n"
+        "Where `cost_per_gpu_hour` of the values gives prices, there are also "
+        "`target:inferfleet_gpu_cost:per_hour` and, by `model` and by `release` (without "
+        "`gpu_model` and `class`), `:inferfleet_cost_per_million_generated_tokens:rate5m`, in the "
+        "prices' currency.\n\n"
         "| series | levels |\n|---|---|\n" + "".join(rows)
     )

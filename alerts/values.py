@@ -162,6 +162,13 @@ class Objectives(_Model):
         return self
 
 
+class GpuPrice(_Model):
+    """What an hour of each GPU costs whose whole model name a pattern (RE2) matches."""
+
+    gpu_model: Annotated[str, AfterValidator(_pattern)]
+    cost: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
 class AlertValues(_Model):
     """One alert: whether it is written, its severity and durations, and its own limits."""
 
@@ -190,6 +197,7 @@ class Values(_Model):
     interval: PrometheusDuration
     runbook_url: str
     dashboards: Dashboards
+    cost_per_gpu_hour: tuple[GpuPrice, ...]
     slo: Objectives
     matched: Settings
     alerts: dict[str, AlertValues]

@@ -9,7 +9,8 @@ from alerts.values import Values
 from exporter.base.atomic_write import write_atomically
 from exporter.base.errors import ConfigError
 
-from .boards import cache, exporter, fleet, gpu, server, slo, upgrade
+from .boards import cache, exporter, gpu, server, slo, upgrade
+from .boards.fleet import board as fleet
 from .keep_labels import with_keep_labels
 
 

@@ -21,9 +21,10 @@ from typing import Any, Final
 import yaml
 from PIL import Image
 
-from alerts.values import load
+from alerts import build
+from alerts.values import GpuPrice, load
 from dashboards.build import dashboards
-from tests.dashboards import database, features, panel_queries, replayed_fleet, verdicts
+from tests.dashboards import database, features, firing, panel_queries, replayed_fleet, verdicts
 from tests.prometheus import fill
 
 ROOT: Final = Path(__file__).parent.parent
@@ -32,6 +33,8 @@ OUT: Final = ROOT / "docs" / "dashboards"
 SHAPE: Final = replayed_fleet.Shape(seconds=10_800.0, step=30.0, upgrade=4500.0, outage=10_500.0)
 SPAN: Final = 9000.0
 WIDTH: Final = 1600
+PRICES: Final = (GpuPrice(gpu_model="NVIDIA H200", cost=3.5),)
+PRICED: Final = load().model_copy(update={"cost_per_gpu_hour": PRICES})
 RECORDED: Final = re.compile(r"\b[a-z_]+:inferfleet_[\w:]+")
 HEAD: Final = 92
 COLORS: Final = (128, 96, 64, 48)
@@ -45,7 +48,7 @@ SELECTED: Final = {
         "class": "caeaa8d8",
         "baseline": "0.20.2",
         "release": "0.26.0",
-        "claim": "56",
+        "claim": "5",
     },
 }
 
@@ -60,12 +63,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "data"
         pages = (
-            (when, text + verdicts.page(when - replayed_fleet.EPOCH, SHAPE.upgrade))
+            (when, text + _written(when - replayed_fleet.EPOCH))
             for when, text in replayed_fleet.pages(SHAPE)
         )
         fill(folder, database.openmetrics(pages))
         end = replayed_fleet.EPOCH + SHAPE.seconds - SHAPE.step
-        rules = yaml.safe_load((ROOT / "alerts/generated/inferfleet-recording.yaml").read_text())
+        rules = yaml.safe_load(build.files(PRICED, "prometheus")["inferfleet-recording.yaml"])
         groups = database.with_dependencies(rules["groups"], _recorded())
         database.record(folder, groups, replayed_fleet.EPOCH, end)
         (SITE / "data").mkdir(parents=True, exist_ok=True)
@@ -80,6 +83,11 @@ def main() -> None:
             for part, height in _heights(dashboard).items():
                 for theme in ("dark", "light"):
                     _shoot(site, title, part, theme, height)
+
+
+def _written(now: float) -> str:
+    """Return the series that no replayed server gives, at so many seconds from the start."""
+    return verdicts.page(now, SHAPE.upgrade) + firing.page(now, SHAPE.upgrade)
 
 
 def _recorded() -> set[str]:
@@ -104,7 +112,8 @@ def _picture(
     folded = {panel["id"] for row in dashboard["panels"] for panel in row.get("panels", ())}
     for panel in panel_queries.panels(dashboard):
         # what only some servers have is shown of the one that has it
-        interpolated = {**values, "target": features.HOST} if panel["id"] in folded else values
+        featured = name == "server" and panel["id"] in folded
+        interpolated = {**values, "target": features.HOST} if featured else values
         for target in panel.get("targets", ()):
             instant = bool(target.get("instant"))
             expr = panel_queries.interpolated(target["expr"], interpolated)

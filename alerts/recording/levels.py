@@ -41,6 +41,7 @@ def groups(values: Values) -> tuple[Group, ...]:
         *_servers(values),
         *(Record(record=name, expr=expr) for name, expr in _parts(values).items()),
         *(rule for figure in _figures() for rule in _at_every_level(values, figure)),
+        *(_tail(values, name) for name in _LATENCIES),
     ]
     return (Group(name="inferfleet-levels", interval=values.interval, rules=tuple(rules)),)
 
@@ -212,6 +213,19 @@ def _at_every_level(values: Values, figure: Figure) -> tuple[Record, ...]:
         ),
         Record(record=f"model:{name}", expr=level(("model",), "target:inferfleet_server:info")),
         Record(record=f"fleet:{name}", expr=level((), "")),
+    )
+
+
+def _tail(values: Values, name: str) -> Record:
+    """Return a latency's 95th percentile by release: within one, buckets have the same edges."""
+    buckets = rate(values, f"{name}_bucket", by=("le",))
+    info = "target:inferfleet_settled_server:info"
+    join = f"* on {values.labels('target')} group_left ({', '.join(IDENTITY)}) {info}"
+    summed = f"sum by {values.labels(*IDENTITY, 'le')} (({buckets}) {join})"
+    # without observations it is no number, which is no latency
+    return Record(
+        record=f"release:inferfleet_{name}:p95_rate5m",
+        expr=f"histogram_quantile(0.95, {summed}) >= 0",
     )
 
 

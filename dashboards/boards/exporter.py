@@ -5,7 +5,7 @@ from typing import Any, Final
 from ..grafana import uids
 from ..grafana.columns import Column
 from ..grafana.panels import Row, dashboard, stat, state_timeline, table, time_series
-from ..grafana.style import GREEN, RED, YELLOW, absolute_thresholds, value_mapping
+from ..grafana.style import BLUE, GREEN, RED, YELLOW, absolute_thresholds, value_mapping
 from ..grafana.variables import FLEET_VARIABLES
 from ..queries import exporter as queries
 from .shared import (
@@ -13,9 +13,9 @@ from .shared import (
     ERROR_THRESHOLDS,
     PER_SECOND,
     ROW_TO_SERVER,
+    STATE,
     THIRD,
     TO_SERVER,
-    UP,
 )
 
 WARNING_THRESHOLDS: Final = ((GREEN, None), (YELLOW, 1))
@@ -80,6 +80,41 @@ def _now() -> Row:
                 queries.CONFLICTS,
                 thresholds=WARNING_THRESHOLDS,
                 size=(3, 4),
+            ),
+        ],
+    )
+
+
+def _discovery() -> Row:
+    return Row(
+        "Finding the servers",
+        [
+            stat(
+                "Loading",
+                "Servers that have not answered for the first time yet: they are no outage until "
+                "loading_timeout is over. One that stays: look at its log.",
+                queries.LOADING,
+                thresholds=((BLUE, None),),
+                size=(4, 7),
+            ),
+            time_series(
+                "Servers named by source",
+                "What each source of discovery names now, other shards' servers included. A line "
+                "that falls to 0 is a source that lost its servers; look at it before the fleet.",
+                queries.DISCOVERED,
+                unit="none",
+                decimals=0,
+                size=(12, 7),
+            ),
+            time_series(
+                "Shards",
+                "Exporters that share the servers out, and how many there should be. Fewer: the "
+                "servers of the missing ones are watched by nobody. Empty where one watches all.",
+                queries.SHARDS,
+                queries.SHARDS_TOTAL,
+                unit="none",
+                decimals=0,
+                size=(8, 7),
             ),
         ],
     )
@@ -218,9 +253,9 @@ def _servers() -> Row:
                 "Most failures first. Click a server; the status page tells its last error.",
                 Column("Server", label="target", settings={"links": [ROW_TO_SERVER]}),
                 Column(
-                    "Up",
-                    queries.ROW_UP,
-                    settings={"mappings": [UP], "custom__cellOptions": {"type": "color-text"}},
+                    "State",
+                    queries.ROW_STATE,
+                    settings={"mappings": [STATE], "custom__cellOptions": {"type": "color-text"}},
                 ),
                 Column("Failed", queries.ROW_FAILED, settings=count_column),
                 Column("Age", queries.ROW_AGE, settings={"unit": "s", "decimals": 1}),
@@ -247,6 +282,6 @@ def build() -> dict[str, Any]:
         "Exporter",
         "Whether the servers are read: age, failures, unknown names, time left out.",
         FLEET_VARIABLES,
-        [_now(), _scrapes(), _losses(), _servers()],
+        [_now(), _discovery(), _scrapes(), _losses(), _servers()],
         time_from="now-3h",
     )

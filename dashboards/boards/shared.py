@@ -91,6 +91,13 @@ def attainment_overrides(slo: Objectives, name: str) -> list[Json]:
     return overrides
 
 
+def failure_thresholds(slo: Objectives, name: str) -> Thresholds:
+    """Return the colours of a share of bad events: yellow from what its objective allows on."""
+    allowed = 1 - getattr(slo, name).objective
+    urgent = min(burn.factor for burn in slo.fast) * allowed
+    return ((GREEN, None), (YELLOW, round(allowed, 6)), (RED, round(urgent, 6)))
+
+
 def _thresholds(slo: Objectives, objective: float) -> Thresholds:
     urgent = 1 - min(burn.factor for burn in slo.fast) * (1 - objective)
     return ((RED, None), (YELLOW, round(urgent, 6)), (GREEN, objective))

@@ -12,6 +12,7 @@ from ..grafana.style import (
     RED,
     YELLOW,
     field_override,
+    text_mapping,
 )
 from .shared import BACKGROUND_CELL
 
@@ -45,24 +46,12 @@ def verdict_colors() -> list[Json]:
 
 def verdict_mapping() -> Json:
     """Return a mapping of verdicts, as texts in a table, to colours."""
-    return {
-        "type": "value",
-        "options": {
-            verdict: {"text": text, "color": _COLORS[verdict], "index": i}
-            for i, (verdict, text) in enumerate(VERDICTS.items())
-        },
-    }
+    return text_mapping({verdict: (text, _COLORS[verdict]) for verdict, text in VERDICTS.items()})
 
 
 def reason_mapping() -> Json:
     """Return a mapping of the reasons against a verdict to what to do about each."""
-    return {
-        "type": "value",
-        "options": {
-            reason: {"text": f"{reason}: {text}", "color": YELLOW, "index": i}
-            for i, (reason, text) in enumerate(REASONS.items())
-        },
-    }
+    return text_mapping({reason: (f"{reason}: {text}", YELLOW) for reason, text in REASONS.items()})
 
 
 VERDICT_COLUMN: Final = {

@@ -32,6 +32,15 @@ def value_mapping(states: Mapping[float, tuple[str, str]]) -> Json:
     return {"type": "value", "options": options}
 
 
+def text_mapping(texts: Mapping[str, tuple[str, str]]) -> Json:
+    """Return a mapping of texts to a text and a colour each."""
+    options = {
+        word: {"text": text, "color": color, "index": i}
+        for i, (word, (text, color)) in enumerate(texts.items())
+    }
+    return {"type": "value", "options": options}
+
+
 def field_override(name: str, *, regex: bool = False, **properties: object) -> Json:
     """Return an override of one series or column; `__` in a property's name stands for a dot."""
     return {

@@ -11,6 +11,11 @@ def _own(name: str) -> str:
 
 VERSION: Final = Query(_own("build_info"), "{{version}}")
 TARGETS: Final = Query(_own("targets"), "{{instance}} {{cluster}}")
+DISCOVERED: Final = Query(_own("discovered_targets"), "{{source}} {{instance}} {{cluster}}")
+# of exporters that share a fleet each tells how many there should be
+SHARDS: Final = Query(f"count by (cluster) ({_own('shards')})", "running {{cluster}}")
+SHARDS_TOTAL: Final = Query(f"max by (cluster) ({_own('shards')})", "of {{cluster}}")
+LOADING: Final = Query(f"sum(max by ({SERVER_LABELS}) ({selector('target_loading')}))", "loading")
 PROBLEMS: Final = Query(f"sum({_own('discovery_problems')})", "problems")
 RELOADED: Final = Query(f"min({_own('config_last_reload_successful')})", "last reload")
 UNKNOWN_NOW: Final = Query(f"max({selector('page_unknown_names')})", "unknown names")
@@ -41,7 +46,9 @@ RESTARTS: Final = Query(
 GPU_AGE: Final = Query(_own("gpu_reading_age_seconds"), "{{source}} {{cluster}}")
 GPU_UP: Final = Query(_own("gpu_source_up"), "{{source}} {{cluster}}")
 
-ROW_UP: Final = Query(f"max by ({SERVER_LABELS}) ({selector('target_up')})")
+_UP: Final = f"max by ({SERVER_LABELS}) ({selector('target_up')})"
+_LOADING: Final = f"max by ({SERVER_LABELS}) ({selector('target_loading')})"
+ROW_STATE: Final = Query(f"{_UP} + 2 * {_LOADING} or {_UP}")
 ROW_AGE: Final = Query(f"max by ({SERVER_LABELS}) ({selector('scrape_age_seconds')})")
 ROW_DURATION: Final = Query(f"max by ({SERVER_LABELS}) ({selector('scrape_duration_seconds')})")
 ROW_FAILED: Final = Query(

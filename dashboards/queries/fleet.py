@@ -43,10 +43,6 @@ TOKENS_PER_GPU: Final = Query(
     f"release:inferfleet_generation_tokens_per_gpu:rate5m{{{RELEASE_OF_CLUSTER}}}",
     "{{model}} {{release}} {{gpu_model}} {{cluster}}",
 )
-TOKENS_PER_GPU_BY_MODEL: Final = Query(
-    f"model:inferfleet_generation_tokens_per_gpu:rate5m{{{MODEL_OF_CLUSTER}}}",
-    "{{model}} {{cluster}}",
-)
 GENERATED: Final = Query(
     sum_over_servers(rate("generation_tokens_total"), "model"),
     "{{model}} {{cluster}} generated",
@@ -118,6 +114,31 @@ BETWEEN_TOKENS: Final = Query(
     f"release:inferfleet_inter_token_latency_seconds:mean5m{{{RELEASE_OF_CLUSTER}}}",
     "{{model}} {{release}} {{gpu_model}} {{cluster}}",
 )
+
+
+def tail(histogram: str) -> Query:
+    """Return a latency's recorded 95th percentile."""
+    return Query(
+        f"release:inferfleet_{histogram}:p95_rate5m{{{RELEASE_OF_CLUSTER}}}",
+        "{{model}} {{release}} {{gpu_model}} {{cluster}}",
+    )
+
+
+WORST_ERRORS: Final = Query(
+    f"max(model:inferfleet_http_errors:ratio_rate5m{{{MODEL_OF_CLUSTER}}})", "worst model"
+)
+REQUESTS_IN_ALL: Final = Query(f"sum({REQUESTS.expr})", "finished")
+WAITING_IN_ALL: Final = Query(f"sum({WAITING.expr})", "waiting")
+_XID: Final = f"increase({selector('gpu_xid_errors_total', base=EXPORTER_MATCHERS)}[$__range])"
+_UNCORRECTED: Final = selector("gpu_ecc_errors_total", 'kind="uncorrected"', base=EXPORTER_MATCHERS)
+# a GPU without faults may have no such series
+GPU_FAULTS: Final = Query(
+    f"sum({_XID} or increase({_UNCORRECTED}[$__range]))"
+    f" or 0 * count({selector('gpu_info', base=EXPORTER_MATCHERS)})",
+    "faults",
+)
+_COST: Final = "inferfleet_cost_per_million_generated_tokens:rate5m"
+COST: Final = Query(f"release:{_COST}{{{RELEASE_OF_CLUSTER}}}", "{{model}} {{release}} {{cluster}}")
 ATTAINMENT: Final = Query(
     f"model:inferfleet_time_to_first_token_slo:ratio_rate5m{{{MODEL_OF_CLUSTER}}}",
     "{{model}} {{cluster}}",
@@ -175,6 +196,7 @@ def _model(name: str) -> Query:
 MODEL_TOKENS_PER_GPU: Final = _model("generation_tokens_per_gpu:rate5m")
 MODEL_ATTAINMENT: Final = _model("time_to_first_token_slo:ratio_rate5m")
 MODEL_SERVERS: Final = _model("servers:count")
+MODEL_COST: Final = _model("cost_per_million_generated_tokens:rate5m")
 MODEL_FIRST_TOKEN: Final = _model("time_to_first_token_seconds:mean5m")
 MODEL_ERRORS: Final = _model("http_errors:ratio_rate5m")
 MODEL_GPUS: Final = Query(sum_over_servers(selector("gpus"), "model"))

@@ -94,6 +94,17 @@ def test_ratios_are_of_sums(tmp_path: Path) -> None:
 
 
 @promtool.needs_promtool
+def test_a_tail_is_of_one_release_and_absent_without_observations(tmp_path: Path) -> None:
+    given = fleet()
+    for target, counts in (("a", (50, 100, 100)), ("b", (0, 0, 0))):
+        for edge, count in zip(("0.1", "1.0", "+Inf"), counts, strict=True):
+            one = f'target="{target}",instance="x",engine_index="0",model="m",le="{edge}"'
+            given[f"inferfleet_request_latency_seconds_bucket{{{one}}}"] = f"0+{count}x60"
+    name = "release:inferfleet_request_latency_seconds:p95_rate5m"
+    check(tmp_path, given, {name: [(OLD, 0.91)]}, "30m")
+
+
+@promtool.needs_promtool
 def test_a_second_exporter_changes_no_figure(tmp_path: Path) -> None:
     check(tmp_path, fleet("x") | fleet("y"), EXPECTED, "30m")
 

@@ -124,6 +124,8 @@ def _page(
         "config_last_reload_success_timestamp_seconds": EPOCH,
     }
     exporter: dict[str, Samples] = {name: [((), value)] for name, value in own.items()}
+    exporter["discovered_targets"] = [((("source", "the configuration"),), own["targets"])]
+    exporter["shards"] = [((("shard", "0"),), 2.0)]
     gpu_view = GpuView(gpus.inventory.gpus, gpus.sources(clock.monotonic()))
     return publisher.page(shown, exporter, gpu_view).decode()
 

@@ -24,7 +24,16 @@ from tests.dashboards.panel_queries import panels
 Json = dict[str, Any]
 
 ALL = dashboards(load())
-TYPES = {"timeseries", "stat", "table", "heatmap", "state-timeline", "bargauge", "text"}
+TYPES = {
+    "timeseries",
+    "stat",
+    "table",
+    "heatmap",
+    "state-timeline",
+    "bargauge",
+    "text",
+    "alertlist",
+}
 UIDS = {value for name, value in vars(uids).items() if name.isupper()}
 _SELECTOR = re.compile(r"(?<![\w:])((?:\w+:)?inferfleet_[\w:]*)(\{[^}]*\})?")
 _FUNCTION = re.compile(r"\b(rate|irate|increase)\(([^\[\]]*)\[([^\]]*)\]")
@@ -89,7 +98,7 @@ def test_panels_have_ids_of_their_own_and_do_not_overlap(dashboard: Json) -> Non
 
 
 def test_only_current_panel_types() -> None:
-    assert {panel["type"] for _, panel in each_panel()} == TYPES
+    assert {panel["type"] for _, panel in each_panel()} == TYPES | {"alertlist"}
 
 
 def test_no_key_is_null_but_the_lowest_threshold() -> None:
@@ -134,6 +143,9 @@ def test_panels_say_what_they_are_and_what_to_do() -> None:
         if panel["type"] == "text":  # holds words only, which are its description
             continue
         where = f"{name} / {panel['title']}"
+        if panel["type"] == "alertlist":  # asks Grafana itself
+            assert len(panel["description"]) >= 48, where
+            continue
         assert panel["datasource"]["uid"] == "${datasource}", where
         assert len(panel["description"]) >= 48, where
         assert panel["targets"], where
@@ -291,6 +303,30 @@ def test_every_reason_and_verdict_of_the_vocabulary_has_its_text() -> None:
 def test_every_measure_of_the_vocabulary_has_a_panel() -> None:
     titles = {panel["title"].lower() for panel in panels(ALL["upgrade"])}
     assert titles >= {text.title.lower() for text in MEASURES.values()}
+
+
+def test_the_fleet_answers_a_page_at_the_top_and_is_no_longer_than_it_can_be_read() -> None:
+    top = ALL["fleet"]["panels"]
+    assert len([panel for panel in top if panel["type"] != "row"]) <= 20
+    rows = [i for i, panel in enumerate(top) if panel["type"] == "row"]
+    first = top[rows[0] + 1 : rows[1]]
+    assert [panel["title"] for panel in first] == [
+        "Firing alerts",
+        "Alerts as Grafana knows them",
+        "Servers down",
+        "Stalled",
+        "Answered with 5xx",
+        "Requests per second",
+        "Waiting",
+        "GPU faults",
+        "Regressions",
+        "Releases running",
+        "First token, 95th percentile",
+        "Between tokens, 95th percentile",
+        "Whole request, 95th percentile",
+    ]
+    assert all('alertname=~"Inferfleet.*"' in t["expr"] for t in first[0]["targets"])
+    assert first[1]["type"] == "alertlist"
 
 
 # Grafana rounds the ends of an axis without decimals to whole numbers: 0 to 200 % for 97 %

@@ -15,13 +15,14 @@ import pytest
 
 from alerts import build
 from alerts.model import as_dict
-from alerts.values import load
+from alerts.values import GpuPrice, load
 from dashboards.build import dashboards
 from exporter.publish.families import PUBLISHED
 from exporter.vocabulary.engine import BUCKETS
 from exporter.vocabulary.family import PREFIX
 from tests.dashboards import (
     database,
+    firing,
     panel_queries,
     replayed_fleet,
     two_clusters,
@@ -33,6 +34,9 @@ from tests.prometheus import fill
 
 Json = dict[str, Any]
 
+# prices are nobody's default, and two panels are about them
+PRICES = (GpuPrice(gpu_model="NVIDIA H200", cost=3.5),)
+PRICED = load().model_copy(update={"cost_per_gpu_hour": PRICES})
 SHAPE = replayed_fleet.Shape(seconds=2700.0, upgrade=900.0, outage=2550.0)
 SPAN = SHAPE.seconds - 300.0
 PAIR = {"model": "dense-8b", "gpu_model": "NVIDIA H200", "class": "caeaa8d8"}
@@ -85,7 +89,7 @@ def published() -> set[str]:
     for family in PUBLISHED:
         ends = ("_bucket", "_sum", "_count") if family.kind == "histogram" else ("",)
         names |= {f"{PREFIX}{family.name}{end}" for end in ends}
-    return names | {record.record for record in build.records(load())}
+    return names | {record.record for record in build.records(PRICED)}
 
 
 def used() -> set[str]:
@@ -138,6 +142,11 @@ class Filled:
     end: float
 
 
+def written(now: float) -> str:
+    """Return what is written by hand of this fleet at a time."""
+    return verdicts.page(now, SHAPE.upgrade) + firing.page(now, SHAPE.upgrade)
+
+
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     """Fill a database with the replayed fleet and the rules' results, and run Prometheus on it."""
@@ -145,7 +154,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
         pytest.skip("prometheus or promtool is not here: install the package prometheus")
     folder = Path(tmp_path_factory.mktemp("fleet")) / "data"
     pages = [
-        (when, text + verdicts.page(when - replayed_fleet.EPOCH, SHAPE.upgrade))
+        (when, text + written(when - replayed_fleet.EPOCH))
         for when, text in replayed_fleet.pages(SHAPE)
     ]
     fill(folder, database.openmetrics(pages))
@@ -157,7 +166,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     end = replayed_fleet.EPOCH + SHAPE.seconds - SHAPE.step
     rules = [
         {"name": group.name, "rules": [as_dict(rule) for rule in group.rules]}
-        for groups in build.groups(load()).values()
+        for groups in build.groups(PRICED).values()
         for group in groups
     ]
     groups = database.with_dependencies(rules, used() - MATCHED)
@@ -274,6 +283,27 @@ def test_the_fleet_shows_the_servers_of_the_model_chosen(
     assert rows == servers
     (count,) = [r for r in results if r.panel == "Servers down"]
     assert [float(row["value"][1]) for row in count.result] == [down]
+
+
+def test_alerts_of_other_models_go_and_those_of_none_stay(fleet: Filled) -> None:
+    results = panel_queries.run_dashboard(
+        fleet.url,
+        "fleet",
+        dashboards(load())["fleet"],
+        {"cluster": "", "model": "moe-30b-a3b"},
+        fleet.end - 600,
+        fleet.end,
+    )
+    firing = [result for result in results if result.panel == "Firing alerts"]
+    for column in firing:
+        assert {row["metric"]["alertname"] for row in column.result} == {
+            "InferfleetModelDown",
+            "InferfleetTargetDown",
+            "InferfleetConfigReloadFailed",
+        }
+    since = {row["metric"]["alertname"]: float(row["value"][1]) for row in firing[0].result}
+    ends = fleet.end - replayed_fleet.EPOCH - SHAPE.upgrade
+    assert since["InferfleetModelDown"] == pytest.approx(ends - 900.0)
 
 
 def test_variables_have_values_and_upgrades_are_marked(fleet: Filled) -> None:

@@ -14,15 +14,15 @@ _PAIR = (
 _MATCHED = "release:inferfleet_matched_load"
 _CELL = "release_batch:inferfleet_matched_load"
 _MEASURES = {
-    "decode": (1.12, 0.02, "improvement"),
-    "prefill": (0.93, 0.02, "regression"),
+    "decode": (0.97, 0.006, "regression"),
+    "prefill": (1.08, 0.02, "improvement"),
     "time_to_first_token": (1.01, 0.01, "equivalent"),
     "inter_token_latency": (1.03, 0.02, "inconclusive"),
     "hit_ratio": (1.0, 0.004, "not_comparable"),
     "speculation": (0.97, 0.05, "inconclusive"),
     "energy": (1.04, 0.03, "inconclusive"),
 }
-_CELLS = {"1": 1.02, "2": 1.05, "8": 1.1, "16": 1.12, "32": 1.14, "64": 1.2, "128": 0.94}
+_CELLS = {"1": 1.0, "2": 0.99, "8": 0.98, "16": 0.97, "32": 0.96, "64": 0.96, "128": 0.94}
 
 
 def page(now: float, upgrade: float) -> str:

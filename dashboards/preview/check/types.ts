@@ -32,6 +32,8 @@ type Any =
   | Of<'heatmap', Heat.Options, Heat.FieldConfig>
   | Of<'bargauge', Bars.Options, Record<string, never>>
   | Of<'state-timeline', States.Options, States.FieldConfig>
+  // npm has no types of its options
+  | Of<'alertlist', Record<string, unknown>, Record<string, never>>
   | Of<'text', Texts.Options, Record<string, never>>;
 type Row = Omit<RowPanel, 'panels'> & { panels: Any[] };
 // The schema does not list what a data source's own annotation query holds.

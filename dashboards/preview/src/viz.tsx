@@ -51,6 +51,9 @@ export function Viz(props: Props) {
     const html = renderMarkdown(fill(options.content));
     return <div className="markdown-html" style={{ height, overflow: 'hidden' }} dangerouslySetInnerHTML={{ __html: html }} />;
   }
+  if (panel.type === 'alertlist') {
+    return <div style={{ height, display: 'grid', placeItems: 'center', color: theme.colors.text.secondary }}>drawn by a Grafana server alone</div>;
+  }
   if (!frames.some((frame) => frame.length)) {
     const text = panel.fieldConfig.defaults.noValue ?? 'No data';
     return <div style={{ height, display: 'grid', placeItems: 'center', color: theme.colors.text.secondary }}>{text}</div>;

@@ -4,14 +4,13 @@ from typing import Any
 
 from alerts.values import Objectives
 
-from ..grafana import uids
-from ..grafana.panels import Row, dashboard, stat, time_series
-from ..grafana.style import GREEN, RED, YELLOW
-from ..grafana.variables import FLEET_VARIABLES
-from ..queries import fleet as queries
-from .fleet_tables import servers, upgrades
-from .shared import (
-    ERROR_THRESHOLDS,
+from ...grafana import uids
+from ...grafana.panels import Row, dashboard, stat, time_series
+from ...grafana.style import GREEN, RED
+from ...grafana.variables import FLEET_VARIABLES
+from ...queries import fleet as queries
+from ..shared import (
+    THIRD,
     TO_SERVER,
     TO_UPGRADE,
     TOKENS_PER_SECOND,
@@ -19,68 +18,44 @@ from .shared import (
     attainment_thresholds,
     bound_colors,
 )
+from .now import now
+from .tables import servers, upgrades
 
 
-def _problems(slo: Objectives) -> Row:
+def _saturation() -> Row:
     return Row(
-        "Is anything wrong?",
+        "What the GPUs deliver, and how full the servers are",
         [
-            stat(
-                "Servers down",
-                "Servers whose page the exporter cannot read. Above 0: sort the table below, open "
-                "the server, and look at the Exporter dashboard for the reason.",
-                queries.DOWN,
-                thresholds=ERROR_THRESHOLDS,
-                background=True,
-            ),
-            stat(
-                "Stalled",
-                "Servers with work, no progress and a healthy answer. They hold their requests for "
-                "ever: take them out of rotation and restart them.",
-                queries.STALLED,
-                thresholds=ERROR_THRESHOLDS,
-                background=True,
-            ),
-            stat(
-                "Regressions",
-                "Measures of a release found worse at equal load. Above 0: open Upgrade. 'Nothing "
-                "to judge' means that no two releases have run comparably.",
-                queries.REGRESSIONS,
-                thresholds=ERROR_THRESHOLDS,
-                background=True,
-                no_value="nothing to judge",
-            ),
-            stat(
-                "Releases running",
-                "Releases in the fleet now. More than one is a rollout under way, or one that was "
-                "never finished: see Servers by release below.",
-                queries.RELEASES,
-                thresholds=((GREEN, None), (YELLOW, 2)),
-                background=True,
-            ),
-            stat(
-                "First tokens in time",
-                "Share of first tokens within the objective, by model. Below it: SLO says how fast "
-                "the budget burns, Latency below says since when.",
-                queries.ATTAINMENT,
-                unit="percentunit",
-                size=(6, 4),
-                thresholds=attainment_thresholds(slo, "time_to_first_token"),
-                overrides=attainment_overrides(slo, "time_to_first_token"),
-                text_mode="value_and_name",
-                sparkline=True,
-                decimals=1,
-            ),
-            stat(
+            time_series(
                 "Generated tokens per second and GPU",
-                "What one GPU delivers, by model. It follows demand: judge a release by Upgrade, "
-                "which compares at equal load, not by this.",
-                queries.TOKENS_PER_GPU_BY_MODEL,
+                "By model, release and GPU type. A release below its neighbour may only have less "
+                "to do: click it to compare at equal load.",
+                queries.TOKENS_PER_GPU,
+                unit=TOKENS_PER_SECOND,
+                size=THIRD,
+                links=[TO_UPGRADE],
+            ),
+            time_series(
+                "Batch occupancy",
+                "Requests running over those that may run. Near 1 with a queue: add servers or "
+                "raise max_num_seqs. Low with high latency: look for another bound.",
+                queries.OCCUPANCY,
+                unit="percentunit",
+                maximum=1,
+                size=THIRD,
+                links=[TO_UPGRADE],
+            ),
+            time_series(
+                "What bounds the servers",
+                "Servers by what keeps them from doing more. demand is healthy. sequences: raise "
+                "max_num_seqs. token_budget: raise max_num_batched_tokens. kv_cache: shorter "
+                "contexts, more memory or more servers.",
+                queries.BOUND,
                 unit="none",
-                size=(6, 4),
-                text_mode="value_and_name",
-                sparkline=True,
                 decimals=0,
+                stacked=True,
+                overrides=bound_colors(),
+                size=THIRD,
             ),
         ],
     )
@@ -90,14 +65,6 @@ def _output() -> Row:
     return Row(
         "What it delivers",
         [
-            time_series(
-                "Generated tokens per second and GPU",
-                "By model, release and GPU type. A release below its neighbour may only have less "
-                "to do: click it to compare at equal load.",
-                queries.TOKENS_PER_GPU,
-                unit=TOKENS_PER_SECOND,
-                links=[TO_UPGRADE],
-            ),
             time_series(
                 "Tokens per second",
                 "All servers together. Prompt tokens include those read from a cache.",
@@ -146,34 +113,24 @@ def _output() -> Row:
                 unit="joule",
                 size=(8, 7),
             ),
+            time_series(
+                "Cost per million generated tokens",
+                "By model and release, idle GPUs included, in the currency of cost_per_gpu_hour in "
+                "the rules' values; nothing where a GPU has no price there.",
+                queries.COST,
+                unit="none",
+                decimals=2,
+                size=(8, 7),
+            ),
         ],
+        collapsed=True,
     )
 
 
-def _utilization() -> Row:
+def _queues_and_hits() -> Row:
     return Row(
-        "How full it is",
+        "Queues and cache",
         [
-            time_series(
-                "Batch occupancy",
-                "Requests running over those that may run. Near 1 with a queue: add servers or "
-                "raise max_num_seqs. Low with high latency: look for another bound.",
-                queries.OCCUPANCY,
-                unit="percentunit",
-                maximum=1,
-                links=[TO_UPGRADE],
-            ),
-            time_series(
-                "What bounds the servers",
-                "Servers by what keeps them from doing more. demand is healthy. sequences: raise "
-                "max_num_seqs. token_budget: raise max_num_batched_tokens. kv_cache: shorter "
-                "contexts, more memory or more servers.",
-                queries.BOUND,
-                unit="none",
-                decimals=0,
-                stacked=True,
-                overrides=bound_colors(),
-            ),
             time_series(
                 "Requests running and waiting",
                 "A queue that grows while running stays level is saturation.",
@@ -192,19 +149,34 @@ def _utilization() -> Row:
                 links=[TO_UPGRADE],
             ),
         ],
+        collapsed=True,
     )
 
 
-def _latency_and_errors() -> Row:
+def _latency_and_errors(slo: Objectives) -> Row:
     return Row(
         "What users feel",
         [
+            stat(
+                "First tokens in time",
+                "Share of first tokens within the objective, by model. Below it: SLO says how fast "
+                "the budget burns, the means beside it since when.",
+                queries.ATTAINMENT,
+                unit="percentunit",
+                size=(8, 8),
+                thresholds=attainment_thresholds(slo, "time_to_first_token"),
+                overrides=attainment_overrides(slo, "time_to_first_token"),
+                text_mode="value_and_name",
+                sparkline=True,
+                decimals=1,
+            ),
             time_series(
                 "Time to first token, mean",
                 "By release. A mean does not depend on the engine's buckets, so releases compare. "
                 "Rising with the queue: capacity. Rising without it: longer prompts or fewer hits.",
                 queries.FIRST_TOKEN,
                 unit="s",
+                size=THIRD,
                 links=[TO_UPGRADE],
             ),
             time_series(
@@ -213,6 +185,7 @@ def _latency_and_errors() -> Row:
                 "release.",
                 queries.BETWEEN_TOKENS,
                 unit="s",
+                size=THIRD,
                 links=[TO_UPGRADE],
             ),
             time_series(
@@ -258,6 +231,7 @@ def _latency_and_errors() -> Row:
                 sparkline=True,
             ),
         ],
+        collapsed=True,
     )
 
 
@@ -268,5 +242,13 @@ def build(slo: Objectives) -> dict[str, Any]:
         "Fleet",
         "All servers: what is wrong, what the GPUs deliver, how full they are, what was upgraded.",
         FLEET_VARIABLES,
-        [_problems(slo), servers(), upgrades(), _output(), _utilization(), _latency_and_errors()],
+        [
+            now(slo),
+            servers(),
+            upgrades(),
+            _saturation(),
+            _output(),
+            _queues_and_hits(),
+            _latency_and_errors(slo),
+        ],
     )

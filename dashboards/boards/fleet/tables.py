@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from ..grafana.columns import Column
-from ..grafana.panels import Row, table, time_series
-from ..grafana.style import GREEN, ORANGE, RED, YELLOW, absolute_thresholds
-from ..queries import fleet as queries
-from .shared import (
+from ...grafana.columns import Column
+from ...grafana.panels import Row, table, time_series
+from ...grafana.style import GREEN, ORANGE, RED, YELLOW, absolute_thresholds
+from ...queries import fleet as queries
+from ..shared import (
     BACKGROUND_CELL,
     FULLNESS_THRESHOLDS,
     GAUGE_CELL,
@@ -18,7 +18,7 @@ from .shared import (
     TO_UPGRADE,
     TOKENS_PER_SECOND,
 )
-from .verdicts import PERCENT_COLUMN, VERDICT_COLUMN
+from ..verdicts import PERCENT_COLUMN, VERDICT_COLUMN
 
 TROUBLE_THRESHOLDS: Final = ((GREEN, None), (YELLOW, 0.2), (ORANGE, 0.5), (RED, 2))
 
@@ -88,7 +88,8 @@ def servers() -> Row:
             table(
                 "Models",
                 "One row a model, all its servers together. A model with few tokens in time and a "
-                "full cache or a queue needs servers.",
+                "full cache or a queue needs servers. What a million generated tokens cost is told "
+                "where cost_per_gpu_hour in the rules' values prices every GPU.",
                 Column("Model", label="model"),
                 Column("Servers", queries.MODEL_SERVERS),
                 Column("GPUs", queries.MODEL_GPUS),
@@ -101,6 +102,7 @@ def servers() -> Row:
                     "First token", queries.MODEL_FIRST_TOKEN, settings={"unit": "s", "decimals": 2}
                 ),
                 Column("In time", queries.MODEL_ATTAINMENT, settings=PERCENT_COLUMN),
+                Column("Per million tokens", queries.MODEL_COST, settings={"decimals": 2}),
                 Column("5xx", queries.MODEL_ERRORS, settings=PERCENT_COLUMN),
                 Column("Fullest KV", queries.MODEL_KV, settings=PERCENT_COLUMN),
                 Column(
