@@ -9,9 +9,10 @@ import yaml
 from exporter.base.atomic_write import write_atomically
 from exporter.base.errors import ConfigError
 
+from . import cost
 from .alerting import engine, exporter, gpu, rollout, slo, upgrades
 from .model import Alert, Group, Record, as_dict
-from .recording import burn, cost, gpu_names, levels, matched, outliers, workloads
+from .recording import burn, gpu_names, levels, matched, outliers, workloads
 from .values import Values, load
 
 Format = Literal["prometheus", "operator"]

@@ -138,7 +138,12 @@ GPU_FAULTS: Final = Query(
     "faults",
 )
 _COST: Final = "inferfleet_cost_per_million_generated_tokens:rate5m"
-COST: Final = Query(f"release:{_COST}{{{RELEASE_OF_CLUSTER}}}", "{{model}} {{release}} {{cluster}}")
+# idle GPUs make it any size
+COST: Final = Query(
+    f"release:{_COST}{{{RELEASE_OF_CLUSTER}}} and on (cluster, model, release) "
+    f"release:inferfleet_generation_tokens_per_gpu:rate5m{{{RELEASE_OF_CLUSTER}}} > 10",
+    "{{model}} {{release}} {{cluster}}",
+)
 ATTAINMENT: Final = Query(
     f"model:inferfleet_time_to_first_token_slo:ratio_rate5m{{{MODEL_OF_CLUSTER}}}",
     "{{model}} {{cluster}}",

@@ -301,7 +301,11 @@ def test_alerts_of_other_models_go_and_those_of_none_stay(fleet: Filled) -> None
             "InferfleetTargetDown",
             "InferfleetConfigReloadFailed",
         }
-    since = {row["metric"]["alertname"]: float(row["value"][1]) for row in firing[0].result}
+    severity, since = (
+        {row["metric"]["alertname"]: float(row["value"][1]) for row in column.result}
+        for column in firing
+    )
+    assert severity["InferfleetModelDown"] == 3
     ends = fleet.end - replayed_fleet.EPOCH - SHAPE.upgrade
     assert since["InferfleetModelDown"] == pytest.approx(ends - 900.0)
 

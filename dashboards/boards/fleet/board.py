@@ -78,7 +78,6 @@ def _output() -> Row:
                 "problem; a fall without them is less traffic.",
                 queries.REQUESTS,
                 unit="reqps",
-                size=(8, 7),
             ),
             time_series(
                 "GPUs in use",
@@ -111,16 +110,17 @@ def _output() -> Row:
                 "It rises when batches are small: compare releases on Upgrade.",
                 queries.JOULES,
                 unit="joule",
-                size=(8, 7),
+                size=(12, 7),
             ),
             time_series(
                 "Cost per million generated tokens",
-                "By model and release, idle GPUs included, in the currency of cost_per_gpu_hour in "
-                "the rules' values; nothing where a GPU has no price there.",
+                "By model and release, all their GPUs paid for, in the currency of "
+                "cost_per_gpu_hour in the rules' values; nothing where a GPU has no price there. "
+                "Where a GPU makes at least 10 a second.",
                 queries.COST,
                 unit="none",
                 decimals=2,
-                size=(8, 7),
+                size=(12, 7),
             ),
         ],
         collapsed=True,

@@ -1,12 +1,10 @@
 """The Fleet dashboard's first row: what someone who was paged asks before clicking anything."""
 
-from typing import Final
-
 from alerts.values import Objectives
 
 from ...grafana.columns import Column
 from ...grafana.panels import Panel, Row, alert_list, stat, table, time_series
-from ...grafana.style import BLUE, GREEN, RED, YELLOW, text_mapping
+from ...grafana.style import BLUE, GREEN, RED, YELLOW, value_mapping
 from ...queries import alerts
 from ...queries import fleet as queries
 from ..shared import (
@@ -18,8 +16,6 @@ from ..shared import (
     failure_thresholds,
 )
 
-SEVERITIES: Final = {"critical": RED, "warning": YELLOW, "info": BLUE}
-
 
 def now(slo: Objectives) -> Row:
     """Return the row."""
@@ -27,24 +23,23 @@ def now(slo: Objectives) -> Row:
 
 
 def _alerts() -> list[Panel]:
-    severity = text_mapping({name: (name, color) for name, color in SEVERITIES.items()})
+    severities = enumerate(zip(alerts.SEVERITIES, (BLUE, YELLOW, RED), strict=True), 1)
     return [
         table(
             "Firing alerts",
-            "As Prometheus evaluates them; those of no model or server stay whatever is chosen. "
-            "Empty: none fires. Each alert's runbook says what to do first.",
+            "As Prometheus evaluates them, the most severe first; those of no model or server stay "
+            "whatever is chosen. Empty: none fires. Each alert's runbook says what to do first.",
             Column("Alert", label="alertname", settings={"custom__width": 260}),
             Column(
                 "Severity",
-                label="severity",
+                alerts.SEVERITY,
                 settings={
-                    "mappings": [severity],
+                    "mappings": [value_mapping(dict(severities))],
                     "custom__cellOptions": BACKGROUND_CELL,
                     "custom__width": 90,
                 },
             ),
             Column("For", alerts.SINCE, settings={"unit": "s", "decimals": 0, "custom__width": 90}),
-            Column("Firing", alerts.FIRING, settings={"custom__width": 70}),
             Column("Model", label="model"),
             Column("Release", label="release"),
             Column("Server", label="target", settings={"links": [ROW_TO_SERVER]}),
@@ -52,7 +47,7 @@ def _alerts() -> list[Panel]:
             Column("Workload", label="workload"),
             Column("Cluster", label="cluster"),
             size=(17, 8),
-            sort_by=("For", False),
+            sort_by=("Severity", True),
         ),
         alert_list(
             "Alerts as Grafana knows them",
@@ -84,7 +79,7 @@ def _counts(slo: Objectives) -> list[Panel]:
             background=True,
         ),
         stat(
-            "Answered with 5xx",
+            "5xx answers",
             "Share of HTTP responses, of the model with the most. Yellow spends more than the "
             "objective allows, red enough to wake someone.",
             queries.WORST_ERRORS,
@@ -95,7 +90,7 @@ def _counts(slo: Objectives) -> list[Panel]:
             no_value="no answers",
         ),
         stat(
-            "Requests per second",
+            "Requests/s",
             "Requests finished by all servers chosen. A fall with requests waiting is lost "
             "capacity; without them, less traffic.",
             queries.REQUESTS_IN_ALL,

@@ -97,12 +97,12 @@ def servers() -> Row:
                     "Requests", queries.MODEL_REQUESTS, settings={"unit": "reqps", "decimals": 1}
                 ),
                 Column("Generated", queries.MODEL_TOKENS, settings={"unit": TOKENS_PER_SECOND}),
-                Column("tok/s per GPU", queries.MODEL_TOKENS_PER_GPU, settings={"decimals": 0}),
+                Column("tok/s/GPU", queries.MODEL_TOKENS_PER_GPU, settings={"decimals": 0}),
                 Column(
                     "First token", queries.MODEL_FIRST_TOKEN, settings={"unit": "s", "decimals": 2}
                 ),
                 Column("In time", queries.MODEL_ATTAINMENT, settings=PERCENT_COLUMN),
-                Column("Per million tokens", queries.MODEL_COST, settings={"decimals": 2}),
+                Column("Cost/Mtok", queries.MODEL_COST, settings={"decimals": 2}),
                 Column("5xx", queries.MODEL_ERRORS, settings=PERCENT_COLUMN),
                 Column("Fullest KV", queries.MODEL_KV, settings=PERCENT_COLUMN),
                 Column(

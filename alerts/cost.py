@@ -8,9 +8,9 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
-from ..model import Group, Record
-from ..promql import union
-from ..values import Values
+from .model import Group, Record
+from .promql import union
+from .values import Values
 
 _INFO: Final = "target:inferfleet_server:info"
 _PER_HOUR: Final = "target:inferfleet_gpu_cost:per_hour"
