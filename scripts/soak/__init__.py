@@ -1,0 +1,1 @@
+"""The exporter under churn and among dead servers, for an hour or a minute."""

@@ -1,0 +1,56 @@
+"""What is seen of the exporter from outside at one moment: memory, threads, descriptors, ages."""
+
+import re
+import urllib.request
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.bench.counters import resident_mb
+
+_AGE = re.compile(r'^inferfleet_scrape_age_seconds\{target="([^"/]*)[^}]*\} (\S+)$', re.MULTILINE)
+_TIMEOUT = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One row of the table: `seconds` since the start, memory in 2^20 bytes.
+
+    `live` servers have been listed for a while; of these `fresh` is the share that was sampled when
+    it was due, and `oldest` the age of the oldest page, in seconds.
+    """
+
+    seconds: float
+    resident: float
+    threads: int
+    descriptors: int
+    live: int
+    fresh: float
+    oldest: float
+
+
+def observe(
+    pid: int, url: str, seconds: float, live: Iterable[str], due_within: float
+) -> Observation:
+    """Look at the process and its page; `live` are the names of servers that must be up to date."""
+    ages = _ages(url)
+    known = [ages.get(name, float("inf")) for name in live]
+    return Observation(
+        seconds,
+        resident_mb(pid),
+        len(list(Path(f"/proc/{pid}/task").iterdir())),
+        len(list(Path(f"/proc/{pid}/fd").iterdir())),
+        len(known),
+        sum(age <= due_within for age in known) / len(known) if known else 1.0,
+        max(known, default=0.0),
+    )
+
+
+def _ages(url: str) -> Mapping[str, float]:
+    with urllib.request.urlopen(f"{url}metrics", timeout=_TIMEOUT) as response:
+        page = response.read().decode()
+    ages: dict[str, float] = {}
+    for name, age in _AGE.findall(page):
+        # a server of several models is as old as its newest page
+        ages[name] = min(float(age), ages.get(name, float("inf")))
+    return ages

@@ -1,0 +1,87 @@
+"""The figures of a run as sections of docs/withstands.md, a table of values and a picture."""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, fields
+from pathlib import Path
+
+from scripts.bench.report import row, table
+
+from .observation import Observation
+from .on_time import OnTime
+from .trend import trend
+
+_WARM_UP = 0.25
+"""The first part of a run, in which caches and histories fill: it is no part of the trend."""
+_MEASURES = {
+    "resident": ("memory", "MB", 1),
+    "threads": ("threads", "", 2),
+    "descriptors": ("descriptors", "", 2),
+}
+
+
+def write_csv(path: Path, observations: Iterable[Observation]) -> None:
+    """Write every observation, a row each."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(each.name for each in fields(Observation))
+        writer.writerows(map(astuple, observations))
+
+
+def soak_section(
+    observations: Sequence[Observation], conditions: str, facts: Mapping[str, object]
+) -> str:
+    """Return the table of trends, and how up to date the live servers were."""
+    settled = observations[int(_WARM_UP * len(observations)) :]
+    seconds = [each.seconds for each in settled]
+    rows = []
+    for name, (title, unit, digits) in _MEASURES.items():
+        found = trend(seconds, [getattr(each, name) for each in settled])
+        ends = (getattr(each, name) for each in (settled[0], settled[-1]))
+        first, last = (f"{value:.0f} {unit}".strip() for value in ends)
+        slope = f"{found.slope:+.{digits}f} ± {found.error:.{digits}f} {unit}".strip()
+        rows.append(row((title, first, last, slope, "flat" if found.flat else "**not flat**")))
+    head = ("", "after the first quarter", "at the end", "slope an hour", "")
+    fresh = sum(each.fresh * each.live for each in settled) / max(sum(e.live for e in settled), 1)
+    oldest = max(each.oldest for each in settled if each.live)
+    lines = [
+        f"{conditions}\n",
+        table(head, rows),
+        f"Live servers up to date: {100 * fresh:.2f} % of {sum(e.live for e in settled):,} looks, "
+        f"the oldest page {oldest:.1f} s old. "
+        + ", ".join(f"{name} {value}" for name, value in facts.items())
+        + ".",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def dead_section(on_time: OnTime, conditions: str, facts: Mapping[str, object]) -> str:
+    """Return whether the live servers among dead ones were sampled on time."""
+    rows = [
+        ("samples of live servers", f"{on_time.samples:,}"),
+        (
+            "late by more than half an interval",
+            f"{on_time.late:,} ({100 * on_time.late / max(on_time.samples, 1):.2f} %)",
+        ),
+        ("longest between two samples of a live server", f"{on_time.longest:.2f} s"),
+        *((name, str(value)) for name, value in facts.items()),
+    ]
+    return f"{conditions}\n\n{table(('', ''), map(row, rows))}"
+
+
+def draw(path: Path, observations: Sequence[Observation]) -> None:
+    """Draw memory, threads and descriptors, and the share of live servers that are up to date."""
+    from matplotlib import pyplot
+
+    minutes = [each.seconds / 60 for each in observations]
+    figure, axes = pyplot.subplots(4, 1, sharex=True, figsize=(8, 7), layout="constrained")
+    names = {**{name: title for name, (title, _, _) in _MEASURES.items()}, "fresh": "up to date"}
+    for axis, (name, title) in zip(axes, names.items(), strict=True):
+        axis.plot(minutes, [getattr(each, name) for each in observations], linewidth=0.8)
+        unit = {"resident": " (MB)", "fresh": " (share)"}.get(name, "")
+        axis.set_ylabel(f"{title}{unit}")
+        axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.3)
+    axes[-1].set_xlabel("minutes")
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
