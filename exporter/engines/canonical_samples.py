@@ -4,7 +4,8 @@ Alternatives of a family by what stands on the page, ranks that repeat one anoth
 engine does not know, units: all that a catalog says is settled here, once for a layout.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import product
 from typing import Final
 
 from ..base.exact_sum import exact_sum
@@ -86,7 +87,7 @@ class CanonicalSamples:
                 self.left_out.add(name)
                 ambiguous = first.raw if self._version is None else ambiguous
                 continue
-            if histogram and (fault := self._bounds_fault(option.terms)):
+            if fault := self._bounds_fault(option.terms, suffixes):
                 self.left_out.add(name)
                 self.notes.append(f"{name} is left out: {fault}")
                 return
@@ -105,11 +106,15 @@ class CanonicalSamples:
                 "unknown"
             )
 
-    def _bounds_fault(self, terms: list[Term]) -> str:
-        """Return what is wrong with the buckets of a histogram, empty where nothing is."""
-        for term in terms:
-            if fault := bounds_fault(self.by_name.get(f"{term.raw}_bucket", ())):
-                return f"the buckets of {term.raw} {fault}"
+    def _bounds_fault(self, terms: list[Term], suffixes: Sequence[str]) -> str:
+        """Return what is wrong with the bounds of a family's buckets, empty where nothing is."""
+        for raw, suffix in product((term.raw for term in terms), suffixes):
+            series = self.by_name.get(raw + suffix, ())
+            if suffix == "_bucket":
+                if fault := bounds_fault(series):
+                    return f"the buckets of {raw} {fault}"
+            elif any("le" in labels for _, labels in series):
+                return f"{raw}{suffix} has a bound (le), as only buckets have"
         return ""
 
     def _note_elsewhere(self, family: str, probe: str, terms: list[Term]) -> None:

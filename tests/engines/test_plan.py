@@ -28,6 +28,14 @@ def test_a_histogram_named_total_gives_steps_and_their_tokens() -> None:
     assert found.total("step_tokens_total") == 900
 
 
+def test_a_bound_on_what_is_no_bucket_leaves_the_family_out() -> None:
+    found = snapshot(V1.replace("running{", 'running{le="1",'))
+    assert found.total("requests_running") is None
+    assert found.total("prompt_tokens_total") == 100
+    (note,) = (note for note in found.plan.notes if "(le)" in note)
+    assert note.startswith("requests_running is left out: num_requests_running has a bound (le)")
+
+
 def test_created_series_are_not_taken() -> None:
     found = snapshot(V1 + 'vllm:prompt_tokens_created{engine="0",model_name="m"} 1.7e9\n')
     assert found.total("prompt_tokens_total") == 100

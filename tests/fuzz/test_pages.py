@@ -8,7 +8,7 @@ from math import isfinite
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter.base.errors import PageError
@@ -131,9 +131,10 @@ class Pages(HttpClient):
             st.sampled_from([PLAIN, PLAIN, OPENMETRICS]),
         ),
         min_size=2,
-        max_size=4,
+        max_size=3,
     )
 )
+@example([(pages()[0].replace("running{", 'running{le="\u00b2",'), PLAIN)])
 def test_whatever_a_page_holds_costs_its_own_server_alone(texts: list[tuple[str, str]]) -> None:
     config = Config()
     server = WatchedServer(Target(url="http://h:1", name="s"), Pages(config, texts), config)
