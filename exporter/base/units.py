@@ -34,9 +34,20 @@ def parse_duration(text: str) -> float:
     """Return a duration such as `1m30s`, `500ms` or `1w` in seconds."""
     match = _DURATION.fullmatch(text)
     if not text or match is None:
-        raise ValueError(f"{text!r} is no duration; write it like 5s, 500ms or 1m30s")
+        raise ValueError(f"{text!r} is no duration; {_meant_duration(text)}")
     amounts = zip(match.groups(), _SECONDS.values(), strict=True)
     return sum(float(number) * unit for number, unit in amounts if number is not None)
+
+
+def _meant_duration(text: str) -> str:
+    """Return how a text that is no duration may have been meant."""
+    if re.fullmatch(_NUMBER, text) and float(text):
+        return f"it lacks a unit: write {text}s, {text}m or {text}h"
+    words = re.sub(r"\s", "", text.lower())
+    short = re.sub(r"(week|day|hour|minute|second|hr|min|sec)s?", lambda word: word[0][0], words)
+    if short and _DURATION.fullmatch(short):
+        return f"write {short}"
+    return "write it like 5s, 500ms or 1m30s"
 
 
 def parse_size(text: str) -> int:
@@ -52,8 +63,27 @@ def parse_share(text: str) -> float:
     match = _SHARE.fullmatch(text.strip())
     share = float(match[1]) / (100.0 if match[2] else 1.0) if match else None
     if share is None or share > 1.0:
-        raise ValueError(f"{text!r} is no share; write it like 3% or 0.03")
+        raise ValueError(f"{text!r} is no share; {_meant_percentage(text, '3%', '0.03')}")
     return share
+
+
+def parse_change(text: str) -> float:
+    """Return a relative change such as `+56%`, `-3 %` or `0.56` as a number, 0.56 for +56 %."""
+    stripped = text.strip()
+    digits = stripped.lstrip("+-")
+    match = _SHARE.fullmatch(digits) if len(stripped) - len(digits) < 2 else None
+    change = float(match[1]) / (100.0 if match[2] else 1.0) if match else None
+    if change is None or (change > 1.0 and not digits.endswith("%")):
+        raise ValueError(f"{text!r} is no change; {_meant_percentage(text, '+56%', '+0.56')}")
+    return -change if stripped.startswith("-") else change
+
+
+def _meant_percentage(text: str, percent: str, fraction: str) -> str:
+    """Return how a text that is no percentage may have been meant; the others are examples."""
+    text = text.strip()
+    if re.fullmatch(rf"[+-]?{_NUMBER}", text) and not text.startswith("-"):
+        return f"it lacks the %: write {text}%, or {float(text) / 100:g}"
+    return f"write it like {percent} or {fraction}"
 
 
 def prometheus_duration(text: str) -> str:

@@ -28,7 +28,7 @@ app = typer.Typer(
     cls=Commands,
     help="Throughput per GPU, batch occupancy and prefix-cache hit rate of vLLM and SGLang fleets.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
@@ -51,12 +51,33 @@ def main(
     """Watch fleets of vLLM and SGLang servers."""
 
 
-app.command()(serve)
-app.command()(probe)
-app.command("check-config")(check_config)
-app.command()(replay)
-app.command()(demo)
-app.command(cls=CompareCommand)(compare)
-app.command(cls=JudgeCommand)(judge)
-app.command()(dashboards)
-app.command()(rules)
+def _examples(*lines: str) -> str:
+    """Return examples as they stand below a command's help, each in a line of its own."""
+    return "\n\n".join(("For example:", *(f"inferfleet {line}" for line in lines)))
+
+
+app.command(epilog=_examples("serve --config config.yaml", "serve -t host-a:8000 -t host-b:8000"))(
+    serve
+)
+app.command(epilog=_examples("probe http://host:8000", "probe host:8000 --for 2m --json"))(probe)
+app.command("check-config", epilog=_examples("check-config config.yaml"))(check_config)
+app.command(epilog=_examples("replay vllm-dense-0.26.0 --loop"))(replay)
+app.command(epilog=_examples("demo", "demo --for 10m"))(demo)
+app.command(
+    cls=CompareCommand,
+    epilog=_examples(
+        "compare --prometheus http://prometheus:9090 --baseline 'version=\"0.20.2\"' --candidate "
+        "'version=\"0.26.0\"'",
+        "compare --prometheus http://prometheus:9090 --baseline 'release=\"a\"' --candidate "
+        "'release=\"b\"' --wait 8h --fail-on regression",
+        "compare --recording old.tar.xz --recording new.tar.xz --report out.html",
+    ),
+)(compare)
+app.command(
+    cls=JudgeCommand,
+    epilog=_examples("judge --prometheus http://prometheus:9090 --every 15m --listen :10191"),
+)(judge)
+app.command(epilog=_examples("dashboards --out dashboards"))(dashboards)
+app.command(
+    epilog=_examples("rules --out rules --values values.yaml", "rules --out k8s --format operator")
+)(rules)

@@ -139,6 +139,12 @@ def compare(
     from ..compare.command import main
     from ..config import expand
 
+    if as_json and as_markdown:
+        raise CompareError("--markdown: standard output is --json already; give one of the two")
+    if report is not None and (report.is_dir() or not report.parent.is_dir()):
+        # said before minutes of reading, not after them
+        fault = "it is a folder" if report.is_dir() else "No such file or directory"
+        raise CompareError(f"--report: {report} cannot be written: {fault}")
     failures = FAILURES if gate else ()
     if fail_on:
         if gate:

@@ -23,6 +23,7 @@ from .fleet.matchers import Matcher, parse_matchers
 from .fleet.servers import DEFAULT_KEEP_LABELS
 
 DEFAULT_WINDOW: Final = 7 * 86_400.0
+_EARLIEST_DEADLINE: Final = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +143,11 @@ def parse_deadline(text: str, option: str, now: float) -> float:
     except ValueError:
         pass
     try:
-        return parse_time(text, option)
+        # so few seconds are hours or minutes without their unit
+        if (until := parse_time(text, option)) > _EARLIEST_DEADLINE:
+            return until
     except CompareError:
-        raise CompareError(
-            f"{option}: {text!r} is no duration and no time; write 8h or 2026-05-10T12:00"
-        ) from None
+        pass
+    raise CompareError(
+        f"{option}: {text!r} is no duration and no time; write 8h or 2026-05-10T12:00"
+    )

@@ -4,20 +4,20 @@ Release notes quote one machine at one load; the fleet's own load decides what i
 """
 
 from ...base.errors import CompareError
+from ...base.units import parse_change
 from .result import Claim, Comparison, Estimate
 from .wording import batch_range, percent_change
 
 
 def parse_claim(text: str) -> float:
     """Return a claim such as `+56%` as a ratio, 1.56; raise `CompareError` where it is none."""
-    digits = text.strip().removesuffix("%").strip()
     try:
-        ratio = 1.0 + float(digits) / 100.0
-    except ValueError:
-        raise CompareError(f"--claim: {text!r} is no change in percent, such as +56%") from None
-    if ratio <= 0:
+        change = parse_change(text)
+    except ValueError as error:
+        raise CompareError(f"--claim: {error}") from None
+    if change <= -1.0:
         raise CompareError(f"--claim: {text!r} would leave nothing; give more than -100%")
-    return ratio
+    return 1.0 + change
 
 
 def check_claim(claimed_ratio: float, comparison: Comparison) -> Claim:
