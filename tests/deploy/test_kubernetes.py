@@ -87,6 +87,20 @@ def test_our_containers_may_do_nothing(name: str) -> None:
             assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
 
 
+def test_the_judge_keeps_its_state_where_it_may_write_and_is_probed_where_it_answers() -> None:
+    spec = find("judge", "Deployment")["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    (state,) = (word for word in container["args"] if word.startswith("--state="))
+    (mount,) = container["volumeMounts"]
+    assert state.removeprefix("--state=").startswith(mount["mountPath"] + "/")
+    assert [volume["name"] for volume in spec["volumes"]] == [mount["name"]]
+    assert spec["securityContext"]["fsGroup"] == spec["securityContext"]["runAsGroup"]
+    port = container["ports"][0]
+    assert f"--listen=0.0.0.0:{port['containerPort']}" in container["args"]
+    for probe in ("readinessProbe", "livenessProbe"):
+        assert container[probe]["httpGet"] == {"path": "/metrics", "port": port["name"]}
+
+
 def test_sidecar_with_gpus_may_see_its_servers_process_and_nothing_more() -> None:
     (plain,), (spec,) = (
         [one["spec"] for resource in rendered(name) for one in templates(resource)]
