@@ -260,7 +260,7 @@ def _servers() -> Row:
                 Column("Failed", queries.ROW_FAILED, settings=count_column),
                 Column("Age", queries.ROW_AGE, settings={"unit": "s", "decimals": 1}),
                 Column("Sample took", queries.ROW_DURATION, settings={"unit": "s"}),
-                Column("Unknown names", queries.ROW_UNKNOWN, settings=count_column),
+                Column("Unknown", queries.ROW_UNKNOWN, settings=count_column),
                 Column("Families", queries.ROW_FAMILIES),
                 Column("Samples", queries.ROW_SAMPLES),
                 Column("Page", queries.ROW_BYTES, settings={"unit": "bytes"}),

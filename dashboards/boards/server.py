@@ -21,7 +21,13 @@ from .shared import (
 )
 
 # a good end must not be given the colour of a bad one
-REASON_COLORS: Final = {"stop": GREEN, "length": BLUE, "abort": ORANGE, "error": RED}
+REASON_COLORS: Final = {
+    "stop": GREEN,
+    "length": BLUE,
+    "repetition": YELLOW,
+    "abort": ORANGE,
+    "error": RED,
+}
 
 
 def _now() -> Row:
@@ -330,6 +336,6 @@ def build() -> dict[str, Any]:
         "Server",
         "One server: requests, latency, batch, cache, features and GPUs.",
         SERVER_VARIABLES,
-        [_now(), _throughput(), latency(), _batch(), _cache(), _gpus(), tails(), *features()],
+        [_now(), _throughput(), latency(), _batch(), _cache(), _gpus(), *features(), tails()],
         time_from="now-3h",
     )

@@ -102,6 +102,7 @@ def tails() -> Row:
                 unit="s",
                 legend="list",
                 size=(24, 8),
+                no_value="publish.buckets of the exporter does not list these histograms",
             ),
         ],
         collapsed=True,

@@ -72,6 +72,7 @@ def time_series(
     overrides: Sequence[Json] = (),
     legend: str = "table",
     links: Sequence[Json] = (),
+    no_value: str | None = None,
 ) -> core.Panel:
     """Return lines over time; `thresholds` are dashed lines.
 
@@ -95,6 +96,7 @@ def time_series(
         "min": minimum,
         "max": maximum,
         "decimals": decimals,
+        "noValue": no_value,
         "links": list(links),
         "thresholds": absolute_thresholds(thresholds or ((GREEN, None),)),
     }

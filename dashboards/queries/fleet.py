@@ -33,7 +33,10 @@ LOADING: Final = Query(f"sum(({_STATE}) == bool 2)", "loading")
 STALLED: Final = Query(
     f"sum({of_selected_servers(max_by(selector('engine_stalled'), SERVER_LABELS))})", "stalled"
 )
-RELEASES: Final = Query(f"count(count by (release) ({SERVER_INFO}))", "releases")
+_RELEASES_OF_MODEL: Final = (
+    f"count by (cluster, model) (count by (cluster, model, release) ({SERVER_INFO}))"
+)
+ROLLOUTS: Final = Query(f"sum({_RELEASES_OF_MODEL} > bool 1)", "models with more than one release")
 REGRESSIONS: Final = Query(
     f'sum(release:inferfleet_matched_load:verdict{{verdict="regression",{RELEASE_OF_CLUSTER}}})',
     "regressions",
@@ -161,8 +164,11 @@ POWER: Final = Query(
 )
 
 # The table: one row for each server, one column for each of these.
+# a server that is down shows no identity, and the rules still know its model
 ROW_INFO: Final = Query(
     max_by(SERVER_INFO, f"{SERVER_LABELS}, namespace, workload, model, release, gpu_model")
+    + f" or on ({SERVER_LABELS}) ({_UP} * on (cluster, target) group_left (model) "
+    f"target:inferfleet_model:info{{{CLUSTER_MATCHER}}})"
 )
 ROW_STATE: Final = Query(_STATE)
 

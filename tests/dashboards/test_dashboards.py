@@ -320,7 +320,7 @@ def test_the_fleet_answers_a_page_at_the_top_and_is_no_longer_than_it_can_be_rea
         "Waiting",
         "GPU faults",
         "Regressions",
-        "Releases running",
+        "Rollouts",
         "First token, 95th percentile",
         "Between tokens, 95th percentile",
         "Whole request, 95th percentile",

@@ -281,8 +281,25 @@ def test_the_fleet_shows_the_servers_of_the_model_chosen(
     )
     rows = {row["metric"]["target"] for r in results if r.panel == "Servers" for row in r.result}
     assert rows == servers
+    # one that is down keeps the model it had
+    (names,) = [r for r in results if r.panel == "Servers" and "group_left (model)" in r.expr]
+    assert {row["metric"]["target"] for row in names.result if row["metric"]["model"]} == servers
+    (rollouts,) = [r for r in results if r.panel == "Rollouts"]
+    assert [float(row["value"][1]) for row in rollouts.result] == [0]
     (count,) = [r for r in results if r.panel == "Servers down"]
     assert [float(row["value"][1]) for row in count.result] == [down]
+
+
+# two engines never have one release; a model with two is being upgraded
+@pytest.mark.parametrize(("after", "rollouts"), [(-300.0, 0), (420.0, 1), (900.0, 1)])
+def test_rollouts_are_of_models_that_run_more_than_one_release(
+    fleet: Filled, after: float, rollouts: int
+) -> None:
+    at = replayed_fleet.EPOCH + SHAPE.upgrade + after
+    board, chosen = dashboards(load())["fleet"], {"cluster": ""}
+    results = panel_queries.run_dashboard(fleet.url, "fleet", board, chosen, at - 600, at)
+    (count,) = [result for result in results if result.panel == "Rollouts"]
+    assert [float(row["value"][1]) for row in count.result] == [rollouts]
 
 
 def test_alerts_of_other_models_go_and_those_of_none_stay(fleet: Filled) -> None:

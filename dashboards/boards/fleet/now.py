@@ -125,11 +125,11 @@ def _counts(slo: Objectives) -> list[Panel]:
             no_value="nothing to judge",
         ),
         stat(
-            "Releases running",
-            "Releases in the fleet now. More than one is a rollout under way, or one that was "
-            "never finished: see Servers by release below.",
-            queries.RELEASES,
-            thresholds=((GREEN, None), (YELLOW, 2)),
+            "Rollouts",
+            "Models that run more than one release now: a rollout under way, or one that was "
+            "never finished. See Servers by release below.",
+            queries.ROLLOUTS,
+            thresholds=((GREEN, None), (YELLOW, 1)),
             background=True,
         ),
     ]

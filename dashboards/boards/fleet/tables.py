@@ -144,7 +144,7 @@ def upgrades() -> Row:
                 Column("Release", label="release", settings={"links": [ROW_TO_UPGRADE]}),
                 Column("Class", label="class"),
                 Column("Against", label="baseline"),
-                Column("Measure", label="measure"),
+                Column("Measure", label="measure", settings={"custom__width": 160}),
                 Column("Ratio", queries.VERDICT_RATIO, settings=PERCENT_COLUMN),
                 Column("95 % from", queries.VERDICT_LOWER, settings=PERCENT_COLUMN),
                 Column("95 % to", queries.VERDICT_UPPER, settings=PERCENT_COLUMN),
