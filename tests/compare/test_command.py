@@ -119,7 +119,7 @@ def test_for_people_and_as_markdown() -> None:
         (["--prometheus", "http://a", "--baseline", "x", "--candidate", "y"], "no label matcher"),
         (["--prometheus", "http://a", *SIDES, "--margin", "much"], "is no share"),
         (["--prometheus", "http://a", *SIDES, "--margin", "0"], "is no margin"),
-        (["--prometheus", "http://a", *SIDES, "--claim", "more"], "is no change in percent"),
+        (["--prometheus", "http://a", *SIDES, "--claim", "more"], "is no change; write it like +56%"),
         (["--prometheus", "http://a", *SIDES, "--from", "then"], "is no time"),
         (["--prometheus", "http://a", *SIDES, "--from", "nan"], "is no time"),
         (["--prometheus", "http://a", *SIDES, "--from", "20", "--to", "10"], "before --to"),
