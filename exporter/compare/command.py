@@ -135,6 +135,7 @@ def _write_html(path: Path, report: "Report") -> None:
         raise CompareError(
             f"--report: {path} cannot be written: {error.strerror or error}"
         ) from error
+    print(f"inferfleet: the report is in {path}", file=sys.stderr)
 
 
 def _print(report: "Report", output: Output) -> None:

@@ -119,7 +119,10 @@ def test_for_people_and_as_markdown() -> None:
         (["--prometheus", "http://a", "--baseline", "x", "--candidate", "y"], "no label matcher"),
         (["--prometheus", "http://a", *SIDES, "--margin", "much"], "is no share"),
         (["--prometheus", "http://a", *SIDES, "--margin", "0"], "is no margin"),
-        (["--prometheus", "http://a", *SIDES, "--claim", "more"], "is no change; write it like +56%"),
+        (
+            ["--prometheus", "http://a", *SIDES, "--claim", "more"],
+            "is no change; write it like",
+        ),
         (["--prometheus", "http://a", *SIDES, "--from", "then"], "is no time"),
         (["--prometheus", "http://a", *SIDES, "--from", "nan"], "is no time"),
         (["--prometheus", "http://a", *SIDES, "--from", "20", "--to", "10"], "before --to"),
@@ -259,7 +262,7 @@ def test_names_from_outside_are_shown_as_they_are(form: list[str], tmp_path: Pat
     with FakeApi(odd) as fake:
         words = ["compare", "--prometheus", fake.url, *SIDES, *SPAN, "--report", str(report)]
         code, output, error = run(*words, *form)
-    assert (code, error) == (0, "")
+    assert (code, error) == (0, f"inferfleet: the report is in {report}\n")
     for text in (output, report.read_text()):
         assert "\x1b" not in text
         assert "\u202e" not in text

@@ -15,6 +15,7 @@ from ..fleet.windows import IDLE, Lookups, ServerFacts, ServerKey, Windows
 from .checks import label_values, median_limit
 from .hit_ratio_causes import hit_ratio
 from .result import CurvePoint, Side, TimelinePoint
+from .subgroups import MIN_WINDOWS_DESCRIBED
 
 _MIN_TIME_SHARE: Final = 0.001
 _MAX_POINTS: Final = 400
@@ -75,6 +76,8 @@ def _curve(windows: Windows) -> tuple[CurvePoint, ...]:
     total = float(np.nansum(windows.column("seconds")))
     for cell in np.unique(windows.batch[windows.batch != IDLE]):
         rows = windows.batch == cell
+        if rows.sum() < MIN_WINDOWS_DESCRIBED:
+            continue
         seconds, gpu_seconds, sequence_seconds, tokens = (
             float(np.nansum(windows.column(name)[rows]))
             for name in ("seconds", "gpu_seconds", "decode_sequence_seconds", "decode_tokens")

@@ -144,12 +144,15 @@ def of_share(
     """Return a share compared as it is; the ratio is that of the shares."""
     if measure in forbidden:
         return not_comparable(measure, forbidden[measure])
-    if design.fault:
-        return not_comparable(measure, design.fault, design.remedy)
     if not share.treated.any() or share.treated.all():
+        if design.fault:
+            return not_comparable(measure, design.fault, design.remedy)
         return not_comparable(measure, "one side has no such work")
     if share.baseline <= 0:
         return not_comparable(measure, "the baseline's share is 0")
+    if design.fault:
+        result = not_comparable(measure, design.fault, design.remedy)
+        return result.model_copy(update={"observed_ratio": share.candidate / share.baseline})
     relative = shares.share_effect(share, design)
     if relative is None:
         return not_comparable(measure, "the sides have no windows in common")

@@ -18,7 +18,8 @@ from .verdict import estimate_of, verdict_of
 
 RANGES: Final = ((0.0, 4.0), (4.0, 16.0), (16.0, 64.0), (64.0, 256.0), (256.0, float("inf")))
 MIN_WINDOWS_PER_SUBGROUP: Final = 12
-_MIN_WINDOWS_DESCRIBED: Final = 3
+MIN_WINDOWS_DESCRIBED: Final = 3
+"""Windows that a mean needs which only describes: fewer show what began and ended in them."""
 
 
 def by_range(index: SpeedIndex, design: Design, criteria: Criteria) -> tuple[RangeEffect, ...]:
@@ -47,7 +48,7 @@ def _by_batch(
     used, treated = index.matching.weight > 0, index.treated
     total = float(work[treated & used].sum())
     # with a fault there is no verdict, and what is shown only describes
-    min_windows = _MIN_WINDOWS_DESCRIBED if design.fault else MIN_WINDOWS_PER_SUBGROUP
+    min_windows = MIN_WINDOWS_DESCRIBED if design.fault else MIN_WINDOWS_PER_SUBGROUP
     for low, high in ranges:
         inside = (x > low) & (x <= high)
         candidate, baseline = inside & treated & used, inside & ~treated & used

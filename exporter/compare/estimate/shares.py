@@ -31,7 +31,15 @@ class Share:
     @property
     def baseline(self) -> float:
         """The baseline's share over all its tokens."""
-        return float(np.average(self.share[~self.treated], weights=self.total[~self.treated]))
+        return self._mean(~self.treated)
+
+    @property
+    def candidate(self) -> float:
+        """The candidate's share over all its tokens."""
+        return self._mean(self.treated)
+
+    def _mean(self, side: Mask) -> float:
+        return float(np.average(self.share[side], weights=self.total[side]))
 
 
 def speculation(windows: Windows, design: Design) -> Share | None:

@@ -9,7 +9,7 @@ from ...vocabulary.verdict import VERDICTS
 from ..assess.result import Check, Comparison, Report
 from ..assess.wording import confidence, percent_change, reasons, side_names, title
 from . import plots
-from .rows import HEADS, PHASE_HEADS, EffectRow, effect_rows, side_rows
+from .rows import PHASE_HEADS, cells, effect_table, side_rows
 
 
 def html(report: Report) -> str:
@@ -69,20 +69,22 @@ def _section(comparison: Comparison, many: bool, prefix: str) -> str:
 
 def _effects(comparison: Comparison) -> str:
     old, new = side_names(comparison)
-    heads = "".join(f"<th>{head}</th>" for head in HEADS)
-    rows = "".join(_effect_row(row) for row in effect_rows(comparison))
+    effects = effect_table(comparison)
+    heads = "".join(f"<th>{head}</th>" for head in ("measure", *effects.columns))
+    rows = ""
+    for row in effects.rows:
+        texts = "".join(
+            f'<td class="{row.verdict if head == "verdict" else head}">{escape(text)}</td>'
+            for head, text in zip(effects.columns, cells(row, effects.columns), strict=True)
+        )
+        kind = "measure" if row.kind == "measure" else "range"
+        rows += f'<tr class="{kind}"><th>{escape(row.name)}</th>{texts}</tr>'
+    legend = "".join(f"<p class=note>{text}</p>" for text in effects.legend)
     return (
-        f"<table class=measures><caption>{escape(new)} against {escape(old)}; above 0 is better"
-        f"</caption><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+        f"<div class=wide><table class=measures><caption>{escape(new)} against {escape(old)}; "
+        f"above 0 is better</caption><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+        f"</div>{legend}"
     )
-
-
-def _effect_row(row: EffectRow) -> str:
-    style = "measure" if row.kind == "measure" else "range"
-    cells = "".join(f"<td>{escape(text)}</td>" for text in (row.change, row.interval))
-    cells += f"<td>{escape(row.detectable)}</td>"
-    verdict = f'<td class="{row.verdict}">{VERDICTS[row.verdict]}</td>'
-    return f'<tr class="{style}"><th>{escape(row.name)}</th>{cells}{verdict}</tr>'
 
 
 def _reasons(comparison: Comparison) -> str:

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from ...vocabulary.verdict import VERDICTS
 from ..assess.result import Comparison, Report
 from ..assess.wording import percent_change, reasons, title
-from .rows import HEADS, PHASE_HEADS, EffectRow, effect_rows, side_rows
+from .rows import PHASE_HEADS, cells, effect_table, side_rows
 
 
 def markdown(report: Report) -> str:
@@ -24,7 +23,14 @@ def markdown(report: Report) -> str:
 
 
 def _comparison(comparison: Comparison) -> list[str]:
-    parts = [_table(HEADS, [_effect_row(row) for row in effect_rows(comparison)])]
+    effects = effect_table(comparison)
+    rows = [
+        (f"at {row.name}" if row.kind == "range" else row.name, *cells(row, effects.columns))
+        for row in effects.rows
+    ]
+    parts = [_table(("measure", *effects.columns), rows)]
+    if effects.legend:
+        parts.append(_list(effects.legend))
     if texts := reasons(comparison):
         parts.append(_list(texts))
     throughput, latency = comparison.naive_throughput, comparison.naive_inter_token_latency
@@ -50,11 +56,6 @@ def _comparison(comparison: Comparison) -> list[str]:
     ]
     parts.append(_list(texts))
     return parts
-
-
-def _effect_row(row: EffectRow) -> tuple[str, ...]:
-    name = f"at {row.name}" if row.kind == "range" else row.name
-    return name, row.change, row.interval, row.detectable, VERDICTS[row.verdict]
 
 
 def _list(texts: Sequence[str]) -> str:

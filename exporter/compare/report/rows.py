@@ -1,14 +1,21 @@
 """The rows of a report's tables, as text: what terminal, Markdown and HTML share. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ...vocabulary.verdict import MEASURES, Verdict
-from ..assess.result import Comparison
+from ...base.units import format_duration
+from ...vocabulary.verdict import MEASURES, VERDICTS, Verdict
+from ..assess.result import Comparison, MeasureResult, RangeEffect
 from ..assess.wording import batch_range, change_and_interval, detectable_effect
 
-HEADS = "measure", "change", "interval", "detectable", "verdict"
+DETECTABLE = "detectable: the smallest change that would be called in four of five cases"
+OUTSIDE = (
+    "a measure and its parts are estimated each for itself, with effects of server and hour of its "
+    "own, so the whole may lie outside its parts"
+)
+_MIN_OUTSIDE = 0.0005
+_COLUMNS = "change", "interval", "detectable", "verdict"
 PHASE_HEADS = "phase", "load client's tokens/s", "from the cells"
 _KV_CACHE = "KV cache, tokens"
 
@@ -25,7 +32,64 @@ class EffectRow:
     verdict: Verdict
 
 
-def effect_rows(comparison: Comparison) -> Iterator[EffectRow]:
+@dataclass(frozen=True, slots=True)
+class EffectTable:
+    """The rows of the measures, and the columns beside their names that say something.
+
+    A column that is empty, or repeats in every row that nothing can be compared, says nothing.
+    """
+
+    rows: tuple[EffectRow, ...]
+    has_whole_outside: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns, each a field of a row."""
+        empty = ("", "not_comparable")
+        return tuple(
+            name for name in _COLUMNS if any(getattr(row, name) not in empty for row in self.rows)
+        )
+
+    @property
+    def legend(self) -> tuple[str, ...]:
+        """What the heads and numbers do not say themselves, in sentences."""
+        sentences = (DETECTABLE,) if "detectable" in self.columns else ()
+        return (*sentences, OUTSIDE) if self.has_whole_outside else sentences
+
+
+def effect_table(comparison: Comparison) -> EffectTable:
+    """Return the table of the measures, each followed by its batch ranges and subgroups."""
+    outside = any(map(_lies_outside, comparison.measures))
+    return EffectTable(tuple(_effect_rows(comparison)), outside)
+
+
+def _lies_outside(measure: MeasureResult) -> bool:
+    """Whether a measure lies outside its batch ranges, or outside the halves of a subgroup."""
+    whole = _ratio(measure)
+    ranges = [_ratio(part) for part in measure.ranges]
+    halves = [part.estimate.ratio for part in measure.subgroups]
+    parts = [ranges] if len(ranges) > 1 and None not in ranges else []
+    for group in (*parts, *zip(halves[::2], halves[1::2], strict=False)):
+        known = [ratio for ratio in group if ratio is not None]
+        if whole is not None and not (
+            min(known) - _MIN_OUTSIDE <= whole <= max(known) + _MIN_OUTSIDE
+        ):
+            return True
+    return False
+
+
+def _ratio(effect: MeasureResult | RangeEffect) -> float | None:
+    return effect.estimate.ratio if effect.estimate else effect.observed_ratio
+
+
+def cells(row: EffectRow, columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the texts of a row in some columns."""
+    return tuple(
+        VERDICTS[row.verdict] if name == "verdict" else getattr(row, name) for name in columns
+    )
+
+
+def _effect_rows(comparison: Comparison) -> Iterator[EffectRow]:
     """Yield the measures in order, each followed by its batch ranges and subgroups."""
     for measure in comparison.measures:
         change, interval = change_and_interval(measure)
@@ -51,7 +115,7 @@ def side_rows(comparison: Comparison) -> list[tuple[str, str, str]]:
     rows = [
         ("release", ", ".join(a.releases), ", ".join(b.releases)),
         ("servers", str(a.servers), str(b.servers)),
-        ("hours of data", f"{a.hours:.3g}", f"{b.hours:.3g}"),
+        ("data", format_duration(3600 * a.hours), format_duration(3600 * b.hours)),
         (
             _KV_CACHE,
             number(a.kv_cache_capacity_tokens, "{:,.0f}"),

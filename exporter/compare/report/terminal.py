@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ...vocabulary.verdict import VERDICTS, Verdict
+from ...vocabulary.verdict import Verdict
 from ..assess.result import Comparison, Report
 from ..assess.wording import percent_change, reasons, side_names
-from .rows import HEADS, PHASE_HEADS, effect_rows, side_rows
+from .rows import PHASE_HEADS, cells, effect_table, side_rows
 
 _STYLES: Final[Mapping[Verdict, str]] = {
     "regression": "bold red",
@@ -65,13 +65,18 @@ def _print_comparison(comparison: Comparison, console: Console) -> None:
 def _print_effects(comparison: Comparison, console: Console) -> None:
     old, new = side_names(comparison)
     table = Table(title=escape(f"{new} against {old}, above 0 is better"), title_justify="left")
-    for head in HEADS:
+    effects = effect_table(comparison)
+    for head in ("measure", *effects.columns):
         table.add_column(head, justify="left" if head in ("measure", "verdict") else "right")
-    for row in effect_rows(comparison):
+    for row in effects.rows:
         indent = "" if row.kind == "measure" else "  "
-        verdict = f"[{_STYLES[row.verdict]}]{VERDICTS[row.verdict]}[/]"
-        table.add_row(indent + row.name, row.change, row.interval, row.detectable, verdict)
+        texts = cells(row, effects.columns)
+        if effects.columns[-1:] == ("verdict",):
+            texts = (*texts[:-1], f"[{_STYLES[row.verdict]}]{texts[-1]}[/]")
+        table.add_row(indent + row.name, *texts)
     console.print(table)
+    for text in effects.legend:
+        _print(console, text, "dim")
 
 
 def _print_naive_ratios(comparison: Comparison, console: Console) -> None:
