@@ -69,6 +69,11 @@ _FIELDS: Final[dict[str, dict[str, set[str]]]] = {
 }
 
 
+def is_ours(image: object) -> bool:
+    """Say whether an image is this project's, from whichever registry."""
+    return str(image).partition(":")[0].rpartition("/")[2] == "inferfleet"
+
+
 def program(name: str) -> str:
     """Return the path of a program installed with the tests' own packages."""
     found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)

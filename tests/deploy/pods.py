@@ -7,7 +7,7 @@ from typing import Any
 from exporter.config import Config, load_config
 from exporter.discovery.local import Host, own_host
 
-from .kube import Object, rendered, templates
+from .kube import Object, is_ours, rendered, templates
 
 RANDOM = ("x7k2p", "b4c5d")
 NAMESPACE = "inference"
@@ -77,9 +77,7 @@ def inside(pod: Object, kustomization: str, folder: Path) -> tuple[Host, Config]
     `folder` stands for the root of its file system.
     """
     (container,) = [
-        container
-        for container in pod["spec"]["containers"]
-        if container["image"].startswith("inferfleet")
+        container for container in pod["spec"]["containers"] if is_ours(container["image"])
     ]
     volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
     files = dict[str, Path]()

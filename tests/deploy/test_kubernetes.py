@@ -12,7 +12,7 @@ from exporter.discovery.pod import PodTarget
 from exporter.discovery.pods import pod_targets
 from exporter.engines.sources.pod import command_line
 
-from .kube import KUBERNETES, KUSTOMIZATIONS, ROOT, Object, check, rendered, templates
+from .kube import KUBERNETES, KUSTOMIZATIONS, ROOT, Object, check, is_ours, rendered, templates
 from .pods import running
 
 LOOSE = [
@@ -74,7 +74,7 @@ def test_our_containers_may_do_nothing(name: str) -> None:
     for template in (one for resource in resources(name) for one in templates(resource)):
         spec = template["spec"]
         for container in (*spec["containers"], *spec.get("initContainers", ())):
-            if not container["image"].startswith("inferfleet"):
+            if not is_ours(container["image"]):
                 continue
             may = {**spec.get("securityContext", {}), **container["securityContext"]}
             assert may["runAsNonRoot"] is True

@@ -16,7 +16,7 @@ from exporter.cli.app import app
 from exporter.publish.families import PUBLISHED
 from exporter.vocabulary.family import PREFIX
 
-from .kube import ROOT, rendered
+from .kube import ROOT, is_ours, rendered
 
 DEPLOY = ROOT / "deploy"
 UNIT = DEPLOY / "systemd" / "inferfleet.service"
@@ -121,7 +121,7 @@ def _own_arguments() -> list[list[str]]:
 
     def walk(value: Any) -> None:
         if isinstance(value, dict):
-            if str(value.get("image")).startswith("inferfleet") and "args" in value:
+            if is_ours(value.get("image")) and "args" in value:
                 found.append(value["args"])
             value = list(value.values())
         if isinstance(value, list):
