@@ -20,6 +20,8 @@ from .fleet.windows import Fleet
 
 _PAUSES: Final = (60.0, 120.0, 240.0, 480.0, 900.0)
 """Seconds between two readings that no look is made at: the last again and again."""
+_EARLY: Final = 1.0
+"""Seconds that a sleep may end too soon and still be for its look."""
 _UNDECIDED: Final = ("inconclusive", "not_comparable")
 
 
@@ -47,7 +49,7 @@ def wait_for_verdict(question: Question, waiting: Waiting) -> Report:
     until, fleet, looks = max(waiting.until, began), None, list[float]()
     while True:
         end = min(waiting.now(), until)
-        over = end >= until
+        over = end >= until - _EARLY
         try:
             fleet = waiting.read(end)
             failures = 0
@@ -68,7 +70,7 @@ def wait_for_verdict(question: Question, waiting: Waiting) -> Report:
         elapsed, total = end - origin, until - origin
         times = look_times(total)
         due = next((time for time in times if not looks or time > looks[-1]), total)
-        if elapsed < due and not over:
+        if elapsed < due - _EARLY and not over:
             missing = (
                 f"the candidate has had work since {format_utc(start or began)}, and a first look"
             )
@@ -76,13 +78,13 @@ def wait_for_verdict(question: Question, waiting: Waiting) -> Report:
             waiting.tell(f"{missing}: next look at {format_utc(origin + due)}")
             waiting.sleep(origin + due - end)
             continue
-        looks.append(total if over else elapsed)
+        looks.append(total if over else max(elapsed, due))
         fractions = [look / total for look in looks] if total > 0 else [1.0]
         level = look_level(question.alpha, fractions)
         report = waiting.judge(fleet, replace(question, alpha=level), end)
         if over or report.verdict not in _UNDECIDED:
             return report
-        following = origin + next(time for time in times if time > elapsed)
+        following = origin + next(time for time in times if time > looks[-1])
         waiting.tell(
             f"{one_line(report.headline, SENTENCE_CHARACTERS)} {_expected(report, until)}; "
             f"next look at {format_utc(following)}"

@@ -110,6 +110,15 @@ def test_the_baseline_is_asked_for_a_candidate_that_comes_later() -> None:
     assert (ask.clock.now() - START) / HOUR < 2.3
 
 
+def test_a_sleep_that_ends_a_moment_early_makes_no_other_looks() -> None:
+    punctual, early = asking(FEW), asking(FEW)
+    punctual.run()
+    sleep = early.clock.sleep
+    early.clock.sleep = lambda seconds: sleep(max(seconds - 0.25, 0.25))  # type: ignore[method-assign]
+    early.run()
+    assert early.ends == pytest.approx(punctual.ends, abs=1.0)
+
+
 def test_who_never_comes_is_said_at_the_end() -> None:
     ask = asking(SLOWER, begin=-6.0, hours=4.0)
     report = ask.run()
