@@ -32,13 +32,13 @@ WarmUp = Annotated[
     str,
     typer.Option(
         "--warm-up",
-        help="How long after its start a server is not judged; by default as the rules.",
+        help="How long after its start a server is not judged.",
     ),
 ]
 
 
 class JudgeCommand(TyperCommand):
-    """A command whose `--margin` is by default that of the rules.
+    """A command whose `--margin` and `--warm-up` are by default those of the rules.
 
     Their values are read only where such a command runs, since that takes a while.
     """
@@ -48,6 +48,8 @@ class JudgeCommand(TyperCommand):
         for param in params:
             if param.name == "margin" and not param.default:
                 param.default = f"{100 * _shipped_values().matched.margin:g}%"
+            if param.name == "warm_up" and not param.default:
+                param.default = f"{_shipped_values().matched.warm_up / 60:g}m"
         return params
 
 
@@ -162,7 +164,7 @@ def compare(
             "to": to,
             "step": positive_duration(step, "--step") if step else None,
             "margin": margin,
-            "warm_up": _warm_up(warm_up),
+            "warm_up": positive_duration(warm_up, "--warm-up"),
             "wait": wait,
             "keep_labels": tuple(keep_label or _shipped_values().keep_labels),
             "claim": claim,
@@ -231,11 +233,6 @@ def judge(
         )
 
     run_until_interrupted(run_forever)
-
-
-def _warm_up(text: str) -> float:
-    """Return the warm-up in seconds, that of the shipped rules where none is given."""
-    return positive_duration(text, "--warm-up") if text else _shipped_values().matched.warm_up
 
 
 def _shipped_values() -> "Values":

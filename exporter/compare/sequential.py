@@ -17,6 +17,7 @@ from .assess.upgrades import first_work
 from .estimate.spending import FIRST_LOOK, look_level, look_times
 from .fleet.api import QueryError
 from .fleet.windows import Fleet
+from .sides import absence
 
 _PAUSES: Final = (60.0, 120.0, 240.0, 480.0, 900.0)
 """Seconds between two readings that no look is made at: the last again and again."""
@@ -63,7 +64,7 @@ def wait_for_verdict(question: Question, waiting: Waiting) -> Report:
         start = first_work(fleet, question)
         if start is None and not over:
             absences += 1
-            _pause(waiting, until, absences, "the candidate has had no work yet")
+            _pause(waiting, until, absences, absence(fleet, question))
             continue
         # a candidate that ran long before is looked at at once, and from then on as a new one
         origin = max((start or began) + question.warm_up, began - FIRST_LOOK)

@@ -10,7 +10,7 @@ from typing import Final
 from ..base.errors import CompareError
 from ..base.units import format_duration
 from ..base.untrusted import one_line
-from .assess.comparison import Question, chosen_earlier
+from .assess.comparison import Question
 from .estimate.blocker import required_overlap
 from .fleet.matchers import Matcher, format_matchers, match_all
 from .fleet.windows import Fleet
@@ -38,6 +38,15 @@ def check_sides(fleet: Fleet, question: Question) -> None:
                 f"{name}: every server it chooses is on the other side as well; add a label that "
                 "sets the two apart"
             )
+
+
+def absence(fleet: Fleet, question: Question) -> str:
+    """Return why there is no work of the candidate yet, for those who wait for it."""
+    try:
+        _check_known(fleet, question, question.candidate, "--candidate")
+    except CompareError as error:
+        return str(error)
+    return "the candidate has had no work yet"
 
 
 def missing_sides(fleet: Fleet, question: Question) -> str:
@@ -70,7 +79,7 @@ def _check_known(
     every = *matchers, *question.models
     if any(match_all(every, labels) for labels in known):
         return
-    if chosen_earlier(fleet, matchers, question):
+    if fleet.ran_earlier(every):
         raise CompareError(
             f"{option}: {format_matchers(every)} ran before this time alone; widen --window, or "
             "choose a time with --from and --to"

@@ -198,5 +198,13 @@ def test_what_there_is_of_each_side_is_said() -> None:
     assert "both ran at once for 30 min after warm-up, and 60 min are needed" in text
 
 
+@pytest.mark.parametrize("earlier", [True, False])
+def test_a_wider_window_is_advised_where_there_is_data_in_it(earlier: bool) -> None:
+    name = "roll of 8 that ran before the window" if earlier else "roll of 8"
+    text, _ = said(SCENES[name], 90)
+    assert ("widen --window, the baseline ran before that time too; or " in text) == earlier
+    assert "put two servers back on the baseline for 2.0 h" in text
+
+
 def test_the_minutes_are_those_of_windows() -> None:
     assert {later - minute for minute, later in pairwise(MINUTES[2:])} == {WIDTH / 60}

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from exporter.compare.assess.comparison import Question
@@ -117,6 +118,23 @@ def test_a_sleep_that_ends_a_moment_early_makes_no_other_looks() -> None:
     early.clock.sleep = lambda seconds: sleep(max(seconds - 0.25, 0.25))  # type: ignore[method-assign]
     early.run()
     assert early.ends == pytest.approx(punctual.ends, abs=1.0)
+
+
+def test_a_release_that_nobody_is_is_said_while_it_is_waited_for() -> None:
+    ask = asking(SLOWER, begin=-2.0, hours=1.0)
+    windows, facts = ask.fleet.windows, ask.fleet.facts
+    old = [server.release == OLD for server in windows.servers]
+    servers = tuple(s for s, is_old in zip(windows.servers, old, strict=True) if is_old)
+    known = windows.where(np.asarray(old)[windows.server])
+    number = np.cumsum(old) - 1
+    ask.fleet = replace(
+        ask.fleet,
+        windows=replace(known, servers=servers, server=number[known.server]),
+        facts=tuple(f for f, is_old in zip(facts, old, strict=True) if is_old),
+        lookups=None,
+    )
+    ask.run()
+    assert 'no server has version="0.26.0"; known are 0.20.2; asked again at' in ask.lines[0]
 
 
 def test_who_never_comes_is_said_at_the_end() -> None:

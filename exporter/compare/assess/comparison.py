@@ -11,9 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from ...base.units import format_duration
 from ...vocabulary.verdict import Measure, Verdict
-from ..estimate.blocker import required_overlap
 from ..estimate.design import Design, choose_design
 from ..estimate.shares import kept_lookups
 from ..fleet.matchers import Matcher, match_all
@@ -21,7 +19,7 @@ from ..fleet.windows import ExternalLabels, Fleet, Lookups, ServerKey
 from . import checks
 from .claim import check_claim
 from .criteria import Criteria, not_comparable
-from .data_checks import check_data
+from .data_checks import check_data, check_present
 from .description import describe_side, naive_ratios, name_side, timeline
 from .effects import compare_measures
 from .hit_ratio_causes import hit_ratio_causes
@@ -147,7 +145,14 @@ def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Compariso
         meanings,
     ]
     if all(check.outcome != "failed" for check in passed):
-        passed += _check_present(fleet, sides, question)
+        passed += check_present(
+            fleet,
+            {
+                "baseline": (sides.baseline, (*question.baseline, *question.models)),
+                "candidate": (sides.candidate, (*question.candidate, *question.models)),
+            },
+            question.warm_up,
+        )
     if any(check.outcome == "failed" for check in passed):
         return _finish(_refused(old, new, passed, differing), question)
     context = checks.check_context(engines, versions, (old_facts, new_facts))
@@ -159,7 +164,7 @@ def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Compariso
         fleet.facts,
         question.warm_up,
         end=fleet.end,
-        can_widen=chosen_earlier(fleet, question.baseline, question),
+        can_widen=fleet.ran_earlier((*question.baseline, *question.models)),
     )
     criteria = Criteria(question.margin, question.alpha, question.detail)
     lookups = _lookups_of(fleet.lookups, sides)
@@ -211,43 +216,6 @@ def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Compariso
         ),
         question,
     )
-
-
-def _check_present(fleet: Fleet, sides: _Sides, question: Question) -> list[Check]:
-    """Return a failed check where a side has no windows at all."""
-    windows = fleet.windows
-    lacking = [
-        (name, matchers, sum(flags))
-        for name, matchers, flags in (
-            ("baseline", question.baseline, sides.baseline),
-            ("candidate", question.candidate, sides.candidate),
-        )
-        if not np.asarray(flags, dtype=bool)[windows.server].any()
-    ]
-    if not lacking:
-        return []
-    counts = " and ".join(
-        f"the {count} server{'s' * (count != 1)} of the {name}" for name, _, count in lacking
-    )
-    ran_before = all(chosen_earlier(fleet, matchers, question) for _, matchers, _ in lacking)
-    return [
-        Check(
-            name="data",
-            outcome="failed",
-            text=f"no window of {format_duration(windows.width)} has data yet of {counts}",
-            remedy="widen --window to a time when both ran"
-            if ran_before
-            else f"an answer takes {format_duration(question.warm_up)} of warm-up and "
-            f"{format_duration(required_overlap(windows.width))} in which both run; ask again "
-            "then, or let --wait do it",
-        )
-    ]
-
-
-def chosen_earlier(fleet: Fleet, matchers: Sequence[Matcher], question: Question) -> bool:
-    """Whether a server that the matchers choose ran before the time looked at."""
-    every = *matchers, *question.models
-    return any(match_all(every, labels) for labels in fleet.earlier)
 
 
 def _lookups_of(lookups: Lookups | None, sides: _Sides) -> Lookups | None:

@@ -8,14 +8,50 @@ from typing import Final
 
 import numpy as np
 
+from ...base.units import format_duration
+from ..estimate.blocker import required_overlap
 from ..estimate.design import Design
-from ..fleet.windows import ServerFacts, Windows
+from ..fleet.matchers import Matcher
+from ..fleet.windows import Fleet, ServerFacts, Windows
 from .effects import MIN_COVERAGE
 from .result import Check, MeasureResult
 
 _MAX_AGE_DIFFERENCE_SECONDS: Final = 6 * 86_400.0
 _MIN_PRESENT_SHARE: Final = 0.5
 _MAX_EXCLUDED_SHARE: Final = 0.5
+
+
+def check_present(
+    fleet: Fleet,
+    sides: Mapping[str, tuple[Sequence[bool], Sequence[Matcher]]],
+    warm_up: float,
+) -> list[Check]:
+    """Return a failed check where a side has no windows at all.
+
+    `sides` are by name a flag for each server and what chooses them, `warm_up` is in seconds.
+    """
+    windows = fleet.windows
+    lacking = {
+        name: (sum(flags), matchers)
+        for name, (flags, matchers) in sides.items()
+        if not np.asarray(flags, dtype=bool)[windows.server].any()
+    }
+    if not lacking:
+        return []
+    counts = " and ".join(
+        f"the {count} server{'s' * (count != 1)} of the {name}"
+        for name, (count, _) in lacking.items()
+    )
+    if all(fleet.ran_earlier(matchers) for _, matchers in lacking.values()):
+        remedy = "widen --window to a time when both ran"
+    else:
+        remedy = (
+            f"an answer takes {format_duration(warm_up)} of warm-up and "
+            f"{format_duration(required_overlap(windows.width))} in which both run; ask again "
+            "then, or let --wait do it"
+        )
+    text = f"no window of {format_duration(windows.width)} has data yet of {counts}"
+    return [Check(name="data", outcome="failed", text=text, remedy=remedy)]
 
 
 def check_data(

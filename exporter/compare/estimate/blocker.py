@@ -155,7 +155,8 @@ def _none_left(
         f"release without {DAY_HOURS:.0f} h of each: {found}"
     )
     if old.used_seconds < 3600 * DAY_HOURS:
-        return Blocker(fault, f"widen --window to {DAY_HOURS:.0f} h of it" if can_widen else back)
+        widen = "widen --window, the baseline ran before that time too; or " if can_widen else ""
+        return Blocker(fault, widen + back)
     ready_at = _grid_time(rows, float(new.usable_at[0])) + 3600 * DAY_HOURS
     remedy = f"data up to {format_utc(ready_at)} can give an answer; or, for one sooner, {back}"
     return Blocker(fault, remedy, ready_at)

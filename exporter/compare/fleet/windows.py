@@ -12,6 +12,7 @@ import numpy as np
 
 from ...derive.load_cell import QUANTITIES as QUANTITIES
 from .arrays import Floats, Ints, Mask, Numbers
+from .matchers import Matcher, match_all
 
 ExternalLabels = tuple[tuple[str, str], ...]
 """Names and values of the labels that set clusters apart, empty where a series has none."""
@@ -176,6 +177,10 @@ class Fleet:
             {**facts.labels, **{name: value for name, value in server.labels.items() if value}}
             for server, facts in zip(self.windows.servers, self.facts, strict=True)
         ]
+
+    def ran_earlier(self, matchers: Sequence[Matcher]) -> bool:
+        """Whether a server that the matchers choose ran before the time looked at."""
+        return any(match_all(matchers, labels) for labels in self.earlier)
 
 
 def parse_batch(label: str) -> float:
