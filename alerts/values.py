@@ -21,7 +21,7 @@ from exporter.vocabulary.family import PREFIX
 
 from .model import Severity
 from .promql import label_list, series
-from .recording.settings import Settings
+from .recording.settings import Settings, Share
 
 DURATION_LIMITS: Final = ("window", "overlap", "age")
 """Limits of alerts that are durations; the others are numbers, and patterns of label values."""
@@ -49,7 +49,6 @@ def _pattern(text: str) -> str:
     return text
 
 
-Share = Annotated[float, Field(gt=0, lt=1)]
 Label = Annotated[str, _written(r"[a-zA-Z_][a-zA-Z0-9_]*", "is no label name")]
 Limit = Annotated[float, Field(allow_inf_nan=False)] | str
 Matchers = Annotated[

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from exporter.base.unit_fields import Duration, PrometheusDuration
+from exporter.base.unit_fields import Share as AnyShare
 from exporter.base.units import parse_duration
 from exporter.vocabulary.family import PREFIX
 from exporter.vocabulary.verdict import Measure
@@ -13,7 +14,7 @@ from exporter.vocabulary.verdict import Measure
 from ..promql import label_list, series
 
 Positive = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(gt=0, lt=1)]
+Share = Annotated[AnyShare, Field(gt=0, lt=1)]
 
 UNITS: Final[Mapping[Measure, tuple[str, str]]] = {
     "decode": ("decode_sequence_seconds", "decode_tokens"),
@@ -56,8 +57,8 @@ class Settings(BaseModel):
     floor: Positive
     floor_alone: Positive
     floor_moved: Annotated[float, Field(ge=0)]
-    coverage: Annotated[float, Field(gt=0, le=1)]
-    coverage_beside: Annotated[float, Field(gt=0, le=1)]
+    coverage: Annotated[AnyShare, Field(gt=0)]
+    coverage_beside: Annotated[AnyShare, Field(gt=0)]
     overlap: Annotated[Duration, Field(gt=0)]
     trim: Positive
     cell_time: Annotated[Duration, Field(gt=0)]

@@ -20,6 +20,11 @@ def _size(value: object) -> object:
 
 
 def _share(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError(f"{value} is no share; write it like 3% or 0.03")
+    if isinstance(value, int | float) and value > 1:
+        # the sentence says what was left out
+        value = f"{value:g}"
     return parse_share(value) if isinstance(value, str) else value
 
 

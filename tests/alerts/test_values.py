@@ -49,6 +49,11 @@ def test_only_what_differs_is_given(tmp_path: Path) -> None:
     }
 
 
+def test_shares_are_written_as_for_the_flags(tmp_path: Path) -> None:
+    matched = load(mine(tmp_path, "matched: {margin: 4%, margin_prefill: 0.06}")).matched
+    assert (matched.margin, matched.margin_prefill) == (0.04, 0.06)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -57,6 +62,10 @@ def test_only_what_differs_is_given(tmp_path: Path) -> None:
         ("alerts: {InferfleetAborts: {limits: {share: many}}}", "must be written like 0.1"),
         ("alerts: {InferfleetRestartLoop: {limits: {window: soon}}}", "no duration"),
         ("alerts: {InferfleetTargetDown: {for: 1}}", "alerts.InferfleetTargetDown.for"),
+        ("matched: {margin: 3}", "matched.margin: '3' is no share; it lacks the %: write 3%"),
+        ("matched: {margin: 1 %%}", "matched.margin: '1 %%' is no share; write it like 3%"),
+        ("matched: {margin: true}", "matched.margin: True is no share; write it like 3%"),
+        ("matched: {warm_up: '10'}", "matched.warm_up: '10' is no duration; it lacks a unit"),
         ("alerts: {InferfleetTargetDown: off}", "must hold keys and values"),
         ("slo: {errors: {objective: 99.9}}", "slo.errors.objective"),
         ("slo: {errors: {objective: 0.9}}", "cannot burn"),
