@@ -90,8 +90,8 @@ def black_hole() -> list[socket.socket]:
 
 
 async def _play(script: Script, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    # the client may go at any time
-    with suppress(OSError):
+    # the client may go at any time, and so may this process
+    with suppress(OSError, asyncio.CancelledError):
         while await reader.read(65536):
             await script(reader, writer)
     writer.close()

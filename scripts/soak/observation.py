@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.bench.counters import resident_mb
+from scripts.bench import counters
 
 _AGE = re.compile(r'^inferfleet_scrape_age_seconds\{target="([^"/]*)[^}]*\} (\S+)$', re.MULTILINE)
 _TIMEOUT = 30.0
@@ -16,8 +16,10 @@ _TIMEOUT = 30.0
 class Observation:
     """One row of the table: `seconds` since the start, memory in 2^20 bytes.
 
-    `live` servers have been listed for a while; of these `fresh` is the share that was sampled when
-    it was due, and `oldest` the age of the oldest page, in seconds.
+    `live` servers have been listed for a while; of these `fresh` is the share that was sampled
+    when due, and `oldest` the age of the oldest page, in seconds, infinite where one has none.
+    `waited` is how long the
+    exporter's threads have waited for a core so far, in seconds: what else the machine did.
     """
 
     seconds: float
@@ -27,6 +29,7 @@ class Observation:
     live: int
     fresh: float
     oldest: float
+    waited: float
 
 
 def observe(
@@ -37,12 +40,13 @@ def observe(
     known = [ages.get(name, float("inf")) for name in live]
     return Observation(
         seconds,
-        resident_mb(pid),
+        counters.resident_mb(pid),
         len(list(Path(f"/proc/{pid}/task").iterdir())),
         len(list(Path(f"/proc/{pid}/fd").iterdir())),
         len(known),
         sum(age <= due_within for age in known) / len(known) if known else 1.0,
         max(known, default=0.0),
+        sum(thread.waited for thread in counters.threads(pid).values()),
     )
 
 

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, fields
+from math import inf
 from pathlib import Path
 
 from scripts.bench.report import row, table
@@ -43,16 +44,24 @@ def soak_section(
         rows.append(row((title, first, last, slope, "flat" if found.flat else "**not flat**")))
     head = ("", "after the first quarter", "at the end", "slope an hour", "")
     fresh = sum(each.fresh * each.live for each in settled) / max(sum(e.live for e in settled), 1)
-    oldest = max(each.oldest for each in settled if each.live)
+    oldest = max(each.oldest for each in settled)
+    shown = "some not sampled yet" if oldest == inf else f"the oldest page {oldest:.1f} s old"
     lines = [
         f"{conditions}\n",
         table(head, rows),
         f"Live servers up to date: {100 * fresh:.2f} % of {sum(e.live for e in settled):,} looks, "
-        f"the oldest page {oldest:.1f} s old. "
+        f"{shown}. "
+        f"The exporter waited for a core {100 * _waited(settled):.0f} % of the time. "
         + ", ".join(f"{name} {value}" for name, value in facts.items())
         + ".",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _waited(observations: Sequence[Observation]) -> float:
+    """Return how long the exporter waited for a core, in seconds a second."""
+    first, last = observations[0], observations[-1]
+    return (last.waited - first.waited) / max(last.seconds - first.seconds, 1e-9)
 
 
 def dead_section(on_time: OnTime, conditions: str, facts: Mapping[str, object]) -> str:
