@@ -64,6 +64,9 @@ def main() -> None:
                 report.write_csv(options.csv, observations)
             if options.write:
                 report.draw(PICTURE, observations)
+                section += (
+                    f"\n![Memory, threads, descriptors, live servers up to date]({PICTURE.name})\n"
+                )
     print(section)
     if options.write:
         name = "dead" if options.dead else "soak"
@@ -115,9 +118,9 @@ def _soak(
         f"a page is up to date that is at most {max(_LATE * interval, 1.0):g} s old."
     )
     facts = {
-        "changes of the fleet:": f"{churn.steps:,}",
+        "Changes of the fleet:": f"{churn.steps:,}",
         "reloads:": f"{counts['good']} and {counts['bad']} of bad files",
-        "ended after SIGTERM in": f"{exporter.ended:.1f} s",
+        "ended after SIGTERM in": f"{exporter.ended:.1f} s.",
     }
     return observations, report.soak_section(observations, conditions, facts)
 

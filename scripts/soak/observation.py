@@ -18,8 +18,8 @@ class Observation:
 
     `live` servers have been listed for a while; of these `fresh` is the share that was sampled
     when due, and `oldest` the age of the oldest page, in seconds, infinite where one has none.
-    `waited` is how long the
-    exporter's threads have waited for a core so far, in seconds: what else the machine did.
+    `waited` is how long the exporter's threads have waited for a core so far, in seconds: what
+    else the machine did.
     """
 
     seconds: float

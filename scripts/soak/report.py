@@ -43,19 +43,16 @@ def soak_section(
         slope = f"{found.slope:+.{digits}f} ± {found.error:.{digits}f} {unit}".strip()
         rows.append(row((title, first, last, slope, "flat" if found.flat else "**not flat**")))
     head = ("", "after the first quarter", "at the end", "slope an hour", "")
-    fresh = sum(each.fresh * each.live for each in settled) / max(sum(e.live for e in settled), 1)
+    looks = sum(each.live for each in settled)
+    fresh = sum(each.fresh * each.live for each in settled) / max(looks, 1)
     oldest = max(each.oldest for each in settled)
     shown = "some not sampled yet" if oldest == inf else f"the oldest page {oldest:.1f} s old"
-    lines = [
-        f"{conditions}\n",
-        table(head, rows),
-        f"Live servers up to date: {100 * fresh:.2f} % of {sum(e.live for e in settled):,} looks, "
-        f"{shown}. "
-        f"The exporter waited for a core {100 * _waited(settled):.0f} % of the time. "
-        + ", ".join(f"{name} {value}" for name, value in facts.items())
-        + ".",
-    ]
-    return "\n".join(lines) + "\n"
+    said = ", ".join(f"{name} {value}" for name, value in facts.items())
+    return (
+        f"{conditions}\n\n{table(head, rows)}\n"
+        f"Live servers were up to date in {100 * fresh:.2f} % of {looks:,} looks, {shown}; the "
+        f"exporter waited for a core {100 * _waited(settled):.0f} % of the time. {said}\n"
+    )
 
 
 def _waited(observations: Sequence[Observation]) -> float:
