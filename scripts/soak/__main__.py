@@ -170,6 +170,7 @@ def _dead(folder: Path, servers: int, minutes: float) -> str:
     facts = {
         "live servers sampled": f"{spaced.servers:,} of {live:,}",
         "oldest page of a live server as shown": f"{max(o.oldest for o in observations):.2f} s",
+        "waited for a core": f"{100 * report.waited(observations):.0f} % of the time",
         "memory at the end": f"{observations[-1].resident:.0f} MB",
         "time to end after SIGTERM": f"{exporter.ended:.1f} s",
     }

@@ -29,6 +29,12 @@ def write_csv(path: Path, observations: Iterable[Observation]) -> None:
         writer.writerows(map(astuple, observations))
 
 
+def waited(observations: Sequence[Observation]) -> float:
+    """Return how long the exporter waited for a core, in seconds a second."""
+    first, last = observations[0], observations[-1]
+    return (last.waited - first.waited) / max(last.seconds - first.seconds, 1e-9)
+
+
 def soak_section(
     observations: Sequence[Observation], conditions: str, facts: Mapping[str, object]
 ) -> str:
@@ -51,14 +57,8 @@ def soak_section(
     return (
         f"{conditions}\n\n{table(head, rows)}\n"
         f"Live servers were up to date in {100 * fresh:.2f} % of {looks:,} looks, {shown}; the "
-        f"exporter waited for a core {100 * _waited(settled):.0f} % of the time. {said}\n"
+        f"exporter waited for a core {100 * waited(settled):.0f} % of the time. {said}\n"
     )
-
-
-def _waited(observations: Sequence[Observation]) -> float:
-    """Return how long the exporter waited for a core, in seconds a second."""
-    first, last = observations[0], observations[-1]
-    return (last.waited - first.waited) / max(last.seconds - first.seconds, 1e-9)
 
 
 def dead_section(on_time: OnTime, conditions: str, facts: Mapping[str, object]) -> str:
