@@ -11,7 +11,7 @@ from alerts import build as rules
 from alerts.values import load
 from dashboards.build import dashboards
 
-from . import chart_rules
+from . import chart_files
 
 DEPLOY: Final = Path(__file__).parent
 _NOTE: Final = "# Written by `make generate` from {}; change those.\n"
@@ -23,11 +23,9 @@ def texts() -> Mapping[str, str]:
     written = {
         f"kubernetes/monitoring/rules-{name.removeprefix('inferfleet-')}": text
         for name, text in rules.files(values, "operator").items()
-    } | {f"helm/inferfleet/{name}": text for name, text in chart_rules.texts().items()}
+    } | {f"helm/inferfleet/{name}": text for name, text in chart_files.texts().items()}
     made = {name: json.dumps(board, sort_keys=True) for name, board in dashboards(values).items()}
     note = _NOTE.format("dashboards/")
-    for name, text in made.items():
-        written[f"helm/inferfleet/files/dashboards/{name}.json"] = text + "\n"
     written["kubernetes/monitoring/dashboards.yaml"] = note + _documents(
         [_config_map(name, text) for name, text in made.items()]
     )

@@ -105,7 +105,7 @@ def test_everything_it_renders_fits_the_schemas(run: tuple[int, ...]) -> None:
     monitored = on("judge") and values["judge"].get("podMonitor", {}).get("enabled", False)
     assert kinds["StatefulSet"] == (values["shards"] > 1)
     assert kinds["Deployment"] == (values["shards"] == 1) + on("judge")
-    assert kinds["NetworkPolicy"] == on("networkPolicy")
+    assert kinds["NetworkPolicy"] == on("networkPolicy") * (1 + on("judge"))
     assert kinds["ServiceMonitor"] == on("serviceMonitor")
     assert kinds["PodMonitor"] == on("podMonitor") + monitored
     assert kinds["PrometheusRule"] == len(rules.FILES) * on("rules")

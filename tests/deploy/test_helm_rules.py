@@ -1,5 +1,6 @@
-"""The chart's rules are those that `inferfleet rules` writes from the same values."""
+"""The chart's rules and dashboards are those that the commands write from the same values."""
 
+import json
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from helm_python import Chart, HelmError
 
 from alerts import build as rules
 from alerts.values import load
+from dashboards.build import dashboards
 
 from .test_helm import CHART, resources
 
@@ -72,6 +74,22 @@ def test_chart_writes_what_the_command_writes(case: str, tmp_path: Path) -> None
     assert chart_groups(CASES[case]) == written
 
 
+@pytest.mark.parametrize("labels", [["cluster"], ["region"], CLUSTERS])
+def test_dashboards_keep_the_labels_that_the_rules_keep(labels: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text(yaml.safe_dump({"keep_labels": labels}))
+    given = {"dashboards": {"enabled": True}, "rules": {"values": {"keep_labels": labels}}}
+    drawn = {
+        name: json.loads(text)
+        for resource in resources(given)
+        if resource["kind"] == "ConfigMap"
+        for name, text in resource["data"].items()
+        if name.endswith(".json")
+    }
+    made = {f"inferfleet-{name}.json": board for name, board in dashboards(load(file)).items()}
+    assert drawn == made
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
@@ -85,6 +103,13 @@ def test_chart_writes_what_the_command_writes(case: str, tmp_path: Path) -> None
             "InferfleetAborts.limits.share must be written like 0.1",
         ),
         ({"files": {"alerts": "a sentence"}}, "rules.files.alerts is no rule file"),
+        (
+            {
+                "files": {"alerts": "groups: [{name: a, rules: []}]"},
+                "values": {"alerts": {"InferfleetAborts": {"enabled": True}}},
+            },
+            "rules.files stand instead of rules.values.alerts",
+        ),
     ],
 )
 def test_what_is_not_known_is_refused(wrong: dict[str, Any], said: str) -> None:

@@ -65,3 +65,12 @@ tolerations: {{- toYaml . | nindent 2 }}
 affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
+
+{{/* Who may read the metrics of either pod. */}}
+{{- define "inferfleet.scrapers" -}}
+- ports:
+    - {port: metrics, protocol: TCP}
+  {{- with .Values.networkPolicy.scrapers }}
+  from: {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end }}

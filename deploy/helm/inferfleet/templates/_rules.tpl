@@ -35,7 +35,7 @@
 {{- end }}
 
 {{/*
-Rules of a file of files/rules, with the values in place of the tokens that deploy/chart_rules.py
+Rules of a file of files/rules, with the values in place of the tokens that deploy/chart_files.py
 put there, and without the alerts that are off. Takes the root, the path and the alerts' values.
 */}}
 {{- define "inferfleet.groups" -}}

@@ -1,6 +1,6 @@
-"""The rules as the chart fills them in: rule files with a token where a value of the user's stands.
+"""Rules and dashboards as the chart fills them in: a token where a value of the user's stands.
 
-Made by the same code as every other rule file, from values that no rule writes by itself, each of
+Made by the same code as all others, from values that no rule or panel writes by itself, each of
 which is then replaced by its token. Which alerts are written, their severity, durations and
 runbooks are keys of a rule, which the chart sets without a token.
 """
@@ -13,6 +13,7 @@ import yaml
 
 from alerts import build as rules
 from alerts.values import DURATION_LIMITS, Values, load
+from dashboards.build import dashboards
 
 KEEP_LABEL: Final = "keep_label_token"
 DASHBOARDS: Final = "<dashboards.base_url>"
@@ -21,7 +22,7 @@ _FIRST: Final = 900_001
 
 
 def texts() -> Mapping[str, str]:
-    """Return the rule files and the alerts' defaults as JSON, by their path in the chart."""
+    """Return rules, the alerts' defaults and dashboards as JSON, by their path in the chart."""
     values, tokens = _tokens(rules.everything(load()))
     written = {}
     for name, text in rules.files(values, "prometheus").items():
@@ -33,6 +34,9 @@ def texts() -> Mapping[str, str]:
         name: alert.model_dump(by_alias=True, exclude_none=True)
         for name, alert in load().alerts.items()
     }
+    for name, board in dashboards(values).items():
+        # in one line, as it stands in the ConfigMap
+        written[f"files/dashboards/{name}.json"] = json.dumps(board, sort_keys=True) + "\n"
     return written | {"files/alerts.json": _json(defaults)}
 
 
