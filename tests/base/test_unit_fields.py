@@ -30,8 +30,8 @@ def test_texts_are_read_numbers_being_seconds_bytes_and_shares() -> None:
         ({"window": "1.5h"}, "'1.5h' is no duration; write it like 15m or 1h30m"),
         ({"window": ""}, "'' is no duration; write it like 15m or 1h30m"),
         ({"page": 0}, "greater than or equal to 1"),
-        ({"margin": 3}, "less than or equal to 1"),
-        ({"margin": "3"}, "'3' is no share; write it like 3% or 0.03"),
+        ({"margin": 3}, "'3' is no share; it lacks the %: write 3%, or 0.03"),
+        ({"margin": "3"}, "'3' is no share; it lacks the %: write 3%, or 0.03"),
     ],
 )
 def test_faults(data: dict[str, object], sentence: str) -> None:
