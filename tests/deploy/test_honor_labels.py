@@ -13,8 +13,8 @@ from tests.fakes import FakeServer
 from tests.prometheus import needs_prometheus, prometheus
 from tests.waiting import until
 
+from .charts import ALL, resources, switched
 from .kube import ROOT, rendered
-from .test_helm import ALL, resources, switched
 
 DEPLOY = ROOT / "deploy"
 PAGE = b"""\

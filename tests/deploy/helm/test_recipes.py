@@ -12,9 +12,9 @@ from exporter.config import Config, parse_config
 from exporter.discovery.pod import PodTarget, workload_of
 from exporter.discovery.pods import pod_targets
 
-from .kube import ROOT
-from .pods import running
-from .test_helm import CHART, resources
+from ..charts import CHART, resources
+from ..kube import ROOT
+from ..pods import running
 
 RECIPES: Final = ROOT / "deploy" / "recipes"
 _GPU: Final = {"limits": {"nvidia.com/gpu": "1"}}

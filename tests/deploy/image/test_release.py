@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from .kube import KUBERNETES, ROOT
+from ..kube import KUBERNETES, ROOT
 
 WORKFLOWS: Final = sorted((ROOT / ".github" / "workflows").glob("*.yaml"))
 PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

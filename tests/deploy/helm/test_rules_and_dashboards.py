@@ -13,7 +13,7 @@ from alerts import build as rules
 from alerts.values import load
 from dashboards.build import dashboards
 
-from .test_helm import CHART, resources
+from ..charts import CHART, resources
 
 CLUSTERS = ["project_id", "location", "cluster"]
 CASES: dict[str, dict[str, Any]] = {
