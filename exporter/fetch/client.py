@@ -16,7 +16,7 @@ from ..config import HttpSettings
 from .address import Origin, RequestAddress, RequestBody, request_address
 from .budget import LARGE_ANSWERS, ByteBudget
 from .connection import Connection, connect
-from .credentials import authorization_header, redacted_body, redacted_text
+from .credentials import Credentials, redacted_body, redacted_text
 from .http_response import HttpResponse
 from .problem import ExchangeError
 from .proxy import Proxy
@@ -50,6 +50,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         proxy: Proxy | None = None,
         budget: ByteBudget | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         self.budget = budget or ByteBudget(LARGE_ANSWERS * max_bytes)
         self._http = http
@@ -57,6 +58,7 @@ class HttpClient:
         self._max_bytes = max_bytes
         self._tls = tls or ClientTls(http)
         self._resolver = resolver or Resolver()
+        self._credentials = credentials or Credentials(http)
         self._addresses: dict[str, RequestAddress] = {}
         self._idle: list[tuple[Origin, Connection]] = []
         self._closed = False
@@ -71,6 +73,7 @@ class HttpClient:
             headers=self._headers,
             proxy=self._proxy,
             budget=self.budget,
+            credentials=self._credentials,
         )
 
     def close(self) -> None:
@@ -125,7 +128,7 @@ class HttpClient:
         try:
             deadline = asyncio.get_running_loop().time() + timeout
             address = self._address(url)
-            authorization = authorization_header(self._http)
+            authorization = await self._credentials.header(deadline)
             request = address.request(method, body, authorization)
             await self._exchange(address, request, parser, deadline)
             answer = parser.response()

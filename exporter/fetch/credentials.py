@@ -3,26 +3,31 @@
 A server may send it back: it is taken out of answers before their text can be shown or logged.
 """
 
+import asyncio
 import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from stat import S_ISREG
+from time import monotonic
 from typing import Final
 
 from ..base.errors import CredentialsError
+from ..base.event_loop import in_thread
 from ..config import HttpSettings
 
 _REDACTED: Final = "[redacted]"
 _TELLING: Final = 12
 """A shorter secret may be a word of any page; it is taken out only behind its scheme."""
 _PREFIX: Final = 8
+_KEPT_SECONDS: Final = 1.0
+"""A thread for each request would cost more CPU than many a page."""
 
 
 def authorization_header(http: HttpSettings) -> str | None:
     """Return the Authorization header for a section, None where it has no credentials.
 
-    Files are read each time, since secrets are rotated. Raises `CredentialsError`: what a library
+    Its files are read, since secrets are rotated. Raises `CredentialsError`: what a library
     raises over a header it cannot send would put the secret itself into logs.
     """
     if http.bearer_token_file:
@@ -35,6 +40,46 @@ def authorization_header(http: HttpSettings) -> str | None:
         pair = f"{http.basic_auth.username}:{password}"
         return f"Basic {b64encode(pair.encode()).decode()}"
     return None
+
+
+class Credentials:
+    """The Authorization header of a section, for the tasks of one event loop.
+
+    It is read in a thread: where the file system hangs, the requests of the section fail at their
+    deadlines, and no others. All who wait share one read, and so do the requests of a second.
+    """
+
+    def __init__(self, http: HttpSettings) -> None:
+        self._http = http
+        self._header: str | None = None
+        self._renewal = 0.0
+        self._read: asyncio.Task[None] | None = None
+
+    async def header(self, deadline: float) -> str | None:
+        """Return the header, None where there are no credentials; raise `CredentialsError`."""
+        path = self._http.bearer_token_file
+        if self._http.basic_auth:
+            path = self._http.basic_auth.password_file
+        if path is None or monotonic() < self._renewal:
+            return self._header
+        if self._read is None:
+            self._read = asyncio.create_task(self._renew())
+        try:
+            async with asyncio.timeout_at(deadline):
+                await asyncio.shield(self._read)
+            return self._header
+        except TimeoutError:
+            fault = "its file system does not answer"
+        except OSError as error:
+            fault = str(error)
+        raise CredentialsError(f"{path} with the credentials cannot be read: {fault}")
+
+    async def _renew(self) -> None:
+        try:
+            self._header = await in_thread(lambda: authorization_header(self._http), "credentials")
+            self._renewal = monotonic() + _KEPT_SECONDS
+        finally:
+            self._read = None
 
 
 def _secret(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import clock_gettime
@@ -38,10 +39,12 @@ def threads(pid: int) -> Mapping[int, ThreadCounters]:
     """Return the counters of each thread of a process, by thread id."""
     counters = {}
     for task in Path(f"/proc/{pid}/task").iterdir():
-        status = _status(task / "status")
-        cpu, waited = (int(ns) / 1e9 for ns in (task / "schedstat").read_text().split()[:2])
-        switches = status["voluntary_ctxt_switches"] + status["nonvoluntary_ctxt_switches"]
-        counters[int(task.name)] = ThreadCounters(cpu, waited, switches)
+        # a thread may end while it is looked at
+        with suppress(FileNotFoundError, ProcessLookupError):
+            status = _status(task / "status")
+            cpu, waited = (int(ns) / 1e9 for ns in (task / "schedstat").read_text().split()[:2])
+            switches = status["voluntary_ctxt_switches"] + status["nonvoluntary_ctxt_switches"]
+            counters[int(task.name)] = ThreadCounters(cpu, waited, switches)
     return counters
 
 

@@ -280,7 +280,10 @@ def test_credentials_in_a_pipe_hold_nothing(tmp_path: Path) -> None:
         authorization_header(HttpSettings(bearer_token_file=pipe))
 
 
-def test_credentials_come_from_files_and_follow_them(tmp_path: Path) -> None:
+def test_credentials_come_from_files_and_follow_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.fetch.credentials._KEPT_SECONDS", 0.0)
     token = tmp_path / "token"
     token.write_text("first\n", encoding="utf-8")
     with FakeServer(metrics=(200, b"a 1\n")) as fake:

@@ -1,15 +1,17 @@
 """Credentials that a server echoes are in no body and no sentence, whole or cut."""
 
+import asyncio
 from base64 import b64encode
 from pathlib import Path
+from threading import Event, Semaphore
 
 import pytest
 
 from exporter.base.errors import FetchError
 from exporter.config import HttpSettings
 from exporter.config.http import BasicAuth
-from exporter.fetch import HttpClient
-from exporter.fetch.credentials import redacted_body, redacted_text
+from exporter.fetch import HttpClient, HttpResponse
+from exporter.fetch.credentials import authorization_header, redacted_body, redacted_text
 from tests.fakes import FakeServer
 from tests.fetch.scripted import says, scripted
 from tests.loop import run
@@ -72,3 +74,37 @@ def test_a_secret_that_is_a_common_word_ruins_no_page() -> None:
 def test_without_credentials_nothing_changes() -> None:
     assert redacted_body(b"Bearer x", None) == b"Bearer x"
     assert redacted_text("Bearer x", None) == "Bearer x"
+
+
+def test_a_file_system_that_hangs_costs_the_deadline_of_its_own_section(
+    http: tuple[HttpSettings, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, answered = Semaphore(0), Event()
+
+    def hung(section: HttpSettings) -> str | None:
+        begun.release()
+        answered.wait(30)
+        return authorization_header(section)
+
+    monkeypatch.setattr("exporter.fetch.credentials.authorization_header", hung)
+    sender, other = HttpClient(http[0], 1000), HttpClient(HttpSettings(), 1000)
+    with FakeServer(metrics=(200, b"a 1\n")) as fake:
+        url = f"{fake.url}/metrics"
+
+        async def ask_all() -> list[object]:
+            asked = [sender.get(url, 0.2), sender.clone().get(url, 0.1), other.get(url, 10)]
+            return await asyncio.gather(*asked, return_exceptions=True)
+
+        *failed, sound = run(ask_all())
+        for error in failed:
+            assert isinstance(error, FetchError)
+            assert error.reason == "connect"
+            assert "cannot be read: its file system does not answer" in str(error)
+        assert isinstance(sound, HttpResponse)
+        assert begun.acquire(blocking=False)
+        assert not begun.acquire(blocking=False), "two reads of one section at once"
+        answered.set()
+        assert run(sender.get(url, 10)).body == b"a 1\n"
+        assert run(sender.clone().get(url, 10)).body == b"a 1\n"
+        assert not begun.acquire(blocking=False), "another read in the same second"
+        assert fake.headers["Authorization"].endswith(http[1])
