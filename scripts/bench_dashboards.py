@@ -143,7 +143,9 @@ def _recorded(used: set[str], now: int) -> list[str]:
     for name in sorted(name for name in used - written if ":" in name):
         level = name.partition(":")[0]
         if level == "target":
-            lines += [f'{name}{{target="server-{n:04d}"}} 0.99' for n in range(SERVERS)]
+            lines += [
+                f'{name}{{target="server-{n:04d}",model="dense-8b"}} 0.99' for n in range(SERVERS)
+            ]
         elif level == "release":
             lines += [
                 f'{name}{{{labels},release="{release}",cache="local"}} 0.5'

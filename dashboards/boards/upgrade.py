@@ -27,7 +27,7 @@ _BAND: Final = [
     color_override("at equal load", BLUE),
     color_override("promised", YELLOW, dashed=True),
     color_override("naive.*", GREY, regex=True, dashed=True),
-    color_override("judge", "super-light-blue", dashed=True),
+    color_override("judge", "purple"),
 ]
 
 
