@@ -4,8 +4,9 @@ The gauges of the metrics page, the keys of the JSON, `probe`, the status page, 
 `docs/metrics.md` are all made from these rows, under the one name that a row gives.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from math import isfinite
 from typing import Final
 
@@ -240,14 +241,42 @@ ENGINE_FAMILIES: Final = tuple(
 """The gauges of the figures of one engine."""
 
 
+class _WindowFigures(Mapping[str, FigureValue]):
+    """The figures of a window as it was, worked out with the first that is asked for.
+
+    Most are asked for by nobody: a page is read much more seldom than servers are sampled.
+    """
+
+    def __init__(self, rows: Iterable[Figure], window: Window, limits: ServerLimits) -> None:
+        self._rows, self._window, self._limits = rows, window.copy(), limits
+
+    @cached_property
+    def _known(self) -> Mapping[str, FigureValue]:
+        return _values(self._rows, self._window, self._limits)
+
+    def __getitem__(self, name: str) -> FigureValue:
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
 def figures(window: Window, limits: ServerLimits) -> Figures:
     """Return a window's figures; before its first interval, those of the newest page alone."""
-    return _values(FIGURES, window, limits)
+    return _WindowFigures(FIGURES, window, limits)
 
 
 def engine_figures(window: Window, limits: ServerLimits) -> Figures:
     """Return the figures of one engine, given its own window."""
-    return _values(ENGINE_FIGURES.values(), window, limits)
+    return _WindowFigures(ENGINE_FIGURES.values(), window, limits)
+
+
+def read_figure(name: str, window: Window, limits: ServerLimits) -> FigureValue | None:
+    """Return one figure of a window, None where it is unknown."""
+    return _values((BY_NAME[name],), window, limits).get(name)
 
 
 def _values(rows: Iterable[Figure], window: Window, limits: ServerLimits) -> Figures:

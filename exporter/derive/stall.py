@@ -58,7 +58,9 @@ def standstills(
     requests = {engine: count for engine, count in _by_engine(new, _REQUESTS).items() if count > 0}
     if not requests or old is None:
         return {}
-    active, counting = _progress(old, new)
+    active, counting = _progress(old, new, requests.keys())
+    if active >= requests.keys():
+        return {}
     ended_before, ended_now = _by_engine(old, _ENDED), _by_engine(new, _ENDED)
     current = dict[str, Standstill]()
     for engine, count in requests.items():
@@ -90,10 +92,15 @@ def lasting(current: Mapping[str, Standstill], now: float, after: float) -> dict
     return {name: current[name] for name in current if now - current[name].start >= after}
 
 
-def _progress(old: Snapshot, new: Snapshot) -> tuple[set[str], set[str]]:
-    """Return which engines progressed, and which have token counters of their own."""
+def _progress(old: Snapshot, new: Snapshot, engines: Set[str]) -> tuple[set[str], set[str]]:
+    """Return which engines progressed, and which have token counters of their own.
+
+    Neither is complete where all of `engines` did: then no more is to be known.
+    """
     active, counting = set[str](), set[str]()
     for family in _PROGRESS:
+        if active >= engines:
+            break
         before = _by_engine(old, (family,))
         for engine, value in _by_engine(new, (family,)).items():
             if family.endswith("_total"):

@@ -5,6 +5,7 @@ own counters. A quantity whose parts are unknown is None.
 """
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Final
 
 from ..engines.plan import Snapshot
@@ -12,7 +13,7 @@ from ..vocabulary.states import Bound
 from .bound import bound_by
 from .counters.limits import ServerLimits as ServerLimits
 from .counters.plausibility import SEQUENCES_SLACK
-from .energy import window_energy
+from .energy import WindowEnergy, window_energy
 from .interval import Interval
 from .ratio import Ratio, ratio_of
 from .window import Window
@@ -35,18 +36,41 @@ class WindowSummary:
         self.window = window
         self.snapshot = snapshot
         self.limits = limits
-        self.generation_rate = _generation_rate(window)
-        known = snapshot.plan.engines is not None
-        self.tokens_per_step = _tokens_per_step(window) if known else None
-        self.energy = window_energy(window)
-        self._running = self.mean(lambda interval: interval.running)
-        self._decoding = window.rate("decode_sequence_seconds")
-        seats = _sequences(limits, window, snapshot)
-        self._overfull = seats is not None and (
-            (self._running or 0.0) > OVERFULL * seats
-            or (self._decoding or 0.0) > SEQUENCES_SLACK * seats
+
+    @cached_property
+    def generation_rate(self) -> float | None:
+        """Tokens generated per second."""
+        return _generation_rate(self.window)
+
+    @cached_property
+    def tokens_per_step(self) -> Ratio | None:
+        """Tokens processed over the engine's steps, where its engines are known."""
+        known = self.snapshot.plan.engines is not None
+        return _tokens_per_step(self.window) if known else None
+
+    @cached_property
+    def energy(self) -> WindowEnergy:
+        """The energy of the window's intervals."""
+        return window_energy(self.window)
+
+    @cached_property
+    def _running(self) -> float | None:
+        return self.mean(lambda interval: interval.running)
+
+    @cached_property
+    def _decoding(self) -> float | None:
+        return self.window.rate("decode_sequence_seconds")
+
+    @cached_property
+    def _seats(self) -> float | None:
+        return _sequences(self.limits, self.window, self.snapshot)
+
+    @cached_property
+    def _overfull(self) -> bool:
+        return self._seats is not None and (
+            (self._running or 0.0) > OVERFULL * self._seats
+            or (self._decoding or 0.0) > SEQUENCES_SLACK * self._seats
         )
-        self._sequences = None if self._overfull else seats
 
     def per_gpu(self, rate: float | None) -> Ratio | None:
         """Return a rate of the server over its GPUs."""
@@ -131,7 +155,9 @@ class WindowSummary:
         if self.snapshot.plan.engines is None:
             return None
         preemptions = self.window.rate("preemptions")
-        return bound_by(self.window, self._sequences, self.token_budget, preemptions)
+        return bound_by(
+            self.window, None if self._overfull else self._seats, self.token_budget, preemptions
+        )
 
 
 def _sequences(limits: ServerLimits, window: Window, snapshot: Snapshot) -> float | None:

@@ -51,9 +51,6 @@ class Window:
         self._seconds = seconds
         self._intervals: deque[Interval] = deque()
         self._last: Snapshot | None = None
-        self._total = 0.0
-        self._increase: dict[str, float] = {}
-        self._whole = True
 
     def add(
         self,
@@ -86,21 +83,9 @@ class Window:
         if energy is not None and interval.complete:
             interval = replace(interval, energy=energy)
         self._intervals.append(interval)
-        self._total = sum(interval.seconds for interval in self._intervals)
         # the fewest whole intervals that cover the window: counters cannot be read at its edge
-        while self._total - self._intervals[0].seconds >= self._seconds:
+        while self.seconds - self._intervals[0].seconds >= self._seconds:
             self._intervals.popleft()
-            self._total = sum(interval.seconds for interval in self._intervals)
-        # added up once for each snapshot: every figure asks for its sums, some more than once
-        self._increase = {}
-        for interval in self._intervals:
-            for quantity, amount in interval.increase.items():
-                self._increase[quantity] = self._increase.get(quantity, 0.0) + amount
-        engines = self._intervals[-1].engines.keys()
-        self._whole = all(
-            interval.complete and not interval.unknown and interval.engines.keys() == engines
-            for interval in self._intervals
-        )
         return False
 
     def _own(self, whole: Interval) -> Interval | None:
@@ -115,6 +100,12 @@ class Window:
         engines = {self.engine: part}
         return Interval(whole.seconds, {}, None, None, None, engines=engines, complete=False)
 
+    def copy(self) -> "Window":
+        """Return this window as it is now: what is added to either does not reach the other."""
+        copy = Window(self._seconds, self.engine)
+        copy._intervals, copy._last = self._intervals.copy(), self._last
+        return copy
+
     def forget_energy(self) -> None:
         """Take that the energy of the intervals was not the server's alone."""
         if any(interval.energy for interval in self._intervals):
@@ -127,7 +118,6 @@ class Window:
 
     def _reset(self) -> None:
         self._intervals.clear()
-        self._total, self._increase, self._whole = 0.0, {}, True
 
     def __iter__(self) -> Iterator[Interval]:
         """Yield the intervals, oldest first."""
@@ -145,11 +135,16 @@ class Window:
     @property
     def seconds(self) -> float:
         """The time the intervals cover together, in seconds."""
-        return self._total
+        return sum([interval.seconds for interval in self._intervals])
 
     def increase(self, quantity: str) -> float | None:
         """Return how much a quantity grew over the window, None where no interval has it."""
-        return self._increase.get(quantity)
+        amounts = [
+            interval.increase[quantity]
+            for interval in self._intervals
+            if quantity in interval.increase
+        ]
+        return sum(amounts) if amounts else None
 
     @property
     def newest(self) -> Interval | None:
@@ -165,7 +160,7 @@ class Window:
         increase, seconds = self.increase(quantity), self.seconds
         if increase is None or seconds <= 0:
             return None
-        if self._whole:
+        if self._whole():
             return increase / seconds
         rates = list[float]()
         for engine in self._intervals[-1].engines:
@@ -174,6 +169,14 @@ class Window:
                 return None
             rates.append(exact_sum(amounts) / known)
         return exact_sum(rates)
+
+    def _whole(self) -> bool:
+        """Whether the work of the same engines is known all the time."""
+        engines = self._intervals[-1].engines.keys()
+        return all(
+            interval.complete and not interval.unknown and interval.engines.keys() == engines
+            for interval in self._intervals
+        )
 
     def _of_engine(self, engine: str, quantity: str) -> tuple[list[float], float]:
         """Return an engine's growth by interval, and the seconds for which it is known."""

@@ -16,7 +16,7 @@ from ..base.untrusted import one_line
 from ..config import Config, Target
 from ..derive.counters.latency_sums import LatencySums
 from ..derive.figure import Figures, number_of
-from ..derive.figures import engine_figures, figures
+from ..derive.figures import engine_figures, figures, read_figure
 from ..derive.interval import between
 from ..derive.meter import Meter
 from ..derive.summary import ServerLimits
@@ -140,7 +140,6 @@ class ServedModel:
             self._identity_time = float("-inf")
         if self._window.last is not snapshot:
             self._window.add(snapshot)
-        values = figures(self._window, limits)
         joules = energy.joules if energy and energy.fine and not restarted else None
         labels = _release_labels(identity, snapshot.plan)
         interval = self._window.newest if last is not None else None
@@ -153,7 +152,7 @@ class ServedModel:
             page_samples=samples,
             snapshot=snapshot,
             identity=identity,
-            figures=values,
+            figures=figures(self._window, limits),
             engine_figures=self._engine_figures(snapshot, limits),
             load=self._meter.load,
             latency_faults=dict(self._latency_sums.faults),
@@ -161,7 +160,7 @@ class ServedModel:
             link=self.gpus.link,
             gpu_problem=self.gpus.problem,
         )
-        rate = number_of(values.get(_CHARTED))
+        rate = number_of(read_figure(_CHARTED, self._window, limits))
         if rate is not None:
             self.history.append((time(), rate))
 
