@@ -51,6 +51,7 @@ class Window:
         self._seconds = seconds
         self._intervals: deque[Interval] = deque()
         self._last: Snapshot | None = None
+        self._whole: bool | None = None
 
     def add(
         self,
@@ -65,6 +66,7 @@ class Window:
         server's. `whole` is the server's interval since then, where it has been worked out already.
         """
         last, self._last = self._last, snapshot
+        self._whole = None
         if last is None:
             return False
         old, new = last.plan, snapshot.plan
@@ -160,7 +162,9 @@ class Window:
         increase, seconds = self.increase(quantity), self.seconds
         if increase is None or seconds <= 0:
             return None
-        if self._whole():
+        if self._whole is None:
+            self._whole = self._is_whole()
+        if self._whole:
             return increase / seconds
         rates = list[float]()
         for engine in self._intervals[-1].engines:
@@ -170,7 +174,7 @@ class Window:
             rates.append(exact_sum(amounts) / known)
         return exact_sum(rates)
 
-    def _whole(self) -> bool:
+    def _is_whole(self) -> bool:
         """Whether the work of the same engines is known all the time."""
         engines = self._intervals[-1].engines.keys()
         return all(

@@ -147,8 +147,9 @@ class Telemetry:
                 self._roots.pop(user.target, None)
             else:
                 self._roots[user.target] = user.process.roots
-                roots = frozenset(root for roots in self._roots.values() for root in roots)
-                other_roots = roots - frozenset(user.process.roots)
+                if self.inventory.gpus:
+                    roots = frozenset(root for roots in self._roots.values() for root in roots)
+                    other_roots = roots - frozenset(user.process.roots)
         link = self.inventory.link(user, other_roots)
         uuids = link.uuids if isinstance(link, Link) else ()
         with self._lock:

@@ -24,9 +24,10 @@ from ..derive.window import Window, on_hold
 from ..discovery.pod import PodTarget
 from ..engines.catalog import PageContext
 from ..engines.identity import Identity, identify
-from ..engines.plan import Labels, Plan, Snapshot
+from ..engines.plan import Plan, Snapshot
 from ..gpu.telemetry import Telemetry
 from ..procfs.port_holder import PortHolder
+from .description import UNKNOWN, Description, describe
 from .reading import STALE_AFTER_MISSES, SampleCounts, ServerReading
 from .server_gpus import ServerGpus
 from .stall_watch import Get, Post, StallWatch
@@ -76,6 +77,7 @@ class ServedModel:
         self._stall_watch = StallWatch(get, post, config)
         self._plan: Plan | None = None
         self._identity: Identity | None = None
+        self._descriptions: tuple[Description, ...] = ()
         self._identity_time = float("-inf")
         self._late_answers = 0
         self.resets = 0
@@ -84,12 +86,22 @@ class ServedModel:
     @property
     def context(self) -> PageContext:
         """What is known of the server that decides how its page is read."""
-        return self._identity.page_context() if self._identity else PageContext()
+        return self._described(self._identity).context
 
     def loading(self, now: float) -> bool:
         """Whether the server has never answered yet, and not for too long (`now`: monotonic s)."""
         since = now - self._watched_since
         return self.reading.time is None and since < self._config.loading_timeout
+
+    def _described(self, identity: Identity | None) -> Description:
+        if identity is None:
+            return UNKNOWN
+        for kept in self._descriptions:
+            if kept.identity is identity:
+                return kept
+        # the identity as it was read, and that with the GPUs which telemetry knows
+        self._descriptions = (describe(identity), *self._descriptions[:1])
+        return self._descriptions[0]
 
     def miss(self, reason: str, error: str, duration: float) -> None:
         """Take that a sample failed."""
@@ -117,7 +129,8 @@ class ServedModel:
             )
             return
         identity = self.gpus.identity_with_gpus(self._identity)
-        limits = limits_of(identity)
+        described = self._described(identity)
+        limits, labels = described.limits, described.labels
         energy = self.gpus.energy_use(identity, last.time, snapshot.time) if last else None
         if self.gpus.link and self.gpus.link.shared:
             # what was measured before others were seen on the GPU was theirs too
@@ -132,7 +145,7 @@ class ServedModel:
             log.info("%s restarted: its counters or start time say so", self.target.label)
             self._reset()
             last = identity = None
-            limits = limits_of(None)
+            limits = UNKNOWN.limits
         elif engines := self._restarted_engines():
             self.restarts += len(engines)
             log.info("%s: engine %s restarted", self.target.label, ", ".join(engines))
@@ -141,7 +154,9 @@ class ServedModel:
         if self._window.last is not snapshot:
             self._window.add(snapshot)
         joules = energy.joules if energy and energy.fine and not restarted else None
-        labels = _release_labels(identity, snapshot.plan)
+        if identity is None or described.context != snapshot.plan.context:
+            # the release is unknown, or about to change
+            labels = None
         interval = self._window.newest if last is not None else None
         self._meter.add(snapshot, time(), labels, limits.gpus, joules, limits, interval)
         self._log_unknown_names(snapshot.plan)
@@ -275,28 +290,3 @@ class ServedModel:
             # answers for the first time may know that a fact was wrong
             return
         self._identity = identity
-
-
-def _release_labels(identity: Identity | None, current: Plan) -> Labels | None:
-    """Return what load cells are labelled with, None while it is not known or about to change."""
-    if identity is None or not identity.release or identity.page_context() != current.context:
-        return None
-    return (
-        ("engine", identity.engine),
-        ("release", identity.release),
-        ("model", identity.text("model")),
-        ("gpu_model", identity.text("gpu_model")),
-        ("class", identity.server_class),
-    )
-
-
-def limits_of(identity: Identity | None) -> ServerLimits:
-    """Return a server's limits by its identity."""
-    if identity is None:
-        return ServerLimits()
-    return ServerLimits(
-        identity.number("max_num_seqs"),
-        identity.number("max_num_batched_tokens"),
-        identity.number("gpus"),
-        identity.number("max_model_len"),
-    )
