@@ -105,7 +105,9 @@ def _soak(
                 write(targets, churn.step())
                 if churn.steps % _RELOAD_STEPS == 0:
                     _reload(exporter, config, churn.steps, counts)
-                if now - looked >= _LOOK_SECONDS:
+                # another window begins every server anew: the next samples are waited for
+                settled = churn.steps % _RELOAD_STEPS > 1
+                if settled and now - looked >= _LOOK_SECONDS:
                     looked = now
                     names = churn.settled(_GRACE_STEPS)
                     within = max(_LATE * interval, 1.0)

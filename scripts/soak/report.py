@@ -10,7 +10,7 @@ from scripts.bench.report import row, table
 
 from .observation import Observation
 from .on_time import OnTime
-from .trend import trend
+from .trend import Trend, trend
 
 _WARM_UP = 0.25
 """The first part of a run, in which caches and histories fill: it is no part of the trend."""
@@ -27,6 +27,12 @@ def write_csv(path: Path, observations: Iterable[Observation]) -> None:
         writer = csv.writer(file)
         writer.writerow(each.name for each in fields(Observation))
         writer.writerows(map(astuple, observations))
+
+
+def _verdict(found: Trend) -> str:
+    if found.flat:
+        return "flat"
+    return "**rises**" if found.slope > 0 else "falls"
 
 
 def waited(observations: Sequence[Observation]) -> float:
@@ -47,7 +53,7 @@ def soak_section(
         ends = (getattr(each, name) for each in (settled[0], settled[-1]))
         first, last = (f"{value:.0f} {unit}".strip() for value in ends)
         slope = f"{found.slope:+.{digits}f} ± {found.error:.{digits}f} {unit}".strip()
-        rows.append(row((title, first, last, slope, "flat" if found.flat else "**not flat**")))
+        rows.append(row((title, first, last, slope, _verdict(found))))
     head = ("", "after the first quarter", "at the end", "slope an hour", "")
     looks = sum(each.live for each in settled)
     fresh = sum(each.fresh * each.live for each in settled) / max(looks, 1)

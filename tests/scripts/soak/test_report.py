@@ -20,7 +20,7 @@ def test_a_flat_run_is_called_flat_and_a_leak_is_not() -> None:
     section = soak_section(leaking, "A minute.", {"reloads:": 3})
     assert section.startswith("A minute.\n")
     assert "| descriptors | 52 | 89 |" in section
-    assert section.count("**not flat**") == 1
+    assert section.count("**rises**") == 1
     assert "100.00 % of 1,500 looks, the oldest page 0.4 s old" in section
     assert "waited for a core 10 % of the time. reloads: 3\n" in section
 
