@@ -83,7 +83,8 @@ def test_files_and_what_is_said_to_be_in_them_are_there(path: Path) -> None:
 
 
 def test_every_fault_withstood_names_a_test_that_is_there() -> None:
-    rows = re.findall(r"^\| .* \| .* \| (.*) \|$", text("docs/withstands.md"), re.MULTILINE)
+    _, _, faults = text("docs/withstands.md").partition("<!-- end of dead -->")
+    rows = re.findall(r"^\| .* \| .* \| (.*) \|$", faults, re.MULTILINE)
     named = [row for row in rows if row != "test"]
     assert len(named) > 100
     defined = {
