@@ -1,0 +1,1 @@
+"""A fleet of made-up servers, quiet or with one fault, put before the alert rules as shipped."""

@@ -1,0 +1,89 @@
+"""A quiet month and a dozen faults before the alert rules as shipped; the tables of
+docs/alert-drill.md.
+
+`python -m scripts.alert_drill --write` takes about half an hour. `--rules DIR` takes another
+version's generated rules, for comparison: its count of pages stands beside ours.
+"""
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from .faults import AT, FAULTS, Fault
+from .promtool import Firing, firing
+from .quiet import quiet
+
+ROOT: Final = Path(__file__).parents[2]
+PAGE: Final = ROOT / "docs" / "alert-drill.md"
+_BEGIN, _END = "<!-- begin: {} -->\n", "<!-- end: {} -->"
+
+
+def rules(folder: Path) -> list[Path]:
+    """Return the rule files of a folder, but those that judge upgrades: verdicts are given."""
+    return [folder / f"inferfleet-{part}.yaml" for part in ("recording", "alerts")]
+
+
+def quiet_table(days: int, folders: Sequence[tuple[str, Path]]) -> str:
+    """Return what fired in a quiet month, by severity, for each set of rules."""
+    lines = ["| rules | pages (critical) | tickets (warning) |", "|---|---|---|"]
+    for title, folder in folders:
+        fired = firing(quiet(days), rules(folder))
+        cells = [_counted(fired, severity) for severity in ("critical", "warning")]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _counted(fired: Sequence[Firing], severity: str) -> str:
+    counts = Counter(one.alert for one in fired if one.severity == severity)
+    names = ", ".join(f"{count} {alert}" for alert, count in sorted(counts.items()))
+    return f"**{sum(counts.values())}**" + (f": {names}" if names else "")
+
+
+def faults_table(folder: Path) -> str:
+    """Return after how long each fault's alert fired, and what else did."""
+    lines = ["| fault | alert | severity | after | besides |", "|---|---|---|---|---|"]
+    usual = {(one.alert, one.subject) for one in firing(quiet(1), rules(folder))}
+    lines += [_row(fault, firing(fault.fleet(1), rules(folder)), usual) for fault in FAULTS]
+    return "\n".join(lines) + "\n"
+
+
+def _row(fault: Fault, fired: Sequence[Firing], usual: set[tuple[str, str]]) -> str:
+    new = [one for one in fired if one.since >= AT and (one.alert, one.subject) not in usual]
+    wanted = next((one for one in new if one.alert == fault.alert), None)
+    besides = sorted({one.alert for one in new} - {fault.alert})
+    severity, after = (wanted.severity, f"{wanted.since - AT} min") if wanted else ("", "**never**")
+    return f"| {fault.title} | {fault.alert} | {severity} | {after} | {', '.join(besides)} |"
+
+
+def write(part: str, table: str) -> None:
+    """Put a table between its markers in the document."""
+    text = PAGE.read_text(encoding="utf-8")
+    head, begin, rest = text.partition(_BEGIN.format(part))
+    _, end, tail = rest.partition(_END.format(part))
+    PAGE.write_text(f"{head}{begin}{table}{end}{tail}", encoding="utf-8")
+
+
+def main() -> None:
+    """Run the drill."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--days", type=int, default=30)
+    arguments.add_argument("--rules", action="append", default=[], metavar="TITLE=DIR")
+    arguments.add_argument("--write", action="store_true", help="write docs/alert-drill.md")
+    options = arguments.parse_args()
+    shipped = ROOT / "alerts" / "generated"
+    others = [
+        (title, Path(folder)) for title, _, folder in (r.partition("=") for r in options.rules)
+    ]
+    for part, table in (
+        ("faults", faults_table(shipped)),
+        ("quiet", quiet_table(options.days, [("as shipped", shipped), *others])),
+    ):
+        print(table, flush=True)
+        if options.write:
+            write(part, table)
+
+
+if __name__ == "__main__":
+    main()

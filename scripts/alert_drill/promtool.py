@@ -1,0 +1,105 @@
+"""Rule files put before made-up series by the real promtool: which alerts fired, and since when."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import yaml
+
+from .fleet import Fleet
+from .series import notation
+
+# promtool shows results only where they are not those expected, so nothing is expected
+_SINCE: Final = 'min_over_time(timestamp(ALERTS{alertstate="firing"})[%dm:1m])'
+_RECORD: Final = re.compile(r"[a-z_]+:[a-z0-9_:]+")
+_SAMPLE: Final = re.compile(r"\{([^{}]*)\} (-?[0-9.]+E[+-][0-9]+)")
+_LABEL: Final = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+
+
+Group = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """An alert that fired, and the minute in which it began to."""
+
+    alert: str
+    severity: str
+    subject: str
+    since: int
+
+
+def firing(fleet: Fleet, rules: Sequence[Path]) -> list[Firing]:
+    """Return the alerts that fired at any time, the first ones first."""
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        raise SystemExit("promtool is not here: install the Debian package prometheus")
+    groups = _needed(
+        [group for path in rules for group in yaml.safe_load(path.read_text())["groups"]]
+    )
+    body = {
+        "rule_files": ["rules.yaml"],
+        "evaluation_interval": "1m",
+        "group_eval_order": [group["name"] for group in groups],
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [
+                    {"series": name, "values": notation(samples)}
+                    for name, samples in fleet.series.items()
+                ],
+                "promql_expr_test": [
+                    {"expr": _SINCE % fleet.minutes, "eval_time": f"{fleet.minutes - 1}m"}
+                ],
+            }
+        ],
+    }
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "drill.yaml"
+        text = yaml.safe_dump({"groups": groups}, sort_keys=False)
+        path.with_name("rules.yaml").write_text(text, encoding="utf-8")
+        path.write_text(yaml.safe_dump(body, sort_keys=False), encoding="utf-8")
+        done = subprocess.run(
+            [promtool, "test", "rules", str(path)], capture_output=True, text=True
+        )
+    text = done.stdout + done.stderr
+    if done.returncode and "got:" not in text:
+        raise SystemExit(f"promtool refused the drill: {text}")
+    return sorted(_firings(text.partition("got:")[2]), key=lambda fired: (fired.since, fired.alert))
+
+
+def _needed(groups: list[Group]) -> list[Group]:
+    """Return the groups with the alerts, and of the records those that alerts are made of."""
+    exprs = {
+        rule["record"]: rule["expr"]
+        for group in groups
+        for rule in group["rules"]
+        if "record" in rule
+    }
+    keep = set[str]()
+    new = [rule["expr"] for group in groups for rule in group["rules"] if "alert" in rule]
+    while new:
+        names = {name for expr in new for name in _RECORD.findall(expr) if name in exprs} - keep
+        keep |= names
+        new = [exprs[name] for name in names]
+    for group in groups:
+        group["rules"] = [rule for rule in group["rules"] if rule.get("record") in {None, *keep}]
+    return [group for group in groups if group["rules"]]
+
+
+def _firings(text: str) -> list[Firing]:
+    fired = []
+    for inside, value in _SAMPLE.findall(text):
+        labels = dict(_LABEL.findall(inside))
+        subject = next(
+            (labels[key] for key in ("uuid", "target", "model", "job") if key in labels), ""
+        )
+        fired.append(
+            Firing(labels["alertname"], labels["severity"], subject, int(float(value)) // 60)
+        )
+    return fired

@@ -1,0 +1,79 @@
+"""A month in which nothing is wrong: load that comes and goes, rollouts, gaps, a reboot."""
+
+from collections.abc import Iterable, Mapping
+
+from .fleet import DAY, Fleet, Server, Value, add_exporter, add_gpu, add_server
+
+_SMALL, _LARGE = 2, 10
+_GAP = 12
+
+
+def quiet(
+    days: int,
+    odd: Mapping[str, dict[str, Value]] | None = None,
+    ends: Mapping[str, int] | None = None,
+) -> Fleet:
+    """Return a fleet over some days; `odd` by target or GPU, see `Server`.
+
+    `ends` says by instance in which minute an exporter dies.
+
+    Each day `chat` scales from ten servers to two by night, and back. In each day's morning
+    telemetry has a gap. On the first day, and once a week, `code` is rolled server by server to a
+    release that changes nothing, the exporters are restarted, and a node reboots.
+    """
+    odd = odd or {}
+    fleet = Fleet(days * DAY)
+    weekly = range(0, days, 7)
+    fleet.blind = {
+        "exporter-0": _minutes((day * DAY + 300, _GAP) for day in range(days)),
+        "exporter-1": _minutes((day * DAY + 420, 2) for day in weekly),
+    }
+    for instance, end in (ends or {}).items():
+        fleet.blind[instance] |= set(range(end, fleet.minutes))
+    servers = [Server(f"serving/chat-{i}", "chat", -DAY, 10**9) for i in range(_SMALL)]
+    # pods of a Deployment: another name each day
+    servers += [
+        Server(
+            f"serving/chat-{day}-{i}", "chat", day * DAY + 7 * 60 + 5 * i, day * DAY + 22 * 60 + i
+        )
+        for day in range(days)
+        for i in range(_LARGE - _SMALL)
+    ]
+    for i in range(4):
+        rolls = [day * DAY + 600 + 30 * i for day in weekly]
+        reboots = [day * DAY + 900 for day in weekly] if i == 3 else []
+        servers.append(
+            Server(
+                f"serving/code-{i}",
+                "code",
+                -DAY,
+                10**9,
+                upgraded=rolls[0],
+                instance="exporter-1",
+                # the machine is away, then the pod starts anew and loads
+                down=_minutes((begin, 4) for begin in reboots),
+                loads=rolls + [begin + 4 for begin in reboots],
+                odd=odd.get(f"serving/code-{i}", {}),
+            )
+        )
+    for server in servers:
+        add_server(fleet, server)
+        add_gpu(
+            fleet,
+            f"gpu-{server.target}",
+            odd.get(f"gpu-{server.target}", {}),
+            instance=server.instance,
+        )
+    for instance in ("exporter-0", "exporter-1"):
+        counts = [0.0] * fleet.minutes
+        for server in servers:
+            if server.instance == instance:
+                for minute in range(max(server.begin, 0), min(server.end, fleet.minutes)):
+                    counts[minute] += 1.0
+        add_exporter(fleet, instance, 2, counts.__getitem__)
+    fleet.add("inferfleet_judge_last_success_timestamp_seconds", lambda m: m // 60 * 3600.0)
+    return fleet
+
+
+def _minutes(spans: Iterable[tuple[int, int]]) -> set[int]:
+    return {m for begin, size in spans for m in range(begin, begin + size)}
