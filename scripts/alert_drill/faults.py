@@ -43,6 +43,11 @@ def _from(value: float, before: float = 0.0) -> Value:
     return lambda m: value if m >= AT else before
 
 
+def _killed(m: int) -> float:
+    """Return 1 for an hour: longer than anybody waits, and over before another server reboots."""
+    return float(AT <= m < AT + 60)
+
+
 def _once(m: int) -> float:
     return float(m == AT)
 
@@ -83,11 +88,11 @@ def _gpu(**odd: Value) -> dict[str, dict[str, Value]]:
 
 
 FAULTS: Final = (
-    Fault("one server of four is killed", "InferfleetTargetDown", _server(down=_from(1.0))),
+    Fault("one server of four is killed", "InferfleetTargetDown", _server(down=_killed)),
     Fault(
         "all servers of a model are killed",
         "InferfleetModelDown",
-        {f"serving/code-{i}": {"down": _from(1.0)} for i in range(4)},
+        {f"serving/code-{i}": {"down": _killed} for i in range(4)},
     ),
     Fault("an engine hangs", "InferfleetEngineStalled", _server(engine_stalled=_from(1.0))),
     Fault(

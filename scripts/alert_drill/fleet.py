@@ -82,7 +82,8 @@ class Server:
     def up(self, minute: int) -> bool:
         """Whether its page is read."""
         exists = self.begin <= minute < self.end
-        gone = minute in self.down or bool(self.odd.get("down", lambda _: 0.0)(minute))
+        killed = self.odd.get("down")
+        gone = minute in self.down or bool(killed and killed(minute))
         return exists and not self.loading(minute) and not gone
 
 
