@@ -62,8 +62,6 @@ def _late(m: int) -> float:
 
 def _nothing_discovered(fleet: Fleet) -> None:
     for series, samples in fleet.series.items():
-        if 'instance="exporter-1"' not in series:
-            continue
         if series.startswith(("inferfleet_targets{", "inferfleet_discovered_targets{")):
             samples[AT:] = [0.0] * len(samples[AT:])
         elif "target=" in series:

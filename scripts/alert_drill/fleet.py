@@ -61,6 +61,7 @@ class Server:
     model: str
     begin: int
     end: int
+    gpu: str = ""
     upgraded: int = -DAY
     instance: str = "exporter-0"
     down: set[int] = field(default_factory=set)
@@ -123,7 +124,7 @@ def add_server(fleet: Fleet, server: Server) -> None:
     gauge("engine_no_progress", lambda _: 0.0)
     gauge("page_families", lambda _: 60.0)
     gauge("gpus", lambda _: 1.0, source="page")
-    gauge("server_gpu_info", lambda _: 1.0, uuid=f"gpu-{server.target}", source="pod")
+    gauge("server_gpu_info", lambda _: 1.0, uuid=server.gpu or f"gpu-{server.target}", source="pod")
     fleet.count(
         "inferfleet_server_restarts_total",
         exists(server.odd.get("server_restarts_total", lambda m: float(m in server.loads))),

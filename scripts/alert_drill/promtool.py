@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import yaml
 
-from .fleet import Fleet
+from .fleet import DAY, Fleet
 from .series import notation
 
 # promtool shows results only where they are not those expected, so nothing is expected
-_SINCE: Final = 'min_over_time(timestamp(ALERTS{alertstate="firing"})[%dm:1m])'
+_SINCE: Final = f'min_over_time(timestamp(ALERTS{{alertstate="firing"}})[{DAY}m:1m])'
 _RECORD: Final = re.compile(r"[a-z_]+:[a-z0-9_:]+")
 _SAMPLE: Final = re.compile(r"\{([^{}]*)\} (-?[0-9.]+E[+-][0-9]+)")
 _LABEL: Final = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
@@ -53,8 +53,10 @@ def firing(fleet: Fleet, rules: Sequence[Path]) -> list[Firing]:
                     {"series": name, "values": notation(samples)}
                     for name, samples in fleet.series.items()
                 ],
+                # a query over all of it would load too many samples
                 "promql_expr_test": [
-                    {"expr": _SINCE % fleet.minutes, "eval_time": f"{fleet.minutes - 1}m"}
+                    {"expr": _SINCE, "eval_time": f"{end - 1}m"}
+                    for end in range(DAY, fleet.minutes + 1, DAY)
                 ],
             }
         ],
@@ -70,7 +72,9 @@ def firing(fleet: Fleet, rules: Sequence[Path]) -> list[Firing]:
     text = done.stdout + done.stderr
     if done.returncode and "got:" not in text:
         raise SystemExit(f"promtool refused the drill: {text}")
-    return sorted(_firings(text.partition("got:")[2]), key=lambda fired: (fired.since, fired.alert))
+    if "err:" in text:
+        raise SystemExit(f"promtool could not ask: {text}")
+    return sorted(set(_firings(text)), key=lambda fired: (fired.since, fired.alert))
 
 
 def _needed(groups: list[Group]) -> list[Group]:
@@ -94,7 +98,8 @@ def _needed(groups: list[Group]) -> list[Group]:
 
 def _firings(text: str) -> list[Firing]:
     fired = []
-    for inside, value in _SAMPLE.findall(text):
+    got = "".join(line for line in text.splitlines() if line.lstrip().startswith("got:"))
+    for inside, value in _SAMPLE.findall(got):
         labels = dict(_LABEL.findall(inside))
         subject = next(
             (labels[key] for key in ("uuid", "target", "model", "job") if key in labels), ""

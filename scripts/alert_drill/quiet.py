@@ -12,18 +12,19 @@ def quiet(
     days: int,
     odd: Mapping[str, dict[str, Value]] | None = None,
     ends: Mapping[str, int] | None = None,
+    first: int = 0,
 ) -> Fleet:
-    """Return a fleet over some days; `odd` by target or GPU, see `Server`.
+    """Return a fleet over some days from the `first` on; `odd` by target or GPU, see `Server`.
 
     `ends` says by instance in which minute an exporter dies.
 
     Each day `chat` scales from ten servers to two by night, and back. In each day's morning
-    telemetry has a gap. On the first day, and once a week, `code` is rolled server by server to a
+    telemetry has a gap. Once a week, on the first day first, `code` is rolled server by server to a
     release that changes nothing, the exporters are restarted, and a node reboots.
     """
     odd = odd or {}
     fleet = Fleet(days * DAY)
-    weekly = range(0, days, 7)
+    weekly = [day for day in range(days) if (first + day) % 7 == 0]
     fleet.blind = {
         "exporter-0": _minutes((day * DAY + 300, _GAP) for day in range(days)),
         "exporter-1": _minutes((day * DAY + 420, 2) for day in weekly),
@@ -31,10 +32,14 @@ def quiet(
     for instance, end in (ends or {}).items():
         fleet.blind[instance] |= set(range(end, fleet.minutes))
     servers = [Server(f"serving/chat-{i}", "chat", -DAY, 10**9) for i in range(_SMALL)]
-    # pods of a Deployment: another name each day
+    # pods of a Deployment: another name each day, on the same GPUs
     servers += [
         Server(
-            f"serving/chat-{day}-{i}", "chat", day * DAY + 7 * 60 + 5 * i, day * DAY + 22 * 60 + i
+            f"serving/chat-{day}-{i}",
+            "chat",
+            day * DAY + 7 * 60 + 5 * i,
+            day * DAY + 22 * 60 + i,
+            gpu=f"gpu-slot-{i}",
         )
         for day in range(days)
         for i in range(_LARGE - _SMALL)
@@ -48,7 +53,7 @@ def quiet(
                 "code",
                 -DAY,
                 10**9,
-                upgraded=rolls[0],
+                upgraded=rolls[0] if rolls else -DAY,
                 instance="exporter-1",
                 # the machine is away, then the pod starts anew and loads
                 down=_minutes((begin, 4) for begin in reboots),
@@ -56,14 +61,13 @@ def quiet(
                 odd=odd.get(f"serving/code-{i}", {}),
             )
         )
+    instances = {f"gpu-slot-{i}": "exporter-0" for i in range(_LARGE - _SMALL)}
     for server in servers:
         add_server(fleet, server)
-        add_gpu(
-            fleet,
-            f"gpu-{server.target}",
-            odd.get(f"gpu-{server.target}", {}),
-            instance=server.instance,
-        )
+        if not server.gpu:
+            instances[f"gpu-{server.target}"] = server.instance
+    for uuid, instance in instances.items():
+        add_gpu(fleet, uuid, odd.get(uuid, {}), instance=instance)
     for instance in ("exporter-0", "exporter-1"):
         counts = [0.0] * fleet.minutes
         for server in servers:

@@ -30,7 +30,7 @@ def notation(samples: Sequence[float | None]) -> str:
             step = _step(samples, i)
             while end < size and samples[end] == first + step * (end - i):
                 end += 1
-            parts.append(f"{first:.0f}{step:+.0f}x{end - i - 1}" if end - i > 1 else f"{first:.0f}")
+            parts.append(f"{first:g}{step:+g}x{end - i - 1}" if end - i > 1 else f"{first:g}")
         i = end
     return " ".join(parts)
 
