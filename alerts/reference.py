@@ -38,7 +38,7 @@ Maps are merged, lists replaced, and a key that does not exist is refused. `for`
 alert must hold, `keep_firing_for` how long it stays after it ceased (Prometheus 2.42 or later).
 Alerts that are off are not written at all. Each alert links to its runbook.
 
-What they say of a quiet month and of real faults: [alert-drill.md](alert-drill.md).
+What they say of a quiet fortnight and of real faults: [alert-drill.md](alert-drill.md).
 
 An example of routes and inhibitions is `alerts/alertmanager/alertmanager.yml`.
 
