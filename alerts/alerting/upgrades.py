@@ -7,7 +7,6 @@ fall in demand cannot fire.
 
 from typing import Final
 
-from exporter.base.units import parse_duration
 from exporter.vocabulary.verdict import Measure
 
 from ..model import Group
@@ -116,7 +115,7 @@ def groups(values: Values) -> tuple[Group, ...]:
         )
     family.add(
         "InferfleetUpgradeNotComparable",
-        _with_workload(values, _not_comparable(values)),
+        _with_workload(values, _not_comparable(family)),
         f"{_SERVED}: {_PAIR} cannot be compared in {{{{ $labels.measure }}}}",
         f"{_SERVED}: for {_PAIR} there is no verdict on {{{{ $labels.measure }}}} (class "
         f"{{{{ $labels.class }}}}).{_reasons(values)}",
@@ -147,9 +146,9 @@ def _loss(family: Family, name: str, measure: Measure) -> str:
     on = family.values.labels(*LABELS)
     this = f'measure="{measure}"'
     rules = "release:inferfleet_matched_load"
-    judge = _judged(family.values, this)
+    judge = _judged(family, this)
     estimate = family.values.metric("upgrade_effect_ratio", this, 'bound="estimate"')
-    regressed = _judged(family.values, this, 'verdict="regression"')
+    regressed = _judged(family, this, 'verdict="regression"')
     servers = family.limit(name, "servers")
     least = [
         f'{rules}:verdict{{{this}, verdict="regression"}} == 1',
@@ -165,17 +164,18 @@ def _loss(family: Family, name: str, measure: Measure) -> str:
     )
 
 
-def _judged(values: Values, *matchers: str) -> str:
+def _judged(family: Family, *matchers: str) -> str:
     """Return the judge's verdicts, those left out that it stopped renewing."""
+    values, limit = family.values, family.seconds("InferfleetJudgeStale", "age")
     verdict = values.metric("upgrade_verdict", *matchers)
     last = values.metric("judge_last_success_timestamp_seconds")
-    limit = parse_duration(str(values.alerts["InferfleetJudgeStale"].limits["age"]))
     page = values.labels("job", "instance")
-    return f"max by {values.labels(*LABELS)} ({verdict} and on {page} time() - {last} <= {limit:g})"
+    return f"max by {values.labels(*LABELS)} ({verdict} and on {page} time() - {last} <= {limit})"
 
 
-def _not_comparable(values: Values) -> str:
+def _not_comparable(family: Family) -> str:
+    values = family.values
     on = values.labels(*LABELS)
     this = 'verdict="not_comparable"'
     own = f"max by {on} (release:inferfleet_matched_load:verdict{{{this}}})"
-    return f"({_judged(values, this)} or ({own} unless on {on} {_judged(values)})) == 1"
+    return f"({_judged(family, this)} or ({own} unless on {on} {_judged(family)})) == 1"

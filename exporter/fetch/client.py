@@ -132,6 +132,8 @@ class HttpClient:
             request = address.request(method, body, authorization)
             await self._exchange(address, request, parser, deadline)
             answer = parser.response()
+            if authorization is None:
+                return answer
             return replace(answer, body=redacted_body(answer.body, authorization))
         except TimeoutError as error:
             raise FetchError("timeout", f"{url} did not answer within {timeout:g} s") from error
