@@ -29,6 +29,7 @@ ROOMS = (
     "exporter.compare.report",
     "exporter.compare.sides",
     "exporter.compare.options",
+    "exporter.compare.interim",
     "exporter.compare.sequential",
     "exporter.compare.run",
     "exporter.compare.judge",

@@ -22,12 +22,10 @@ from ..base.errors import CompareError, InferfleetError
 from ..vocabulary.exporter import JUDGE
 from ..vocabulary.family import PREFIX
 from ..vocabulary.verdict import VERDICTS
-from .assess.comparison import Question, compare
 from .assess.result import Comparison
-from .assess.upgrades import Upgrade, first_work, interim_analysis, newest_upgrades
 from .fleet.query import fetch_fleet
 from .fleet.span import Span
-from .fleet.windows import Fleet
+from .interim import analyse_upgrades
 from .options import Options, api_of, question_of
 
 _log = logging.getLogger(__name__)
@@ -95,14 +93,7 @@ class Judge(Collector):
         sides = question.baseline, question.candidate
         keep_labels = self._options.keep_labels
         fleet = fetch_fleet(self._api, sides, question.models, span, keep_labels=keep_labels)
-        chosen = bool(question.baseline and question.candidate)
-        upgrades = _chosen_upgrade(fleet, question) if chosen else newest_upgrades(fleet, question)
-        comparisons = list[Comparison]()
-        for upgrade in upgrades:
-            analysis = interim_analysis(fleet, upgrade, now)
-            if analysis is not None:
-                comparisons += compare(*analysis)
-        return tuple(comparisons)
+        return analyse_upgrades(fleet, question, now)
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics of the last verdicts."""
@@ -157,12 +148,6 @@ class Judge(Collector):
             write_atomically({path: self._state.model_dump_json()})
         except OSError as error:
             _log.warning("--state: %s cannot be written: %s", path, error.strerror or error)
-
-
-def _chosen_upgrade(fleet: Fleet, question: Question) -> tuple[Upgrade, ...]:
-    """Return the one upgrade that the matchers choose, none if its candidate has had no work."""
-    start = first_work(fleet, question)
-    return () if start is None else (Upgrade(question, start),)
 
 
 def _check_external_label(name: str) -> None:
