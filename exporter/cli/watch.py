@@ -119,6 +119,6 @@ def demo(
 ) -> None:
     """Watch a small replayed fleet while it is upgraded."""
     configure_logging("error")
-    from .demo import run
+    from .demo.run import run
 
     run_until_interrupted(lambda: run(listen, positive_duration(for_, "--for") if for_ else None))

@@ -22,7 +22,7 @@ Unit = Literal[
     "s",
     "state",
 ]
-NumberFormat = Literal["rate", "whole", "percent", "significant", "state"]
+NumberFormat = Literal["rate", "whole", "percent", "significant", "duration", "state"]
 
 FORMATS: Final[Mapping[Unit, NumberFormat]] = {
     "tok/s": "rate",
@@ -34,7 +34,7 @@ FORMATS: Final[Mapping[Unit, NumberFormat]] = {
     "ratio": "percent",
     "J": "significant",
     "W": "whole",
-    "s": "whole",
+    "s": "duration",
     "state": "state",
 }
 """How numbers of a unit are written for people."""
@@ -55,6 +55,8 @@ class Figure:
     PromQL. `label` tells several values of one figure apart, `states` are the values of one that
     is no number. `families` are the canonical families it may come from, the first one known is
     named as its source; `limit` is the fact about the server that it is measured against.
+    `momentary` is whether it holds at the newest page alone; every other figure is one of the
+    window.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Figure:
     states: Mapping[str, StateText] = field(default_factory=dict)
     families: tuple[str, ...] = ()
     limit: str = ""
+    momentary: bool = False
 
     @property
     def family(self) -> Family | None:

@@ -17,6 +17,8 @@ from .summary import ServerLimits, WindowSummary
 from .window import Window
 
 _GENERATED: Final = ("decode_tokens_total", "generation_tokens_total")
+_FIRST_TOKEN: Final = "time_to_first_token_seconds"
+_INTER_TOKEN: Final = "inter_token_latency_seconds"
 _ENERGY: Final = ("gpu_energy_joules_total",)
 
 FIGURES: Final = (
@@ -67,20 +69,70 @@ FIGURES: Final = (
         limit="gpus",
     ),
     Figure(
+        "time_to_first_token_mean_seconds",
+        "s",
+        "First token",
+        "arrival to first token, mean of the requests that got theirs",
+        lambda summary: summary.mean_time_to_first_token,
+        families=(_FIRST_TOKEN,),
+    ),
+    Figure(
+        "time_to_first_token_p95_seconds",
+        "s",
+        "First token, p95",
+        "95 of 100 took no longer, by the engine's buckets",
+        lambda summary: summary.window.latency_quantile(_FIRST_TOKEN, 0.95),
+        families=(_FIRST_TOKEN,),
+    ),
+    Figure(
+        "inter_token_latency_mean_seconds",
+        "s",
+        "Between tokens",
+        "between two outputs of a request, mean",
+        lambda summary: summary.mean_inter_token_latency,
+        families=(_INTER_TOKEN,),
+    ),
+    Figure(
+        "inter_token_latency_p95_seconds",
+        "s",
+        "Between tokens, p95",
+        "95 of 100 took no longer, by the engine's buckets",
+        lambda summary: summary.window.latency_quantile(_INTER_TOKEN, 0.95),
+        families=(_INTER_TOKEN,),
+    ),
+    Figure(
+        "requests_running_mean",
+        "sequences",
+        "Running",
+        "requests in the batch, prefill and decode, mean",
+        lambda summary: summary.mean(lambda interval: interval.running),
+        families=("requests_running",),
+    ),
+    Figure(
+        "requests_queued_mean",
+        "sequences",
+        "Waiting",
+        "requests that wait for room in the batch, mean",
+        lambda summary: summary.mean(lambda interval: interval.queue),
+        families=("requests_waiting",),
+    ),
+    Figure(
         "requests_running",
         "requests",
-        "Running",
+        "Running now",
         "requests in the batch, prefill and decode",
         lambda summary: summary.snapshot.total("requests_running"),
         families=("requests_running",),
+        momentary=True,
     ),
     Figure(
         "requests_waiting",
         "requests",
-        "Waiting",
-        "requests not yet in the batch",
+        "Waiting now",
+        "requests not yet in the batch, for whatever reason",
         lambda summary: summary.snapshot.total("requests_waiting"),
         families=("requests_waiting",),
+        momentary=True,
     ),
     Figure(
         "decode_batch_size",
@@ -121,12 +173,21 @@ FIGURES: Final = (
         limit="max_num_batched_tokens",
     ),
     Figure(
-        "kv_cache_usage_ratio",
+        "kv_cache_usage_mean_ratio",
         "ratio",
         "KV cache",
-        "in use; high is normal under load",
+        "in use, mean; high is normal under load",
+        lambda summary: summary.mean(lambda interval: interval.kv_usage),
+        families=("kv_cache_usage_ratio",),
+    ),
+    Figure(
+        "kv_cache_usage_ratio",
+        "ratio",
+        "KV cache now",
+        "in use",
         lambda summary: summary.snapshot.largest("kv_cache_usage_ratio"),
         families=("kv_cache_usage_ratio",),
+        momentary=True,
     ),
     Figure(
         "kv_cache_capacity_tokens",
@@ -135,6 +196,7 @@ FIGURES: Final = (
         "tokens that fit into the KV cache",
         lambda summary: summary.snapshot.total("kv_cache_capacity_tokens"),
         families=("kv_cache_capacity_tokens",),
+        momentary=True,
     ),
     Figure(
         "prefix_cache_hit_ratio",

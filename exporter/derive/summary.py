@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Final
 
+from ..base.exact_sum import exact_sum
 from ..engines.plan import Snapshot
 from ..vocabulary.states import Bound
 from .bound import bound_by
@@ -148,6 +149,26 @@ class WindowSummary:
         if computed is None:
             return ratio_of(cached, self.window.increase("prompt_tokens"))
         return ratio_of(cached, cached + computed)
+
+    @property
+    def mean_time_to_first_token(self) -> Ratio | None:
+        """Seconds from arrival to the first token over the requests that got it."""
+        return self._mean_latency("first_token_seconds", "first_tokens")
+
+    @property
+    def mean_inter_token_latency(self) -> Ratio | None:
+        """Seconds between two outputs of a request over the outputs but the first."""
+        return self._mean_latency("decode_sequence_seconds", "decode_outputs")
+
+    def _mean_latency(self, seconds: str, count: str) -> Ratio | None:
+        # an interval in which the sum is not known must not count the latencies either
+        known = [
+            interval.increase
+            for interval in self.window
+            if seconds in interval.increase and count in interval.increase
+        ]
+        totals = (exact_sum([grown[name] for grown in known]) for name in (seconds, count))
+        return ratio_of(*totals) if known else None
 
     @property
     def bound(self) -> Bound | None:

@@ -8,6 +8,7 @@ from typing import Final
 from ..base.exact_sum import exact_sum
 from ..engines.plan import Plan, Snapshot
 from ..gpu.energy import EnergyUse
+from .counters.latency_buckets import BucketCounts, bucket_counts, quantile
 from .counters.limits import ServerLimits
 from .interval import Interval, between
 
@@ -50,6 +51,8 @@ class Window:
         self.engine = engine
         self._seconds = seconds
         self._intervals: deque[Interval] = deque()
+        # the counts at the start of each interval
+        self._buckets: deque[BucketCounts] = deque()
         self._last: Snapshot | None = None
         self._whole: bool | None = None
 
@@ -85,9 +88,13 @@ class Window:
         if energy is not None and interval.complete:
             interval = replace(interval, energy=energy)
         self._intervals.append(interval)
+        if self.engine is None:
+            self._buckets.append(bucket_counts(last))
         # the fewest whole intervals that cover the window: counters cannot be read at its edge
         while self.seconds - self._intervals[0].seconds >= self._seconds:
             self._intervals.popleft()
+            if self._buckets:
+                self._buckets.popleft()
         return False
 
     def _own(self, whole: Interval) -> Interval | None:
@@ -106,6 +113,7 @@ class Window:
         """Return this window as it is now: what is added to either does not reach the other."""
         copy = Window(self._seconds, self.engine)
         copy._intervals, copy._last = self._intervals.copy(), self._last
+        copy._buckets = self._buckets.copy()
         return copy
 
     def forget_energy(self) -> None:
@@ -120,6 +128,7 @@ class Window:
 
     def _reset(self) -> None:
         self._intervals.clear()
+        self._buckets.clear()
 
     def __iter__(self) -> Iterator[Interval]:
         """Yield the intervals, oldest first."""
@@ -162,9 +171,7 @@ class Window:
         increase, seconds = self.increase(quantity), self.seconds
         if increase is None or seconds <= 0:
             return None
-        if self._whole is None:
-            self._whole = self._is_whole()
-        if self._whole:
+        if self.whole:
             return increase / seconds
         rates = list[float]()
         for engine in self._intervals[-1].engines:
@@ -174,8 +181,21 @@ class Window:
             rates.append(exact_sum(amounts) / known)
         return exact_sum(rates)
 
-    def _is_whole(self) -> bool:
+    def latency_quantile(self, family: str, share: float) -> float | None:
+        """Return a latency's quantile over the window, in seconds; None where it is unknown."""
+        if not self._buckets or self._last is None or not self.whole:
+            return None
+        added = self._buckets[0].growth(bucket_counts(self._last), family)
+        return quantile(added, share) if added else None
+
+    @property
+    def whole(self) -> bool:
         """Whether the work of the same engines is known all the time."""
+        if self._whole is None:
+            self._whole = self._is_whole()
+        return self._whole
+
+    def _is_whole(self) -> bool:
         engines = self._intervals[-1].engines.keys()
         return all(
             interval.complete and not interval.unknown and interval.engines.keys() == engines

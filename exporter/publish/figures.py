@@ -51,7 +51,7 @@ def text_of(figure: Figure, value: object) -> str:
 
 def unit_text(figure: Figure) -> str:
     """Return what stands behind a figure's numbers, empty where they say it themselves."""
-    return "" if FORMATS[figure.unit] in ("percent", "state") else figure.unit
+    return "" if FORMATS[figure.unit] in ("percent", "duration", "state") else figure.unit
 
 
 def number_text(figure: Figure, value: object) -> str:
@@ -62,14 +62,28 @@ def number_text(figure: Figure, value: object) -> str:
     if not isinstance(value, int | float):
         return UNKNOWN
     if value == 0:
-        return "0%" if FORMATS[figure.unit] == "percent" else "0"
+        return {"percent": "0%", "duration": "0 s"}.get(FORMATS[figure.unit], "0")
     match FORMATS[figure.unit]:
         case "percent":
             return f"{value:.1%}" if 0 < value < 0.0995 else f"{value:.0%}"
+        case "duration":
+            return duration_text(value)
         case "significant":
             return f"{value:.3g}"
         case "whole":
             return f"{value:,.0f}"
         case _:
-            places = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
-            return f"{value:,.{places}f}"
+            return _rate_text(value)
+
+
+def duration_text(seconds: float) -> str:
+    """Return seconds as people read them: whole from 10 s on, in milliseconds below 1 s."""
+    if seconds < 1:
+        return f"{_rate_text(1000.0 * seconds)} ms"
+    whole = seconds >= 10 or seconds == int(seconds)
+    return f"{seconds:,.{0 if whole else 1}f} s"
+
+
+def _rate_text(value: float) -> str:
+    places = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:,.{places}f}"

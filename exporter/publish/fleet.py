@@ -2,23 +2,23 @@
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from time import time
 from typing import Final
 
 from .. import __version__
-from ..base.exact_sum import exact_sum
-from ..base.untrusted import finite, one_line
-from ..derive.figure import Figures, FigureValue
+from ..base.untrusted import one_line
+from ..derive.figure import Figures
 from ..derive.figures import FIGURES
-from ..derive.ratio import Ratio, pooled
 from ..discovery.pod import pod_labels, pod_of, workload_of
+from ..engines.identity import Identity
 from ..engines.registry import ENGINES
 from ..gpu.reading import GpuReading
 from ..sampling.reading import ServerReading
 from ..sampling.view import ServerView
 from .figures import Json, json_value
 from .gpu_report import gpu_report
+from .totals import release_totals, totals
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def fleet_report(
     window: float,
     gpus: Mapping[str, GpuReading] | None = None,
 ) -> Json:
-    """Return the whole fleet: totals over the live servers, then each server with its GPUs."""
+    """Return the whole fleet: totals over the live servers and by release, then each server."""
     reports = [_safe_report(view, gpus or {}) for view in views]
     live = [view.reading for view, report in zip(views, reports, strict=True) if report["up"]]
     return {
@@ -38,7 +38,8 @@ def fleet_report(
         "inferfleet_version": __version__,
         "interval_seconds": interval,
         "window_seconds": window,
-        "totals": {"servers": len(views), **_totals(live)},
+        "totals": {"servers": len(views), **totals(live)},
+        "releases": release_totals(live),
         "problems": list(problems),
         "servers": reports,
     }
@@ -61,6 +62,7 @@ def _safe_report(view: ServerView, gpus: Mapping[str, GpuReading]) -> Json:
 def server_report(view: ServerView, gpus: Mapping[str, GpuReading] | None = None) -> Json:
     """Return one server; keys whose value is unknown are null. A stale server shows no data.
 
+    While it is stale, and after a restart until it has been asked, `last_known` says who it was.
     `gpus` are all GPUs that telemetry has, by UUID.
     """
     reading = view.reading
@@ -89,7 +91,24 @@ def server_report(view: ServerView, gpus: Mapping[str, GpuReading] | None = None
             report["gpu_link"] = reading.link.via
             known = [gpus[uuid] for uuid in reading.link.uuids if uuid in gpus] if gpus else []
             report["gpu_telemetry"] = [gpu_report(reading) for reading in known]
+    last = view.server.last_identity
+    if last and not (view.live and reading.identity):
+        report["last_known"] = _last_known(last)
     return report
+
+
+def _last_known(identity: Identity) -> Json:
+    gpus = identity.facts.get("gpus")
+    return {
+        "engine": identity.engine,
+        "engine_title": ENGINES[identity.engine].title,
+        "model": identity.text("model") or None,
+        "version": identity.text("version") or None,
+        "release": identity.release or None,
+        "runner": identity.text("runner") or None,
+        "gpus": gpus.value if gpus else None,
+        "gpu_model": identity.text("gpu_model") or None,
+    }
 
 
 _WORKLOAD_UNKNOWN: Final = (
@@ -186,37 +205,3 @@ def _overfull(reading: ServerReading) -> Iterator[str]:
 
 def _figures(figures: Figures) -> Json:
     return {figure.name: json_value(figures.get(figure.name)) for figure in FIGURES}
-
-
-# what adds up over servers: sums of rates, ratios pooled
-_TOTALS: Final = (
-    "generation_tokens_per_second",
-    "generation_tokens_per_second_per_gpu",
-    "prompt_tokens_per_second_per_gpu",
-    "batch_occupancy_ratio",
-)
-
-
-def _totals(live: Sequence[ServerReading]) -> Json:
-    """Return fleet totals; rates for each GPU count only servers whose rate and GPUs are known."""
-    gpus = [reading.identity.number("gpus") for reading in live if reading.identity]
-    hits = [reading.figures.get("prefix_cache_hit_ratio") for reading in live]
-    return {
-        "up": len(live),
-        "gpus": _total(gpus) or None,
-        **{name: _total(reading.figures.get(name) for reading in live) for name in _TOTALS},
-        "prefix_cache_hit_ratio": _total(
-            by_cache.get("local") for by_cache in hits if isinstance(by_cache, Mapping)
-        ),
-    }
-
-
-def _total(values: Iterable[FigureValue | None]) -> float | None:
-    """Return the sum of numbers, or the ratio of ratios pooled; None where none is known."""
-    known = list(values)
-    ratios = [value for value in known if isinstance(value, Ratio)]
-    numbers = [value for value in known if isinstance(value, int | float)]
-    if numbers:
-        return finite(exact_sum(numbers))
-    ratio = pooled(ratios)
-    return finite(ratio.value) if ratio else None

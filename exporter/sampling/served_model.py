@@ -46,7 +46,8 @@ class ServedModel:
 
     `target` is the target itself where it has one model, else a copy under a name that holds the
     model's. `counts` are those of the target's samples, `resets` says how often what belonged to
-    a process was dropped. `reading` and `history` are for any thread.
+    a process was dropped. `last_identity` is the newest identity known, also that of a process that
+    has ended. `reading`, `history` and `last_identity` are for any thread.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class ServedModel:
         self._stall_watch = StallWatch(get, post, config)
         self._plan: Plan | None = None
         self._identity: Identity | None = None
+        self.last_identity: Identity | None = None
         self._descriptions: tuple[Description, ...] = ()
         self._identity_time = float("-inf")
         self._late_answers = 0
@@ -129,6 +131,7 @@ class ServedModel:
             )
             return
         identity = self.gpus.identity_with_gpus(self._identity)
+        self.last_identity = identity or self.last_identity
         described = self._described(identity)
         limits, labels = described.limits, described.labels
         energy = self.gpus.energy_use(identity, last.time, snapshot.time) if last else None

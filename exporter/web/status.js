@@ -27,7 +27,7 @@ function newRow(target) {
   const main = element("tr", { class: "main", role: "row" }, sign, element("th", { scope: "row", class: "name", role: "rowheader" }, open));
   const cells = COLUMNS.map((column) => {
     const kind = `${column.id}${column.number ? " number" : ""}${column.main ? " first" : ""}`;
-    return element("td", { class: kind, "data-head": column.head, role: "cell" });
+    return element("td", { class: kind, "data-head": [column.head, column.unit].filter(known).join(", "), role: "cell" });
   });
   main.append(...cells);
   const message = element("td", { colspan: COLUMNS.length + 1, role: "cell" });
@@ -67,51 +67,13 @@ function drawRow(row, server, state, elapsed) {
   if (row.more !== null) update(row.more.firstChild, server, (now) => [details(now)]);
 }
 
-function versionOf(server) {
-  return [engineOf(server), releaseOf(server)].filter(known).join(" ") || "unknown version";
-}
-
-function groupOf(server) {
-  if (view.group === "version") return versionOf(server);
-  return view.group === "model" ? server.model || "unknown model" : "";
-}
-
 function matches(server, state, words) {
   if (view.versions.size > 0 && !view.versions.has(versionOf(server))) return false;
   if (words.length === 0) return true;
   const bound = figureText(FIGURE.get("bound"), server.bound);
-  const text = [server.target, server.model, versionOf(server), server.version, server.gpu_model, state.word, bound]
+  const text = [server.target, modelOf(server), versionOf(server), latest(server, "version"), latest(server, "gpu_model"), state.word, bound]
     .filter(known).join(" ").toLowerCase();
   return words.every((word) => text.includes(word));
-}
-
-function sum(servers, read) {
-  const values = servers.map(read).filter(known);
-  return values.length > 0 ? values.reduce((a, b) => a + b, 0) : null;
-}
-
-// Only within a model: side by side under versions, tokens per second would read as a verdict on the
-// versions, which they are not while demand and models differ.
-function delivered(servers) {
-  const counted = servers.filter((s) => known(s.generation_tokens_per_second) && known(s.gpus));
-  const gpus = sum(counted, (s) => s.gpus);
-  const measured = servers.filter((s) => known(s.batch_occupancy_ratio));
-  return [[rate(gpus ? sum(counted, (s) => s.generation_tokens_per_second) / gpus : null), "tok/s per GPU"],
-    [percent(measured.length > 0 ? sum(measured, (s) => s.batch_occupancy_ratio) / measured.length : null), "mean occupancy"]];
-}
-
-function groupHead(name, servers) {
-  let head = heads.get(name);
-  if (head === undefined) {
-    head = element("tbody", { class: "group", role: "rowgroup" }, element("tr", { role: "row" },
-      element("th", { colspan: COLUMNS.length + 2, scope: "rowgroup", role: "rowheader" })));
-    heads.set(name, head);
-  }
-  const figures = [[whole(servers.length), servers.length === 1 ? "server" : "servers"],
-    [whole(sum(servers, (s) => s.gpus)), "GPUs"], ...(view.group === "model" ? delivered(servers) : [])];
-  update(head.firstChild.firstChild, [name, figures], () => [element("span", { class: "label" }, name),
-    ...figures.map(([figure, what]) => element("span", { class: "sum" }, shown(figure), ` ${what}`))]);
-  return head;
 }
 
 function drawTable() {
@@ -165,9 +127,13 @@ function drawTiles(all) {
   const up = element("span", {}, shown(whole(totals.up)), element("small", {}, ` of ${whole(totals.servers) ?? "–"}`));
   const normal = all.length === 0 ? ["none known yet", ""] : ["all as they should be", "fine"];
   const [note, kind] = troubled.length > 0 ? [troubled.map(([n, id]) => `${n} ${id}`).join(" · "), "trouble"] : normal;
-  update(find("tiles"), [totals, note, recent], () => [
+  const live = all.map((entry) => entry.server).filter((server) => server.up !== false);
+  const without = live.filter((server) => !known(server.gpus)).length;
+  const counted = sum(live, (server) => server.gpus);
+  const gpusNote = without > 0 ? `${known(counted) ? `${whole(counted)} known, ` : ""}unknown of ${without} of ${whole(totals.up)}` : "under these servers";
+  update(find("tiles"), [totals, note, recent, gpusNote], () => [
     tile("Servers up", up, note, kind),
-    tile("GPUs", shown(whole(totals.gpus)), "under these servers"),
+    tile("GPUs", shown(whole(totals.gpus)), gpusNote),
     tile("Generated tok/s", shown(rate(totals.generation_tokens_per_second)), recent),
     tile("Per GPU", shown(rate(totals.generation_tokens_per_second_per_gpu)), "generated tok/s", "key"),
     tile("Prompt per GPU", shown(rate(totals.prompt_tokens_per_second_per_gpu)), "tok/s, cached ones included"),

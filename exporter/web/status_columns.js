@@ -1,8 +1,5 @@
 // What a server's state is called, and the columns of the table.
 
-const engineOf = (server) => server.engine_title || server.engine || null;
-const releaseOf = (server) => server.release || server.version || null;
-
 // Rank 0 stands first. Word and sign tell what the colour tells.
 function stateOf(server, fleet) {
   if (server.loading === true) {
@@ -43,26 +40,38 @@ function figureColumn(id, name, { read = (value) => [value], draw = ([text]) => 
     read: (server) => read(server[name], server), draw, ...rest };
 }
 
+// A latency's mean, and beneath it that of the slowest of 20.
+function latencyColumn(id, name) {
+  const slowest = FIGURE.get(`${name}_p95_seconds`);
+  return figureColumn(id, `${name}_mean_seconds`, {
+    note: `p95: ${slowest.meaning}`,
+    read: (value, s) => [duration(value), duration(s[slowest.name])],
+    draw: ([mean, p95]) => [shown(mean), p95 === null ? null : element("small", {}, `p95 ${p95}`)] });
+}
+
 // `read` gives what the cell depends on; `draw` turns that into nodes, when it changed.
 const COLUMNS = [
-  { id: "engine", head: "Engine", title: "Engine, its version, and the release you declared where that differs",
-    read: (s) => [engineOf(s), s.version, s.release],
-    draw: ([engine, version, release]) => {
+  { id: "engine", head: "Engine", title: "Engine, its version, the release you declared where that differs, and vLLM's model runner",
+    read: (s) => [engineOf(s), latest(s, "version"), latest(s, "release"), runnerOf(s), pastOf(s)],
+    draw: ([engine, version, release, runner, past]) => {
       if (![engine, version, release].some(known)) return [unknown()];
       const own = known(release) && release !== version;
       return [element("span", { class: "make" }, shown(engine)), " ",
         element("span", { class: "version" }, shown(version)),
-        own ? element("span", { class: "release", title: "declared release" }, release) : null];
+        own ? element("span", { class: "release", title: "declared release" }, release) : null,
+        known(runner) ? element("small", { title: "vLLM's model runner" }, `runner ${runner}`) : null,
+        past === null ? null : element("small", { class: "past" }, past)];
     } },
   { id: "model", head: "Model", title: "Model name as served",
-    read: (s) => [s.model],
-    draw: ([model]) => [known(model) ? element("span", { class: "long", title: model }, model) : unknown()] },
+    read: (s) => [modelOf(s), known(s.model) ? null : pastOf(s)],
+    draw: ([model, past]) => (known(model) ? [element("span", { class: "long", title: model }, model),
+      past === null ? null : element("small", { class: "past" }, past)] : [unknown()]) },
   { id: "gpus", head: "GPUs", title: "GPUs under the server",
-    read: (s) => [whole(s.gpus), s.gpu_model, s.gpus_source, powerOf(s), troubleOf(s)],
+    read: (s) => [whole(gpusOf(s)), latest(s, "gpu_model"), s.gpus_source, powerOf(s), troubleOf(s)],
     draw: ([gpus, model, source, power, trouble]) => [
       element("span", { title: source ? `number from ${source}` : null }, shown(gpus)),
       known(model) ? element("span", { class: "kind", title: model }, ` × ${shortModel(model)}`) : null,
-      power === null ? null : element("small", { title: "drawn now, of the limits in force" }, power),
+      power === null ? null : element("small", { title: "drawn at the last reading, of the limits in force" }, power),
       trouble === null ? null : element("small", { class: "warning" }, trouble)] },
   figureColumn("generation", "generation_tokens_per_second_per_gpu", { main: true,
     note: "the line shows the last minutes and begins at zero",
@@ -70,9 +79,11 @@ const COLUMNS = [
     draw: ([text, history]) => [spark(history), element("span", { class: "figure" }, shown(text))] }),
   figureColumn("prompt", "prompt_tokens_per_second_per_gpu", {
     read: (value) => [rate(value)] }),
+  latencyColumn("first-token", "time_to_first_token"),
+  latencyColumn("between-tokens", "inter_token_latency"),
   figureColumn("occupancy", "batch_occupancy_ratio", {
     draw: ([ratio]) => bar(ratio, "batch occupancy") }),
-  figureColumn("kv", "kv_cache_usage_ratio", {
+  figureColumn("kv", "kv_cache_usage_mean_ratio", {
     draw: ([ratio]) => bar(ratio, "KV cache in use") }),
   figureColumn("hits", "prefix_cache_hit_ratio", {
     note: "of the local cache; ext: of the external one",
@@ -88,8 +99,8 @@ const COLUMNS = [
         preemptions > 0 ? element("small", { class: "warning", title: `requests ${preempted.meaning}` },
           `${rate(preemptions)} preempted/s`) : null];
     } }),
-  figureColumn("waiting", "requests_waiting", {
-    read: (value) => [whole(value)] }),
+  figureColumn("waiting", "requests_queued_mean", {
+    read: (value) => [rate(value)] }),
   { id: "age", head: "Read", number: true, title: "How long ago the server was read",
     read: (s, elapsed) => [known(s.age_seconds) ? span(Math.round(s.age_seconds + elapsed) || 1) : null],
     draw: ([age]) => (age === null ? [unknown()] : [age, element("span", { class: "ago" }, " ago")]) },

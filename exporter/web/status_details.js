@@ -3,6 +3,9 @@
 const unit = (text, name) => (text === null ? null : `${text} ${name}`);
 
 const IDENTITY = [
+  ["Model", (s) => modelOf(s), (s) => (known(s.model) ? null : pastOf(s))],
+  ["Version", (s) => s.version ?? (s.last_known || {}).version, (s) => (known(s.version) ? null : pastOf(s))],
+  ["Model runner", (s) => runnerOf(s), (s) => (known(factOf(s, "runner")) ? null : pastOf(s))],
   ["Class", (s) => s.class, "servers compare only within one class"],
   ["Config", (s) => s.config, "differs where any known setting differs"],
   ["GPUs", (s) => whole(s.gpus), (s) => (known(s.gpus_source) ? `from ${s.gpus_source}` : null)],
@@ -72,6 +75,7 @@ function details(server) {
       sentences("Sources that disagree", server.conflicts, "conflicts"),
       sentences("Notes", server.notes, "notes"),
       chart(server), gpus(server), facts(server)),
-    element("div", { class: "column" }, block("Figures", readings(figureRows(server))),
+    element("div", { class: "column" }, block(`Over the last ${span(server.window_seconds) || "window"}`, readings(figureRows(server, false))),
+      block("At the last reading", readings(figureRows(server, true))),
       block("Identity", readings(identityRows(server)))));
 }

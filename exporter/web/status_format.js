@@ -18,6 +18,14 @@ function rate(value) {
   return (Math.abs(value) >= 10 ? TENTH : HUNDREDTH).format(value);
 }
 
+// Seconds: whole from 10 s on, in milliseconds below 1 s.
+function duration(seconds) {
+  if (!known(seconds)) return null;
+  if (seconds === 0) return "0 s";
+  if (seconds < 1) return `${rate(seconds * 1000)} ms`;
+  return `${(seconds >= 10 || Number.isInteger(seconds) ? WHOLE : TENTH).format(seconds)} s`;
+}
+
 const three = (value) => (known(value) ? String(Number(value.toPrecision(3))) : null);
 
 function percent(ratio) {

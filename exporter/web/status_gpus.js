@@ -2,19 +2,19 @@
 
 // "NVIDIA H100 80GB HBM3" is an H100 to whoever looks for trouble; the title tells the rest.
 const shortModel = (model) => model.replace(/^NVIDIA /, "").replace(/ \d+GB HBM\d\w*$/, "");
-const gpusOf = (server) => server.gpu_telemetry || [];
+const telemetryOf = (server) => server.gpu_telemetry || [];
 
 function powerOf(server) {
-  const measured = gpusOf(server).filter((gpu) => known(gpu.power_watts));
+  const measured = telemetryOf(server).filter((gpu) => known(gpu.power_watts));
   if (measured.length === 0) return null;
   const limits = measured.every((gpu) => known(gpu.power_limit_watts));
   const power = whole(sum(measured, (gpu) => gpu.power_watts));
-  return limits ? `${power} of ${whole(sum(measured, (gpu) => gpu.power_limit_watts))} W` : `${power} W`;
+  return limits ? `${power} of ${whole(sum(measured, (gpu) => gpu.power_limit_watts))} W now` : `${power} W now`;
 }
 
 // A power cap is how a busy GPU works; heat, a brake or a lost GPU is trouble.
 function troubleOf(server) {
-  const gpus = gpusOf(server);
+  const gpus = telemetryOf(server);
   const lost = gpus.filter((gpu) => gpu.up === 0).length;
   if (lost > 0) return `${lost} of ${gpus.length} lost`;
   const reasons = new Set(gpus.flatMap((gpu) => gpu.throttled || []).filter((reason) => reason !== "sw_power_cap"));
@@ -38,14 +38,13 @@ const GPU_FIGURES = [
 ];
 
 function gpus(server) {
-  if (gpusOf(server).length === 0) return null;
-  const cell = (tag, ...content) => element(tag, { role: tag === "th" ? "rowheader" : "cell" }, ...content);
+  if (telemetryOf(server).length === 0) return null;
   const head = element("tr", { role: "row" }, ...["GPU", ...GPU_FIGURES.map(([name]) => name)].map((name) =>
     element("th", { scope: "col", role: "columnheader" }, name)));
   return block(`GPUs of the server, ${TIES.get(server.gpu_link) || ""}`, element("div", { class: "across" },
     element("table", { class: "gpus", role: "table" }, element("thead", { role: "rowgroup" }, head),
-      element("tbody", { role: "rowgroup" }, ...gpusOf(server).map((gpu) => element("tr", { role: "row" },
-        element("th", { scope: "row", role: "rowheader", title: [gpu.model, gpu.uuid, gpu.host].filter(known).join(" ") },
+      element("tbody", { role: "rowgroup" }, ...telemetryOf(server).map((gpu) => element("tr", { role: "row" },
+        element("th", { scope: "row", role: "rowheader", "data-head": "GPU", title: [gpu.model, gpu.uuid, gpu.host].filter(known).join(" ") },
           known(gpu.index) ? gpu.index : String(gpu.uuid).slice(0, 8)),
-        ...GPU_FIGURES.map(([, read]) => cell("td", shown(read(gpu))))))))));
+        ...GPU_FIGURES.map(([name, read]) => element("td", { role: "cell", "data-head": name }, shown(read(gpu))))))))));
 }

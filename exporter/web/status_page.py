@@ -26,9 +26,11 @@ ICON: Final = (
 _SCRIPTS: Final = (
     "status_format.js",
     "status_figures.js",
+    "status_identity.js",
     "status_gpus.js",
     "status_columns.js",
     "status_details.js",
+    "status_groups.js",
     "status.js",
 )
 
@@ -73,6 +75,7 @@ def _figures() -> str:
             "meaning": figure.meaning,
             "unit": figure.unit,
             "format": FORMATS[figure.unit],
+            "momentary": figure.momentary,
             "states": {
                 name: {"title": state.title, "meaning": state.meaning}
                 for name, state in figure.states.items()

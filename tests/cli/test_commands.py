@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 
 from exporter import __version__
 from exporter.base.errors import ConfigError
-from exporter.cli import demo, probe
+from exporter.cli import probe
 from exporter.cli.app import app
+from exporter.cli.demo.run import fleet as demo_fleet
 from exporter.config import Config
 from exporter.replay.server import ReplayServer
 from tests.conftest import RECORDINGS, cached_load
@@ -161,12 +162,6 @@ def test_what_a_server_calls_itself_is_no_markup() -> None:
 
 
 def test_the_demo_fleet_is_upgraded_and_shown() -> None:
-    names, playlists = demo.fleet()
+    names, playlists = demo_fleet()
     assert len(names) == 6
     assert sum(len(one.recordings) == 2 for one in playlists) == 3
-    server = {"target": "dense-a", "up": True, "release": "0.26.0", "bound": "demand"}
-    console = Console(file=io.StringIO(), width=160)
-    console.print(demo.table({"servers": [server, {"target": "moe-a", "up": False}]}))
-    assert isinstance(console.file, io.StringIO)
-    assert "down: new" in console.file.getvalue()
-    assert "unknown" in console.file.getvalue()

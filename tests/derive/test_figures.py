@@ -202,3 +202,43 @@ def test_requests_that_wait_for_something_else_are_no_queue() -> None:
         snapshot(waiting, "0.26.0", 0), snapshot(waiting, "0.26.0", 5), limits=ServerLimits(256)
     )
     assert values["bound"] == "demand"
+
+
+def test_latencies_are_means_over_the_requests_and_outputs_of_the_window() -> None:
+    def latencies(first: tuple[float, float], between: tuple[float, float]) -> dict[str, float]:
+        return {
+            "time_to_first_token_seconds_sum": first[0],
+            "time_to_first_token_seconds_count": first[1],
+            "inter_token_latency_seconds_sum": between[0],
+            "inter_token_latency_seconds_count": between[1],
+        }
+
+    values = derive(
+        page(0, **latencies((90, 30), (100, 10_000))),
+        page(10, **latencies((92, 40), (104, 10_800))),
+        page(20, **latencies((95, 50), (110, 11_000))),
+    )
+    assert values["time_to_first_token_mean_seconds"] == Ratio(5, 20)
+    assert values["inter_token_latency_mean_seconds"] == Ratio(10, 1000)
+
+
+def test_an_idle_window_has_no_latency() -> None:
+    idle = {"inter_token_latency_seconds_sum": 1.0, "inter_token_latency_seconds_count": 9.0}
+    values = derive(page(0, **idle), page(10, **idle))
+    assert "inter_token_latency_mean_seconds" not in values
+
+
+def test_gauges_are_shown_as_means_of_the_window_and_as_they_are_now() -> None:
+    gauges = ("num_requests_running", "num_requests_waiting", "kv_cache_usage_perc")
+    values = derive(
+        *(
+            page(5.0 * i, **dict(zip(gauges, row, strict=True)))
+            for i, row in enumerate([(9, 9, 0.9), (10, 0, 0.1), (30, 4, 0.3)])
+        )
+    )
+    assert values["requests_running_mean"] == 20
+    assert values["requests_queued_mean"] == 2
+    assert values["kv_cache_usage_mean_ratio"] == pytest.approx(0.2)
+    assert values["requests_running"] == 30
+    assert values["requests_waiting"] == 4
+    assert values["kv_cache_usage_ratio"] == 0.3

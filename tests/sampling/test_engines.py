@@ -304,7 +304,7 @@ def test_a_label_nobody_knows_leaves_figures_and_stalls_out(clock: Clock) -> Non
         server = watched(fake)
         follow(fake, server, clock, pages, range(6))
     reading = server.reading
-    shown = {"window_seconds", "kv_cache_usage_ratio"}
+    shown = {"window_seconds", "kv_cache_usage_ratio", "kv_cache_usage_mean_ratio"}
     assert set(reading.figures) == shown
     assert reading.load.cells == {}
     assert reading.load.excluded["unknown"] > 0

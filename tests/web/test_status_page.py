@@ -28,6 +28,7 @@ FLAGS = (
     "--disable-sync",
     "--disable-background-networking",
     "--disable-component-update",
+    "--allow-file-access-from-files",
 )
 
 Draw = Callable[[str, int], str]
@@ -90,12 +91,120 @@ def test_draws_the_fleet_with_trouble_first_and_names_inert(
     unknown = re.findall(
         r'<span class="unknown" title="unknown"[^>]*>\u2013</span>', rows["a-unknown:8000"]
     )
-    assert len(unknown) == 11
+    assert len(unknown) == 13
     assert not re.search(r">0[ %<]", rows["a-unknown:8000"])
     assert "<title>inferfleet</title>" in document
     assert "<img" not in document
     assert "1 down · 1 stalled · 1 stale" in document
     assert re.search(r'id="lost"[^>]*hidden', document)
+
+
+def _told(document: str) -> Any:
+    """Return what a script of a test left in the page."""
+    match = re.search(r'<pre id="told">(.*?)</pre>', document, re.DOTALL)
+    assert match is not None
+    return json.loads(html.unescape(match[1]))
+
+
+def _page(fleet: dict[str, Any], script: str) -> str:
+    """Return the page of a fleet with a script of ours, which no policy of a file forbids."""
+    page = b"".join(StatusPage().render([json.dumps(fleet).encode()])).decode()
+    return page.replace("</body>", f"{script}</body>")
+
+
+def test_an_upgrade_is_seen_in_versions_their_sums_and_servers_that_restart(
+    tmp_path: Path, fleet: dict[str, Any], draw: Draw
+) -> None:
+    old, new = ({"runner": {"value": runner, "source": "env"}} for runner in ("v1", "v2"))
+    who = {"engine": "vllm", "engine_title": "vLLM", "release": "0.20.2", "version": "0.20.2"}
+    latency = {"time_to_first_token_mean_seconds": 0.4, "inter_token_latency_mean_seconds": 0.0302}
+    rates = {"generation_tokens_per_second": 900.0, "generation_tokens_per_second_per_gpu": 450.0}
+    nameless = {"engine": None, "engine_title": None, "version": None, "release": None}
+    last = {**who, "model": "dense-8b", "runner": "v1", "gpus": 1}
+    fleet["servers"] = [
+        server_entry("a", **who, facts=old, **latency, inter_token_latency_p95_seconds=0.154),
+        server_entry("b", **who, facts=new),
+        server_entry("c", up=False, **nameless, model=None, gpus=None, last_known=last, facts={}),
+        server_entry("d", **nameless, gpus=None, last_known=last, facts={}),
+    ]
+    fleet["totals"] = {"servers": 4, "up": 3, "gpus": None}
+    fleet["releases"] = [
+        {**who, "runner": "v1", "model": "dense-8b", "servers": 1, "gpus": 1, **rates, **latency},
+        {**who, "runner": "v2", "model": "dense-8b", "servers": 1, "gpus": 1},
+    ]
+    script = """<script type="module">
+    const text = (name) => [...document.querySelectorAll(name)].map((node) => node.innerText);
+    document.querySelector("[data-group=version]").click();
+    const told = { groups: text(".group"), chips: text("#versions button"), tiles: text(".tile") };
+    told.rows = Object.fromEntries([...document.querySelectorAll("tr.main")].map((row) =>
+      [row.children[1].innerText.trim(), row.innerText]));
+    const textContent = JSON.stringify(told);
+    document.body.append(Object.assign(document.createElement("pre"), { id: "told", textContent }));
+    </script>"""
+    file = tmp_path / "page.html"
+    file.write_text(_page(fleet, script), encoding="utf-8")
+    told = _told(draw(file.as_uri(), 1000))
+    assert told["chips"] == [
+        "vLLM 0.20.2 \u00b7 runner v1 \u00d73",
+        "vLLM 0.20.2 \u00b7 runner v2 \u00d71",
+    ]
+    first = told["groups"][0]
+    for part in ("3 servers", "3 GPUs", "900 tok/s", "450 tok/s per GPU", "400 ms", "30.2 ms"):
+        assert part in first
+    rows = told["rows"]
+    assert "30.2 ms" in rows["a"]
+    assert "p95 154 ms" in rows["a"]
+    assert "runner v2" in rows["b"]
+    assert "before it went down" in rows["c"]
+    assert "dense-8b" in rows["c"]
+    assert "before its restart" in rows["d"]
+    gpus = next(tile for tile in told["tiles"] if tile.startswith("GPUs"))
+    assert gpus.split("\n\n")[1:] == ["\u2013", "2 known, unknown of 1 of 3"]
+
+
+WIDTHS = (360, 390, 620, 700, 1000, 1221, 1300, 1400, 1500, 1700)
+
+
+def test_nothing_scrolls_sideways_from_a_phone_to_a_wide_screen(
+    tmp_path: Path, fleet: dict[str, Any], draw: Draw
+) -> None:
+    long = "production/vllm-llama-3-70b-instruct-7d9c8b6f5-x2x4z"
+    fleet["servers"][0] |= {
+        "model": f"meta-llama/{long}",
+        "target": long,
+        "notes": [long],
+        "gpu_telemetry": [{"uuid": f"GPU-{i}", "index": str(i), "power_watts": 650.4, "up": 1.0,
+                           "power_limit_watts": 700.0, "throttled": ["hw_thermal", "sw_thermal"]}
+                          for i in range(2)],
+    }  # fmt: skip
+    script = """<script type="module">
+    const frame = document.querySelector(".frame");
+    const wide = () => {
+      const edge = document.documentElement.clientWidth + 1;
+      const out = [...document.querySelectorAll("main *, header *")].filter((node) =>
+        node.getBoundingClientRect().right > edge && node.checkVisibility()
+        && !node.closest(".hidden, thead"));
+      return [document.documentElement.scrollWidth > edge,
+        frame.scrollWidth > frame.clientWidth + 1,
+        ...out.map((node) => `${node.tagName}.${node.className}`).slice(0, 3)];
+    };
+    const told = [innerWidth, ...wide()];
+    document.querySelector("[data-group=version]").click();
+    for (const button of document.querySelectorAll(".target")) button.click();
+    parent.postMessage([...told, ...wide()], "*");
+    </script>"""
+    (tmp_path / "page.html").write_text(_page(fleet, script), encoding="utf-8")
+    frames = "".join(f'<iframe src="page.html" width="{w}" height="700"></iframe>' for w in WIDTHS)
+    collect = """<script>const all = [];
+    addEventListener("message", ({ data }) => {
+      all.push(data);
+      document.getElementById("told").textContent = JSON.stringify(all);
+    });
+    </script>"""
+    outer = tmp_path / "outer.html"
+    outer.write_text(f'{collect}<pre id="told">[]</pre>{frames}', encoding="utf-8")
+    told = _told(draw(outer.as_uri(), 10_000))
+    assert sorted(told) == [[width, False, False, False, False] for width in WIDTHS]
 
 
 SCRIPT = """
@@ -138,13 +247,10 @@ def test_opens_filters_groups_and_says_when_the_exporter_is_gone(
             {"uuid": "GPU-2", "index": "5", "up": 0.0, "throttled": None},
         ],
     }
-    page = b"".join(StatusPage().render([json.dumps(fleet).encode()])).decode()
     file = tmp_path / "page.html"
-    file.write_text(page.replace("</body>", f"{SCRIPT}</body>"), encoding="utf-8")
+    file.write_text(_page(fleet, SCRIPT), encoding="utf-8")
     document = draw(file.as_uri(), 6000)
-    match = re.search(r'<pre id="told">(.*?)</pre>', document, re.DOTALL)
-    assert match is not None
-    told = json.loads(html.unescape(match[1]))
+    told = _told(document)
     for part in ("max_num_seqs", "256", "server_info", "two sources disagree", "5,600 tok/s"):
         assert part in told["open"][-1]
     for part in ("GPUs of the server, by its processes", "650 of 700 W", "43%", "the GPU is lost"):

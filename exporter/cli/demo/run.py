@@ -9,11 +9,10 @@ from dataclasses import replace
 from time import monotonic, sleep
 from typing import Final
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.table import Table
 
-from ..config import (
+from ...config import (
     Config,
     Declaration,
     GpuPageSettings,
@@ -22,13 +21,12 @@ from ..config import (
     Target,
     WebSettings,
 )
-from ..derive.figure import Figure
-from ..derive.figures import BY_NAME
-from ..publish.figures import UNKNOWN, Json, number_text, unit_text
-from ..replay.playlist import Playlist
-from ..replay.recording import Recording, bundled_recordings, load_recording
-from ..replay.server import ReplayServer
-from .service import Service
+from ...publish.figures import Json
+from ...replay.playlist import Playlist
+from ...replay.recording import Recording, bundled_recordings, load_recording
+from ...replay.server import ReplayServer
+from ..service import Service
+from .tables import release_table, server_table
 
 # a server up for longer than the warm-up in which upgrades are not judged
 _UPTIME: Final = 7200.0
@@ -109,50 +107,13 @@ def _show(service: Service, console: Console, seconds: float | None) -> None:
             left = pause if seconds is None else seconds - (monotonic() - start)
             sleep(max(min(pause, left), 0.0))
             pause = every
-            shown = table(service.fleet())
+            shown = screen(service.fleet(), console.width)
             if console.is_terminal:
                 live.update(shown, refresh=True)
             else:
                 console.print(shown)
 
 
-_COLUMNS: Final = (
-    "generation_tokens_per_second_per_gpu",
-    "prompt_tokens_per_second_per_gpu",
-    "batch_occupancy_ratio",
-    "kv_cache_usage_ratio",
-    "requests_waiting",
-    "prefix_cache_hit_ratio",
-)
-
-
-def table(fleet: Json) -> Table:
-    """Return a fleet report as a table for the terminal."""
-    columns = [BY_NAME[name] for name in _COLUMNS]
-    shown = Table(title="inferfleet", title_justify="left")
-    for name in ("server", "release", "runner", "model"):
-        shown.add_column(name, no_wrap=True)
-    for figure in columns:
-        unit = unit_text(figure) if "/" in figure.unit else ""
-        shown.add_column(f"{figure.title}\n{unit}".rstrip(), justify="right")
-    shown.add_column(BY_NAME["bound"].title)
-    servers = fleet["servers"]
-    for server in servers if isinstance(servers, list) else ():
-        if server["up"]:
-            state = number_text(BY_NAME["bound"], server.get("bound"))
-        else:
-            state = f"down: {server.get('error_reason') or 'new'}"
-        shown.add_row(
-            str(server["target"]),
-            str(server.get("release") or UNKNOWN),
-            str((server.get("facts") or {}).get("runner", {}).get("value", UNKNOWN)),
-            str(server.get("model") or UNKNOWN),
-            *(_cell(figure, server.get(figure.name)) for figure in columns),
-            state,
-        )
-    return shown
-
-
-def _cell(figure: Figure, value: object) -> str:
-    """Return a figure's text; of a cache's ratios that of the local one."""
-    return number_text(figure, value.get("local") if isinstance(value, dict) else value)
+def screen(fleet: Json, width: int) -> RenderableType:
+    """Return what the terminal shows of a fleet report, at most `width` characters wide."""
+    return Group(server_table(fleet, width), "", release_table(fleet, width))
