@@ -32,6 +32,8 @@ ROOMS = (
     "exporter.compare.interim",
     "exporter.compare.sequential",
     "exporter.compare.run",
+    "exporter.compare.verdicts",
+    "exporter.compare.series",
     "exporter.compare.judge",
     "exporter.compare.schedule",
     "exporter.compare.command",

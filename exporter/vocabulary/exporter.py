@@ -8,7 +8,7 @@ from typing import Final
 
 from .family import Family
 from .states import EXCLUSIONS, LEFT_OUT, SCRAPE_FAILURES, WEB_FAILURES
-from .verdict import VERDICTS
+from .verdict import REASONS, VERDICTS
 
 
 def _listed(words: tuple[str, ...]) -> str:
@@ -112,6 +112,9 @@ SERIES_LEFT_OUT: Final = Family(
     ("reason",),
 )
 
+PLACE_LABELS: Final = ("namespace", "workload")
+"""The labels that say where a server belongs, whatever it is."""
+
 SERVER_INFO: Final = Family(
     "server_info",
     "gauge",
@@ -130,8 +133,7 @@ SERVER_INFO: Final = Family(
         "role",
         "class",
         "config",
-        "namespace",
-        "workload",
+        *PLACE_LABELS,
     ),
 )
 
@@ -221,20 +223,74 @@ LOAD_EXCLUDED: Final = Family(
     ("reason",),
 )
 
-_UPGRADE: Final = ("engine", "model", "gpu_model", "class", "release", "baseline", "measure")
+UPGRADE_LABELS: Final = ("engine", "model", "gpu_model", "class", "release", "baseline")
+"""What a verdict is about, beside its measure and its cluster's external labels."""
+
+_UPGRADE: Final = (*PLACE_LABELS, *UPGRADE_LABELS)
 
 JUDGE: Final = (
-    Family(
-        "upgrade_effect_ratio",
-        "gauge",
-        "What the release changed at equal load: above 1 is better. Bound: estimate, lower, upper.",
-        (*_UPGRADE, "bound"),
-    ),
     Family(
         "upgrade_verdict",
         "gauge",
         f"1 for the verdict on the release, 0 for the others: {', '.join(VERDICTS)}.",
-        (*_UPGRADE, "verdict"),
+        (*_UPGRADE, "measure", "verdict"),
+    ),
+    Family(
+        "upgrade_effect_ratio",
+        "gauge",
+        "What the release changed at equal load: above 1 is better. Bound: estimate, lower, upper.",
+        (*_UPGRADE, "measure", "bound"),
+    ),
+    Family(
+        "upgrade_confidence_level_ratio",
+        "gauge",
+        "Confidence level of the bounds; higher than the whole's, for an upgrade is judged more "
+        "than once.",
+        _UPGRADE,
+    ),
+    Family(
+        "upgrade_reason",
+        "gauge",
+        f"1 for why there is no verdict: {_listed(tuple(REASONS))}.",
+        (*_UPGRADE, "measure", "reason"),
+    ),
+    Family(
+        "upgrade_answer_expected_timestamp_seconds",
+        "gauge",
+        "Unix time at which an upgrade without an answer is judged next; absent where it has one, "
+        "or where waiting does not help.",
+        _UPGRADE,
+    ),
+    Family(
+        "upgrade_coverage_ratio",
+        "gauge",
+        "Share of the candidate's work at loads that the baseline also had.",
+        (*_UPGRADE, "measure"),
+    ),
+    Family(
+        "upgrade_servers",
+        "gauge",
+        "Servers that the verdict rests on. Side: baseline, candidate.",
+        (*_UPGRADE, "side"),
+    ),
+    Family(
+        "upgrade_compared_seconds",
+        "gauge",
+        "Time by the clock that is compared. Side: baseline, candidate.",
+        (*_UPGRADE, "side"),
+    ),
+    Family(
+        "upgrade_batch_effect_ratio",
+        "gauge",
+        "What the release changed in one load cell: above 1 is better. A description without an "
+        "interval; the verdict is the whole's.",
+        (*_UPGRADE, "measure", "batch"),
+    ),
+    Family(
+        "upgrade_batch_work_ratio",
+        "gauge",
+        "Share of the candidate's compared work that the load cell holds.",
+        (*_UPGRADE, "measure", "batch"),
     ),
     Family(
         "judge_last_success_timestamp_seconds",

@@ -1,6 +1,6 @@
 """The words of an upgrade verdict: measures, verdicts, and the reasons why there is none.
 
-Rules, dashboards, comparison, documents and runbooks take them from here. How large a change must
+Comparison, dashboards, documents and runbooks take them from here. How large a change must
 be to matter stands in `alerts/values.yaml`.
 """
 
@@ -18,7 +18,9 @@ Measure = Literal[
     "speculation",
 ]
 Verdict = Literal["regression", "improvement", "equivalent", "inconclusive", "not_comparable"]
-Reason = Literal["class", "servers", "coverage", "overlap", "meaning", "no_servers_beside"]
+Reason = Literal["class", "servers", "coverage", "overlap", "meaning", "no_servers_beside", "work"]
+Design = Literal["difference in differences", "side by side", "before and after"]
+"""How two releases stand to each other in time and place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,10 @@ REASONS: Final[Mapping[Reason, str]] = {
     "front end): compare servers of one class",
     "servers": "too few servers: upgrade more, or wait",
     "coverage": "the releases ran at other loads: send them the same traffic",
-    "overlap": "too little time at equal load: wait",
+    "overlap": "too little time in which both ran after their warm-up: wait",
     "meaning": "the numbers changed their meaning between the releases",
-    "no_servers_beside": "no server of the baseline runs beside it to compare traffic with",
+    "no_servers_beside": "no server runs the baseline any more: put two back on it, or wait for a "
+    "day of each release on the same servers",
+    "work": "too little work of this kind: wait for more traffic",
 }
-"""Why the rules reach no verdict, and what to do about it."""
+"""Why there is no verdict, and what to do about it."""

@@ -4,18 +4,20 @@ Pure: the same fleet gives the same report. No I/O, no clock.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from itertools import groupby
+from itertools import compress, groupby
 from typing import Final
 
 import numpy as np
 
-from ...vocabulary.verdict import Measure, Verdict
+from ...base.units import format_utc
+from ...vocabulary.exporter import PLACE_LABELS
+from ...vocabulary.verdict import Measure, Reason, Verdict
 from ..estimate.design import Design, choose_design
 from ..estimate.shares import kept_lookups
 from ..fleet.matchers import Matcher, match_all
-from ..fleet.windows import ExternalLabels, Fleet, Lookups, ServerKey
+from ..fleet.windows import ExternalLabels, Fleet, Lookups, ServerFacts, ServerKey
 from . import checks
 from .claim import check_claim
 from .criteria import Criteria, not_comparable
@@ -27,6 +29,8 @@ from .result import Check, Comparison, Difference, MeasureResult
 from .verdict import withdraw_chance_calls, worst
 from .wording import headline
 
+_CODES: Final[Mapping[str, Reason]] = {"identity": "class", "data": "overlap"}
+"""The words for the checks that end a comparison before anything is estimated."""
 _COUNTED_AT_THE_END: Final[tuple[Measure, ...]] = ("prefill", "inter_token_latency")
 _SHORT_WINDOWS: Final = (
     "the windows are shorter than requests, and what is counted when a request ends falls into "
@@ -78,16 +82,41 @@ def compare(fleet: Fleet, question: Question) -> tuple[Comparison, ...]:
 
     Each cluster's servers are compared by themselves, unless a side is chosen by its cluster.
     """
-    servers, comparisons = fleet.windows.servers, list[Comparison]()
-    sides = _choose_sides(fleet, question)
+    parts = _parts(fleet, _choose_sides(fleet, question))
+    comparisons = [_compare_sides(fleet, part, question) for part in parts]
+    return _withdraw_chance_calls(comparisons, question.alpha)
+
+
+def pending(fleet: Fleet, question: Question, first_analysis: float) -> tuple[Comparison, ...]:
+    """Return the comparisons of an upgrade that is first judged at a Unix time to come."""
+    text = f"the candidate has run for too short a time, first judged {format_utc(first_analysis)}"
+    check = Check(name="data", outcome="failed", text=text, remedy="ask again then")
+    return tuple(
+        _finish(
+            _refused(fleet, part, [check]).model_copy(update={"ready_at": first_analysis}), question
+        )
+        for part in _parts(fleet, _choose_sides(fleet, question))
+    )
+
+
+def class_change(fleet: Fleet, question: Question) -> Comparison:
+    """Return the comparison of sides that share no class, which is refused for that."""
+    sides, servers = _choose_sides(fleet, question), fleet.windows.servers
+    facts = dict(zip(servers, fleet.facts, strict=True))
+    old, new = (list(compress(servers, flags)) for flags in (sides.baseline, sides.candidate))
+    return _finish(_refused(fleet, sides, [checks.check_identity(old, new, facts)]), question)
+
+
+def _parts(fleet: Fleet, sides: _Sides) -> Iterator[_Sides]:
+    """Yield the sides of each model on each kind of GPU, of each cluster and class both have."""
+    servers = fleet.windows.servers
     order = sorted(range(len(servers)), key=lambda i: _model_and_gpu(servers[i]))
     for _, group in groupby(order, key=lambda i: _model_and_gpu(servers[i])):
         for cluster in _shared(list(group), sides, lambda i: servers[i].external_labels):
             for members in _shared(cluster, sides, lambda i: servers[i].server_class):
                 part = sides.within(set(members))
                 if any(part.baseline) and any(part.candidate):
-                    comparisons.append(_compare_sides(fleet, part, question))
-    return _withdraw_chance_calls(comparisons, question.alpha)
+                    yield part
 
 
 def _choose_sides(fleet: Fleet, question: Question) -> _Sides:
@@ -154,7 +183,7 @@ def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Compariso
             question.warm_up,
         )
     if any(check.outcome == "failed" for check in passed):
-        return _finish(_refused(old, new, passed, differing), question)
+        return _finish(_refused(fleet, sides, passed, differing), question)
     context = checks.check_context(engines, versions, (old_facts, new_facts))
     if context:
         windows = windows.without("context_token_seconds")
@@ -213,6 +242,7 @@ def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Compariso
             candidate_start=_finite_start(design),
             ready_at=design.ready_at,
             external_labels=_external_labels(old, new),
+            place=_place(new_facts),
         ),
         question,
     )
@@ -225,12 +255,12 @@ def _lookups_of(lookups: Lookups | None, sides: _Sides) -> Lookups | None:
 
 
 def _refused(
-    baseline: Sequence[ServerKey],
-    candidate: Sequence[ServerKey],
-    passed: Sequence[Check],
-    differing: tuple[Difference, ...],
+    fleet: Fleet, sides: _Sides, passed: Sequence[Check], differing: tuple[Difference, ...] = ()
 ) -> Comparison:
     """Return the comparison that a failed check ended."""
+    baseline, candidate = (
+        list(compress(fleet.windows.servers, flags)) for flags in (sides.baseline, sides.candidate)
+    )
     server = candidate[0]
     failed = next(check for check in passed if check.outcome == "failed")
     return Comparison(
@@ -242,7 +272,9 @@ def _refused(
         headline="",
         verdict="not_comparable",
         checks=tuple(passed),
-        measures=(not_comparable("decode", failed.text, failed.remedy),),
+        measures=(
+            not_comparable("decode", failed.text, failed.remedy, code=_CODES.get(failed.name)),
+        ),
         naive_throughput=None,
         naive_inter_token_latency=None,
         baseline=name_side(baseline),
@@ -252,6 +284,7 @@ def _refused(
         timeline=(),
         candidate_start=None,
         external_labels=_external_labels(baseline, candidate),
+        place=_place(list(compress(fleet.facts, sides.candidate))),
     )
 
 
@@ -269,7 +302,19 @@ def _finish(comparison: Comparison, question: Question) -> Comparison:
     if question.claim is not None and comparison.design is not None:
         claim = check_claim(question.claim, comparison)
     sentence = headline(comparison, question.alpha)
-    return comparison.model_copy(update={"claim": claim, "headline": sentence})
+    update = {"claim": claim, "headline": sentence, "alpha": question.alpha}
+    return comparison.model_copy(update=update)
+
+
+def _place(candidate: Sequence[ServerFacts]) -> dict[str, str]:
+    """Return the namespace and the workload of servers, each where all of them have the same."""
+    place = dict[str, str]()
+    for name in PLACE_LABELS:
+        values = {server.labels.get(name, "") for server in candidate}
+        # what changed within the time has both of its values
+        if len(values) == 1 and (value := values.pop()) and ", " not in value:
+            place[name] = value
+    return place
 
 
 def _finite_start(design: Design) -> float | None:

@@ -5,7 +5,7 @@ Pure arithmetic.
 
 from dataclasses import dataclass
 
-from ...vocabulary.verdict import Measure
+from ...vocabulary.verdict import Measure, Reason
 from ..estimate.design import Design
 from ..estimate.effect import Effect
 from .result import MeasureResult
@@ -50,6 +50,10 @@ def judge_effect(
     )
 
 
-def not_comparable(measure: Measure, reason: str, remedy: str = "") -> MeasureResult:
+def not_comparable(
+    measure: Measure, reason: str, remedy: str = "", *, code: Reason | None = None
+) -> MeasureResult:
     """Return the result of a measure that cannot be compared."""
-    return MeasureResult(measure=measure, verdict="not_comparable", reason=reason, remedy=remedy)
+    return MeasureResult(
+        measure=measure, verdict="not_comparable", reason=reason, reason_code=code, remedy=remedy
+    )

@@ -88,26 +88,31 @@ def at_equal_load(
 ) -> tuple[MeasureResult, SpeedIndex | None]:
     """Return a measure compared at matched load, and its index where there is one."""
     if measure in forbidden:
-        return not_comparable(measure, forbidden[measure]), None
+        return not_comparable(measure, forbidden[measure], code="meaning"), None
     index = speed_index(observed, design) if observed.rows.any() else None
     if index is None:
         if design.fault:
-            return not_comparable(measure, design.fault, design.remedy), None
+            return _blocked(measure, design), None
         return not_comparable(
             measure,
             "there are too few windows with such work",
             _MORE_TRAFFIC if design.growing else "",
+            code="work",
         ), None
     matching = index.matching
-    described = {"coverage": matching.coverage, "cells": by_cell(index, design, criteria)}
     # demand is no batch: there is nothing to cut into batch ranges
     has_batch = measure != "inter_token_latency"
+    described = {
+        "coverage": matching.coverage,
+        "cells": by_cell(index, design, criteria) if has_batch else (),
+    }
     if not design.fault and matching.coverage < MIN_COVERAGE:
         result = not_comparable(
             measure,
             f"only {matching.coverage:.0%} of the candidate's work was done at loads the baseline "
             f"also had; most of the rest differs in {matching.lacking}",
             "send both sides the same traffic",
+            code="coverage",
         )
         return result.model_copy(update=described), index
     if has_batch:
@@ -115,7 +120,7 @@ def at_equal_load(
     regression = index.regression(design)
     effect = estimate_effect(regression, design.minimum_stderr, design.machine_stderr)
     if design.fault:
-        result = not_comparable(measure, design.fault, design.remedy)
+        result = _blocked(measure, design)
         if effect is None:
             return result, index
         observed_ratio = float(np.exp(effect.estimate))
@@ -126,12 +131,18 @@ def at_equal_load(
             measure,
             "the candidate has too few windows at such loads",
             _MORE_TRAFFIC if design.growing else "",
+            code="work",
         )
         return result.model_copy(update={"coverage": matching.coverage}), index
     if measure == "decode":
         described["subgroups"] = by_subgroup(index, design, criteria)
     result = judge_effect(measure, effect, design, criteria)
     return result.model_copy(update=described), index
+
+
+def _blocked(measure: Measure, design: Design) -> MeasureResult:
+    """Return the result of a measure that the design keeps from being compared."""
+    return not_comparable(measure, design.fault, design.remedy, code=design.reason_code)
 
 
 def of_share(
@@ -143,22 +154,24 @@ def of_share(
 ) -> MeasureResult:
     """Return a share compared as it is; the ratio is that of the shares."""
     if measure in forbidden:
-        return not_comparable(measure, forbidden[measure])
+        return not_comparable(measure, forbidden[measure], code="meaning")
     if not share.treated.any() or share.treated.all():
         if design.fault:
-            return not_comparable(measure, design.fault, design.remedy)
-        return not_comparable(measure, "one side has no such work")
+            return _blocked(measure, design)
+        return not_comparable(measure, "one side has no such work", code="work")
     if share.baseline <= 0:
-        return not_comparable(measure, "the baseline's share is 0")
+        return not_comparable(measure, "the baseline's share is 0", code="work")
     if design.fault:
-        result = not_comparable(measure, design.fault, design.remedy)
+        result = _blocked(measure, design)
         return result.model_copy(update={"observed_ratio": share.candidate / share.baseline})
     relative = shares.share_effect(share, design)
     if relative is None:
-        return not_comparable(measure, "the sides have no windows in common")
+        return not_comparable(measure, "the sides have no windows in common", code="overlap")
     effect = shares.log_scale(relative)
     if effect is None:
-        return not_comparable(measure, "the share fell to nothing, so no ratio can be given")
+        return not_comparable(
+            measure, "the share fell to nothing, so no ratio can be given", code="work"
+        )
     return judge_effect(measure, effect, design, criteria)
 
 
@@ -186,6 +199,7 @@ def _by_direction(decode: MeasureResult, latency: MeasureResult, design: Design)
         update={
             "verdict": verdict,
             "direction_only": True,
+            "reason_code": None,
             "p_value": latency.p_value,
             "reason": f"{decode.reason}; the direction is that of the time between tokens at "
             "equal demand, the size is not known",

@@ -9,8 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
-from ...vocabulary.verdict import Measure, Verdict
-from ..estimate.design import Kind
+from ...vocabulary.verdict import Design, Measure, Reason, Verdict
 
 SCHEMA_VERSION = 2
 
@@ -89,7 +88,8 @@ class MeasureResult(_Model):
     `coverage` is the share of the candidate's work done at loads the baseline also had.
     `observed_ratio` is the ratio the windows show where no interval can be given: a description,
     no estimate. `direction_only` is true where the direction is called and the size is not known.
-    `reason` and `remedy` are sentences where the verdict needs them.
+    `reason` and `remedy` are sentences where the verdict needs them, `reason_code` is the word for
+    such a reason.
     """
 
     measure: Measure
@@ -101,6 +101,7 @@ class MeasureResult(_Model):
     coverage: float | None = None
     direction_only: bool = False
     reason: str = ""
+    reason_code: Reason | None = None
     remedy: str = ""
     required_sample_size: RequiredSampleSize | None = None
     ranges: tuple[RangeEffect, ...] = ()
@@ -179,15 +180,18 @@ class Comparison(_Model):
 
     The naive ratios are those of all work whatever the load. `candidate_start` is the Unix time of
     the candidate's first window that is used, `ready_at` the one up to which data can be enough
-    where they are not yet, null where more time alone does not help. `external_labels` are those of
-    its cluster, empty where there are none, or where the baseline ran in another one.
+    where they are not yet, null where more time alone does not help, `answer_at` the one at which a
+    judge that goes on can answer, null where it has or may never. `external_labels` are those of
+    its cluster, empty where there are none, or where the baseline ran in another one. `place` is
+    the namespace and the workload of the candidate, each where all of its servers have the same.
+    `alpha` is the significance level of its intervals.
     """
 
     engine: str
     model: str
     gpu_model: str
     server_class: str
-    design: Kind | None
+    design: Design | None
     headline: str
     verdict: Verdict
     checks: tuple[Check, ...]
@@ -201,8 +205,11 @@ class Comparison(_Model):
     timeline: tuple[TimelinePoint, ...]
     candidate_start: float | None
     ready_at: float | None = None
+    answer_at: float | None = None
     phases: tuple[PhaseRatio, ...] = ()
     external_labels: dict[str, str] = {}
+    place: dict[str, str] = {}
+    alpha: float = 0.05
     claim: Claim | None = None
 
 

@@ -16,6 +16,8 @@ from .comparison import Question
 
 INTERIM_HOURS: Final = (2.0, 6.0, 24.0)
 """Hours of the candidate after warm-up at which it is judged."""
+_IDLE_SECONDS: Final = 6 * 3600.0
+"""For how long a release that runs may have had no work: a night without traffic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +67,69 @@ def newest_upgrades(fleet: Fleet, question: Question) -> tuple[Upgrade, ...]:
     return tuple(upgrades)
 
 
+def class_changes(fleet: Fleet, question: Question) -> tuple[Upgrade, ...]:
+    """Return the releases whose class never ran another, while an older one ran in other classes.
+
+    None of them can be compared. A release that shares a class with another is judged there, and
+    is not among them, nor is one that may have run all the time. The baseline is the release with
+    the most work before it.
+    """
+    windows, changes = fleet.windows, list[Upgrade]()
+    tokens = np.nan_to_num(windows.column("decode_tokens"))
+    worked = set(np.unique(windows.server).tolist())
+    if not worked:
+        return ()
+    begin = float(windows.time.min()) + _IDLE_SECONDS
+    models: dict[tuple[ExternalLabels, str, str], dict[str, list[int]]] = {}
+    releases_of: dict[tuple[ExternalLabels, str, str], set[str]] = {}
+    for i, server in enumerate(windows.servers):
+        if i in worked:
+            key = server.external_labels, server.engine, server.model
+            models.setdefault(key, {}).setdefault(server.release, []).append(i)
+            of_class = server.external_labels, server.model, server.server_class
+            releases_of.setdefault(of_class, set()).add(server.release)
+    compared = {
+        (external_labels, model, release)
+        for (external_labels, model, _), releases in releases_of.items()
+        if len(releases) > 1
+        for release in releases
+    }
+    for (external_labels, engine, model), releases in models.items():
+        rows = {name: np.isin(windows.server, members) for name, members in releases.items()}
+        starts = {name: float(windows.time[mask].min()) for name, mask in rows.items()}
+        same = tuple(
+            Matcher(name, "=", value)
+            for name, value in (*external_labels, ("engine", engine), ("model", model))
+        )
+        for release, start in starts.items():
+            earlier = [name for name in starts if starts[name] < start]
+            if not earlier or start < begin or (external_labels, model, release) in compared:
+                continue
+            before = windows.time < start
+            work = {name: float(tokens[rows[name] & before].sum()) for name in earlier}
+            baseline = max(earlier, key=lambda name: work[name])
+            asked = replace(
+                question,
+                baseline=(Matcher("release", "=", baseline), *same),
+                candidate=(Matcher("release", "=", release), *same),
+            )
+            changes.append(Upgrade(asked, start))
+    return tuple(changes)
+
+
 def first_work(fleet: Fleet, question: Question) -> float | None:
     """Return when the candidate that the matchers choose first had work (Unix seconds), or None."""
     candidate = fleet.windows.of_servers(
         [match_all(question.candidate, labels) for labels in fleet.labels]
     )
     return float(candidate.time.min()) if len(candidate) else None
+
+
+def next_analysis(upgrade: Upgrade, now: float) -> float | None:
+    """Return the Unix time of the next interim analysis, None after the last."""
+    first_used = upgrade.start + upgrade.question.warm_up
+    times = (first_used + 3600.0 * hours for hours in INTERIM_HOURS)
+    return next((time for time in times if time > now), None)
 
 
 def interim_analysis(fleet: Fleet, upgrade: Upgrade, now: float) -> tuple[Fleet, Question] | None:

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from ...base.units import format_duration, format_utc
+from ...vocabulary.verdict import Reason
 from ..fleet.arrays import Floats, Ints, Mask
 from ..fleet.windows import Windows
 
@@ -23,13 +24,14 @@ _RECENT_WINDOWS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """What is missing and what to do about it, both empty where nothing is.
+    """What is missing, what to do about it and the word for it, empty or None where nothing is.
 
     `ready_at` is the Unix time up to which data can be enough, None where time alone does not help.
     """
 
     fault: str = ""
     remedy: str = ""
+    reason_code: Reason | None = None
     ready_at: float | None = None
 
 
@@ -108,7 +110,7 @@ def explain(rows: Rows, earlier: bool, can_widen: bool) -> Blocker:
         ended = f"the candidate has had no data since {format_utc(new.last)}"
         needed = format_duration(rows.warm_up + rows.required_overlap)
         remedy = f"run it on two servers beside the baseline for {needed}"
-        return Blocker(f"{ended}: {found}", remedy)
+        return Blocker(f"{ended}: {found}", remedy, "overlap")
     if not old.running:
         return _none_left(rows, old, new, earlier, can_widen)
     if min(old.running, new.running) < 2:
@@ -124,7 +126,7 @@ def explain(rows: Rows, earlier: bool, can_widen: bool) -> Blocker:
         f"data up to {format_utc(ready_at)} can give an answer if two servers of each go on until "
         "then; ask again then, or let --wait do it"
     )
-    return Blocker(f"{fault}: {found}", remedy, ready_at)
+    return Blocker(f"{fault}: {found}", remedy, "overlap", ready_at)
 
 
 def _few(old: int, new: int) -> Blocker:
@@ -132,6 +134,7 @@ def _few(old: int, new: int) -> Blocker:
         f"{old} server{'s' * (old != 1)} ran the baseline and {new} the candidate, so the machine "
         "cannot be told from the release",
         "compare at least two servers of each, better four",
+        "servers",
     )
 
 
@@ -149,17 +152,17 @@ def _none_left(
             "(inferfleet_server_gpu_info, inferfleet_server_pod_info)"
         )
         widen = "widen --window to a time when the same servers ran it, or " if can_widen else ""
-        return Blocker(fault, f"{widen}{back}; {places}")
+        return Blocker(fault, f"{widen}{back}; {places}", "no_servers_beside")
     fault = (
         "no server runs the baseline any more, and the hour of the day cannot be told from the "
         f"release without {DAY_HOURS:.0f} h of each: {found}"
     )
     if old.used_seconds < 3600 * DAY_HOURS:
         widen = "widen --window, the baseline ran before that time too; or " if can_widen else ""
-        return Blocker(fault, widen + back)
+        return Blocker(fault, widen + back, "no_servers_beside")
     ready_at = _grid_time(rows, float(new.usable_at[0])) + 3600 * DAY_HOURS
     remedy = f"data up to {format_utc(ready_at)} can give an answer; or, for one sooner, {back}"
-    return Blocker(fault, remedy, ready_at)
+    return Blocker(fault, remedy, "no_servers_beside", ready_at)
 
 
 def _presence(rows: Rows, name: str, candidate: bool) -> _Presence:

@@ -14,12 +14,13 @@ from typing import Final, Literal
 
 import numpy as np
 
+from ...vocabulary.verdict import Design as Kind
+from ...vocabulary.verdict import Reason
 from ..fleet.arrays import Floats, Ints, Mask
 from ..fleet.windows import ServerFacts, Windows
 from .blocker import DAY_HOURS, Blocker, Rows, explain, is_running, required_overlap
 
 Unit = Literal["server", "machine"]
-Kind = Literal["difference in differences", "side by side", "before and after"]
 
 _MIN_EARLIER_SECONDS: Final = 6 * 3600.0
 _LONG_SECONDS: Final = 12 * 3600.0
@@ -45,7 +46,8 @@ class Design:
     clusters; `ever_treated` holds of each node whether it ran the candidate. `servers` and `hours`
     count those with data, of baseline and candidate; `unit` says what a node is; `candidate_start`
     is the candidate's first window (Unix seconds); `warm_up_seconds` what was dropped as warm-up.
-    `fault` says what the design lacks and `remedy` what to do about it, both empty where nothing;
+    `fault` says what the design lacks, `reason_code` the same in a word and `remedy` what to do
+    about it, empty or None where nothing;
     `ready_at` is up to when data can be enough (Unix seconds), None where unknown. `growing` is
     whether the candidate still runs.
     """
@@ -67,6 +69,7 @@ class Design:
     ready_at: float | None = None
     growing: bool = True
     unit: Unit = "server"
+    reason_code: Reason | None = None
 
     @property
     def concurrent(self) -> bool:
@@ -188,6 +191,7 @@ def _design(
         blocker.remedy,
         blocker.ready_at,
         is_running(rows, candidate=True),
+        reason_code=blocker.reason_code,
     )
 
 
@@ -236,6 +240,7 @@ def _blocker(kind: Kind, rows: Rows, hours: tuple[float, float], can_widen: bool
         return Blocker(
             "only one server ran both releases, so its own drift cannot be told from the release",
             "compare at least two servers, better four",
+            "servers",
         )
     return explain(rows, earlier, can_widen)
 
