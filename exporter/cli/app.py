@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 from .. import __version__
 from .generate import dashboards, rules
 from .upgrades import CompareCommand, JudgeCommand, compare, judge
-from .watch import check_config, demo, probe, replay, serve
+from .watch import check_config, demo, probe, record, replay, serve
 
 
 class Commands(TyperGroup):
@@ -61,6 +61,7 @@ app.command(epilog=_examples("serve --config config.yaml", "serve -t host-a:8000
 )
 app.command(epilog=_examples("probe http://host:8000", "probe host:8000 --for 2m --json"))(probe)
 app.command("check-config", epilog=_examples("check-config config.yaml"))(check_config)
+app.command(epilog=_examples("record http://host:8000 --out vllm-0.26.0.tar.xz --for 5m"))(record)
 app.command(epilog=_examples("replay vllm-dense-0.26.0 --loop"))(replay)
 app.command(epilog=_examples("demo", "demo --for 10m"))(demo)
 app.command(

@@ -1,4 +1,4 @@
-"""Commands that watch servers, or play them back: serve, probe, check-config, replay, demo."""
+"""Commands that watch servers, record them or play them back."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 
 from ..base.errors import InferfleetError
 from ..base.untrusted import printable
-from .options import ConfigFile, LogFormat, LogLevel, Targets, positive_duration
+from .options import ConfigFile, HttpConfigFile, LogFormat, LogLevel, Targets, positive_duration
 from .process import configure_logging, fail, run_until_interrupted
 
 if TYPE_CHECKING:
@@ -91,6 +91,39 @@ def check_config(
         fail(error)
     count = len(checked.targets)
     typer.echo(f"{config} is good: {count} listed target{'s' * (count != 1)}")
+
+
+def record(
+    url: Annotated[str, typer.Argument(help="Base address of the server.")],
+    out: Annotated[Path, typer.Option(help="File to write, NAME.tar.xz.")],
+    for_: Annotated[str, typer.Option("--for", help="How long to record.")] = "10m",
+    every: Annotated[str, typer.Option(help="Time between two pages.")] = "2s",
+    http_config: HttpConfigFile = None,
+) -> None:
+    """Record a live server: its pages, what it says of itself, its GPUs; secrets are left out."""
+    configure_logging("error")
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from .record import record as run
+    from .record import summary
+
+    duration, console = positive_duration(for_, "--for"), Console(stderr=True)
+    interval = positive_duration(every, "--every")
+    try:
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task(f"recording {url}", total=1.0)
+            recorded = run(
+                url,
+                out,
+                duration,
+                interval,
+                http_config,
+                lambda share: bar.update(task, completed=share),
+            )
+    except InferfleetError as error:
+        fail(error)
+    typer.echo(summary(out, recorded))
 
 
 def replay(

@@ -8,14 +8,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
-
 from ..base.errors import CompareError, ConfigError
 from ..base.units import parse_duration
 from ..base.untrusted import one_line
-from ..base.validation import validation_message
-from ..base.yaml_text import read_yaml
-from ..config import HttpSettings
+from ..config import HttpSettings, load_http_settings
 from .assess.claim import parse_claim
 from .assess.comparison import Question
 from .fleet.api import PrometheusApi
@@ -89,17 +85,10 @@ def question_of(options: Options) -> Question:
 
 
 def _http_settings(path: Path | None) -> HttpSettings:
-    if path is None:
-        return HttpSettings()
     try:
-        data = read_yaml(path)
-        return HttpSettings.model_validate({} if data is None else data)
+        return HttpSettings() if path is None else load_http_settings(path)
     except ConfigError as error:
         raise CompareError(f"--http-config: {error}") from error
-    except ValidationError as error:
-        raise CompareError(
-            f"--http-config: {path}: {validation_message(error, HttpSettings)}"
-        ) from error
 
 
 def _headers(lines: tuple[str, ...], http: HttpSettings) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from .discovery import (
 from .environment import expand
 from .gpu import GpuPageSettings, GpuSettings
 from .http import BasicAuth, HttpSettings
-from .load import load_config, parse_config
+from .load import load_config, load_http_settings, parse_config
 from .root import (
     DEFAULT_LISTEN,
     Config,
@@ -41,5 +41,6 @@ __all__ = [
     "WebSettings",
     "expand",
     "load_config",
+    "load_http_settings",
     "parse_config",
 ]

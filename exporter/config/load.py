@@ -7,9 +7,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..base.errors import ConfigError
-from ..base.validation import validation_sentences
+from ..base.validation import validation_message, validation_sentences
 from ..base.yaml_text import read_yaml
 from .environment import expand_all
+from .http import HttpSettings
 from .root import Config
 
 
@@ -25,6 +26,15 @@ def load_config(path: Path) -> Config:
         raise ConfigError(f"{path} must hold a mapping of keys, not {type(data).__name__}")
     expanded, faults = expand_all(data)
     return _validated(expanded, str(path), faults)
+
+
+def load_http_settings(path: Path) -> HttpSettings:
+    """Read and check a file with the keys of `http`; raises `ConfigError` as `load_config`."""
+    data = read_yaml(path)
+    try:
+        return HttpSettings.model_validate({} if data is None else data)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {validation_message(error, HttpSettings)}") from error
 
 
 def parse_config(data: dict[str, Any], source: str) -> Config:

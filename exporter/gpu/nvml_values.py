@@ -51,7 +51,7 @@ _ALL_LINKS: Final = 0xFFFFFFFF
 COSTLY_SECONDS: Final = 10.0
 """How often what takes the driver milliseconds of CPU is read, in seconds; energy always is."""
 _MEMBERS: Final = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")
-_REASONS: Final = (
+REASONS: Final = (
     "gpu_idle",
     "applications_clocks",
     "sw_power_cap",
@@ -150,7 +150,7 @@ def _reasons(bits: int | None) -> dict[Key, float]:
         return {}
     return {
         ("gpu_throttled", (("reason", reason),)): float(bits >> i & 1)
-        for i, reason in enumerate(_REASONS)
+        for i, reason in enumerate(REASONS)
     }
 
 

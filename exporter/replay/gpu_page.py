@@ -1,11 +1,12 @@
-"""The GPU under a recorded server, as a page of nvidia_gpu_exporter: /gpu/metrics.
+"""The GPUs under a recorded server, as a page of nvidia_gpu_exporter: /gpu/metrics.
 
 Pure arithmetic on the recording's own samples (`nvml.jsonl`). A sample is valid until the next
 one; the energy counter begins at 0 and goes on through loops and upgrades, as a GPU's does.
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, Final
 
 from .recording import Recording
@@ -35,15 +36,44 @@ _REASONS: Final = (
 )
 
 
-class GpuTrack:
-    """The GPU of a recording that is played for `duration` seconds a loop.
+class GpuTracks:
+    """The GPUs of a recording that is played for `duration` seconds a loop.
 
-    `energy_per_loop` is in joules; 0 where the recording has no GPU, or none with a counter.
+    `energy_per_loop` is in joules, by GPU.
     """
 
     def __init__(self, recording: Recording, duration: float) -> None:
-        self._meta = _metadata(recording)
-        self._samples = [sample for sample in recording.nvml if "t" in sample]
+        numbers = sorted({sample.get("gpu", 0) for sample in recording.nvml if "t" in sample})
+        self._tracks = [_GpuTrack(recording, duration, number) for number in numbers]
+        self.energy_per_loop = [track.energy_per_loop for track in self._tracks]
+
+    def page(
+        self, index: int, loop: int, uuid: str, energy_offsets: Sequence[float]
+    ) -> bytes | None:
+        """Return the page that belongs to the server's page `index` in a loop, None without GPUs.
+
+        The first GPU is called `uuid`, others the same with their number behind it.
+        `energy_offsets` are the energy counters at the start of the first loop, in joules.
+        """
+        info, families = list[str](), dict[str, list[str]]()
+        for track, offset in zip_longest(self._tracks, energy_offsets[: len(self._tracks)]):
+            name = f"{uuid}-gpu{track.number}" if track.number else uuid
+            info.append(track.info(name))
+            for family, value in track.values(index, loop, offset or 0.0).items():
+                families.setdefault(family, []).append(f'{family}{{uuid="{name}"}} {value!r}')
+        for family, lines in families.items():
+            kind = "counter" if family.endswith("_total") else "gauge"
+            info += (f"# TYPE {family} {kind}", *lines)
+        return ("\n".join(info) + "\n").encode() if info else None
+
+
+class _GpuTrack:
+    def __init__(self, recording: Recording, duration: float, number: int) -> None:
+        self.number = number
+        self._meta = _metadata(recording, number)
+        self._samples = [
+            sample for sample in recording.nvml if "t" in sample and sample.get("gpu", 0) == number
+        ]
         self._times = [float(sample["t"]) for sample in self._samples]
         self._page_times = [page.time for page in recording.pages]
         self.energy_per_loop = 0.0
@@ -54,15 +84,13 @@ class GpuTrack:
             # the last page is served on after its scrape, and the GPU goes on drawing power
             self.energy_per_loop = (last - first) * (duration / seconds if seconds else 1.0)
 
-    def page(self, index: int, loop: int, uuid: str, energy_offset: float) -> bytes | None:
-        """Return the page that belongs to the server's page `index` in a loop.
-
-        `energy_offset` is the energy counter at the start of the first loop, in joules.
-        """
-        if not self._samples:
-            return None
-        sample = self._sample_at(index)
+    def info(self, uuid: str) -> str:
         name, driver = (_escaped(self._meta.get(key, "")) for key in ("name", "driver"))
+        labels = f'uuid="{uuid}",name="{name}",driver_version="{driver}",index="{self.number}"'
+        return f"nvidia_smi_gpu_info{{{labels}}} 1"
+
+    def values(self, index: int, loop: int, energy_offset: float) -> dict[str, float]:
+        sample = self._sample_at(index)
         values = {page: sample[key] / units for key, page, units in _VALUES if key in sample}
         values |= {page: sample[key] * 1e6 for key, page in _CLOCKS if key in sample}
         if self._has_energy:
@@ -76,13 +104,7 @@ class GpuTrack:
                 values[f"clocks_event_reasons_{reason}"] = float(bits >> i & 1)
         if "procs" in sample:
             values["compute_apps"] = float(len(sample["procs"]))
-        labels = f'uuid="{uuid}",name="{name}",driver_version="{driver}",index="0"'
-        lines = [f"nvidia_smi_gpu_info{{{labels}}} 1"]
-        for page, value in values.items():
-            kind = "counter" if page.endswith("_total") else "gauge"
-            lines.append(f"# TYPE nvidia_smi_{page} {kind}")
-            lines.append(f'nvidia_smi_{page}{{uuid="{uuid}"}} {value!r}')
-        return ("\n".join(lines) + "\n").encode()
+        return {f"nvidia_smi_{name}": value for name, value in values.items()}
 
     def _sample_at(self, index: int) -> Mapping[str, Any]:
         """Return the newest sample at the time a page was scraped."""
@@ -98,6 +120,7 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-def _metadata(recording: Recording) -> Mapping[str, Any]:
-    metadata: Mapping[str, Any] = next((s["meta"] for s in recording.nvml if "meta" in s), {})
+def _metadata(recording: Recording, number: int) -> Mapping[str, Any]:
+    lines = (line for line in recording.nvml if "meta" in line and line.get("gpu", 0) == number)
+    metadata: Mapping[str, Any] = next((line["meta"] for line in lines), {})
     return metadata

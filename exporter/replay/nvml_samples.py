@@ -1,4 +1,7 @@
-"""nvml.jsonl of a recording: a line with the GPU's metadata, then its samples in order of time."""
+"""nvml.jsonl of a recording: a line with each GPU's metadata, then all samples in order of time.
+
+Of several GPUs every line says in `gpu` which it is of, from 0 on; a line without is of GPU 0.
+"""
 
 import io
 from collections.abc import Mapping
@@ -29,6 +32,7 @@ class _Line(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     meta: _Metadata | None = None
+    gpu: Annotated[int, Field(ge=0, lt=1024)] | None = None
     t: UnixTime | None = None
     energy_mj: Amount = None
     power_mw: Amount = None

@@ -20,7 +20,7 @@ from typing import Final
 
 from ..base.errors import RecordingError
 from ..base.untrusted import one_line
-from .gpu_page import GpuTrack
+from .gpu_page import GpuTracks
 from .recording import RecordedPage, Recording
 
 _START: Final = re.compile(
@@ -88,7 +88,7 @@ class Track:
         begin, end = _counters(_families(first_page)), _counters(self._last_families)
         # A decimal sum is exact, so rounding it once cannot make a counter fall by the last bit.
         self._gains = {head: value - begin.get(head, 0) for head, value in end.items()}
-        self.gpu = GpuTrack(recording, self.duration)
+        self.gpus = GpuTracks(recording, self.duration)
         self._cached_parts = lru_cache(_RENDERED_PAGES)(self._render)
 
     def position_at(self, seconds: float, loops: int | None = None) -> Position:

@@ -6,7 +6,7 @@ is down for the gap; the next one comes up with its own counters, answers and pr
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, zip_longest
 from typing import Literal
 
 from ..base.errors import ConfigError
@@ -41,13 +41,13 @@ class Playlist:
 class PlaybackState:
     """What a server that is up serves; `start` is its process start in seconds of the clock.
 
-    `energy_offset` is the GPU's energy counter when the track began, in joules.
+    `energy_offsets` are the GPUs' energy counters when the track began, in joules.
     """
 
     track: Track
     position: Position
     start: float | None
-    energy_offset: float = 0.0
+    energy_offsets: tuple[float, ...] = ()
 
     @property
     def content_type(self) -> str:
@@ -55,9 +55,9 @@ class PlaybackState:
         return self.track.recording.pages[self.position.index].content_type
 
     def gpu_metrics(self, uuid: str) -> bytes | None:
-        """Return the GPU's page, None where the recording has no GPU; `uuid` is its name there."""
-        return self.track.gpu.page(
-            self.position.index, self.position.loop, uuid, self.energy_offset
+        """Return the GPUs' page, None where none was recorded; the first is called `uuid` there."""
+        return self.track.gpus.page(
+            self.position.index, self.position.loop, uuid, self.energy_offsets
         )
 
     def metrics(self, epoch: float) -> bytes:
@@ -82,10 +82,9 @@ class Player:
         self._lengths = [playlist.plays * track.duration / speed for track in self._tracks]
         begins = accumulate((length + playlist.gap for length in self._lengths), initial=0.0)
         *self._begins, self._cycle = begins
-        energy = accumulate(
-            (playlist.plays * track.gpu.energy_per_loop for track in self._tracks), initial=0.0
-        )
-        *self._energy_offsets, self._energy_per_cycle = energy
+        used = ([playlist.plays * each for each in t.gpus.energy_per_loop] for t in self._tracks)
+        totals = list(accumulate(used, _added, initial=list[float]()))
+        self._energy_offsets, self._energy_per_cycle = totals[:-1], totals[-1]
 
     def state_at(self, elapsed: float) -> PlaybackState | None:
         """Return what is served after `elapsed` seconds, or None while the server is down."""
@@ -102,8 +101,10 @@ class Player:
         position = track.position_at((elapsed - begin) * self._speed, loops)
         if track.recording.pages[position.index].text is None:
             return None
-        energy_offset = cycles * self._energy_per_cycle + self._energy_offsets[index]
-        return PlaybackState(track, position, self._start(track, position, begin), energy_offset)
+        cycled = [cycles * joules for joules in self._energy_per_cycle]
+        energy_offsets = tuple(_added(cycled, self._energy_offsets[index]))
+        start = self._start(track, position, begin)
+        return PlaybackState(track, position, start, energy_offsets)
 
     def _start(self, track: Track, position: Position, begin: float) -> float | None:
         """Return when the serving process was started, in seconds of the clock."""
@@ -116,3 +117,7 @@ class Player:
             return start if self._uptime is None else -self._uptime
         # A later server was spawned when its predecessor went down.
         return begin - self._playlist.gap
+
+
+def _added(a: list[float], b: list[float]) -> list[float]:
+    return [x + y for x, y in zip_longest(a, b, fillvalue=0.0)]

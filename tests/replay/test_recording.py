@@ -13,7 +13,7 @@ import pytest
 
 from exporter.base.errors import RecordingError
 from exporter.exposition import Reader
-from exporter.replay.gpu_page import GpuTrack
+from exporter.replay.gpu_page import GpuTracks
 from exporter.replay.playback import Track
 from exporter.replay.recording import RecordedAnswer, Recording, bundled_recordings, load_recording
 from exporter.replay.snapshots import snapshots
@@ -247,7 +247,7 @@ def test_a_bad_sample_of_the_gpu_is_one_sentence(tmp_path: Path, lines: str, fau
 def test_a_gpu_may_lack_any_counter(tmp_path: Path) -> None:
     lines = '{"meta": {"name": "a \\"b\\""}}\n{"t": 9}\n\n{"t": 11, "energy_mj": null, "temp": 40}'
     recording = load_recording(_unpacked(tmp_path, {**FILES, "nvml.jsonl": lines}))
-    page = GpuTrack(recording, 4.0).page(1, 1, "GPU-1", 0.0)
+    page = GpuTracks(recording, 4.0).page(1, 1, "GPU-1", ())
     assert page is not None
     assert 'name="a \\"b\\""' in page.decode()
     assert "energy" not in page.decode()

@@ -66,7 +66,7 @@ def read_server(recording: Recording, width: float) -> RecordedServer:
     pages = list(snapshots(recording))
     identity = _identity(recording, pages[-1])
     meter, start = Meter(0.0, _MAX_INTERVAL_SECONDS, _MAX_CELLS), pages[0].time
-    energy = _energy_until(recording)
+    energy = _energy_until(recording, identity.number("gpus"))
     cells, lookups = list[CellRow](), list[LookupRow]()
     window, window_load = 0, meter.load
     last, last_lookups = pages[0], _lookup_totals(pages[0])
@@ -154,11 +154,19 @@ def _lookup_totals(snapshot: Snapshot) -> tuple[float, float]:
     )
 
 
-def _energy_until(recording: Recording) -> Callable[[float], float] | None:
-    """Return the joules the recorded GPU had used by a time, interpolated between its samples."""
-    samples = [sample for sample in recording.nvml if "energy_mj" in sample and "t" in sample]
-    if len(samples) < 2:
+def _energy_until(recording: Recording, gpus: float | None) -> Callable[[float], float] | None:
+    """Return the joules the recorded GPUs had used by a time, interpolated between samples.
+
+    None where not all GPUs under the server have a counter: a part of the energy is no energy.
+    """
+    counters = dict[int, list[tuple[float, float]]]()
+    for sample in recording.nvml:
+        if "energy_mj" in sample and "t" in sample:
+            joules = float(sample["energy_mj"]) / 1000.0
+            counters.setdefault(sample.get("gpu", 0), []).append((float(sample["t"]), joules))
+    if not counters or len(counters) != (gpus or 1):
         return None
-    times = np.array([float(sample["t"]) for sample in samples])
-    joules = np.array([float(sample["energy_mj"]) / 1000.0 for sample in samples])
-    return lambda time: float(np.interp(time, times, joules))
+    if min(map(len, counters.values())) < 2:
+        return None
+    series = [tuple(np.array(counter).T) for counter in counters.values()]
+    return lambda time: sum(float(np.interp(time, times, joules)) for times, joules in series)

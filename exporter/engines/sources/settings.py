@@ -63,6 +63,8 @@ _MODELS: Final = _words(
     "draft_model speculative_draft_model_path"
 )
 _KEPT: Final = frozenset({"max_lora_rank"})
+_IDENTITY: Final = _words("version rust_frontend_version id root parent")
+"""Names under which an endpoint says what it runs, beside its settings."""
 
 
 def public_settings(
@@ -80,6 +82,33 @@ def public_settings(
         if text is not None:
             texts[name] = text
     return texts
+
+
+def public_document(document: object) -> object:
+    """Return a decoded JSON answer of an endpoint without what must not be shown.
+
+    It keeps its shape, so that whatever is read of the whole answer is read of this one alike.
+    Texts other than plain names are left out, model paths are shortened to their last part.
+    """
+    return _public(document, "", 0)
+
+
+def _public(value: object, name: str, depth: int) -> object:
+    if depth > _DEEPEST:
+        return None
+    if isinstance(value, dict):
+        return {
+            key: _public(inner, key, depth + 1)
+            for key, inner in value.items()
+            if key in _IDENTITY or (_NAME.fullmatch(key) and not _forbidden(key, frozenset()))
+        }
+    if isinstance(value, list):
+        return [_public(inner, name, depth + 1) for inner in value]
+    if not isinstance(value, str) or not value:
+        return value
+    if value[:1] in ("{", "[") and isinstance(inner := parsed(value), (dict, list)):
+        return _public(inner, name, depth + 1)
+    return _text("model" if name in _IDENTITY - {"version"} else name, value)
 
 
 def _flat(

@@ -1,0 +1,148 @@
+"""A live server recorded: what is read back is what the exporter saw."""
+
+import json
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from exporter.base.errors import RecordingError
+from exporter.cli.record import record, summary
+from exporter.compare.fleet.recorded_server import read_server
+from exporter.config import Config, GpuSettings, Target
+from exporter.gpu.reading import GpuReading
+from exporter.gpu.telemetry import Telemetry
+from exporter.gpu.watch import State, Watch
+from exporter.replay import recorder
+from exporter.replay.recording import Recording, bundled_recordings, load_recording
+from exporter.replay.server import ReplayServer
+from exporter.replay.snapshots import snapshots
+
+from .conftest import archives
+
+INTERVAL = 0.2
+SECONDS = 0.5
+
+
+def silent(share: float) -> None:
+    """Nobody looks at the progress."""
+
+
+class InstantWatch(Watch):
+    """Two GPUs that answer at once, in the caller's thread."""
+
+    def __init__(self) -> None:
+        super().__init__("nvml", self.readings, 2.0, 5.0, 60.0)
+
+    def readings(self, now: float) -> Sequence[GpuReading]:
+        """Return the two GPUs."""
+        return [
+            GpuReading(
+                uuid=uuid,
+                model="NVIDIA H200",
+                source="nvml",
+                time=now,
+                values={("gpu_power_watts", ()): watts, ("gpu_energy_joules_total", ()): now},
+            )
+            for uuid, watts in (("GPU-a", 350.0), ("GPU-b", 400.0))
+        ]
+
+    def tick(self, now: float) -> float:
+        """Take a reading; another is due at once."""
+        self.state = State(tuple(self.readings(now)), now)
+        return now
+
+
+def two_gpus(config: Config) -> Telemetry:
+    """Return telemetry that has been read once."""
+    telemetry = Telemetry(config, watches=[InstantWatch()])
+    telemetry.tick(monotonic())
+    return telemetry
+
+
+@pytest.fixture
+def dense() -> Recording:
+    return load_recording(bundled_recordings()["vllm-dense-0.26.0"])
+
+
+@pytest.fixture(params=["sglang-0.5.23-basic-cpu", "vllm-0.20.2-dp2-cpu", "vllm-0.32.0-basic-cpu"])
+def recorded(tmp_path: Path, request: pytest.FixtureRequest) -> tuple[Recording, Recording]:
+    """A real recording, and what is recorded of its replay."""
+    real = load_recording(archives()[request.param])
+    path = tmp_path / "again.tar.xz"
+    with ReplayServer([real], speed=20.0) as servers:
+        record(servers.urls[0], path, SECONDS, INTERVAL, None, silent)
+    return real, load_recording(path)
+
+
+def test_a_recording_of_a_replay_reads_like_the_recording(
+    recorded: tuple[Recording, Recording],
+) -> None:
+    original, again = recorded
+    assert again.engine == original.engine
+    assert again.engine_version == original.engine_version
+    first, last = list(snapshots(again))[:: len(again.pages) - 1][:2]
+    known = next(iter(snapshots(original)))
+    assert first.plan.model == known.plan.model
+    assert set(first.plan.origins) >= set(known.plan.origins)
+    assert last.time > first.time
+    assert read_server(again, 1.0).key.server_class
+
+
+def test_what_is_no_server_is_said_and_no_file_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "none.tar.xz"
+    with pytest.raises(RecordingError, match="refused"):
+        record("http://127.0.0.1:9", path, 1.0, INTERVAL, None, silent)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["recording.zip", ".tar.xz"])
+def test_another_kind_of_file_is_refused_before_anything_is_asked(
+    tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(RecordingError, match=r"must be called NAME\.tar\.xz"):
+        record("http://127.0.0.1:9", tmp_path / name, 1.0, INTERVAL, None, silent)
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "no" / "folder.tar.xz"
+    with pytest.raises(RecordingError, match="cannot be written: No such file"):
+        record("http://127.0.0.1:9", path, 1.0, INTERVAL, None, silent)
+
+
+def test_ctrl_c_keeps_what_has_come(tmp_path: Path, dense: Recording) -> None:
+    calls = list[float]()
+
+    def interrupt(share: float) -> None:
+        calls.append(share)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+
+    path = tmp_path / "cut.tar.xz"
+    with ReplayServer([dense]) as servers:
+        result = record(servers.urls[0], path, 60.0, INTERVAL, None, interrupt)
+    assert result.answered == len(load_recording(path).pages) == 2
+    assert "2 of 2 pages of vllm 0.26.0" in summary(path, result)
+
+
+def test_the_gpus_of_the_server_are_in_it_and_their_energy_counts_whole(
+    tmp_path: Path, dense: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "gpus.tar.xz"
+    with ReplayServer([dense]) as servers:
+        target = Target.model_validate(
+            {"url": servers.urls[0], "declare": {"gpu_uuids": ["GPU-a", "GPU-b"], "gpus": 2}}
+        )
+        config = Config(targets=[target], interval=INTERVAL, gpu=GpuSettings(nvml=False))
+        monkeypatch.setattr(recorder, "Telemetry", two_gpus)
+        result = recorder.record(target, path, SECONDS, config, silent)
+    assert result.gpus == 2
+    again = load_recording(path)
+    assert {line.get("gpu") for line in again.nvml} == {0, 1}
+    with tarfile.open(path) as archive:
+        text = archive.extractfile("nvml.jsonl").read().decode()  # type: ignore[union-attr]
+    assert "GPU-a" not in text
+    samples = [json.loads(line) for line in text.splitlines()]
+    assert {line["power_mw"] for line in samples if "t" in line} == {350e3, 400e3}
