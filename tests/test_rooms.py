@@ -22,6 +22,7 @@ ROOMS = (
     "exporter.publish",
     "exporter.web",
     "exporter.replay",
+    "exporter.recorder",
     "exporter.compare.extra",
     "exporter.compare.fleet",
     "exporter.compare.estimate",

@@ -9,8 +9,8 @@ from ..base.errors import ConfigError
 from ..base.untrusted import one_line
 from ..base.validation import validation_message
 from ..config import Config, GpuSettings, HttpSettings, Target, expand, load_http_settings
-from ..replay.recorder import RecordingSummary
-from ..replay.recorder import record as run
+from ..recorder.recorder import RecordingSummary
+from ..recorder.recorder import record as run
 
 
 def record(

@@ -16,8 +16,8 @@ from ..base.errors import RecordingError
 from ..config import Config, HttpSettings, Target
 from ..fetch import HttpClient, HttpResponse
 from ..gpu.telemetry import Telemetry
+from ..replay.archive import MAX_BYTES, SUFFIX
 from ..sampling.watched_server import WatchedServer
-from .archive import MAX_BYTES, SUFFIX
 from .archive_writer import ArchiveWriter
 from .gpu_samples import metadata_line, sample_line
 from .redaction import Redaction, answer_text

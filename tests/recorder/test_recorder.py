@@ -15,7 +15,7 @@ from exporter.config import Config, GpuSettings, Target
 from exporter.gpu.reading import GpuReading
 from exporter.gpu.telemetry import Telemetry
 from exporter.gpu.watch import State, Watch
-from exporter.replay import recorder
+from exporter.recorder import recorder
 from exporter.replay.recording import Recording, bundled_recordings, load_recording
 from exporter.replay.server import ReplayServer
 from exporter.replay.snapshots import snapshots

@@ -7,8 +7,8 @@ import pytest
 from exporter.base.errors import FetchError
 from exporter.config import Declaration
 from exporter.engines.identity import Identity, identify
+from exporter.recorder.redaction import Redaction, answer_text
 from exporter.replay.recording import Recording
-from exporter.replay.redaction import Redaction, answer_text
 from exporter.replay.snapshots import snapshots
 
 SECRETS = (

@@ -1,0 +1,1 @@
+"""A live server written down as a recording."""
