@@ -162,7 +162,7 @@ def test_an_upgrade_is_seen_in_versions_their_sums_and_servers_that_restart(
     assert gpus.split("\n\n")[1:] == ["\u2013", "2 known, unknown of 1 of 3"]
 
 
-WIDTHS = (360, 390, 620, 700, 1000, 1221, 1300, 1400, 1500, 1700)
+WIDTHS = (360, 390, 620, 700, 1000, 1251, 1300, 1401, 1621, 1700)
 
 
 def test_nothing_scrolls_sideways_from_a_phone_to_a_wide_screen(
