@@ -35,6 +35,7 @@ ROOMS = (
     "exporter.compare.run",
     "exporter.compare.verdicts",
     "exporter.compare.series",
+    "exporter.compare.summary",
     "exporter.compare.judge",
     "exporter.compare.schedule",
     "exporter.compare.command",

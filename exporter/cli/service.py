@@ -6,12 +6,12 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from time import monotonic
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import prometheus_client
 import yaml
 
-from ..base.errors import ConfigError
+from ..base.errors import CompareError, ConfigError
 from ..base.untrusted import one_line
 from ..config import Config
 from ..publish.figures import Json
@@ -23,6 +23,9 @@ from ..sampling.view import GpuView, ServerView
 from ..web.app import Backend
 from ..web.server import WebServer
 from .reload_worker import ReloadWorker
+
+if TYPE_CHECKING:
+    from .judge.process import JudgeProcess
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # what follows the ? of a path may be a token
@@ -50,6 +53,7 @@ class Service:
             reload=self.request_reload,
             config=self._config_text,
         )
+        self._judge = self._judge_of(config)
         self._web = WebServer(backend, config.web.listen, config.web.config_file)
 
     @property
@@ -61,6 +65,8 @@ class Service:
         """Begin to sample and to serve."""
         self._poller.start()
         self._reloads.start()
+        if self._judge:
+            self._judge.start()
         self._web.start()
         log.info("serving on %s", self.url)
 
@@ -68,6 +74,8 @@ class Service:
         """End serving and sampling."""
         self._web.close()
         self._reloads.stop()
+        if self._judge:
+            self._judge.stop()
         self._poller.stop()
 
     def request_reload(self) -> Future[None]:
@@ -82,8 +90,10 @@ class Service:
             config = self._read_config()
             if config.web != self._poller.config.web:
                 raise ConfigError("web: a new address or web file needs a restart")
+            judge = self._judge_of(config)
             self._poller.reload(config)
             self._publisher = Publisher(config.publish.buckets)
+            self._replace_judge(judge)
         except Exception as error:
             self._reload_successful = False
             unforeseen = not isinstance(error, ConfigError)
@@ -91,6 +101,35 @@ class Service:
             raise
         self._reload_successful = True
         log.info("configuration reloaded")
+
+    def _judge_of(self, config: Config) -> "JudgeProcess | None":
+        """Return what judges upgrades; of several exporters that share the servers the first does.
+
+        Raises `ConfigError` where that cannot be done here.
+        """
+        if config.judge is None or config.shard.index > 0:
+            return None
+        from ..compare import extra
+        from .judge.process import JudgeProcess
+
+        try:
+            extra.require("numpy")
+        except CompareError as error:
+            raise ConfigError(f"judge: {error}") from None
+        return JudgeProcess(config.judge)
+
+    def _replace_judge(self, judge: "JudgeProcess | None") -> None:
+        """Go on with another judge, unless its settings are those of the one that runs."""
+        before = self._judge
+        if before and judge and before.settings == judge.settings:
+            return
+        if before:
+            before.stop()
+        if before and judge:
+            judge.take_over(before)
+        self._judge = judge
+        if judge:
+            judge.start()
 
     def server_views(self) -> Sequence[ServerView]:
         """Return every server with its reading of this moment."""
@@ -130,6 +169,8 @@ class Service:
         if shard.total > 1:
             exporter["shards"] = [((("shard", str(shard.index)),), float(shard.total))]
         yield from self._publisher.blocks(views, exporter, self.gpu_view())
+        if self._judge:
+            yield self._judge.page()
         yield prometheus_client.generate_latest()
 
     def fleet(self) -> Json:
@@ -137,7 +178,10 @@ class Service:
         config = self._poller.config
         problems = [*self._poller.problems(), *self._poller.telemetry.problems()]
         gpus = self._poller.telemetry.inventory.gpus
-        return fleet_report(self.server_views(), problems, config.interval, config.window, gpus)
+        report = fleet_report(self.server_views(), problems, config.interval, config.window, gpus)
+        # null where this exporter does not judge
+        nobody = {"judged_at": None, "verdicts": None}
+        return report | (self._judge.report() if self._judge else nobody)
 
     def _config_text(self) -> str:
         data = self._poller.config.model_dump(mode="json", exclude_defaults=True)

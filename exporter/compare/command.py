@@ -57,10 +57,9 @@ def main(
     from .run import run
 
     options = Options(
-        **{name: value for name, value in flags.items() if name not in ("from", "to", "margin")},
+        **_own(flags, "from", "to"),
         start=parse_time(flags["from"], "--from") if flags["from"] else None,
         end=parse_time(flags["to"], "--to") if flags["to"] else None,
-        margin=_share(flags["margin"], "--margin"),
     )
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -97,7 +96,7 @@ def judge(
     from .options import Options
     from .schedule import serve
 
-    options = Options(**{**flags, "margin": _share(flags["margin"], "--margin")})
+    options = Options(**_own(flags))
     judging = Judge(options, state)
     if not once:
         serve(judging, listen, interval, Event())
@@ -105,6 +104,16 @@ def judge(
     if not judging.run():
         raise CompareError("the run failed; the log says why")
     sys.stdout.write(judging.page())
+
+
+def _own(flags: Mapping[str, Any], *others: str) -> dict[str, Any]:
+    """Return the options that flags give as they are written, but for some others."""
+    from .options import parse_headers, read_http_settings
+
+    options = {name: value for name, value in flags.items() if name not in others}
+    http = read_http_settings(options.pop("http_config"))
+    options["headers"] = parse_headers(options["headers"], http)
+    return {**options, "http": http, "margin": _share(flags["margin"], "--margin")}
 
 
 def parse_verdicts(text: str, option: str) -> tuple[Verdict, ...]:

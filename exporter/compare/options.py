@@ -1,8 +1,8 @@
 """The options of `inferfleet compare` and `judge`, and what they name: an API and a question."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
@@ -44,8 +44,8 @@ class Options:
     step: float | None = None
     wait: str = ""
     claim: str = ""
-    http_config: Path | None = None
-    headers: tuple[str, ...] = ()
+    http: HttpSettings = field(default_factory=HttpSettings)
+    headers: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 120.0
     alpha: float = 0.05
     keep_labels: tuple[str, ...] = DEFAULT_KEEP_LABELS
@@ -53,9 +53,7 @@ class Options:
 
 def api_of(options: Options) -> PrometheusApi:
     """Return the API the options name."""
-    http = _http_settings(options.http_config)
-    headers = _headers(options.headers, http)
-    return PrometheusApi(options.prometheus, http, headers, options.timeout)
+    return PrometheusApi(options.prometheus, options.http, options.headers, options.timeout)
 
 
 def question_of(options: Options) -> Question:
@@ -84,14 +82,16 @@ def question_of(options: Options) -> Question:
     )
 
 
-def _http_settings(path: Path | None) -> HttpSettings:
+def read_http_settings(path: Path | None) -> HttpSettings:
+    """Return the credentials and TLS settings of a file; raise `CompareError` for what is wrong."""
     try:
         return HttpSettings() if path is None else load_http_settings(path)
     except ConfigError as error:
         raise CompareError(f"--http-config: {error}") from error
 
 
-def _headers(lines: tuple[str, ...], http: HttpSettings) -> Mapping[str, str]:
+def parse_headers(lines: Iterable[str], http: HttpSettings) -> Mapping[str, str]:
+    """Return request headers from lines such as `X-Scope-OrgID: tenant`; raise `CompareError`."""
     headers = {}
     for line in lines:
         name, colon, value = line.partition(":")

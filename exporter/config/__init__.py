@@ -10,6 +10,7 @@ from .discovery import (
 from .environment import expand
 from .gpu import GpuPageSettings, GpuSettings
 from .http import BasicAuth, HttpSettings
+from .judge import JudgeSettings
 from .load import load_config, load_http_settings, parse_config
 from .root import (
     DEFAULT_LISTEN,
@@ -32,6 +33,7 @@ __all__ = [
     "GpuPageSettings",
     "GpuSettings",
     "HttpSettings",
+    "JudgeSettings",
     "KubernetesSdSettings",
     "LimitSettings",
     "LoadCellSettings",

@@ -13,6 +13,7 @@ from ..vocabulary.engine import BUCKETS, HISTOGRAMS
 from .discovery import DiscoverySettings, ShardSettings
 from .gpu import GpuSettings
 from .http import HttpSettings
+from .judge import JudgeSettings
 from .targets import Target
 
 DEFAULT_LISTEN: Final = ":10190"
@@ -84,6 +85,7 @@ class Config(StrictModel):
     gpu: GpuSettings = GpuSettings()
     publish: PublishSettings = PublishSettings()
     web: WebSettings = WebSettings()
+    judge: JudgeSettings | None = None
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:

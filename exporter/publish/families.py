@@ -58,7 +58,8 @@ SECTIONS: Final = (
     ),
     Section(
         "Upgrade verdicts",
-        "Published by [`inferfleet judge`](compare.md), not by the exporter; no `target` label. "
+        "Published by an exporter that has [`judge`](configuration.md#keys) in its configuration, "
+        "or by [`inferfleet judge`](compare.md) beside it; no `target` label. "
         "`measure` is one of {measures}.",
         JUDGE,
     ),

@@ -11,7 +11,7 @@ import pytest
 
 from exporter.base.errors import CompareError
 from exporter.compare.fleet.api import PrometheusApi, QueryError, QueryTooLarge
-from exporter.compare.options import Options, api_of
+from exporter.compare.options import Options, api_of, parse_headers, read_http_settings
 from exporter.config import HttpSettings
 from tests.compare.fake_api import FakeApi, Fault, slow
 from tests.fetch.scripted import Script, drips, scripted
@@ -160,9 +160,8 @@ def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_a_header_that_cannot_be_sent_is_refused(header: str, fault: str) -> None:
-    options = Options(margin=0.03, warm_up=3600.0, prometheus="http://a", headers=(header,))
     with pytest.raises(CompareError, match=fault):
-        api_of(options)
+        parse_headers((header,), HttpSettings())
 
 
 def test_nobody_there() -> None:
@@ -184,8 +183,8 @@ def test_credentials_come_from_files_and_headers_go_along(tmp_path: Path) -> Non
             margin=0.03,
             warm_up=3600.0,
             prometheus=fake.url,
-            http_config=http,
-            headers=("X-Scope-OrgID: tenant",),
+            http=read_http_settings(http),
+            headers=parse_headers(("X-Scope-OrgID: tenant",), HttpSettings()),
         )
         api = api_of(options)
         api.series("inferfleet_server_info", 0, 2e9)
@@ -217,9 +216,9 @@ def test_a_wrong_http_config_is_told(tmp_path: Path, text: str, fault: str) -> N
     path = tmp_path / "http.yaml"
     path.write_text(text)
     with pytest.raises(CompareError, match=fault):
-        api_of(Options(margin=0.03, warm_up=3600.0, prometheus="http://a", http_config=path))
+        read_http_settings(path)
     with pytest.raises(CompareError, match="--header: without a colon"):
-        api_of(Options(margin=0.03, warm_up=3600.0, prometheus="http://a", headers=("nonsense",)))
+        parse_headers(("nonsense",), HttpSettings())
 
 
 def test_tls_with_the_own_authority(tmp_path: Path) -> None:

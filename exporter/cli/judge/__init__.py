@@ -1,0 +1,1 @@
+"""The judge beside the sampling: its process, and one run in it."""
