@@ -22,6 +22,7 @@ from exporter.gpu.catalog import PAGES, GpuTerm, gpu_catalog
 from exporter.publish.families import SECTIONS
 from exporter.replay.recording import Recording, bundled_recordings, load_recording
 from exporter.replay.snapshots import snapshots
+from exporter.top import detail
 from exporter.vocabulary.engine import BUCKETS, FAMILIES
 from exporter.vocabulary.family import PREFIX, Family
 from exporter.vocabulary.gpu import FAMILIES as GPU_FAMILIES
@@ -187,6 +188,11 @@ def schema() -> str:
     return json.dumps(Report.model_json_schema(), indent=2) + "\n"
 
 
+def live_schema() -> str:
+    """Return the JSON schema of a server's `detail` in what `inferfleet top --once` prints."""
+    return json.dumps(detail.schema(), indent=2) + "\n"
+
+
 def main() -> None:
     """Write every generated page."""
     docs = ROOT / "docs"
@@ -194,6 +200,7 @@ def main() -> None:
     (docs / "metrics.md").write_text(metrics(), encoding="utf-8")
     (docs / "support.md").write_text(support(), encoding="utf-8")
     (docs / "compare.schema.json").write_text(schema(), encoding="utf-8")
+    (docs / "top.schema.json").write_text(live_schema(), encoding="utf-8")
     (docs / "alerts.md").write_text(reference.page(alert_values.load()), encoding="utf-8")
     build.write(None, build.GENERATED, "prometheus")
     (docs / "gpu-sources.md").write_text(gpu_sources(), encoding="utf-8")

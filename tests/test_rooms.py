@@ -20,6 +20,9 @@ ROOMS = (
     "exporter.derive",
     "exporter.sampling",
     "exporter.publish",
+    "exporter.top.statistics",
+    "exporter.top",
+    "exporter.top.screens",
     "exporter.web",
     "exporter.replay",
     "exporter.recorder",
@@ -45,12 +48,13 @@ ROOMS = (
     "dashboards.boards",
     "dashboards",
     "deploy",
+    "exporter.top.command",
     "exporter.cli",
     "exporter.__main__",
 )
 """Every room, those that others stand on first: none imports one below it in this list."""
 
-PURE = ("vocabulary", "derive", "compare/estimate", "compare/assess")
+PURE = ("vocabulary", "derive", "top/statistics", "compare/estimate", "compare/assess")
 IO = {"os", "socket", "subprocess", "requests", "urllib", "urllib3", "http", "pathlib", "pynvml"}
 CLOCKS = {"time", "datetime"}
 MOST_FILES = 14

@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 from .. import __version__
 from .generate import dashboards, rules
 from .upgrades import CompareCommand, JudgeCommand, compare, judge
-from .watch import check_config, demo, probe, record, replay, serve
+from .watch import check_config, demo, probe, record, replay, serve, top
 
 
 class Commands(TyperGroup):
@@ -60,6 +60,13 @@ app.command(epilog=_examples("serve --config config.yaml", "serve -t host-a:8000
     serve
 )
 app.command(epilog=_examples("probe http://host:8000", "probe host:8000 --for 2m --json"))(probe)
+app.command(
+    epilog=_examples(
+        "top http://host:8000",
+        "top host-a:8000 host-b:8000 --ttft 1s --itl 50ms",
+        "top --config config.yaml --once --for 30s",
+    )
+)(top)
 app.command("check-config", epilog=_examples("check-config config.yaml"))(check_config)
 app.command(epilog=_examples("record http://host:8000 --out vllm-0.26.0.tar.xz --for 5m"))(record)
 app.command(epilog=_examples("replay vllm-dense-0.26.0 --loop"))(replay)

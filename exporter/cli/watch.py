@@ -79,6 +79,68 @@ def probe(
         show(printable(answer), Console(markup=False, emoji=False))
 
 
+def top(
+    urls: Annotated[
+        list[str] | None, typer.Argument(help="Base addresses of servers.", metavar="URL")
+    ] = None,
+    config: ConfigFile = None,
+    interval: Annotated[
+        str | None, typer.Option(help="Time between two samples of a server [2s, once: 1s].")
+    ] = None,
+    window: Annotated[
+        str | None, typer.Option(help="Time that rates and quantiles cover [60s].")
+    ] = None,
+    ttft: Annotated[
+        str | None, typer.Option(help="Objective of the time to the first token, such as 1s.")
+    ] = None,
+    itl: Annotated[
+        str | None, typer.Option(help="Objective of the time between tokens, such as 50ms.")
+    ] = None,
+    values: Annotated[
+        Path | None, typer.Option(help="The rules' YAML file of values, for its objectives.")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Print one snapshot as JSON.")] = False,
+    for_: Annotated[str, typer.Option("--for", help="With --once: how long to sample.")] = "10s",
+) -> None:
+    """Watch one server or a fleet live in the terminal.
+
+    Concurrency, throughput, latency quantiles, caches, objectives, GPUs,
+    what bounds each server, its load curve so far, and what it has needed of
+    what it was given. Enter opens a server, Esc goes back, ? explains keys.
+
+    Quantiles are no finer than the engine's buckets. What an engine does not
+    tell is absent and never 0.
+    """
+    from alerts.values import load
+
+    from ..config import Config
+    from ..top.command import ONCE_INTERVAL, objectives_of, show, snapshot, top_config
+
+    times = {
+        flag: positive_duration(text, flag) if text else None
+        for flag, text in (
+            ("--interval", interval),
+            ("--window", window),
+            ("--ttft", ttft),
+            ("--itl", itl),
+        )
+    }
+    duration = positive_duration(for_, "--for")
+    try:
+        objectives = objectives_of(load(values), times["--ttft"], times["--itl"])
+        if once and config is None:
+            times["--interval"] = times["--interval"] or ONCE_INTERVAL
+            times["--window"] = times["--window"] or max(duration, Config().window)
+        watched = top_config(config, urls or (), times["--interval"], times["--window"])
+        if once:
+            configure_logging("error")
+            typer.echo(json.dumps(snapshot(watched, objectives, duration), indent=2))
+        else:
+            show(watched, objectives)
+    except InferfleetError as error:
+        fail(error)
+
+
 def check_config(
     config: Annotated[Path, typer.Argument(help="Configuration file to check.")],
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 from ..base.exact_sum import exact_sum
 from ..engines.plan import Plan, Snapshot
 from ..gpu.energy import EnergyUse
-from .counters.latency_buckets import BucketCounts, bucket_counts, quantile
+from .counters.latency_buckets import BucketCounts, bucket_counts
 from .counters.limits import ServerLimits
 from .interval import Interval, between
 
@@ -186,7 +186,8 @@ class Window:
         if not self._buckets or self._last is None or not self.whole:
             return None
         added = self._buckets[0].growth(bucket_counts(self._last), family)
-        return quantile(added, share) if added else None
+        found = added.quantile(share) if added else None
+        return found.value if found else None
 
     @property
     def whole(self) -> bool:

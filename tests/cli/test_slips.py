@@ -38,6 +38,19 @@ SLIPS = (
         "url: 'http//host' is no server address; write it like http",
     ),
     ("probe http://127.0.0.1:9 --for 1s", 2, "connection refused"),
+    ("top", 2, "nothing to watch: give the URL of a server, or --config FILE"),
+    ("top http://host:8000", 2, "the live view needs a terminal: --once prints one snapshot"),
+    ("top ftp://host --once", 2, "'ftp://host' is no server address; write it like http"),
+    ("top --config /none.yaml", 2, "/none.yaml cannot be read: No such file"),
+    ("top http://host:8000 --ttft 1", 2, f"for --ttft: {UNIT.format(1)}"),
+    ("top http://host:8000 --itl 50|ms", 2, "--itl: '50 ms' is no duration; write 50ms"),
+    ("top http://host:8000 --interval 0s", 2, "--interval: '0s' is not above 0"),
+    (
+        "top http://host:8000 --window 1s --interval 5s",
+        2,
+        "--window: 1 s is shorter than the interval of 5 s; give more",
+    ),
+    ("top http://127.0.0.1:9 --once --for 1s --interval 1s", 2, "connection refused"),
     (f"{ASK} --margin 3", 4, "--margin: '3' is no share; it lacks the %: write 3%, or 0.03"),
     (f"{ASK} --margin 300%", 4, "--margin: '300%' is no share; write it like 3% or 0.03"),
     (f"{ASK} --margin 1", 4, "--margin: 100% is no margin; give 2% or so"),
@@ -106,7 +119,7 @@ def test_slips(typed: str, code: int, text: str) -> None:
     assert "Traceback" not in output
 
 
-@pytest.mark.parametrize("command", ["probe", "compare", "judge"])
+@pytest.mark.parametrize("command", ["probe", "top", "compare", "judge"])
 def test_help_is_short_to_ask_for_and_has_examples(command: str) -> None:
     code, output = run(command, "-h")
     assert code == 0

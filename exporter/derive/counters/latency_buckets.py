@@ -1,18 +1,13 @@
-"""The buckets of latencies on one page, how they grew since another, and quantiles of that.
-
-A quantile is interpolated within the bucket it lies in, as `histogram_quantile` of PromQL does.
-Where that is the first bucket or the one without an end, nothing says where in it, and the
-quantile is unknown.
-"""
+"""The buckets of latencies on one page, and how they grew since another."""
 
 from array import array
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import Final
 
 from ...engines.plan import Plan, Sample, Snapshot
 from ..plan_cache import cached_by_plan
+from .histogram import Histogram, histogram_of
 
 FAMILIES: Final = ("time_to_first_token_seconds", "inter_token_latency_seconds")
 """The latencies whose buckets are followed."""
@@ -34,11 +29,10 @@ class BucketCounts:
     plan: Plan
     counts: "array[float]"
 
-    def growth(self, end: "BucketCounts", family: str) -> Mapping[float, float] | None:
-        """Return by upper bound how many latencies were added up to a later page.
+    def growth(self, end: "BucketCounts", family: str) -> Histogram | None:
+        """Return the latencies that were added up to a later page, of all engines together.
 
-        The counts are cumulative and those of all engines together. None where the two pages have
-        other buckets, or one fell.
+        None where the two pages have other buckets, or one fell, or there is none without a bound.
         """
         old, new = _buckets(self.plan), _buckets(end.plan)
         if old is not new and old.samples != new.samples:
@@ -53,7 +47,10 @@ class BucketCounts:
             if not after >= before:
                 return None
             added[bound] = added.get(bound, 0.0) + after - before
-        return added or None
+        if inf not in added:
+            return None
+        bounds = sorted(added)
+        return histogram_of(bounds, [added[bound] for bound in bounds], None)
 
 
 def bucket_counts(snapshot: Snapshot) -> BucketCounts:
@@ -62,24 +59,6 @@ def bucket_counts(snapshot: Snapshot) -> BucketCounts:
     return BucketCounts(
         snapshot.plan, array("d", [values[i] for i in _buckets(snapshot.plan).indices])
     )
-
-
-def quantile(added: Mapping[float, float], share: float) -> float | None:
-    """Return the quantile at a share from 0 to 1 of cumulative counts by upper bound (seconds).
-
-    None where there are none, or where it lies in the first or in the last bucket.
-    """
-    bounds = sorted(added)
-    total = added[bounds[-1]]
-    if bounds[-1] != inf or not total > 0:
-        return None
-    rank = share * total
-    position = next(i for i, bound in enumerate(bounds) if added[bound] >= rank)
-    if position in (0, len(bounds) - 1):
-        return None
-    low, high = bounds[position - 1], bounds[position]
-    below = added[low]
-    return low + (high - low) * (rank - below) / (added[high] - below)
 
 
 @cached_by_plan

@@ -1,10 +1,7 @@
 """Quantiles of a window's latencies: what lies between the buckets, and what nobody can know."""
 
-from math import inf
-
 import pytest
 
-from exporter.derive.counters.latency_buckets import quantile
 from exporter.derive.window import Window
 from exporter.engines.plan import Snapshot
 from tests.pages import snapshot
@@ -28,33 +25,23 @@ def page(time: float, *engines: tuple[int, int, int, int]) -> Snapshot:
     return snapshot(text, "0.26.0", time)
 
 
-def test_a_quantile_lies_between_the_bounds_of_its_bucket_as_in_promql() -> None:
-    # histogram_quantile(0.95) of 10, 90 and 100 up to 1, 2 and 4 s: 2 + 2 x (95 - 90) / 10
-    assert quantile({1.0: 10, 2.0: 90, 4.0: 100, inf: 100}, 0.95) == 3.0
-
-
-@pytest.mark.parametrize(
-    "added",
-    [
-        pytest.param({1.0: 100, 2.0: 100, inf: 100}, id="in the first bucket"),
-        pytest.param({1.0: 0, 2.0: 10, inf: 100}, id="beyond the last bound"),
-        pytest.param({1.0: 0, 2.0: 0, inf: 0}, id="no request"),
-        pytest.param({1.0: 10, 2.0: 100}, id="no count of all"),
-    ],
-)
-def test_where_nothing_says_how_long_it_is_unknown(added: dict[float, float]) -> None:
-    assert quantile(added, 0.95) is None
+def test_buckets_without_the_last_do_not_hold_all_latencies() -> None:
+    window = Window(60)
+    for time in (0, 5):
+        text = f'vllm:{FAMILY}_bucket{{engine="0",le="1.0"}} {time}\n'
+        window.add(snapshot(f'{text}vllm:{FAMILY}_count{{engine="0"}} {time}\n', "0.26.0", time))
+    assert window.latency_quantile(FAMILY, 0.5) is None
 
 
 def test_a_window_tells_of_its_own_requests_and_of_all_its_engines() -> None:
     window = Window(10)
-    for time, counts in ((0, (50, 50, 50, 50)), (5, (50, 60, 60, 60)), (10, (55, 60, 70, 70))):
+    for time, counts in ((0, (50, 50, 50, 50)), (5, (50, 55, 60, 60)), (10, (55, 60, 70, 70))):
         window.add(page(time, counts, counts))
     # between the first page and the last 5 up to 1 s, 5 up to 2 s and 10 up to 4 s, each twice
     assert window.latency_quantile(FAMILY, 0.75) == 3.0
     window.add(page(15, (55, 60, 80, 80), (55, 60, 80, 80)))
-    # the oldest interval has left: 10 of the 20 that remain are in the first, 20 in the third
-    assert window.latency_quantile(FAMILY, 0.9) == pytest.approx(2 + 2 * (0.9 * 50 - 10) / 40)
+    # the oldest interval has left: of the 40 that remain 10 are in the first, 30 in the third
+    assert window.latency_quantile(FAMILY, 0.9) == pytest.approx(2 + 2 * (0.9 * 40 - 10) / 30)
     assert window.copy().latency_quantile(FAMILY, 0.9) == window.latency_quantile(FAMILY, 0.9)
 
 
