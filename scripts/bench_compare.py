@@ -21,10 +21,8 @@ import numpy as np
 
 from alerts.values import load
 from exporter.compare.assess.comparison import Question, compare
-from exporter.compare.estimate.design import choose_design
-from exporter.compare.fleet.arrays import Floats
 from exporter.compare.fleet.matchers import parse_matchers
-from exporter.compare.fleet.windows import Fleet, Windows, collapse
+from exporter.compare.fleet.windows import Fleet
 
 # beside it where it is installed; nothing else needs it
 try:
@@ -32,6 +30,7 @@ try:
 except ImportError:
     compute_change_points = None
 
+from scripts.hand_rules import beyond, mann_whitney
 from tests.sim.comparison import NEW, OLD, simulate_comparison
 from tests.sim.engine import Shape
 from tests.sim.scenario import SCENARIOS
@@ -64,7 +63,6 @@ CONFOUNDERS = (
     "all at once",
 )
 """Those of the simulator's scenarios that the published figures are about."""
-NAIVE = 0.05
 NEEDED = (
     "seconds",
     "gpu_seconds",
@@ -116,9 +114,9 @@ def judge(case: Case) -> Outcome:
     decode = comparison.measures[0]
     estimate = decode.estimate if decode.verdict != "not_comparable" else None
     by_hand = {
-        "tok/s": _beyond(comparison.naive_throughput),
-        "ITL": _beyond(comparison.naive_inter_token_latency),
-        **_mann_whitney(fleet),
+        "tok/s": beyond(comparison.naive_throughput),
+        "ITL": beyond(comparison.naive_inter_token_latency),
+        **mann_whitney(fleet, [server.release == NEW for server in fleet.windows.servers]),
     }
     if compute_change_points and share == 1:
         by_hand["Otava"] = _otava(fleet, before)
@@ -129,40 +127,6 @@ def judge(case: Case) -> Outcome:
         estimate.lower <= 1 + case.effect <= estimate.upper if estimate else None,
         by_hand,
     )
-
-
-def _beyond(ratio: float | None) -> str:
-    if ratio is None or abs(ratio - 1) <= NAIVE:
-        return "neither"
-    return "regression" if ratio < 1 else "improvement"
-
-
-def _mann_whitney(fleet: Fleet) -> dict[str, str]:
-    """The canary rule of Kayenta: a 98 % Mann-Whitney interval of the shift, and a quarter of it.
-
-    On the fleet's mean of each window, as a canary judge sees it: concurrent where there is any.
-    """
-    windows = fleet.windows
-    candidate_servers = [server.release == NEW for server in windows.servers]
-    setup = choose_design(windows, candidate_servers, fleet.facts, 3600.0)
-    baseline, candidate = setup.keep & ~setup.treated, setup.keep & setup.treated
-    if setup.concurrent:
-        baseline = baseline & (windows.time >= setup.candidate_start)
-    calls = {}
-    for name, top, bottom, better in (
-        ("MW tok/s", "decode_tokens", "seconds", 1.0),
-        ("MW ITL", "decode_sequence_seconds", "decode_tokens", -1.0),
-    ):
-        old, new = (
-            _series(collapse(windows.where(rows)), top, bottom) for rows in (baseline, candidate)
-        )
-        low, high, middle = _shift(new, old)
-        sign = "improvement", "regression"
-        if better < 0:
-            sign = sign[1], sign[0]
-        quarter = 0.25 * abs(middle)
-        calls[name] = sign[0] if low > quarter else sign[1] if high < -quarter else "neither"
-    return calls
 
 
 def _otava(fleet: Fleet, before: float) -> str:
@@ -177,19 +141,6 @@ def _otava(fleet: Fleet, before: float) -> str:
     if not near:
         return "neither"
     return "regression" if near[0].stats.mean_2 < near[0].stats.mean_1 else "improvement"
-
-
-def _series(windows: Windows, top: str, bottom: str) -> Floats:
-    column = windows.column
-    _, step = np.unique(windows.time, return_inverse=True)
-    return np.asarray(np.bincount(step, column(top)) / np.bincount(step, column(bottom)))
-
-
-def _shift(new: Floats, old: Floats) -> tuple[float, float, float]:
-    gaps = np.sort((new[:, None] - old[None, :]).ravel())
-    n, m = len(new), len(old)
-    out = int(max(n * m / 2 - 2.326 * np.sqrt(n * m * (n + m + 1) / 12.0), 0))
-    return float(gaps[out]), float(gaps[-1 - out]), float(np.median(gaps))
 
 
 def cases(seeds: int, first: int) -> Iterator[Case]:
