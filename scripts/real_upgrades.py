@@ -1,99 +1,127 @@
-"""Two real upgrades of vLLM, read off the recorded servers as the exporter counts them.
+"""Upgrades of real servers, compared from recorded runs, and what runs of one set-up differ by.
 
-For each pair of releases and each load cell both visited: time per decoded token, old over new, at
-the batch, prefill and context each had there; and beside it what the load client measured by
-phase. Cells where prefill or context differ by more than a quarter are marked: they are not alike,
-and the rules correct for it or leave them out. One recording has a minute and a half of load, so
-these are figures to look at, not verdicts.
+`python -m scripts.real_upgrades --write` puts the table into README.md and the floor of a run's
+spread into docs/compare.md. The runs are the replicates in `tests/recordings/replicates`.
 """
 
-import math
+import argparse
+from collections.abc import Iterator, Mapping
+from math import ceil, log, sqrt
+from pathlib import Path
+from typing import Final
 
-from exporter.derive.meter import Meter
-from exporter.replay.recording import Recording, bundled_recordings, load_recording
-from exporter.replay.snapshots import snapshots
+from alerts.values import load
+from exporter.compare.assess.result import Comparison, Estimate, RunSpread
+from exporter.compare.options import Options
+from exporter.compare.replicates.effect import RUN_STDDEV
+from exporter.compare.run import run
+from exporter.vocabulary.verdict import VERDICTS
+from scripts.bench.document import with_sections
 
-PAIRS = (
-    ("vllm-dense-0.20.2-mrv1", "vllm-dense-0.20.2-mrv2"),
-    ("vllm-dense-0.20.2-mrv1", "vllm-dense-0.26.0"),
-    ("vllm-moe-0.20.2-mrv1", "vllm-moe-0.20.2-mrv2"),
-)
-ALIKE = 1.25
-LEAST_TOKENS = 500
+ROOT: Final = Path(__file__).parent.parent
+REPLICATES: Final = ROOT / "tests" / "recordings" / "replicates"
+MODELS: Final = {"dense": "dense 8B", "moe": "MoE 30B-A3B"}
 
 
 def main() -> None:
-    """Print a table for each upgrade."""
-    recordings = {name: load_recording(path) for name, path in bundled_recordings().items()}
-    for old, new in PAIRS:
-        print(f"\n{old} to {new}\n")
-        _cells(recordings[old], recordings[new])
-        _phases(recordings[old], recordings[new])
+    """Compare the runs of both models; print the sections or write them."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--write", action="store_true", help="write the two documents")
+    write = arguments.parse_args().write
+    for name, text in sections().items():
+        path = ROOT / name
+        if write:
+            path.write_text(with_sections(path.read_text("utf-8"), {"replicates": text}), "utf-8")
+        else:
+            print(f"{name}\n\n{text}\n")
 
 
-def _cells(old: Recording, new: Recording) -> None:
-    print("| batch | mean B | prefill per token | context | ms a token | ratio | alike |")
-    print("|---|---|---|---|---|---|---|")
-    sides = [_cell_sums(recording) for recording in (old, new)]
-    weights = sums = 0.0
-    for batch in sorted(sides[0].keys() & sides[1].keys(), key=float):
-        a, b = (side[batch] for side in sides)
-        if min(a["decode_tokens"], b["decode_tokens"]) < LEAST_TOKENS:
-            continue
-        times, means, q, context = (
-            [f(work) for work in (a, b)] for f in (_time, _batch, _prefill, _context)
-        )
-        ratio = times[0] / times[1]
-        alike = all(max(x) <= ALIKE * min(x) for x in (means, q, context))
-        weight = a["decode_tokens"] * b["decode_tokens"] / (a["decode_tokens"] + b["decode_tokens"])
-        if alike:
-            weights, sums = weights + weight, sums + weight * math.log(ratio)
-        print(
-            f"| {batch} | {means[0]:.1f} / {means[1]:.1f} | {q[0]:.1f} / {q[1]:.1f} "
-            f"| {context[0]:.0f} / {context[1]:.0f} "
-            f"| {1000 * times[0]:.2f} / {1000 * times[1]:.2f} "
-            f"| {ratio:.3f} | {'yes' if alike else 'no'} |"
-        )
-    if weights:
-        print(f"\nover the cells alike, weighted by overlap: {math.exp(sums / weights):.3f}\n")
+def sections() -> dict[str, str]:
+    """Return the section `replicates` of each document."""
+    comparisons = {model: compared(model) for model in MODELS}
+    return {
+        "README.md": _table(comparisons),
+        "docs/compare.md": _floor(list(comparisons.values())),
+    }
 
 
-def _phases(old: Recording, new: Recording) -> None:
-    print("| phase | sequences | client's tokens/s | ratio |")
-    print("|---|---|---|---|")
-    for a, b in zip(old.phases, new.phases, strict=False):
-        rates = [phase["gen_tok_s"] for phase in (a, b)]
-        print(
-            f"| {a['name']} | {a['conc']} | {rates[0]:.0f} / {rates[1]:.0f} "
-            f"| {rates[1] / rates[0]:.3f} |"
-        )
+def compared(model: str) -> Comparison:
+    """Return the comparison of the model's runs with runner v2 against those with v1."""
+    sides = (
+        tuple(str(path) for path in sorted(REPLICATES.glob(f"vllm-{model}-*-{runner}-*.tar.xz")))
+        for runner in ("v1", "v2")
+    )
+    baseline, candidate = sides
+    matched = load().matched
+    options = Options(
+        baseline_recordings=baseline,
+        candidate_recordings=candidate,
+        margin=matched.margin,
+        warm_up=matched.warm_up,
+    )
+    return run(options).comparisons[0]
 
 
-def _cell_sums(recording: Recording) -> dict[str, dict[str, float]]:
-    meter = Meter(0.0, 30.0, 256)
-    for snapshot in snapshots(recording):
-        meter.add(snapshot, snapshot.time, (("release", "r"),), 1)
-    cells = {}
-    for (_, batch), work in meter.load.cells.items():
-        if batch not in ("idle", "0"):
-            cells[batch] = dict(work)
-    return cells
+def run_stddev(comparisons: list[Comparison]) -> float:
+    """Return the standard deviation of a run's log index, pooled over the sides of comparisons."""
+    differences = [
+        log(1.0 - side)
+        for comparison in comparisons
+        if (spread := comparison.measures[0].run_spread)
+        for side in (spread.baseline, spread.candidate)
+        if side is not None
+    ]
+    # two runs that differ by d have the variance d^2 / 2
+    return sqrt(sum(difference**2 for difference in differences) / (2.0 * len(differences)))
 
 
-def _time(work: dict[str, float]) -> float:
-    return work["decode_sequence_seconds"] / work["decode_tokens"]
+def _floor(comparisons: list[Comparison]) -> str:
+    measured = run_stddev(comparisons)
+    if not measured <= RUN_STDDEV < measured + 0.001:
+        raise SystemExit(f"RUN_STDDEV must be {ceil(1000.0 * measured) / 1000.0}")
+    return (
+        f"On one host with four H200 it was {100.0 * measured:.2f} % over four pairs of servers "
+        "set up alike, two with a dense model and two with a mixture of experts; "
+        f"{100.0 * RUN_STDDEV:g} % is taken."
+    )
 
 
-def _batch(work: dict[str, float]) -> float:
-    return work["decode_sequence_seconds"] / work["seconds"]
+def _table(comparisons: Mapping[str, Comparison]) -> str:
+    """Return a row for decoding and one for each phase, with two columns for each model."""
+    titles = [f"{MODELS[model]}: v2 over v1 | runs of v1 / v2 differ by" for model in comparisons]
+    columns = [list(_column(comparison)) for comparison in comparisons.values()]
+    lines = [f"| | {' | '.join(titles)} |", "|---|" + "---|---|" * len(columns)]
+    for row in zip(*columns, strict=True):
+        lines.append(f"| {row[0][0]} | {' | '.join(texts for _, texts in row)} |")
+    verdicts = ", ".join(
+        f"{MODELS[model]} {VERDICTS[comparison.verdict]}"
+        for model, comparison in comparisons.items()
+    )
+    called = [
+        f"{phase.phase} ({MODELS[model]}, {VERDICTS[phase.verdict]})"
+        for model, comparison in comparisons.items()
+        for phase in comparison.phases
+        if phase.verdict in ("regression", "improvement")
+    ]
+    phases = f"phases called: {', '.join(called)}" if called else "no phase can be called"
+    lines += ["", f"The verdicts: {verdicts}; {phases}."]
+    return "\n".join(lines)
 
 
-def _prefill(work: dict[str, float]) -> float:
-    return work["prefill_tokens"] / work["decode_tokens"]
+def _column(comparison: Comparison) -> Iterator[tuple[str, str]]:
+    decode = comparison.measures[0]
+    yield "decode at equal load", _texts(decode.estimate, decode.run_spread)
+    for phase in comparison.phases:
+        yield phase.phase, _texts(phase.estimate, phase.run_spread)
 
 
-def _context(work: dict[str, float]) -> float:
-    return work["context_token_seconds"] / work["decode_sequence_seconds"]
+def _texts(estimate: Estimate | None, spread: RunSpread | None) -> str:
+    if estimate is None or spread is None:
+        raise SystemExit("a side has fewer than two runs")
+    ratios = estimate.ratio, estimate.lower, estimate.upper
+    change, lower, upper = (f"{100.0 * (ratio - 1.0):+.1f}" for ratio in ratios)
+    old, new = (f"{100.0 * (side or 0.0):.1f}" for side in (spread.baseline, spread.candidate))
+    return f"**{change}** ({lower} to {upper}) | {old} / {new}"
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ ROOMS = (
     "exporter.compare.fleet",
     "exporter.compare.estimate",
     "exporter.compare.assess",
+    "exporter.compare.replicates",
     "exporter.compare.report",
     "exporter.compare.sides",
     "exporter.compare.options",
@@ -54,7 +55,14 @@ ROOMS = (
 )
 """Every room, those that others stand on first: none imports one below it in this list."""
 
-PURE = ("vocabulary", "derive", "top/statistics", "compare/estimate", "compare/assess")
+PURE = (
+    "vocabulary",
+    "derive",
+    "top/statistics",
+    "compare/estimate",
+    "compare/assess",
+    "compare/replicates",
+)
 IO = {"os", "socket", "subprocess", "requests", "urllib", "urllib3", "http", "pathlib", "pynvml"}
 CLOCKS = {"time", "datetime"}
 MOST_FILES = 14

@@ -78,7 +78,8 @@ app.command(
         "'version=\"0.26.0\"'",
         "compare --prometheus http://prometheus:9090 --baseline 'release=\"a\"' --candidate "
         "'release=\"b\"' --wait 8h --fail-on regression",
-        "compare --recording old.tar.xz --recording new.tar.xz --report out.html",
+        "compare --baseline-recording old-*.tar.xz --candidate-recording new-*.tar.xz "
+        "--report out.html",
     ),
 )(compare)
 app.command(

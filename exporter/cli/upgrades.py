@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from alerts.values import Values
 
 
+_RECORDINGS = "baseline_recording", "candidate_recording"
+
 KeepLabels = Annotated[
     list[str] | None,
     typer.Option(
@@ -60,9 +62,31 @@ class CompareCommand(JudgeCommand):
         with _faults_exit_with(ERROR):
             return super().make_context(*args, **kwargs)
 
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        options = [
+            text for param in self.params if param.name in _RECORDINGS for text in param.opts
+        ]
+        return super().parse_args(ctx, list(_one_value_an_option(args, options)))
+
     def invoke(self, ctx: Any) -> Any:
         with _faults_exit_with(ERROR):
             return super().invoke(ctx)
+
+
+def _one_value_an_option(words: list[str], options: list[str]) -> Iterator[str]:
+    """Yield the words of a command line with each of some options before each of its values.
+
+    A shell puts all the names that a pattern stands for after the one option.
+    """
+    option, values = "", 0
+    for word in words:
+        if word.startswith("-"):
+            option, values = word if word in options else "", 0
+        elif option:
+            values += 1
+            if values > 1:
+                yield option
+        yield word
 
 
 @contextmanager
@@ -92,8 +116,12 @@ def compare(
         str, typer.Option(help="Candidate servers, as PromQL label matchers.")
     ] = "",
     prometheus: Annotated[str, typer.Option(help="Base URL of a Prometheus-compatible API.")] = "",
-    recording: Annotated[
-        list[str] | None, typer.Option(help="Recording to compare; give it twice, baseline first.")
+    baseline_recording: Annotated[
+        list[str] | None,
+        typer.Option(help="Recorded runs of the baseline, instead of --prometheus: one or more."),
+    ] = None,
+    candidate_recording: Annotated[
+        list[str] | None, typer.Option(help="Recorded runs of the candidate: one or more.")
     ] = None,
     model: Annotated[str, typer.Option(help="Only this model: a name or label matchers.")] = "",
     window: Annotated[str, typer.Option(help="Length of the time range, up to its end.")] = "7d",
@@ -157,7 +185,8 @@ def compare(
             "baseline": baseline,
             "candidate": candidate,
             "prometheus": expand(prometheus, "--prometheus"),
-            "recordings": tuple(recording or ()),
+            "baseline_recordings": tuple(baseline_recording or ()),
+            "candidate_recordings": tuple(candidate_recording or ()),
             "model": model,
             "window": positive_duration(window, "--window"),
             "from": from_,

@@ -33,7 +33,8 @@ class Options:
     baseline: str = ""
     candidate: str = ""
     prometheus: str = ""
-    recordings: tuple[str, ...] = ()
+    baseline_recordings: tuple[str, ...] = ()
+    candidate_recordings: tuple[str, ...] = ()
     model: str = ""
     _: KW_ONLY
     margin: float

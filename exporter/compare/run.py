@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from time import sleep as _sleep
 from time import time as _now
 from typing import Final
@@ -10,16 +9,17 @@ from typing import Final
 from .. import __version__
 from ..base.errors import CompareError
 from .assess.comparison import Question, compare
-from .assess.result import PhaseRatio, Report
+from .assess.criteria import Criteria
+from .assess.result import Report
 from .assess.verdict import worst
 from .assess.wording import overall_headline
 from .fleet.matchers import format_matchers
-from .fleet.phases import Phase
 from .fleet.query import Progress, fetch_fleet
-from .fleet.recordings import WIDTH, read_recordings
+from .fleet.recordings import OPTIONS, WIDTH, read_recordings
 from .fleet.span import Span
-from .fleet.windows import Fleet, Windows
+from .fleet.windows import Fleet
 from .options import Options, api_of, parse_deadline, question_of
+from .replicates.comparison import compare_runs
 from .sequential import Waiting, wait_for_verdict
 from .sides import check_baseline, check_sides, missing_sides
 
@@ -36,10 +36,10 @@ def run(
 
     With `options.wait` it is asked again, and each time a line on standard error says why.
     """
-    if options.recordings:
+    if options.baseline_recordings or options.candidate_recordings:
         return _compare_recordings(options, now)
     if not options.prometheus:
-        raise CompareError("give --prometheus URL, or --recording twice")
+        raise CompareError(f"give --prometheus URL, or {' and '.join(OPTIONS)}")
     question = question_of(options)
     if not (question.baseline and question.candidate):
         raise CompareError("give both --baseline and --candidate, such as 'version=\"0.20.2\"'")
@@ -74,36 +74,40 @@ def _tell(line: str) -> None:
 
 
 def _compare_recordings(options: Options, now: Callable[[], float]) -> Report:
-    if len(options.recordings) != 2:
-        raise CompareError("--recording: give it twice, the baseline first")
-    if options.wait:
-        raise CompareError("--wait: a recording does not grow; leave it out")
-    if options.prometheus or options.baseline or options.candidate or options.model:
-        raise CompareError(
-            "--recording: the two recordings are the sides; leave out --prometheus, --baseline, "
-            "--candidate and --model"
-        )
-    names = options.recordings[0], options.recordings[1]
-    recorded = read_recordings(names, options.step or WIDTH)
-    baseline, candidate = (f'release="{release}"' for release in recorded.releases)
-    question = question_of(replace(options, baseline=baseline, candidate=candidate))
-    # recordings last minutes: without the warm-up nothing would be left
-    report = report_of(recorded.fleet, replace(question, warm_up=0.0), now(), None)
-    if not report.comparisons:
-        raise CompareError("--recording: the two are not of one model and one type of GPU")
-    ratios = _phase_ratios(recorded.phases, recorded.fleet.windows)
-    comparison = report.comparisons[0].model_copy(update={"phases": ratios})
-    return report.model_copy(update={"comparisons": (comparison,)})
-
-
-def _phase_ratios(phases: tuple[Phase, ...], windows: Windows) -> tuple[PhaseRatio, ...]:
-    """Return a line for each phase in which both sides worked."""
-    ratios = list[PhaseRatio]()
-    for phase in phases:
-        client, cells = phase.client_ratio, phase.cells_ratio(windows)
-        if client is not None and cells is not None:
-            ratios.append(PhaseRatio(phase=phase.name, client_ratio=client, cells_ratio=cells))
-    return tuple(ratios)
+    unfit = {
+        "--prometheus": options.prometheus,
+        "--baseline": options.baseline,
+        "--candidate": options.candidate,
+        "--model": options.model,
+    }
+    for option in (option for option, given in unfit.items() if given):
+        raise CompareError(f"{option}: the recordings are the sides; leave out it, or them")
+    timed = {"--wait": options.wait, "--from": options.start, "--to": options.end}
+    for option in (option for option, given in timed.items() if given):
+        raise CompareError(f"{option}: a recording is compared whole; leave it out")
+    question = question_of(options)
+    recorded = read_recordings(
+        options.baseline_recordings, options.candidate_recordings, options.step or WIDTH
+    )
+    comparison = compare_runs(recorded, Criteria(options.margin, options.alpha), question.claim)
+    names = [server.target for server in recorded.fleet.windows.servers]
+    baselines = len(options.baseline_recordings)
+    return Report(
+        inferfleet_version=__version__,
+        generated_at=now(),
+        source=recorded.fleet.source,
+        baseline=", ".join(names[:baselines]),
+        candidate=", ".join(names[baselines:]),
+        margin=options.margin,
+        alpha=options.alpha,
+        window_seconds=recorded.fleet.windows.width,
+        start=None,
+        end=None,
+        headline=comparison.headline,
+        verdict=comparison.verdict,
+        comparisons=(comparison,),
+        notes=recorded.fleet.notes,
+    )
 
 
 def report_of(fleet: Fleet, question: Question, now: float, span: Span | None) -> Report:

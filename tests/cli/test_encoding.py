@@ -11,7 +11,8 @@ from exporter.replay.recording import bundled_recordings
 from exporter.replay.server import ReplayServer
 from tests.conftest import RECORDINGS, cached_load
 
-OLD, NEW = ["--recording", "vllm-moe-0.20.2-mrv1"], ["--recording", "vllm-moe-0.20.2-mrv2"]
+OLD = ["--baseline-recording", "vllm-moe-0.20.2-mrv1"]
+NEW = ["--candidate-recording", "vllm-moe-0.20.2-mrv2"]
 COMMANDS = {
     "help": ["--help"],
     "help of a command": ["compare", "--help"],
@@ -44,7 +45,7 @@ def test_no_command_needs_more_than_ascii(words: list[str]) -> None:
 def foreign(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Two recordings of a model whose name has letters that ASCII lacks, as options."""
     words = list[str]()
-    for name in ("vllm-moe-0.20.2-mrv1", "vllm-moe-0.20.2-mrv2"):
+    for option, name in (OLD, NEW):
         folder = tmp_path_factory.mktemp(name)
         for member, content in read_files(bundled_recordings()[name]).items():
             if member == "manifest.json":
@@ -56,7 +57,7 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
                 content = json.dumps(manifest).encode()
             (folder / member).parent.mkdir(exist_ok=True)
             (folder / member).write_bytes(content)
-        words += ["--recording", str(folder)]
+        words += [option, str(folder)]
     return words
 
 

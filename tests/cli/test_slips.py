@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from exporter.cli.app import app
 
 SIDES = '--baseline version="a" --candidate version="b"'
+RUN, OTHER_RUN = "vllm-dense-0.26.0", "vllm-dense-0.20.2-mrv1"
 ASK = f"compare --prometheus http://127.0.0.1:9 {SIDES}"
 UNIT = "'{0}' is no duration; it lacks a unit: write {0}s, {0}m or {0}h"
 
@@ -77,11 +78,27 @@ SLIPS = (
     (f"{ASK} --report /", 4, "--report: / cannot be written: it is a folder"),
     (f"{ASK} --fail-on regresion", 4, "--fail-on: regresion is none of regression, inconclusive"),
     (f"{ASK} --header X", 4, "--header: without a colon; write 'X-Scope-OrgID: tenant'"),
-    (f"compare {SIDES}", 4, "give --prometheus URL, or --recording twice"),
+    (f"compare {SIDES}", 4, "or --baseline-recording and --candidate-recording"),
     ("compare --prometheus http://127.0.0.1:9", 4, "give both --baseline and --candidate"),
     (f"compare --prometheus 127.0.0.1:9 {SIDES}", 4, "'127.0.0.1:9' is no address; write http://"),
     (f"compare --prometeus x {SIDES}", 4, "No such option: --prometeus"),
-    ("compare --recording a", 4, "--recording: give it twice, the baseline first"),
+    ("compare --recording a", 4, "No such option: --recording"),
+    (f"compare --baseline-recording {RUN}", 4, "--candidate-recording: no run is given; name one"),
+    (
+        f"compare --baseline-recording {RUN} --candidate-recording {RUN}",
+        4,
+        f"--candidate-recording: {RUN} is on the baseline's side as well; a run is on one side",
+    ),
+    (
+        f"compare --baseline-recording {RUN} {RUN} --candidate-recording {OTHER_RUN}",
+        4,
+        f"--baseline-recording: {RUN} is given twice; a run counts once",
+    ),
+    (
+        f"compare --baseline-recording {RUN} --candidate-recording vllm-moe-0.20.2-mrv1",
+        4,
+        "give runs of one model on one type of GPU",
+    ),
     (
         'compare --prometheus http://127.0.0.1:9 --baseline 0.20.2 --candidate version="b"',
         4,

@@ -26,6 +26,7 @@ from tests.virtual_time import SleepingClock
 SLOWER = simulate_comparison(21, -0.10, servers=4, before=8, after=5)
 FASTER = simulate_comparison(21, 0.30, servers=4, before=8, after=5)
 SPAN = ["--from", str(START - 8 * 3600), "--to", str(START + 5 * 3600)]
+RUNS = ["--baseline-recording", "a", "--candidate-recording", "b"]
 SIDES = ["--baseline", f'version="{OLD}"', "--candidate", f'version="{NEW}"']
 
 
@@ -113,7 +114,7 @@ def test_for_people_and_as_markdown() -> None:
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        ([], "give --prometheus URL, or --recording twice"),
+        ([], "give --prometheus URL, or --baseline-recording and --candidate-recording"),
         (["--prometheus", "http://127.0.0.1:9"], "give both --baseline and --candidate"),
         (["--prometheus", "prom", *SIDES], "is no address"),
         (["--prometheus", "http://a", "--baseline", "x", "--candidate", "y"], "no label matcher"),
@@ -134,9 +135,9 @@ def test_for_people_and_as_markdown() -> None:
         ),
         (["--prometheus", "http://a", *SIDES, "--wait", "soon"], "write 8h or 2026-05-10T12:00"),
         (["--prometheus", "http://a", *SIDES, "--wait", "8h", "--to", "9"], "leave out --to"),
-        (["--recording", "a", "--recording", "b", "--wait", "8h"], "a recording does not grow"),
-        (["--recording", "a", "--recording", "b", "--model", "m"], "--candidate and --model"),
-        (["--recording", "none", "--recording", "b"], "none is not there; give a path, or one of"),
+        ([*RUNS, "--wait", "8h"], "--wait: a recording is compared whole; leave it out"),
+        ([*RUNS, "--model", "m"], "--model: the recordings are the sides; leave out it, or them"),
+        (RUNS, "a is not there; give a path, or one of"),
     ],
 )
 def test_faults_are_one_sentence_and_exit_4(words: list[str], fault: str) -> None:
@@ -299,7 +300,7 @@ def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
         return None if name in ("numpy", "matplotlib") else find_spec(name)
 
     monkeypatch.setattr("exporter.compare.extra.find_spec", without)
-    code, _, error = run("compare", "--recording", "a", "--recording", "b", "--report", "c")
+    code, _, error = run("compare", *RUNS, "--report", "c")
     assert code == 4
     assert error == (
         "inferfleet: comparing needs numpy and matplotlib: run pip install 'inferfleet[compare]'\n"

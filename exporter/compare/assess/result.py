@@ -51,7 +51,8 @@ class Estimate(_Model):
 class RequiredSampleSize(_Model):
     """About how much data would settle an inconclusive verdict; null where none would.
 
-    `servers` are those of each side, `hours` those of the candidate.
+    `servers` are those of each side (runs, where recordings are compared), `hours` those of the
+    candidate.
     """
 
     servers: int | None
@@ -81,6 +82,16 @@ class SubgroupEffect(_Model):
     estimate: Estimate
 
 
+class RunSpread(_Model):
+    """By how much the slower of two runs of one side is slower (0.02 for 2 %), null for one run.
+
+    Over more than two runs it is the root mean square of all pairs.
+    """
+
+    baseline: float | None
+    candidate: float | None
+
+
 class MeasureResult(_Model):
     """One measure.
 
@@ -88,6 +99,7 @@ class MeasureResult(_Model):
     `coverage` is the share of the candidate's work done at loads the baseline also had.
     `observed_ratio` is the ratio the windows show where no interval can be given: a description,
     no estimate. `direction_only` is true where the direction is called and the size is not known.
+    `run_spread` is what recorded runs of one side differ by, null where there are no recordings.
     `reason` and `remedy` are sentences where the verdict needs them, `reason_code` is the word for
     such a reason.
     """
@@ -104,6 +116,7 @@ class MeasureResult(_Model):
     reason_code: Reason | None = None
     remedy: str = ""
     required_sample_size: RequiredSampleSize | None = None
+    run_spread: RunSpread | None = None
     ranges: tuple[RangeEffect, ...] = ()
     cells: tuple[RangeEffect, ...] = ()
     subgroups: tuple[SubgroupEffect, ...] = ()
@@ -150,17 +163,41 @@ class Difference(_Model):
     candidate: str
 
 
-class PhaseRatio(_Model):
-    """A load phase of two recordings: the load client's ratio of tokens/s, and the cells' own.
+class PhaseEffect(_Model):
+    """A load phase of recorded runs: what the load client measured, and the cells' own ratio.
 
-    `cells_ratio` is the ratio of tokens per second of request time: the time sequences decoded plus
-    the time requests waited for their first token. A client that keeps so many requests open sees
-    its throughput change by just that.
+    `baseline_rate` and `candidate_rate` are the geometric means over the side's runs of the
+    client's tokens/s, `client_ratio` is their ratio and `estimate` has its interval, null where a
+    side has a single run. The verdict holds beside those of the other phases (Holm). `cells_ratio`
+    is the ratio of tokens per second of request time: the time sequences decoded plus the time
+    requests waited for their first token. A client that keeps so many requests open sees its
+    throughput change by just that.
     """
 
     phase: str
+    verdict: Verdict
+    baseline_rate: float
+    candidate_rate: float
     client_ratio: float
-    cells_ratio: float
+    estimate: Estimate | None
+    p_value: float | None
+    run_spread: RunSpread
+    cells_ratio: float | None
+
+
+class Run(_Model):
+    """A recorded run: its side, and its speed at equal load over the mean of the baseline's runs.
+
+    `decode_ratio` and `energy_ratio` (tokens per joule) are null where the run has no such work at
+    loads the others had; `joules_per_token` is that of the whole run, rests between loads included,
+    null where its GPU was not sampled.
+    """
+
+    name: str
+    side: Literal["baseline", "candidate"]
+    decode_ratio: float | None
+    energy_ratio: float | None
+    joules_per_token: float | None
 
 
 class Claim(_Model):
@@ -178,6 +215,8 @@ class Claim(_Model):
 class Comparison(_Model):
     """One model on one kind of GPU in one layout; `engine` is the candidate's.
 
+    The design is `replicates` where recorded runs are compared; `phases` and `runs` are theirs.
+
     The naive ratios are those of all work whatever the load. `candidate_start` is the Unix time of
     the candidate's first window that is used, `ready_at` the one up to which data can be enough
     where they are not yet, null where more time alone does not help, `answer_at` the one at which a
@@ -191,7 +230,7 @@ class Comparison(_Model):
     model: str
     gpu_model: str
     server_class: str
-    design: Design | None
+    design: Design | Literal["replicates"] | None
     headline: str
     verdict: Verdict
     checks: tuple[Check, ...]
@@ -206,7 +245,8 @@ class Comparison(_Model):
     candidate_start: float | None
     ready_at: float | None = None
     answer_at: float | None = None
-    phases: tuple[PhaseRatio, ...] = ()
+    phases: tuple[PhaseEffect, ...] = ()
+    runs: tuple[Run, ...] = ()
     external_labels: dict[str, str] = {}
     place: dict[str, str] = {}
     alpha: float = 0.05
@@ -216,8 +256,8 @@ class Comparison(_Model):
 class Report(_Model):
     """The result of one run.
 
-    `baseline` and `candidate` are the sides as label matchers, `alpha` is the significance level,
-    `start` and `end` are the time range in Unix seconds.
+    `baseline` and `candidate` are the sides as label matchers or as names of recordings, `alpha` is
+    the significance level, `start` and `end` are the time range in Unix seconds.
     """
 
     schema_version: int = SCHEMA_VERSION

@@ -82,7 +82,8 @@ def headline(comparison: Comparison, alpha: float) -> str:
         "equivalent": f"{new} is as fast as {old} for {subject}: {change}",
         "inconclusive": f"It is not clear yet whether {new} changed {subject}: {change}",
     }[comparison.verdict]
-    return f"{text}{_other_changes(comparison)}{_range_change(decode)}{_required_data(decode)}."
+    needed = _required_data(decode, "runs" if comparison.design == "replicates" else "servers")
+    return f"{text}{_other_changes(comparison)}{_range_change(decode)}{needed}."
 
 
 def _other_changes(comparison: Comparison) -> str:
@@ -108,8 +109,11 @@ def _range_change(decode: MeasureResult) -> str:
     return f"; at batch {batch_range(worst.low, worst.high)} {change}"
 
 
-def _required_data(decode: MeasureResult) -> str:
-    """Say what an inconclusive measure would detect, and how much data would settle it."""
+def _required_data(decode: MeasureResult, unit: str) -> str:
+    """Say what an inconclusive measure would detect, and how much data would settle it.
+
+    `unit` is what a side has several of: servers or runs.
+    """
     if decode.verdict != "inconclusive":
         return ""
     smallest = decode.minimum_detectable_effect
@@ -120,7 +124,7 @@ def _required_data(decode: MeasureResult) -> str:
     if required.servers is None:
         return f"{detectable}, more data alone will not settle it"
     hours = f" or {required.hours:.0f} h of the candidate" if required.hours else ""
-    return f"{detectable}, about {required.servers} servers a side{hours} are needed"
+    return f"{detectable}, about {required.servers} {unit} a side{hours} are needed"
 
 
 def change_and_interval(effect: MeasureResult | RangeEffect | SubgroupEffect) -> tuple[str, str]:

@@ -1,5 +1,6 @@
-"""The load phases that two recordings share, and each side's rate in them. Pure arithmetic."""
+"""The load phases of a recorded run, and its rate in each. Pure arithmetic."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,39 +15,39 @@ _SECONDS: Final = ("decode_sequence_seconds", "first_token_seconds")
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A load phase both recordings hold.
+    """A load phase of one run, `start` to `end` in seconds from its first page on.
 
-    `spans` are its start and end on each side in seconds from the first page on, `client_rates`
-    the tokens per second that the load client measured.
+    `client_rate` is the tokens per second that the load client measured, above 0.
     """
 
     name: str
-    spans: tuple[tuple[float, float], tuple[float, float]]
-    client_rates: tuple[float, float]
-
-    @property
-    def client_ratio(self) -> float | None:
-        """The candidate's rate over the baseline's by the client, None where one is 0."""
-        return _ratio(self.client_rates)
-
-    def cells_ratio(self, windows: Windows) -> float | None:
-        """Return the ratio of tokens per second of request time, None where a side has none."""
-        baseline, candidate = (_request_rate(windows, self, side) for side in (0, 1))
-        return _ratio((baseline, candidate))
+    start: float
+    end: float
+    client_rate: float
 
 
-def _ratio(rates: tuple[float, float]) -> float | None:
-    return rates[1] / rates[0] if min(rates) > 0 else None
+def phases_of(recording: Recording) -> tuple[Phase, ...]:
+    """Return the phases of a recording that have times and a rate, in their order."""
+    phases = list[Phase]()
+    for phase in recording.phases:
+        try:
+            start, end = (float(phase[key]) - recording.pages[0].time for key in ("start", "end"))
+            rate = float(phase["gen_tok_s"])
+        except (KeyError, TypeError, ValueError):
+            continue
+        if rate > 0:
+            phases.append(Phase(str(phase["name"]), start, end, rate))
+    return tuple(phases)
 
 
-def _request_rate(windows: Windows, phase: Phase, side: int) -> float:
-    """Return tokens for each second of request time; windows count to the phase they touch.
+def request_rate(windows: Windows, run: int, phase: Phase) -> float:
+    """Return a run's tokens for each second of request time in a phase, 0 where there are none.
 
-    The load rests between phases, so that a window at a phase's edge holds nothing of another.
+    `run` is the run's number among the servers of the windows. A window counts to the phase it
+    touches: the load rests between phases, so that one at a phase's edge holds nothing of another.
     """
-    start, end = phase.spans[side]
-    rows = (windows.server == side) & (windows.time + windows.width > start)
-    rows &= windows.time < end
+    rows = (windows.server == run) & (windows.time + windows.width > phase.start)
+    rows &= windows.time < phase.end
     tokens, seconds = (
         sum(float(np.nansum(windows.column(name)[rows])) for name in names)
         for names in (_TOKENS, _SECONDS)
@@ -54,26 +55,6 @@ def _request_rate(windows: Windows, phase: Phase, side: int) -> float:
     return tokens / seconds if seconds > 0 else 0.0
 
 
-def shared_phases(baseline: Recording, candidate: Recording) -> tuple[Phase, ...]:
-    """Return the phases both recordings hold with times and rates, in the baseline's order."""
-    recordings = baseline, candidate
-    by_name = [
-        {str(phase["name"]): phase for phase in recording.phases} for recording in recordings
-    ]
-    phases = []
-    for name in by_name[0]:
-        if name not in by_name[1]:
-            continue
-        try:
-            old, new = (
-                (
-                    float(side[name]["start"]) - recording.pages[0].time,
-                    float(side[name]["end"]) - recording.pages[0].time,
-                    float(side[name]["gen_tok_s"]),
-                )
-                for side, recording in zip(by_name, recordings, strict=True)
-            )
-        except (KeyError, TypeError, ValueError):
-            continue
-        phases.append(Phase(name, (old[:2], new[:2]), (old[2], new[2])))
-    return tuple(phases)
+def phase_names(runs: Sequence[Sequence[Phase]]) -> list[str]:
+    """Return the names of all phases of some runs, in the order they first come in."""
+    return list(dict.fromkeys(phase.name for phases in runs for phase in phases))

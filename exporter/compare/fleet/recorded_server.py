@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Final
 
 import numpy as np
@@ -77,6 +78,8 @@ def read_server(recording: Recording, width: float) -> RecordedServer:
             cells += _increases(window_load, meter.load, window * width)
             window, window_load = reached, meter.load
         joules = energy(page.time) - energy(last.time) if energy else None
+        if joules is not None and not isfinite(joules):
+            joules = None
         meter.add(page, page.time, (("release", recording.name),), identity.number("gpus"), joules)
         queried, hit = _lookup_totals(page)
         if queried > last_lookups[0]:
@@ -129,7 +132,8 @@ def _facts(recording: Recording, identity: Identity, last: Snapshot) -> ServerFa
     block_size = last.plan.page_settings.get("block_size", "")
     if block_size.isdigit():
         limits["block_size"] = float(block_size)
-    return ServerFacts(labels, limits)
+    start = last.largest("server_start_time_seconds")
+    return ServerFacts(labels, limits, () if start is None else (start,))
 
 
 def _increases(before: LoadCells, after: LoadCells, time: float) -> Iterator[CellRow]:
@@ -158,6 +162,7 @@ def _energy_until(recording: Recording, gpus: float | None) -> Callable[[float],
     """Return the joules the recorded GPUs had used by a time, interpolated between samples.
 
     None where not all GPUs under the server have a counter: a part of the energy is no energy.
+    Before a GPU's first sample and after its last they are unknown, NaN.
     """
     counters = dict[int, list[tuple[float, float]]]()
     for sample in recording.nvml:
@@ -169,4 +174,6 @@ def _energy_until(recording: Recording, gpus: float | None) -> Callable[[float],
     if min(map(len, counters.values())) < 2:
         return None
     series = [tuple(np.array(counter).T) for counter in counters.values()]
-    return lambda time: sum(float(np.interp(time, times, joules)) for times, joules in series)
+    return lambda time: sum(
+        float(np.interp(time, times, joules, left=np.nan, right=np.nan)) for times, joules in series
+    )

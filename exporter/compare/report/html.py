@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from html import escape
 from importlib.resources import files
+from itertools import zip_longest
 
 from ...vocabulary.verdict import VERDICTS
 from ..assess.result import Check, Comparison, Report
-from ..assess.wording import confidence, percent_change, reasons, side_names, title
+from ..assess.wording import confidence, reasons, side_names, title
 from . import plots
-from .rows import PHASE_HEADS, cells, effect_table, side_rows
+from .rows import cells, effect_table, side_rows
+from .runs import RunTable, run_tables
 
 
 def html(report: Report) -> str:
@@ -53,7 +55,7 @@ def _section(comparison: Comparison, many: bool, prefix: str) -> str:
     if many:
         parts.append(f'<h2 class="{comparison.verdict}">{escape(comparison.headline)}</h2>')
     parts += [_effects(comparison), _reasons(comparison), _figures(comparison, prefix)]
-    parts.append(_phases(comparison))
+    parts += [_run_table(table) for table in run_tables(comparison)]
     if claim := comparison.claim:
         parts.append(f"<h3>The claim</h3><p>{escape(claim.text)}</p>{_list(claim.details)}")
     if comparison.hit_ratio_causes:
@@ -116,14 +118,21 @@ def _unique_ids(svg: str, prefix: str) -> str:
     return svg
 
 
-def _phases(comparison: Comparison) -> str:
-    if not comparison.phases:
-        return ""
-    rows = [
-        (phase.phase, percent_change(phase.client_ratio), percent_change(phase.cells_ratio))
-        for phase in comparison.phases
-    ]
-    return f"<h3>By load phase</h3>{_table(PHASE_HEADS, rows)}"
+def _run_table(table: RunTable) -> str:
+    heads = "".join(f"<th>{escape(head)}</th>" for head in table.heads)
+    rows = ""
+    for (name, *texts), verdict in zip_longest(table.rows, table.verdicts):
+        classes = [*("" for _ in texts[1:]), verdict or ""]
+        cells = "".join(
+            f'<td class="{css}">{escape(text)}</td>' if css else f"<td>{escape(text)}</td>"
+            for text, css in zip(texts, classes, strict=True)
+        )
+        rows += f"<tr><th>{escape(name)}</th>{cells}</tr>"
+    legend = f"<p class=note>{escape(table.legend)}</p>" if table.legend else ""
+    return (
+        f"<h3>{escape(table.title.capitalize())}</h3><div class=wide><table class=runs><thead>"
+        f"<tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>{legend}"
+    )
 
 
 def _check(check: Check) -> str:

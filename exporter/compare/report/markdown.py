@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from ..assess.result import Comparison, Report
 from ..assess.wording import percent_change, reasons, title
-from .rows import PHASE_HEADS, cells, effect_table, side_rows
+from .rows import cells, effect_table, side_rows
+from .runs import run_tables
 
 
 def markdown(report: Report) -> str:
@@ -39,12 +40,9 @@ def _comparison(comparison: Comparison) -> list[str]:
             f"Not at equal load: tokens/s per GPU {percent_change(throughput)}, mean "
             f"inter-token speed {percent_change(latency)}."
         )
-    if comparison.phases:
-        phases = [
-            (phase.phase, percent_change(phase.client_ratio), percent_change(phase.cells_ratio))
-            for phase in comparison.phases
-        ]
-        parts.append(_table(("load phase", *PHASE_HEADS[1:]), phases))
+    for runs in run_tables(comparison):
+        parts += [f"{runs.title.capitalize()}:", _table(runs.heads, runs.rows)]
+        parts += [runs.legend] if runs.legend else []
     if claim := comparison.claim:
         parts.append("\n".join([_escaped(claim.text), _list(claim.details)]))
     parts.append(_table(("", "baseline", "candidate"), side_rows(comparison)))

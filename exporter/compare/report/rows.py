@@ -16,7 +16,6 @@ OUTSIDE = (
 )
 _MIN_OUTSIDE = 0.0005
 _COLUMNS = "change", "interval", "detectable", "verdict"
-PHASE_HEADS = "phase", "load client's tokens/s", "from the cells"
 _KV_CACHE = "KV cache, tokens"
 
 
@@ -114,7 +113,11 @@ def side_rows(comparison: Comparison) -> list[tuple[str, str, str]]:
     a, b = comparison.baseline, comparison.candidate
     rows = [
         ("release", ", ".join(a.releases), ", ".join(b.releases)),
-        ("servers", str(a.servers), str(b.servers)),
+        (
+            "runs" if comparison.design == "replicates" else "servers",
+            str(a.servers),
+            str(b.servers),
+        ),
         ("data", format_duration(3600 * a.hours), format_duration(3600 * b.hours)),
         (
             _KV_CACHE,

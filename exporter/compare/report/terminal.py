@@ -1,6 +1,7 @@
 """A report for people in a terminal."""
 
 from collections.abc import Mapping
+from itertools import zip_longest
 from typing import Final
 
 from rich.console import Console
@@ -10,7 +11,8 @@ from rich.table import Table
 from ...vocabulary.verdict import Verdict
 from ..assess.result import Comparison, Report
 from ..assess.wording import percent_change, reasons, side_names
-from .rows import PHASE_HEADS, cells, effect_table, side_rows
+from .rows import cells, effect_table, side_rows
+from .runs import RunTable, run_tables
 
 _STYLES: Final[Mapping[Verdict, str]] = {
     "regression": "bold red",
@@ -19,6 +21,7 @@ _STYLES: Final[Mapping[Verdict, str]] = {
     "inconclusive": "yellow",
     "not_comparable": "magenta",
 }
+_WIDE: Final = 118
 _MARKS: Final = {"passed": "✓", "corrected": "~", "noted": "!", "failed": "✗"}
 _ASCII_MARKS: Final = {**_MARKS, "passed": "+", "failed": "x"}
 
@@ -44,12 +47,8 @@ def _print_comparison(comparison: Comparison, console: Console) -> None:
     for row in side_rows(comparison):
         sides.add_row(*(escape(text) for text in row))
     console.print(sides)
-    if comparison.phases:
-        phases = _table("by load phase", *PHASE_HEADS)
-        for phase in comparison.phases:
-            ratios = percent_change(phase.client_ratio), percent_change(phase.cells_ratio)
-            phases.add_row(escape(phase.phase), *ratios)
-        console.print(phases)
+    for table in run_tables(comparison):
+        _print_run_table(table, console)
     if comparison.claim:
         _print(console, comparison.claim.text)
         for text in comparison.claim.details:
@@ -77,6 +76,20 @@ def _print_effects(comparison: Comparison, console: Console) -> None:
     console.print(table)
     for text in effects.legend:
         _print(console, text, "dim")
+
+
+def _print_run_table(table: RunTable, console: Console) -> None:
+    left_out = table.details if console.width < _WIDE else frozenset[str]()
+    kept = [i for i, head in enumerate(table.heads) if head not in left_out]
+    shown = _table(table.title, *(table.heads[i] for i in kept))
+    for row, verdict in zip_longest(table.rows, table.verdicts):
+        texts = [escape(row[i]) for i in kept]
+        if verdict:
+            texts[-1] = f"[{_STYLES[verdict]}]{texts[-1]}[/]"
+        shown.add_row(*texts)
+    console.print(shown)
+    if table.legend:
+        _print(console, table.legend, "dim")
 
 
 def _print_naive_ratios(comparison: Comparison, console: Console) -> None:

@@ -1,22 +1,34 @@
-"""The report on two recordings: what is drawn, written and left out agrees with itself."""
+"""The report on recordings: what is drawn, written and left out agrees with itself."""
 
 import re
+from html import unescape
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
+from exporter.compare.assess.criteria import Criteria
 from exporter.compare.assess.result import Report
 from exporter.compare.options import Options
+from exporter.compare.replicates.comparison import compare_runs
 from exporter.compare.report.html import html
 from exporter.compare.report.markdown import markdown
 from exporter.compare.report.rows import DETECTABLE, OUTSIDE, effect_table, side_rows
+from exporter.compare.report.runs import AA_LEGEND, run_tables
+from exporter.compare.report.terminal import print_report
 from exporter.compare.run import run
+from tests.compare.replicates.made import WIDTH, made_fleet, made_windows
 
 RECORDED = "vllm-dense-0.20.2-mrv1", "vllm-dense-0.26.0"
 
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    return run(Options(recordings=RECORDED, margin=0.03, warm_up=3600.0), now=lambda: 0.0)
+    old, new = RECORDED
+    options = Options(
+        baseline_recordings=(old,), candidate_recordings=(new,), margin=0.03, warm_up=3600.0
+    )
+    return run(options, now=lambda: 0.0)
 
 
 def test_no_point_is_drawn_where_the_table_knows_nothing(report: Report) -> None:
@@ -90,3 +102,69 @@ def test_a_whole_outside_its_parts_is_explained(
     assert DETECTABLE in legend
     page = html(report.model_copy(update={"comparisons": (comparison,)}))
     assert (OUTSIDE in re.sub(r"\s+", " ", page)) == outside
+
+
+@pytest.fixture(scope="module")
+def of_runs() -> Report:
+    """A report on made runs, three a side, the last one wild."""
+    rates = [{"small": 100.0 + i, "large": 900.0 - 10 * i} for i in range(6)]
+    windows = made_windows([1.0, 1.01, 1.0, 0.9, 0.91, 0.5], joules=[0.2] * 3 + [None] * 3)
+    comparison = compare_runs(made_fleet(windows, 3, rates=rates), Criteria(0.03, 0.05), None)
+    return Report(
+        inferfleet_version="1",
+        generated_at=0.0,
+        source="recordings",
+        baseline="run-0, run-1, run-2",
+        candidate="run-3, run-4, run-5",
+        margin=0.03,
+        alpha=0.05,
+        window_seconds=WIDTH,
+        start=None,
+        end=None,
+        headline=comparison.headline,
+        verdict=comparison.verdict,
+        comparisons=(comparison,),
+        notes=(),
+    )
+
+
+def printed(report: Report, width: int) -> str:
+    text = StringIO()
+    print_report(report, Console(file=text, width=width, emoji=False))
+    return text.getvalue()
+
+
+def test_runs_and_phases_stand_in_every_report(of_runs: Report) -> None:
+    (runs, phases) = run_tables(of_runs.comparisons[0])
+    names = [f"run-{i}" for i in range(6)]
+    assert [row[0] for row in runs.rows[:6]] == names
+    assert [row[0] for row in phases.rows] == ["small", "large"]
+    for text in (printed(of_runs, 120), markdown(of_runs), html(of_runs)):
+        plain = " ".join(unescape(re.sub("<[^>]+>", " ", text)).split())
+        for table in (runs, phases):
+            assert table.title.casefold() in plain.casefold()
+            for row in table.rows:
+                assert all(cell in plain for cell in row)
+        assert AA_LEGEND in plain
+    assert "A/A, %" in phases.heads
+    assert "0.2 J" in {row[-1] for row in runs.rows}
+
+
+def test_a_narrow_terminal_cuts_no_word_of_the_runs(of_runs: Report) -> None:
+    for width in (80, 120):
+        text = printed(of_runs, width)
+        assert "…" not in text
+        assert max(map(len, text.splitlines())) <= width
+        for word in ("run-5", "candidate", "small", "interval, %", "A/A, %", "inconclusive"):
+            assert word in text
+
+
+def test_no_table_of_single_runs(report: Report) -> None:
+    (phases,) = run_tables(report.comparisons[0])
+    assert phases.heads == ("phase", "baseline", "candidate", "from the cells, %", "change, %")
+    assert not phases.legend
+
+
+def test_the_report_keeps_what_json_says(of_runs: Report) -> None:
+    again = Report.model_validate_json(of_runs.model_dump_json())
+    assert again == of_runs
