@@ -119,13 +119,16 @@ def _unique_ids(svg: str, prefix: str) -> str:
 
 
 def _run_table(table: RunTable) -> str:
-    heads = "".join(f"<th>{escape(head)}</th>" for head in table.heads)
+    classes = ["detail" if head in table.details else "" for head in table.heads]
+    heads = "".join(
+        f'<th class="{css}">{escape(head)}</th>'
+        for head, css in zip(table.heads, classes, strict=True)
+    )
     rows = ""
     for (name, *texts), verdict in zip_longest(table.rows, table.verdicts):
-        classes = [*("" for _ in texts[1:]), verdict or ""]
+        own = [*classes[1:-1], verdict or classes[-1]]
         cells = "".join(
-            f'<td class="{css}">{escape(text)}</td>' if css else f"<td>{escape(text)}</td>"
-            for text, css in zip(texts, classes, strict=True)
+            f'<td class="{css}">{escape(text)}</td>' for text, css in zip(texts, own, strict=True)
         )
         rows += f"<tr><th>{escape(name)}</th>{cells}</tr>"
     legend = f"<p class=note>{escape(table.legend)}</p>" if table.legend else ""

@@ -27,6 +27,7 @@ UNSURE: Final = "#c69026"
 _INK: Final = "#010203"
 _MIN_TOKEN_SHARE: Final = 0.01
 _MIN_TIME_SHARE: Final = 0.001
+_MIN_LIMIT_PERCENT: Final = 40.0
 _SIZE: Final = (6.6, 3.1)
 
 
@@ -45,15 +46,24 @@ def effect_by_batch(comparison: Comparison) -> str:
         axes.axhline(0, color=_INK, linewidth=0.8)
         for cell in cells:
             _interval(axes, (cell.high * max(cell.low, cell.high / 2)) ** 0.5, cell)
+        # an interval that says nothing would press all others flat
+        changes = [abs(100 * (_ratio(cell) - 1)) for cell in cells]
+        limit = max(_MIN_LIMIT_PERCENT, 1.2 * max(changes))
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(low, -limit), min(high, limit))
         axes.set_ylabel("change of decode speed, %")
         _batch_axis(axes)
 
     return _svg("effect", draw)
 
 
+def _ratio(cell: RangeEffect) -> float:
+    return cell.estimate.ratio if cell.estimate else cell.observed_ratio or 1.0
+
+
 def _interval(axes: Axes, x: float, cell: RangeEffect) -> None:
     estimate = cell.estimate
-    ratio = estimate.ratio if estimate else cell.observed_ratio or 1.0
+    ratio = _ratio(cell)
     color = {"regression": BAD, "improvement": GOOD, "equivalent": GOOD}.get(cell.verdict, UNSURE)
     change = 100 * (ratio - 1)
     if estimate:

@@ -12,6 +12,9 @@ AA_LEGEND = (
 )
 
 
+_BESIDE_A_VERDICT = frozenset(("baseline", "candidate", "from the cells, %"))
+
+
 @dataclass(frozen=True, slots=True)
 class RunTable:
     """A table of texts: its heads, and rows as long as they, the first of each a name.
@@ -91,7 +94,7 @@ def _phases(comparison: Comparison) -> RunTable | None:
         tuple(tuple(row) for row in rows),
         verdicts,
         legend=AA_LEGEND if verdicts else "",
-        details=frozenset(("baseline", "candidate", "from the cells, %")),
+        details=_BESIDE_A_VERDICT if verdicts else frozenset(),
     )
 
 

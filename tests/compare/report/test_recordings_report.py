@@ -13,6 +13,7 @@ from exporter.compare.options import Options
 from exporter.compare.replicates.comparison import compare_runs
 from exporter.compare.report.html import html
 from exporter.compare.report.markdown import markdown
+from exporter.compare.report.plots import effect_by_batch
 from exporter.compare.report.rows import DETECTABLE, OUTSIDE, effect_table, side_rows
 from exporter.compare.report.runs import AA_LEGEND, run_tables
 from exporter.compare.report.terminal import print_report
@@ -168,3 +169,11 @@ def test_no_table_of_single_runs(report: Report) -> None:
 def test_the_report_keeps_what_json_says(of_runs: Report) -> None:
     again = Report.model_validate_json(of_runs.model_dump_json())
     assert again == of_runs
+
+
+def test_an_interval_that_says_nothing_presses_no_other_flat(of_runs: Report) -> None:
+    (comparison,) = of_runs.comparisons
+    estimates = [part.estimate for part in comparison.measures[0].cells]
+    assert max(estimate.upper for estimate in estimates if estimate) > 1.7
+    labels = re.findall(r">[\u2212-]?(\d+)</text>", effect_by_batch(comparison))
+    assert 0 < max(int(label) for label in labels) <= 40
