@@ -118,7 +118,7 @@ def at_equal_load(
     if has_batch:
         described["ranges"] = by_range(index, design, criteria)
     regression = index.regression(design)
-    effect = estimate_effect(regression, design.minimum_stderr, design.machine_stderr)
+    effect = estimate_effect(regression, design.minimum_stderr, design.spread)
     if design.fault:
         result = _blocked(measure, design)
         if effect is None:

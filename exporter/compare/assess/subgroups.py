@@ -57,7 +57,7 @@ def _by_batch(
         effect = None
         if min(candidate.sum(), baseline.sum()) >= min_windows:
             regression = index.regression(design, inside)
-            effect = estimate_effect(regression, design.minimum_stderr, design.machine_stderr)
+            effect = estimate_effect(regression, design.minimum_stderr, design.spread)
         verdict: Verdict = "not_comparable" if design.fault else "inconclusive"
         estimate = observed_ratio = None
         if effect is not None and design.fault:
@@ -96,7 +96,7 @@ def by_subgroup(
             unit = f"{median:,.0f} tokens"
         for preposition, mask in (("up to", values <= median), ("above", values > median)):
             regression = index.regression(design, mask)
-            effect = estimate_effect(regression, design.minimum_stderr, design.machine_stderr)
+            effect = estimate_effect(regression, design.minimum_stderr, design.spread)
             if effect is not None and (mask & candidate).sum() >= MIN_WINDOWS_PER_SUBGROUP:
                 effects.append(
                     SubgroupEffect(

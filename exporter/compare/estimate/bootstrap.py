@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from ..fleet.arrays import Floats, Mask
+from ..fleet.arrays import TINY, Floats, Mask
 from .regression import Regression, absorbed, coefficient
 
 _SEED: Final = 20
@@ -63,7 +63,7 @@ def _summed(regression: Regression) -> Regression:
     sums = np.bincount(inverse, regression.weight * regression.y, len(keys))
     return replace(
         regression,
-        y=sums / np.maximum(weight, 1e-300),
+        y=sums / np.maximum(weight, TINY),
         weight=weight,
         treated=regression.treated[first],
         node=regression.node[first],

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from ..fleet.arrays import Floats
+from ..fleet.arrays import TINY, Floats
 
 _ITERATIONS: Final = 4
 _HUBER_THRESHOLD: Final = 2.0
@@ -25,7 +25,7 @@ def nnls(gram: Floats, moment: Floats) -> Floats:
     """Return the x at least 0 that minimises x'Gx - 2m'x; G is symmetric positive semi-definite."""
     size = len(moment)
     x, active = np.zeros(size), np.zeros(size, dtype=bool)
-    scale = max(float(np.abs(moment).max(initial=0.0)), 1e-300)
+    scale = max(float(np.abs(moment).max(initial=0.0)), TINY)
     for _ in range(3 * size):
         # at the optimum no coefficient that is 0 would lessen the error by growing
         descent = moment - gram @ x
@@ -41,7 +41,7 @@ def nnls(gram: Floats, moment: Floats) -> Floats:
                 break
             # go towards the free solution only until the first coefficient reaches 0, and drop it
             negative = active & (trial <= 0)
-            fraction = (x[negative] / np.maximum(x[negative] - trial[negative], 1e-300)).min()
+            fraction = (x[negative] / np.maximum(x[negative] - trial[negative], TINY)).min()
             x = x + fraction * (trial - x)
             active &= x > 1e-14
             x[~active] = 0.0
@@ -90,7 +90,7 @@ def fit(x: Floats, covariates: Floats, time: Floats, weight: Floats) -> Curve:
     # over the time, the target is 1 and the residual is the relative error: a token of 10 ms and
     # one of 50 ms count alike, as they do in the log ratio that is compared
     features = np.concatenate([_hats(x, knots), covariates], axis=1) / time[:, None]
-    total = max(float(weight.sum()), 1e-300)
+    total = max(float(weight.sum()), TINY)
     # of one size: context (thousands) beside hats (1) would make the Gram matrix ill-conditioned
     scale = np.maximum((weight @ features) / total, 1e-12)
     scaled, robust = features / scale, np.ones(len(x))

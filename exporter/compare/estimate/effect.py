@@ -1,13 +1,17 @@
 """The effect of a release at matched load, and its uncertainty.
 
 Pure arithmetic. Given for each row the log of (time expected from the baseline's curve / time
-observed), the effect is the coefficient of `treated` in a Huber-weighted regression with effects of
-node and, where versions ran at the same time, of time block. Both are absorbed exactly
-(Frisch-Waugh-Lovell), so a thousand nodes cost no more than eight.
+observed), the effect is the coefficient of `treated` in a weighted regression with effects of node
+and, where versions ran at the same time, of time block. Both are absorbed exactly
+(Frisch-Waugh-Lovell), so a thousand nodes cost no more than eight. No row is weighted down for
+being far from the others: what a release does to a few windows alone is an effect of it.
 
 The interval is two-way clustered over node and time block (Cameron, Gelbach and Miller 2011:
 V = V_node + V_time - V_both), cross-checked by a block bootstrap over nodes and time blocks; the
-larger is taken, and a floor measured in comparisons of a release with itself is added.
+larger is taken, and a floor measured in comparisons of a release with itself is added. The floor
+is known and not estimated, so it has no degrees of freedom to lose: those of the sum are
+Satterthwaite's (An approximate distribution of estimates of variance components, Biometrics 2,
+1946, p. 110).
 """
 
 from dataclasses import dataclass
@@ -17,12 +21,11 @@ import numpy as np
 
 from ..fleet.arrays import Floats, Ints
 from .bootstrap import bootstrap_variance
-from .curve import huber_weights
 from .regression import Regression, absorbed, coefficient
 from .t_distribution import quantile
 
-_ITERATIONS: Final = 4
 _MAX_BLOCK_DEGREES_OF_FREEDOM: Final = 20
+_MAX_DEGREES_OF_FREEDOM: Final = 1000.0
 # a large effect moves the load itself, and is read off a part of the curve known less well
 _CURVE_ERROR: Final = 0.03
 
@@ -47,43 +50,68 @@ class Effect:
         return self.estimate - half, self.estimate + half
 
 
+@dataclass(frozen=True, slots=True)
+class Variance:
+    """An estimate of a variance, with the degrees of freedom it has."""
+
+    value: float
+    degrees_of_freedom: float
+
+    def pooled(self, other: "Variance") -> "Variance":
+        """Return the estimate of both together, each weighted by its degrees of freedom.
+
+        Where one is a scaled inverse chi-squared prior this is the posterior's scale (Gelman et
+        al., Bayesian Data Analysis, 3rd edition, section 2.6; limma's moderated variance).
+        """
+        degrees = self.degrees_of_freedom + other.degrees_of_freedom
+        total = self.value * self.degrees_of_freedom + other.value * other.degrees_of_freedom
+        return Variance(total / degrees, degrees)
+
+    def plus(self, other: "Variance") -> "Variance":
+        """Return the variance of a sum of independent terms (Satterthwaite 1946)."""
+        total = self.value + other.value
+        if total <= 0:
+            return Variance(0.0, min(self.degrees_of_freedom, other.degrees_of_freedom))
+        uncertainty = sum(
+            (part.value / total) ** 2 / part.degrees_of_freedom for part in (self, other)
+        )
+        return Variance(total, 1.0 / max(uncertainty, 1.0 / _MAX_DEGREES_OF_FREEDOM))
+
+
 def estimate_effect(
-    regression: Regression, minimum_stderr: float, prior_stderr: float = 0.0
+    regression: Regression, minimum_stderr: float, spread: Variance | None = None
 ) -> Effect | None:
     """Return the effect of `treated`, None where the rows do not identify one.
 
     On the scale of the outcome, `minimum_stderr` is a standard error that comes on top of that of
-    the data, and `prior_stderr` what the data's own is known to be at least.
+    the data. `spread` is the variance of the effect that nodes alone make, as far as it is known
+    from elsewhere.
     """
-    weight = regression.weight
     if not _has_both_sides(regression):
         return None
-    estimate, residual, treatment = 0.0, regression.y, regression.treated
-    used_weight = weight
-    for _ in range(_ITERATIONS):
-        treatment = absorbed(regression.treated, weight, regression)
-        outcome = absorbed(regression.y, weight, regression)
-        solved = coefficient(outcome, treatment, weight)
-        if solved is None:
-            return None
-        estimate = solved
-        residual = outcome - estimate * treatment
-        # the next weights judge these residuals; what was estimated belongs to these weights
-        used_weight, weight = weight, regression.weight * huber_weights(residual, regression.weight)
-    power = float((used_weight * treatment * treatment).sum())
-    influence = used_weight * treatment * residual / power
-    clustered = _cluster(regression, influence, used_weight)
-    bootstrapped = bootstrap_variance(regression, used_weight)
+    weight = regression.weight
+    treatment = absorbed(regression.treated, weight, regression)
+    outcome = absorbed(regression.y, weight, regression)
+    estimate = coefficient(outcome, treatment, weight)
+    if estimate is None:
+        return None
+    residual = outcome - estimate * treatment
+    power = float((weight * treatment * treatment).sum())
+    clustered = _cluster(regression, weight * treatment * residual / power)
+    between = clustered.of_node if spread is None else clustered.of_node.pooled(spread)
+    variance = between.plus(clustered.excess_of_block)
     # Clustered errors are too small with few clusters, the bootstrap with few of a stratum; which
-    # one errs is not known, so the larger is taken. What neither sees is independent of both and
-    # adds as a variance: the floor, and the curve's error, which grows with the effect.
-    stderr = np.sqrt(
-        max(clustered.variance, bootstrapped, prior_stderr**2)
-        + minimum_stderr**2
-        + (_CURVE_ERROR * estimate) ** 2
-    )
+    # one errs is not known, so the larger is taken.
+    value = max(variance.value, bootstrap_variance(regression, weight))
+    variance = Variance(value, variance.degrees_of_freedom)
+    # What the data cannot show is independent of it and adds as a variance: the floor, and the
+    # curve's error, which grows with the effect.
+    known = minimum_stderr**2 + (_CURVE_ERROR * estimate) ** 2
+    total = variance.plus(Variance(known, np.inf))
     limited_by: Literal["servers", "hours"] = "servers" if clustered.by_node else "hours"
-    return Effect(estimate, float(stderr), clustered.degrees_of_freedom, limited_by, minimum_stderr)
+    return Effect(
+        estimate, float(np.sqrt(total.value)), total.degrees_of_freedom, limited_by, minimum_stderr
+    )
 
 
 def _has_both_sides(regression: Regression) -> bool:
@@ -94,14 +122,17 @@ def _has_both_sides(regression: Regression) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Cluster:
-    """The two-way clustered variance, its degrees of freedom, and whether nodes dominate it."""
+    """The parts of the two-way clustered variance, and whether nodes dominate it.
 
-    variance: float
-    degrees_of_freedom: float
+    `excess_of_block` is what time blocks add to the variance between nodes.
+    """
+
+    of_node: Variance
+    excess_of_block: Variance
     by_node: bool
 
 
-def _cluster(regression: Regression, influence: Floats, weight: Floats) -> _Cluster:
+def _cluster(regression: Regression, influence: Floats) -> _Cluster:
     """Return the variance of the sum of influences with clusters of nodes and of time blocks.
 
     Rows of one node are alike (its hardware, its traffic), and so are those of one hour (the day's
@@ -109,22 +140,24 @@ def _cluster(regression: Regression, influence: Floats, weight: Floats) -> _Clus
     cluster before squaring, correlated influences do not average out (Cameron, Gelbach and Miller
     2011). Each part has the usual small-sample correction, G / (G - 1) for G clusters.
     """
-    used = weight > 0
+    used = regression.weight > 0
     sums = _sums_by_cluster(regression, influence)
     nodes = len(np.unique(regression.node[used]))
     blocks = len(np.unique(regression.block[used]))
     # two groups of nodes, treated ones and controls, cost a degree of freedom each
     groups = 2 if regression.time_effects else 1
-    of_node = float((sums.sum(1) ** 2).sum()) * nodes / max(nodes - groups, 1)
-    of_block = float((sums.sum(0) ** 2).sum()) * blocks / max(blocks - 1, 1)
-    of_intersection = float((sums**2).sum())
-    # the difference may come out below either part, even below 0, in small samples
-    variance = max(of_node + of_block - of_intersection, of_node, of_block)
-    # without a past of their own the nodes' differences are in the effect, however many the hours
-    by_node = of_node >= of_block or not regression.node_effects
+    node_degrees = float(max(nodes - groups, 1))
     # neighbouring blocks are not quite independent: more degrees of freedom are not claimed
-    degrees = nodes - groups if by_node else min(blocks - 1, _MAX_BLOCK_DEGREES_OF_FREEDOM)
-    return _Cluster(variance, float(max(degrees, 1)), by_node)
+    block_degrees = float(max(min(blocks - 1, _MAX_BLOCK_DEGREES_OF_FREEDOM), 1))
+    of_node = float((sums.sum(1) ** 2).sum()) * nodes / node_degrees
+    of_block = float((sums.sum(0) ** 2).sum()) * blocks / max(blocks - 1, 1)
+    excess = max(of_block - float((sums**2).sum()), 0.0)
+    return _Cluster(
+        Variance(of_node, node_degrees),
+        Variance(excess, block_degrees),
+        # without a past of their own the nodes' differences are in the effect, however many hours
+        of_node >= of_block or not regression.node_effects,
+    )
 
 
 def _sums_by_cluster(regression: Regression, influence: Floats) -> Floats:

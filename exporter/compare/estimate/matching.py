@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from ..fleet.arrays import Floats, Ints, Mask, Numbers
+from ..fleet.arrays import TINY, Floats, Ints, Mask, Numbers
 
 MIN_WINDOWS_PER_CELL: Final = 5.0
 """Baseline windows that a load needs before the curve is taken to be known there."""
@@ -91,11 +91,11 @@ def match_distribution(rows: LoadRows, min_windows: float = MIN_WINDOWS_PER_CELL
     candidate = np.bincount(inverse, weight * (inside & treated), len(cells))
     neighbours = np.sum([_shifted(cells, baseline, step) for step in steps], axis=0)
     supported = neighbours >= min_windows
-    demanded = np.where(supported, candidate / np.maximum(neighbours, 1e-300), 0.0)
+    demanded = np.where(supported, candidate / np.maximum(neighbours, TINY), 0.0)
     factor = np.sum([_shifted(cells, demanded, -step) for step in steps], axis=0)
     positive = factor > 0
     if positive.any():
-        mean = float((baseline * factor).sum() / max(float(baseline[positive].sum()), 1e-300))
+        mean = float((baseline * factor).sum() / max(float(baseline[positive].sum()), TINY))
         factor = np.minimum(factor, _MAX_RELATIVE_WEIGHT * mean)
     matched = np.where(treated, supported[inverse], factor[inverse]) * weight * inside
     outside["the mix of batch, prefill share and context"] = ~supported[inverse] & treated

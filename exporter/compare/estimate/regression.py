@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..fleet.arrays import Floats, Ints, Mask
+from ..fleet.arrays import TINY, Floats, Ints, Mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +49,7 @@ def absorbed(values: Floats, weight: Floats, regression: Regression) -> Floats:
     if not (regression.node_effects and regression.time_effects):
         group = regression.node if regression.node_effects else regression.block
         total = np.bincount(group, weight)
-        mean = np.bincount(group, weight * values) / np.maximum(total, 1e-300)
+        mean = np.bincount(group, weight * values) / np.maximum(total, TINY)
         return np.asarray(values - mean[group])
     by_node, by_block = _two_way_effects(values, weight, regression)
     return np.asarray(values - by_node[regression.node] - by_block[regression.block])
@@ -62,7 +62,7 @@ def coefficient(outcome: Floats, treatment: Floats, weight: Floats) -> float | N
     the release from the machine or from the hour.
     """
     power = float((weight * treatment * treatment).sum())
-    if power <= 1e-9 * max(float(weight.sum()), 1e-300):
+    if power <= 1e-9 * max(float(weight.sum()), TINY):
         return None
     return float((weight * treatment * outcome).sum()) / power
 
@@ -81,11 +81,11 @@ def _two_way_effects(
     sums = weight * values
     of_node = np.bincount(node, sums, nodes)
     of_block = np.bincount(block, sums, blocks)
-    inverse = 1.0 / np.maximum(joint.sum(1), 1e-300)
+    inverse = 1.0 / np.maximum(joint.sum(1), TINY)
     schur = np.diag(joint.sum(0)) - joint.T @ (joint * inverse[:, None])
     # a constant may move from the blocks to the nodes; a touch of ridge settles where it is, also
     # where a replicate has drawn one block alone and nothing but rounding is left
-    scale = max(float(np.trace(schur)), 1e-6 * float(joint.sum()), 1e-300)
+    scale = max(float(np.trace(schur)), 1e-6 * float(joint.sum()), TINY)
     schur.flat[:: blocks + 1] += 1e-10 * scale / blocks
     by_block = np.linalg.solve(schur, of_block - joint.T @ (of_node * inverse))
     by_node = (of_node - joint @ by_block) * inverse

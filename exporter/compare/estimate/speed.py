@@ -3,13 +3,13 @@
 Pure arithmetic.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from ..fleet.arrays import Floats, Mask
-from .curve import fit
+from ..fleet.arrays import Floats, Ints, Mask
+from .curve import fit, huber_weights
 from .design import Design
 from .matching import MIN_WINDOWS_PER_CELL, LoadRows, Matching, match_distribution, match_range
 from .observations import Observations
@@ -79,7 +79,23 @@ def speed_index(observations: Observations, design: Design) -> SpeedIndex | None
     match = match_range if design.concurrent else match_distribution
     matching = match(load_rows, min_windows)
     y = np.log(np.where(usable, expected, observations.time) / observations.time)
+    outlying = _outlier_weights(y, matching.weight, treated, cell)
+    matching = replace(matching, weight=matching.weight * outlying)
     return SpeedIndex(observations, y, treated, matching)
+
+
+def _outlier_weights(y: Floats, weight: Floats, treated: Mask, cell: Ints) -> Floats:
+    """Return Huber weights of rows by how far they are from others of their side at their batch.
+
+    A neighbour's noise touches some windows of a server. What a release does to some batches alone
+    touches most of that side's windows there: it moves their median, and none is far from it.
+    """
+    group = 2 * cell + treated
+    residual = np.zeros(len(y))
+    for number in np.unique(group[weight > 0]):
+        rows = (group == number) & (weight > 0)
+        residual[rows] = y[rows] - np.median(y[rows])
+    return huber_weights(residual, weight)
 
 
 def _coefficients(observations: Observations) -> int:

@@ -1,11 +1,11 @@
-"""An effect and its standard error: honest intervals, clusters, the floor, outliers."""
+"""An effect and its standard error: honest intervals, clusters, the floor, machines."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from exporter.compare.estimate.effect import estimate_effect
+from exporter.compare.estimate.effect import Variance, estimate_effect
 from tests.compare.estimate.test_regression import upgraded_nodes
 
 
@@ -46,19 +46,43 @@ def test_no_error_gets_below_the_minimum() -> None:
     assert effect.estimate == pytest.approx(0.0, abs=1e-12)
     assert effect.stderr == pytest.approx(0.004)
     assert effect.minimum_stderr == 0.004
-    # what machines of one kind differ by is known before any data
-    prior = estimate_effect(quiet, minimum_stderr=0.003, prior_stderr=0.004)
-    assert prior is not None
-    assert prior.stderr == pytest.approx(0.005)
 
 
-def test_outliers_weigh_little() -> None:
-    regression = upgraded_nodes(2, 0.03)
-    wild = regression.y.copy()
-    wild[np.flatnonzero(regression.treated > 0)[::12]] -= 1.0
-    effect = estimate_effect(replace(regression, y=wild), 0.0)
+def test_few_machines_that_look_alike_are_not_taken_to_be_alike() -> None:
+    """What is known of machines beforehand counts beside what these show."""
+    regression = replace(upgraded_nodes(1), node_effects=False)
+    quiet = replace(regression, y=0.0 * regression.y)
+    effect = estimate_effect(quiet, 0.0, Variance(0.01**2, 2.0))
     assert effect is not None
-    assert effect.estimate == pytest.approx(0.03, abs=0.02)
+    # 2 degrees of freedom from before, 6 from eight nodes in two groups
+    assert effect.stderr == pytest.approx(0.01 * np.sqrt(2 / 8))
+    assert effect.degrees_of_freedom == pytest.approx(8.0)
+
+
+def test_what_is_known_takes_no_degrees_of_freedom() -> None:
+    """Where the floor is most of the error, few nodes do not widen the interval."""
+    regression = upgraded_nodes(1, nodes=4)
+    quiet = estimate_effect(replace(regression, y=0.0 * regression.y), 0.004)
+    assert quiet is not None
+    assert quiet.interval(0.05)[1] == pytest.approx(1.96 * 0.004, rel=0.01)
+    noisy = estimate_effect(regression, 0.0)
+    assert noisy is not None
+    assert noisy.degrees_of_freedom == pytest.approx(2.0, rel=0.1)
+
+
+def test_degrees_of_freedom_do_not_hang_on_which_variance_is_larger() -> None:
+    """Two nodes a side may look alike by chance: the blocks then dominate no more surely."""
+    wrong = 0
+    for seed in range(200):
+        random = np.random.default_rng(seed)
+        regression = upgraded_nodes(seed, nodes=4)
+        shift = 0.01 * random.standard_normal(4)[regression.node]
+        moved = np.where(regression.block >= 8, shift, 0.0)
+        effect = estimate_effect(replace(regression, y=regression.y + moved), 0.004)
+        assert effect is not None
+        low, high = effect.interval(0.05)
+        wrong += not low <= 0 <= high
+    assert wrong <= 14
 
 
 def test_what_is_not_identified_is_none() -> None:
