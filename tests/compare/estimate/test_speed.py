@@ -52,7 +52,7 @@ def test_stray_windows_weigh_little(fleet: Fleet) -> None:
 def test_an_effect_on_few_batches_weighs_in_full(fleet: Fleet) -> None:
     windows = fleet.windows
     still = effect_of(fleet, np.zeros(len(windows), dtype=bool), 1.0)
-    full = treated(fleet) & (windows.batch > 32)
+    full = treated(fleet) & (windows.batch > 64)
     moved = effect_of(fleet, full, 1.25)
     weight = windows.column("seconds")
     share = weight[full].sum() / weight[treated(fleet)].sum()
