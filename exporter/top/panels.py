@@ -40,6 +40,11 @@ _ELSEWHERE: Final = frozenset(
 """Figures that stand in the head or among the latencies."""
 _LEAST_HISTORY: Final = 3
 _MOST_HISTORY: Final = 60
+_MOMENTS: Final[Mapping[str, str]] = {
+    "requests_running_mean": "requests_running",
+    "kv_cache_usage_mean_ratio": "kv_cache_usage_ratio",
+}
+"""Means over the window, each with its figure of the newest page."""
 TITLES: Final[Mapping[str, str]] = {
     "time_to_first_token_seconds": "first token",
     "inter_token_latency_seconds": "between tokens",
@@ -151,23 +156,25 @@ def _history(report: Json, width: int) -> list[Text]:
 
 
 def _figures(report: Json, detail: Detail) -> Iterator[Text]:
-    """Yield every known figure, with the largest value seen where there is one."""
-    peaks = detail.peaks
-    largest = {
-        "requests_running": None if peaks.running is None else f"{peaks.running:,.0f}",
-        "requests_waiting": None if peaks.waiting is None else f"{peaks.waiting:,.0f}",
-        "kv_cache_usage_ratio": None if peaks.kv_usage is None else percent_text(peaks.kv_usage),
-        "token_budget_ratio": (
-            None if peaks.token_budget is None else percent_text(peaks.token_budget)
-        ),
+    """Yield every known figure; behind those that have it the value now, and the largest seen."""
+    peaks = {
+        "requests_running": detail.peaks.running,
+        "requests_waiting": detail.peaks.waiting,
+        "kv_cache_usage_ratio": detail.peaks.kv_usage,
+        "token_budget_ratio": detail.peaks.token_budget,
     }
+    beside = {moment for mean, moment in _MOMENTS.items() if report.get(mean) is not None}
     for figure in FIGURES:
-        if figure.name in _ELSEWHERE:
+        if figure.name in _ELSEWHERE or figure.name in beside:
             continue
+        moment = _MOMENTS.get(figure.name, "")
+        remarks = [f"now {number_text(BY_NAME[moment], report.get(moment))}"] if moment else []
+        peak = peaks.get(moment or figure.name)
+        if peak is not None:
+            remarks.append(f"peak {number_text(BY_NAME[moment or figure.name], peak)}")
         for title, text in texts_of(figure, report.get(figure.name)):
             if text != UNKNOWN:
-                peak = largest.get(figure.name)
-                yield cell(title, f"{text} (peak {peak})" if peak else text)
+                yield cell(title, f"{text} ({', '.join(remarks)})" if remarks else text)
 
 
 def _latency(detail: Detail, width: int) -> list[Text]:
@@ -186,7 +193,7 @@ def _engines(report: Json, width: int) -> list[Text]:
     engines = report.get("engines")
     if not isinstance(engines, dict):
         return []
-    figures = [BY_NAME[name] for name in ENGINE_FIGURES]
+    figures = list(ENGINE_FIGURES.values())
     rows = [
         [name, *(_local(figure, values.get(figure.name)) for figure in figures)]
         for name, values in engines.items()

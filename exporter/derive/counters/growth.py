@@ -51,7 +51,7 @@ def growth_between(
         else:
             amount = exact_sum((*after[start:stop], *(-value for value in before[start:stop])))
         fallen = quantity in LATENCIES and amount < 0
-        if fallen or not new.suspect.isdisjoint(indices[start:stop]):
+        if fallen or (new.suspect and not new.suspect.isdisjoint(indices[start:stop])):
             unknown.add(quantity)
         elif isfinite(amount) and quantity not in late:
             increase[quantity] = amount

@@ -11,8 +11,8 @@ from .help_screen import HelpScreen
 from .refresh import Refreshed
 from .server_screen import ServerScreen
 
-_MOST_PAUSE: Final = 1.0
-"""Seconds: as often the newest readings are taken, and at least twice an interval."""
+_MOST_SECONDS: Final = 2.0
+"""Seconds until the screen is drawn anew; an interval where that is shorter."""
 
 
 class TopApp(App[None]):
@@ -43,10 +43,13 @@ class TopApp(App[None]):
         self.push_screen(FleetScreen(self.fleet))
         if len(self.fleet.watches) == 1:
             self.push_screen(ServerScreen(self.fleet, self.fleet.watches[0]))
-        self.set_interval(min(self.fleet.config.interval / 2, _MOST_PAUSE), self.tick)
+        seconds = min(self.fleet.config.interval, _MOST_SECONDS)
+        # each reading is to be seen once, whenever in an interval it comes
+        self.set_interval(seconds / 2, self.fleet.update)
+        self.set_interval(seconds, self.tick)
 
     def tick(self) -> None:
-        """Take the newest readings, and show them."""
+        """Show the newest readings."""
         self.fleet.update()
         if not self.paused:
             self._renew()

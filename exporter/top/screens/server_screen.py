@@ -41,7 +41,10 @@ class ServerScreen(Refreshed):
             yield Static(id="panels")
 
     def renew(self) -> None:
-        """Show the newest reading."""
+        """Show the newest reading; go back where the server is watched no longer."""
+        if not any(watch is self._server for watch in self._watch.watches):
+            self.app.pop_screen()
+            return
         scroll = self.query_one(VerticalScroll)
         width = self.app.size.width - scroll.scrollbar_size_vertical
         server = self._server

@@ -47,7 +47,7 @@ def evidence(
         limits=limits,
         peaks=peaks,
         lifetime=None if start is None else max(unix - start, 0.0),
-        requests=prompts.count if prompts else None,
+        requests=prompts.count if prompts else snapshot.total("requests_finished_total"),
         longest_prompt=prompts.largest if prompts else None,
         longest_completion=completions.largest if completions else None,
         looked_up=snapshot.total("prefix_cache_queried_tokens_total", cache="local"),

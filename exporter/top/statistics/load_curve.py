@@ -33,9 +33,9 @@ def load_curve(load: LoadCells) -> tuple[LoadPoint, ...]:
 
 def _point(batch: float, works: list[Work]) -> LoadPoint | None:
     tokens = _total(works, "decode_tokens")
-    if not tokens:
-        return None
     time = _total(works, "decode_sequence_seconds")
+    if not tokens or not time:
+        return None
     return LoadPoint(batch, time / tokens, _total(works, "seconds"), tokens)
 
 

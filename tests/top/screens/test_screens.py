@@ -86,7 +86,7 @@ def test_a_server_that_is_down_keeps_its_values_greyed_and_one_that_never_was_ha
         assert {str(cell.style) for cell in table.get_row("busy")} == {""}
         await press(pilot, "down", "enter")
         assert "down; the figures are from before: connection refused" in words_of(app)
-        assert "Running now 3 requests (peak 3)" in words_of(app)
+        assert "Running 3.00 sequences (now 3, peak 3)" in words_of(app)
 
     run(small_fleet(), (100, 30), act)
 
@@ -118,7 +118,7 @@ def test_one_server_is_shown_in_full_on_every_terminal(size: Size) -> None:
         for text in (
             "only: vLLM 0.26.0, m",
             "live, over the last 8 s",
-            "Running now 4 requests (peak 4)",
+            "Running 4.00 sequences (now 4, peak 4)",
             "Waiting now 1 requests (peak 1)",
             "Generated in total 500 tok/s",
             "first token within 1 s 90% (99% wanted)",
