@@ -38,6 +38,7 @@ class ServerWatch:
     limits: ServerLimits = field(default_factory=ServerLimits)
     live: bool = False
     loading: bool = False
+    _restarts: int = 0
 
     @property
     def label(self) -> str:
@@ -75,9 +76,9 @@ class ServerWatch:
         self.reading = reading
         if snapshot is None or snapshot is last:
             return
-        restarted = self.window.add(snapshot, self.limits)
-        if restarted:
-            self.peaks = Peaks()
+        self.window.add(snapshot, self.limits)
+        if self.server.restarts != self._restarts:
+            self._restarts, self.peaks = self.server.restarts, Peaks()
         # time in which nothing was seen is not time without requests
         seconds = snapshot.time - last.time if last and self.window.seconds else 0.0
         budget = number_of(reading.figures.get("token_budget_ratio"))

@@ -212,4 +212,4 @@ def _whole(number: float) -> str:
 
 
 def _share(share: float) -> str:
-    return f"{share:.1%}" if share < 0.0995 else f"{share:.0%}"
+    return f"{share:.1%}" if 0 < share < 0.0995 else f"{share:.0%}"

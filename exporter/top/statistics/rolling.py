@@ -26,24 +26,18 @@ class RollingWindow:
         self.seconds = 0.0
         self.last: Snapshot | None = None
 
-    def add(self, snapshot: Snapshot, limits: ServerLimits) -> bool:
-        """Add the next snapshot; return whether what came before belongs to another process."""
+    def add(self, snapshot: Snapshot, limits: ServerLimits) -> None:
+        """Add the next snapshot; one of another process or release begins anew."""
         last, self.last = self.last, snapshot
         if last is None:
-            return False
+            return
         old, new = last.plan, snapshot.plan
-        if old.version != new.version or old.key != new.key:
+        same = old.version == new.version and old.key == new.key
+        interval = between(last, snapshot, limits) if same else None
+        if interval is None or interval.seconds > self._length:
             self._clear()
-            return False
-        interval = between(last, snapshot, limits)
-        if interval is None:
-            self._clear()
-            return True
-        if interval.seconds > self._length:
-            self._clear()
-            return False
-        self._append(interval.seconds, _growth(interval, last, snapshot))
-        return False
+        else:
+            self._append(interval.seconds, _growth(interval, last, snapshot))
 
     def _append(self, seconds: float, growth: Mapping[str, float]) -> None:
         self._intervals.append((seconds, growth))
@@ -60,11 +54,6 @@ class RollingWindow:
         self._intervals.clear()
         self._sums.clear()
         self.seconds = 0.0
-
-    def clear(self) -> None:
-        """Forget everything: the next snapshot is the first."""
-        self._clear()
-        self.last = None
 
     def histogram(self, family: str) -> Histogram | None:
         """Return the events of the window, None where the page has no buckets or nothing before."""
