@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import copy
 
 import pytest
 
@@ -82,6 +83,46 @@ def test_a_trusted_server_is_read_over_one_connection(tmp_path: Path) -> None:
     fake = FakeServer(metrics=(200, body))
     with encrypted(fake, cert, key) as url:
         assert get(url, HttpSettings(ca_file=cert), times=3) == body * 3
+
+
+def test_files_that_were_rotated_are_read_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "mounted"
+    folder.mkdir()
+    trusted, shown, shown_key = (folder / name for name in ("ca.pem", "own.pem", "own.key"))
+
+    def mount(server: str, own: str) -> None:
+        for target, path in zip(
+            (trusted, shown, shown_key),
+            (certificate(tmp_path, server)[0], *certificate(tmp_path, own)),
+            strict=True,
+        ):
+            path.replace(target)
+
+    mount("elsewhere", "before")
+    client = HttpClient(HttpSettings(ca_file=trusted, cert_file=shown, key_file=shown_key), 1 << 20)
+    cert, key = certificate(tmp_path, "server")
+    own, own_key = certificate(tmp_path, "own")
+    fake = FakeServer(metrics=(200, b"a 1\n"))
+
+    async def rotate(url: str) -> bytes:
+        try:
+            with pytest.raises(FetchError, match="not trusted"):
+                await client.get(url, 5.0)
+            copy(cert, trusted)
+            copy(own, shown)
+            copy(own_key, shown_key)
+            answer = (await client.clone().get(url, 5.0)).body
+            trusted.write_text("half a file")
+            return answer + (await client.get(url, 5.0)).body
+        finally:
+            client.close()
+
+    with encrypted(fake, cert, key, client=own) as url:
+        assert run(rotate(url)) == b"a 1\n" * 2
+    (record,) = (record for record in caplog.records if record.levelname == "WARNING")
+    assert str(trusted) in record.message
 
 
 def test_a_server_that_cannot_be_trusted_is_not_read(tmp_path: Path) -> None:
