@@ -85,44 +85,43 @@ def test_a_trusted_server_is_read_over_one_connection(tmp_path: Path) -> None:
         assert get(url, HttpSettings(ca_file=cert), times=3) == body * 3
 
 
+def mount(folder: Path, version: str, server: Path, own: Path, own_key: Path) -> HttpSettings:
+    """Show three files as Kubernetes does a secret: links through one link, which is replaced."""
+    files = {"ca.pem": server, "own.pem": own, "own.key": own_key}
+    (folder / version).mkdir(parents=True)
+    (folder / "new").symlink_to(version)
+    for name, file in files.items():
+        copy(file, folder / version / name)
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(f"..data/{name}")
+    (folder / "new").replace(folder / "..data")
+    ca, cert, key = (folder / name for name in files)
+    return HttpSettings(ca_file=ca, cert_file=cert, key_file=key)
+
+
 def test_files_that_were_rotated_are_read_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    folder = tmp_path / "mounted"
-    folder.mkdir()
-    trusted, shown, shown_key = (folder / name for name in ("ca.pem", "own.pem", "own.key"))
-
-    def mount(server: str, own: str) -> None:
-        for target, path in zip(
-            (trusted, shown, shown_key),
-            (certificate(tmp_path, server)[0], *certificate(tmp_path, own)),
-            strict=True,
-        ):
-            path.replace(target)
-
-    mount("elsewhere", "before")
-    client = HttpClient(HttpSettings(ca_file=trusted, cert_file=shown, key_file=shown_key), 1 << 20)
-    cert, key = certificate(tmp_path, "server")
-    own, own_key = certificate(tmp_path, "own")
+    (cert, key), own = certificate(tmp_path, "server"), certificate(tmp_path, "own")
+    folder, other = tmp_path / "mounted", certificate(tmp_path, "other")
+    client = HttpClient(mount(folder, "before", other[0], *other), 1 << 20)
     fake = FakeServer(metrics=(200, b"a 1\n"))
 
     async def rotate(url: str) -> bytes:
         try:
             with pytest.raises(FetchError, match="not trusted"):
                 await client.get(url, 5.0)
-            copy(cert, trusted)
-            copy(own, shown)
-            copy(own_key, shown_key)
+            mount(folder, "after", cert, *own)
             answer = (await client.clone().get(url, 5.0)).body
-            trusted.write_text("half a file")
+            (folder / "ca.pem").write_text("half a file")
             return answer + (await client.get(url, 5.0)).body
         finally:
             client.close()
 
-    with encrypted(fake, cert, key, client=own) as url:
+    with encrypted(fake, cert, key, client=own[0]) as url:
         assert run(rotate(url)) == b"a 1\n" * 2
     (record,) = (record for record in caplog.records if record.levelname == "WARNING")
-    assert str(trusted) in record.message
+    assert str(folder / "ca.pem") in record.message
 
 
 def test_a_server_that_cannot_be_trusted_is_not_read(tmp_path: Path) -> None:
