@@ -32,7 +32,7 @@ ROUNDS: Final[Mapping[str, Callable[[Setting], list[Check]]]] = {
     data_parallel.NAME: data_parallel.run,
 }
 _GPUS: Final = {single.NAME: 1, data_parallel.NAME: 2}
-_BUDGET: Final = {"cpu": 1500.0, "cuda": 440.0}
+_BUDGET: Final = {"cpu": 3000.0, "cuda": 440.0}
 
 
 def main() -> None:
