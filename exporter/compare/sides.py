@@ -62,8 +62,8 @@ def missing_sides(fleet: Fleet, question: Question) -> str:
         return (
             f"Nothing to compare yet: no work of {' and of '.join(idle)} has been counted; the "
             "first minutes after a start are left out. An answer takes "
-            f"{format_duration(question.warm_up)} of warm-up and {format_duration(answer)} in "
-            "which both run: ask again then, or let --wait do it."
+            f"{format_duration(question.warm_up)} of warm-up at most and {format_duration(answer)} "
+            "in which both run: ask again then, or let --wait do it."
         )
     old, new = (_served(_chosen(fleet, side)) for side in (question.baseline, question.candidate))
     return (

@@ -59,8 +59,8 @@ def test_a_gate_goes_by_the_exit_code(fleet: Fleet, code: int, tmp_path: Path) -
     ],
 )
 def test_a_gate_fails_on_the_verdicts_it_is_told(words: list[str], code: int) -> None:
-    # in the first hours of a release nothing can be said
-    early = ["--from", str(START - 8 * 3600), "--to", str(START + 3600)]
+    # in the first minutes of a release nothing can be said
+    early = ["--from", str(START - 8 * 3600), "--to", str(START + 900)]
     with FakeApi(SLOWER) as fake:
         status, _, _ = run("compare", "--prometheus", fake.url, *SIDES, *early, *words)
     assert status == code
@@ -73,15 +73,15 @@ def test_a_regression_is_failed_on_by_name() -> None:
         assert run(*words, "--fail-on", "inconclusive,not_comparable")[0] == 0
 
 
-def test_the_warm_up_is_as_long_as_asked() -> None:
+def test_the_warm_up_is_no_longer_than_asked() -> None:
     early = ["--from", str(START - 8 * 3600), "--to", str(START + 2.4 * 3600)]
     with FakeApi(SLOWER) as fake:
         words = ["compare", "--prometheus", fake.url, *SIDES, *early, "--json"]
         starts = [
             json.loads(run(*words, "--warm-up", warm_up)[1])["comparisons"][0]["candidate_start"]
-            for warm_up in ("10m", "40m")
+            for warm_up in ("5m", "40m")
         ]
-    assert starts[1] - starts[0] == pytest.approx(1800)
+    assert starts[0] < starts[1] <= starts[0] + 2100
 
 
 def test_waiting_asks_again_on_the_clock_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -372,7 +372,7 @@ def test_a_candidate_without_work_yet_is_no_error() -> None:
         code, output, _ = run("compare", "--prometheus", fake.url, *SPAN, *SIDES)
     assert code == 0
     assert "no work of the candidate (0.26.0) has been counted" in " ".join(output.split())
-    assert "60 min of warm-up and 60 min in which both run" in " ".join(output.split())
+    assert "60 min of warm-up at most and 15 min in which both run" in " ".join(output.split())
 
 
 def test_what_ran_before_the_window_alone_is_said() -> None:

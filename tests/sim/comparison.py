@@ -32,13 +32,14 @@ def simulate_comparison(
     servers: int = 8,
     before: float = 24.0,
     after: float = 7.0,
+    roll: float = 3600.0,
     model: str = "m",
 ) -> Fleet:
     """Return a fleet in which release `NEW` has `1 + effect` times the capacity of `OLD`.
 
-    A `share` of the servers is upgraded at hour `before`, within an hour.
+    A `share` of the servers is upgraded at hour `before`, within `roll` seconds.
     """
-    upgrade = Upgrade(effect, share=share, hours_before=before, hours_after=after)
+    upgrade = Upgrade(effect, share=share, hours_before=before, hours_after=after, roll=roll)
     random = np.random.default_rng(seed)
     fleet = simulate_fleet(random, upgrade, scenario or Scenario(), shape, servers)
     return comparison_input(fleet, model)

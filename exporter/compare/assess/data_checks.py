@@ -11,6 +11,7 @@ import numpy as np
 from ...base.units import format_duration
 from ..estimate.blocker import required_overlap
 from ..estimate.design import Design
+from ..estimate.warm_up import Settling
 from ..fleet.matchers import Matcher
 from ..fleet.windows import Fleet, ServerFacts, Windows
 from .effects import MIN_COVERAGE
@@ -46,7 +47,7 @@ def check_present(
         remedy = "widen --window to a time when both ran"
     else:
         remedy = (
-            f"an answer takes {format_duration(warm_up)} of warm-up and "
+            f"an answer takes {format_duration(warm_up)} of warm-up at most and "
             f"{format_duration(required_overlap(windows.width))} in which both run; ask again "
             "then, or let --wait do it"
         )
@@ -78,16 +79,36 @@ def check_data(
 
 
 def _warm_up(windows: Windows, design: Design) -> Check:
-    """Report how much was left out as warm-up."""
+    """Report how much was left out as warm-up, and why so much."""
     if design.warm_up_seconds <= 0:
         return Check(name="warm-up", outcome="passed", text="no server had just begun")
     kept = float(np.nansum(windows.column("seconds")[design.keep]))
+    names = "the baseline", "the candidate"
+    learnt = [
+        _settling(name, settling)
+        for name, settling in zip(names, design.settling, strict=True)
+        if settling.starts
+    ]
     return Check(
         name="warm-up",
         outcome="corrected",
-        text=f"{design.warm_up_seconds / 3600:.1f} server-hours of warm-up are left out, "
-        f"{kept / 3600:.1f} are kept",
+        text=f"{'; '.join(learnt)}; {design.warm_up_seconds / 3600:.1f} server-hours of warm-up "
+        f"are left out, {kept / 3600:.1f} are kept",
     )
+
+
+def _settling(name: str, settling: Settling) -> str:
+    """Say when a side settled after its starts."""
+    if settling.outcome == "unknown":
+        return f"{name} is left out for {format_duration(settling.seconds)} after a start"
+    if settling.outcome == "unsettled":
+        return f"{name} has not been seen to settle, {format_duration(settling.seconds)} at most"
+    text = f"{name} settled {format_duration(settling.seconds)} after its start"
+    if settling.slowest > settling.seconds:
+        text += f", its slowest server after {format_duration(settling.slowest)}"
+    if settling.first_visits:
+        text += ", and is slow at a batch it meets for the first time"
+    return text
 
 
 def _median_ages(

@@ -32,7 +32,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
 """What is compared, in the order of the report."""
 
 MIN_COVERAGE: Final = 0.5
-MIN_WINDOWS_PER_EFFECT: Final = 24
+MIN_WINDOWS_PER_EFFECT: Final = 12
 """Matched candidate rows that an effect is estimated from; a row is a cell in a window."""
 
 _LARGE_LATENCY_CHANGE: Final = 0.10

@@ -13,11 +13,13 @@ from ...base.units import format_duration, format_utc
 from ...vocabulary.verdict import Reason
 from ..fleet.arrays import Floats, Ints, Mask
 from ..fleet.windows import Windows
+from .warm_up import FLOOR, FOLLOWING_WINDOWS, WarmUp
 
 DAY_HOURS: Final = 24.0
 """Hours of each release that a comparison before and after needs."""
 _MIN_CONCURRENT_SECONDS: Final = 7200.0
-_MIN_CONCURRENT_WINDOWS: Final = 12
+_MIN_CONCURRENT_WINDOWS: Final = FOLLOWING_WINDOWS + 1
+"""As few as tell that a server has settled."""
 _RECENT_WINDOWS: Final = 3
 """Windows before the end in which a server that still runs has data."""
 
@@ -39,22 +41,36 @@ class Blocker:
 class Rows:
     """The rows of a comparison that are looked at for what is missing.
 
-    `side` marks the candidate's, `keep` those that may be used, `cold` those within warm-up; `node`
-    numbers the nodes; `end` is the end of the time looked at (Unix seconds), `warm_up` in seconds.
+    `treated` marks the candidate's, `keep` those that may be used; `node` numbers the nodes; `end`
+    is the end of the time looked at (Unix seconds), `longest_warm_up` in seconds.
     """
 
     windows: Windows
     treated: Mask
     keep: Mask
-    cold: Mask
+    warm_up: WarmUp
     node: Ints
     end: float
-    warm_up: float
+    longest_warm_up: float
 
     @property
     def required_overlap(self) -> float:
         """For how many seconds both sides must have run at once."""
         return required_overlap(self.windows.width)
+
+    @property
+    def longest_wait(self) -> str:
+        """How long a server that starts must run until it can be judged, at most, in words."""
+        return format_duration(self.longest_warm_up + self.required_overlap)
+
+    def shortest_warm_up(self, candidate: bool) -> float:
+        """Return after how many seconds a server of a side that has just started may be used."""
+        settling = self.warm_up.settling[candidate]
+        if settling.outcome == "settled" and settling.starts:
+            return settling.seconds
+        if settling.outcome == "unknown":
+            return self.longest_warm_up
+        return min(FLOOR, self.longest_warm_up)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,8 +124,7 @@ def explain(rows: Rows, earlier: bool, can_widen: bool) -> Blocker:
         return _few(old.running or old.servers, new.running or new.servers)
     if not new.running:
         ended = f"the candidate has had no data since {format_utc(new.last)}"
-        needed = format_duration(rows.warm_up + rows.required_overlap)
-        remedy = f"run it on two servers beside the baseline for {needed}"
+        remedy = f"run it on two servers beside the baseline for {rows.longest_wait} at most"
         return Blocker(f"{ended}: {found}", remedy, "overlap")
     if not old.running:
         return _none_left(rows, old, new, earlier, can_widen)
@@ -142,8 +157,7 @@ def _none_left(
     rows: Rows, old: _Presence, new: _Presence, earlier: bool, can_widen: bool
 ) -> Blocker:
     """Return what is missing where every server of the baseline has gone."""
-    needed = format_duration(rows.warm_up + rows.required_overlap)
-    back = f"put two servers back on the baseline for {needed}"
+    back = f"put two servers back on the baseline for {rows.longest_wait} at most"
     found = f"{old} and {new}"
     if not earlier:
         fault = f"the two sides ran on different servers at different times: {found}"
@@ -171,12 +185,12 @@ def _presence(rows: Rows, name: str, candidate: bool) -> _Presence:
     usable_at = []
     for node in running:
         own = side & (rows.node == node)
-        used, cold = windows.time[own & rows.keep], windows.time[own & rows.cold]
+        used, cold = windows.time[own & rows.keep], windows.time[own & rows.warm_up.cold]
         warm += bool(used.size)
         # a server that has only warmed up so far began with its first row
         usable_at.append(
             float(used.min() if used.size else (cold if cold.size else windows.time[own]).min())
-            + (0.0 if used.size else rows.warm_up)
+            + (0.0 if used.size else rows.shortest_warm_up(candidate))
         )
     return _Presence(
         name,
@@ -214,6 +228,8 @@ def _ready_at(rows: Rows, old: _Presence, new: _Presence) -> float:
     return max(
         _grid_time(rows, begin) + rows.required_overlap,
         _grid_time(rows, second) + rows.windows.width,
+        # a server that has not settled by now may have by the next window
+        _grid_time(rows, rows.end + 1.0),
     )
 
 

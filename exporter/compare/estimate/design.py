@@ -20,6 +20,7 @@ from ..fleet.arrays import Floats, Ints, Mask
 from ..fleet.windows import ServerFacts, Windows
 from .blocker import DAY_HOURS, Blocker, Rows, explain, is_running, required_overlap
 from .effect import Variance
+from .warm_up import NO_START, Settling, learn_warm_up
 
 Unit = Literal["server", "machine"]
 
@@ -54,18 +55,20 @@ Without concurrent controls whatever else changes on the same day is taken for t
 class Design:
     """How a comparison is made. Rows are those of the windows it was made from.
 
-    `treated` marks candidate rows, `keep` those that may be used; `node` and `block` number the
+    `treated` marks candidate rows, `keep` those that may be used, `reference` those of the baseline
+    that its curve is fitted on, earlier ones among them; `node` and `block` number the
     clusters; `ever_treated` holds of each node whether it ran the candidate. `servers` and `hours`
     count those with data, of baseline and candidate; `unit` says what a node is; `candidate_start`
-    is the candidate's first window (Unix seconds); `warm_up_seconds` what was dropped as warm-up.
-    `fault` says what the design lacks, `reason_code` the same in a word and `remedy` what to do
-    about it, empty or None where nothing;
+    is the candidate's first window (Unix seconds); `warm_up_seconds` what was dropped as warm-up,
+    and `settling` how baseline and candidate settled. `fault` says what the design lacks,
+    `reason_code` the same in a word and `remedy` what to do about it, empty or None where nothing;
     `ready_at` is up to when data can be enough (Unix seconds), None where unknown. `growing` is
     whether the candidate still runs.
     """
 
     kind: Kind
     keep: Mask
+    reference: Mask
     treated: Mask
     node: Ints
     nodes: tuple[str, ...]
@@ -76,6 +79,7 @@ class Design:
     hours: tuple[float, float]
     candidate_start: float
     warm_up_seconds: float
+    settling: tuple[Settling, Settling] = (NO_START, NO_START)
     fault: str = ""
     remedy: str = ""
     ready_at: float | None = None
@@ -122,6 +126,7 @@ class Design:
         return replace(
             self,
             keep=self.keep[first],
+            reference=self.reference[first],
             treated=self.treated[first],
             node=self.node[first],
             block=self.block[first],
@@ -140,9 +145,9 @@ def choose_design(
     """Return the design that the windows of one comparison allow; both sides have rows.
 
     `candidate` holds of each server of the windows whether it is the candidate's; `warm_up` is how
-    long after its start a server is not used, in seconds; `end` is the end of the time looked at
-    (Unix seconds), by default that of the windows, and `can_widen` whether there is data of the
-    baseline before that time.
+    long after its start a server is not used at most, in seconds; `end` is the end of the time
+    looked at (Unix seconds), by default that of the windows, and `can_widen` whether there is data
+    of the baseline before that time.
     """
     if end is None:
         end = float(windows.time.max()) + windows.width
@@ -172,10 +177,12 @@ def _design(
     nodes = tuple(sorted({names[i] for i in np.unique(windows.server)}))
     number = {name: i for i, name in enumerate(nodes)}
     node = np.array([number.get(name, -1) for name in names], dtype=np.int64)[windows.server]
-    cold = _cold(windows, node, facts, warm_up)
+    learnt = learn_warm_up(windows, treated, node, facts, warm_up)
+    cold = learnt.cold
     keep = ~cold & ~_straddling(windows, node, treated)
     ever_treated = np.bincount(node[treated], minlength=len(nodes)) > 0
-    kind, first, last = _kind(windows, node, treated & keep, ~treated & keep)
+    reference = ~treated & keep
+    kind, first, last = _kind(windows, node, treated & keep, reference)
     keep &= (windows.time >= first) & (windows.time <= last)
     start = _earliest(windows.time[treated & keep])
     hours = _hours(windows, ~treated & keep), _hours(windows, treated & keep)
@@ -186,13 +193,14 @@ def _design(
     # side by side, a baseline server that had gone before the candidate came is no control
     controls = ~treated & keep & ((windows.time >= start) | (kind != "side by side"))
     servers = len(np.unique(node[controls])), len(np.unique(node[treated & keep]))
-    rows = Rows(windows, treated, keep, cold, node, end, warm_up)
+    rows = Rows(windows, treated, keep, learnt, node, end, warm_up)
     blocker = Blocker()
     if _lacks(kind, servers, hours):
         blocker = _blocker(kind, rows, hours, can_widen)
     return Design(
         kind,
         keep,
+        reference,
         treated,
         node,
         nodes,
@@ -203,6 +211,7 @@ def _design(
         hours,
         start,
         _seconds(windows, cold),
+        learnt.settling,
         blocker.fault,
         blocker.remedy,
         blocker.ready_at,
@@ -259,29 +268,6 @@ def _blocker(kind: Kind, rows: Rows, hours: tuple[float, float], can_widen: bool
             "servers",
         )
     return explain(rows, earlier, can_widen)
-
-
-def _cold(windows: Windows, node: Ints, facts: Sequence[ServerFacts], warm_up: float) -> Mask:
-    """Mark rows of servers that had just started.
-
-    Where its start is not known, a server that follows another on its node started with its first
-    window; the first one on a node may have run long before the time looked at.
-    """
-    cold = np.zeros(len(windows), dtype=bool)
-    if warm_up <= 0:
-        return cold
-    node_start = np.full(int(node.max(initial=0)) + 1, np.inf)
-    np.minimum.at(node_start, node, windows.time)
-    for i in np.unique(windows.server):
-        rows = windows.server == i
-        time = windows.time[rows]
-        starts = facts[i].starts
-        first = float(time.min())
-        if not starts and first > node_start[node[rows][0]]:
-            starts = (first,)
-        for start in starts:
-            cold[rows] |= (time + windows.width > start) & (time < start + warm_up)
-    return cold
 
 
 def _straddling(windows: Windows, node: Ints, treated: Mask) -> Mask:

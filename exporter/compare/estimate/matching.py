@@ -19,7 +19,12 @@ MIN_WINDOWS_PER_CELL: Final = 5.0
 TAIL: Final = 0.002
 """Share of the baseline cut off at either end of its range: a stray window is no support."""
 
+LINEAR: Final = ("prefill share", "context")
+"""Loads that the curve has a slope for, so that it may be followed a little beyond the range."""
+
 _CELL_WIDTH: Final = 0.2
+_EXTRAPOLATION: Final = 0.2
+"""How far, on the log scale: a started server's cache is cold, and its prefill share high."""
 _MAX_RELATIVE_WEIGHT: Final = 10.0
 
 
@@ -56,7 +61,7 @@ def match_range(rows: LoadRows, min_windows: float = MIN_WINDOWS_PER_CELL) -> Ma
     For releases that ran at the same time: the time blocks' effects compare like hours, and the
     curve takes out what remains of the load. Outside the range the curve would extrapolate.
     """
-    outside = _outside_baseline(rows, min_windows)
+    outside = _outside_baseline(rows, min_windows, _EXTRAPOLATION)
     kept = ~np.logical_or.reduce(list(outside.values()))
     return _matching(np.where(kept, rows.weight, 0.0), outside, rows)
 
@@ -76,7 +81,7 @@ def match_distribution(rows: LoadRows, min_windows: float = MIN_WINDOWS_PER_CELL
     counts for ten average ones at most: beyond that a few rows would decide the result (weight
     truncation, Cole and Hernan 2008).
     """
-    outside = _outside_baseline(rows, min_windows)
+    outside = _outside_baseline(rows, min_windows, 0.0)
     inside = ~np.logical_or.reduce(list(outside.values()))
     weight, treated = rows.weight, rows.treated
     grid = np.stack([np.floor(values / _CELL_WIDTH) for values in rows.loads.values()], axis=1)
@@ -109,8 +114,11 @@ def _shifted(keys: Ints, values: Numbers, step: int) -> Floats:
     return np.where(keys[position] == keys + step, values[position].astype(np.float64), 0.0)
 
 
-def _outside_baseline(rows: LoadRows, min_windows: float) -> dict[str, Mask]:
-    """Return by covariate which rows lie where the baseline has too little data."""
+def _outside_baseline(rows: LoadRows, min_windows: float, extrapolation: float) -> dict[str, Mask]:
+    """Return by covariate which rows lie where the baseline has too little data.
+
+    Beyond the range of a covariate that the curve is linear in, `extrapolation` is allowed.
+    """
     baseline = ~rows.treated & (rows.weight > 0)
     cells = int(rows.cell.max(initial=0)) + 1
     visits = np.bincount(rows.cell[baseline], rows.weight[baseline], cells)
@@ -120,7 +128,10 @@ def _outside_baseline(rows: LoadRows, min_windows: float) -> dict[str, Mask]:
             outside[name] = np.ones(len(values), dtype=bool)
             continue
         low, high = np.quantile(values[baseline], [TAIL, 1.0 - TAIL])
-        outside[name] = outside.get(name, False) | (values < low) | (values > high)
+        allowed = extrapolation if name in LINEAR else 0.0
+        outside[name] = (
+            outside.get(name, False) | (values < low - allowed) | (values > high + allowed)
+        )
     return outside
 
 

@@ -49,35 +49,37 @@ def speed_index(observations: Observations, design: Design) -> SpeedIndex | None
     """Fit the baseline's curve and match; None where the baseline has too few rows."""
     rows = observations.rows
     treated, keep = design.treated[rows], design.keep[rows]
-    weight = np.where(keep, observations.weight, 0.0)
-    baseline = (weight > 0) & ~treated
+    # what the baseline did earlier tells how long its work takes, and at which loads
+    known = np.where(keep | design.reference[rows], observations.weight, 0.0)
+    baseline = (known > 0) & ~treated
     # two rows a coefficient at least; with a fault there is no verdict, and what is shown only
     # describes
     rows_per_coefficient = 1 if design.fault else 2
     min_windows = _MIN_WINDOWS_DESCRIBED if design.fault else MIN_WINDOWS_PER_CELL
     too_few = baseline.sum() < rows_per_coefficient * _coefficients(observations)
-    if too_few or not (treated & (weight > 0)).any():
+    if too_few or not (treated & (known > 0)).any():
         return None
     curve = fit(
         observations.x[baseline],
         observations.covariates[baseline],
         observations.time[baseline],
-        weight[baseline],
+        known[baseline],
     )
     cell = np.floor(2.0 * np.log2(observations.x)).astype(np.int64)
     cell -= cell.min()
     expected = curve.at(observations.x, observations.covariates)
     # the curve is 0 where the baseline had no data at all: no expectation, no comparison
-    usable = (weight > 0) & (expected > 0)
+    usable = (known > 0) & (expected > 0)
     load_rows = LoadRows(
         observations.loads,
         cell,
-        np.where(usable, weight, 0.0),
+        np.where(usable, known, 0.0),
         np.where(keep, observations.work, 0.0),
         treated,
     )
     match = match_range if design.concurrent else match_distribution
-    matching = match(load_rows, min_windows)
+    matched = match(load_rows, min_windows)
+    matching = replace(matched, weight=np.where(keep, matched.weight, 0.0))
     y = np.log(np.where(usable, expected, observations.time) / observations.time)
     outlying = _outlier_weights(y, matching.weight, treated, cell)
     matching = replace(matching, weight=matching.weight * outlying)
