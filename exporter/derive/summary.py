@@ -9,7 +9,9 @@ from functools import cached_property
 from typing import Final
 
 from ..base.exact_sum import exact_sum
+from ..engines.engine import DecodeTime
 from ..engines.plan import Snapshot
+from ..engines.registry import ENGINES
 from ..vocabulary.states import Bound
 from .bound import bound_by
 from .counters.limits import ServerLimits as ServerLimits
@@ -60,7 +62,17 @@ class WindowSummary:
 
     @cached_property
     def _decoding(self) -> float | None:
-        return self.window.rate("decode_sequence_seconds")
+        if ENGINES[self.snapshot.plan.engine].decode_time is DecodeTime.SUM:
+            return self.window.rate("decode_sequence_seconds")
+        tokens = self.window.rate("decode_tokens")
+        latency = self.window.increase("decode_sequence_seconds")
+        outputs = self.window.increase("decode_outputs")
+        if tokens is None or latency is None:
+            return None
+        if outputs:
+            return latency / outputs * tokens
+        # tokens without an output: they have no mean latency yet
+        return self._running if tokens else 0.0
 
     @cached_property
     def _seats(self) -> float | None:
@@ -110,8 +122,10 @@ class WindowSummary:
         """Sequences decoding at once, by Little's law.
 
         L = lambda x W: a decoding sequence adds one second per second to the latency's sum, so the
-        sum's growth per second is how many were decoding, on average. Where whoever collects the
-        page makes up sums of its own, it is the mean of the requests running, prefill included.
+        sum's growth per second is how many were decoding, on average. An engine that times some
+        of its outputs alone has their mean latency times its tokens per second. Where whoever
+        collects the page makes up sums of its own, it is the mean of the requests running, prefill
+        included.
         """
         plan = self.snapshot.plan
         if plan.engines is None:

@@ -8,17 +8,19 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from ssl import SSLContext
 from typing import Final
 from urllib.parse import urlencode
 
 from ..base.errors import CredentialsError, FetchError
+from ..base.event_loop import in_thread
 from ..config import HttpSettings
 from .address import Origin, RequestAddress, RequestBody, request_address
 from .budget import LARGE_ANSWERS, ByteBudget
 from .connection import Connection, connect
 from .credentials import Credentials, redacted_body, redacted_text
 from .http_response import HttpResponse
-from .problem import ExchangeError
+from .problem import ExchangeError, unreachable
 from .proxy import Proxy
 from .resolver import Resolver
 from .response import ResponseParser
@@ -191,7 +193,7 @@ class HttpClient:
 
     async def _connect(self, address: RequestAddress, deadline: float) -> Connection:
         host, port, encrypted = address.origin
-        tls = self._tls.context if encrypted else None
+        tls = await self._context() if encrypted else None
         next_host, next_port, tunnel = host, port, None
         if self._proxy and encrypted:
             next_host, next_port = self._proxy.host, self._proxy.port
@@ -202,6 +204,14 @@ class HttpClient:
         except (ExchangeError, TimeoutError, asyncio.CancelledError):
             self._resolver.renew(next_host, next_port)
             raise
+
+    async def _context(self) -> SSLContext:
+        if not self._tls.files:
+            return self._tls.context()
+        try:
+            return await in_thread(self._tls.context, "certificates")
+        except OSError as error:
+            raise unreachable(error) from error
 
 
 def _required_200(response: HttpResponse, url: str) -> HttpResponse:

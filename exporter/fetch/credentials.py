@@ -5,12 +5,15 @@ A server may send it back: it is taken out of answers before their text can be s
 
 import asyncio
 import binascii
+import json
+import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from stat import S_ISREG
 from time import monotonic
 from typing import Final
+from urllib.parse import quote, quote_plus
 
 from ..base.errors import CredentialsError
 from ..base.event_loop import in_thread
@@ -20,6 +23,7 @@ _REDACTED: Final = "[redacted]"
 _TELLING: Final = 12
 """A shorter secret may be a word of any page; it is taken out only behind its scheme."""
 _PREFIX: Final = 8
+_ESCAPE: Final = re.compile("%[0-9A-F]{2}")
 _KEPT_SECONDS: Final = 1.0
 """A thread for each request would cost more CPU than many a page."""
 
@@ -111,13 +115,13 @@ def redacted_text(text: str, authorization: str | None) -> str:
 
     It may hold the beginning of a secret alone, or all of it in other case.
     """
-    for secret in map(str.lower, _secrets(authorization)):
-        start = text.lower().find(secret[:_PREFIX])
-        while start >= 0:
-            end = start + _common(text[start:].lower(), secret)
-            text = text[:start] + _REDACTED + text[end:]
-            start = text.lower().find(secret[:_PREFIX], start + len(_REDACTED))
-    return text
+    secrets = [secret.lower() for secret in _secrets(authorization)]
+    kept, rest = "", text
+    while starts := [at for each in secrets if (at := rest.lower().find(each[:_PREFIX])) >= 0]:
+        start = min(starts)
+        end = start + max(_common(rest[start:].lower(), secret) for secret in secrets)
+        kept, rest = kept + rest[:start] + _REDACTED, rest[end:]
+    return kept + rest
 
 
 def _common(a: str, b: str) -> int:
@@ -126,16 +130,31 @@ def _common(a: str, b: str) -> int:
     return next(differing, min(len(a), len(b)))
 
 
-def _secrets(authorization: str | None) -> Iterator[str]:
-    """Yield a header, what follows its scheme, and the password in that."""
+@lru_cache(maxsize=16)
+def _secrets(authorization: str | None) -> tuple[str, ...]:
+    """Return a header, what follows its scheme, and the password in that, in every form."""
     if not authorization:
-        return
+        return ()
     scheme, _, credentials = authorization.partition(" ")
-    yield authorization
     password = ""
     if scheme == "Basic":
         try:
             password = b64decode(credentials).decode().partition(":")[2]
         except (binascii.Error, UnicodeDecodeError):
             password = ""
-    yield from (secret for secret in (credentials, password) if len(secret) >= _TELLING)
+    telling = (secret for secret in (credentials, password) if len(secret) >= _TELLING)
+    return tuple(form for secret in (authorization, *telling) for form in _forms(secret))
+
+
+def _forms(secret: str) -> list[str]:
+    """Return a secret as it is and as JSON and URLs write it, the longest first."""
+    quoted = {quote(secret, safe) for safe in ("", "/", "!'()*")} | {quote_plus(secret)}
+    escaped = {json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (True, False)}
+    forms = {
+        secret,
+        *quoted,
+        *(_ESCAPE.sub(lambda escape: escape[0].lower(), form) for form in quoted),
+        *escaped,
+        *(form.replace("/", "\\/") for form in escaped),
+    }
+    return sorted(forms, key=len, reverse=True)

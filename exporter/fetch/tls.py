@@ -1,13 +1,16 @@
 """TLS towards servers: the context of a section, and a session without a socket."""
 
+import logging
 import ssl
 from typing import Final
 
 from ..base.errors import ConfigError
+from ..base.file_stamp import file_stamp
 from ..config import HttpSettings
 from .problem import root_cause
 
 _CHUNK: Final = 1 << 16
+_log = logging.getLogger(__name__)
 
 
 def tls_context(http: HttpSettings) -> ssl.SSLContext:
@@ -33,19 +36,32 @@ def tls_context(http: HttpSettings) -> ssl.SSLContext:
 class ClientTls:
     """TLS of a section, for any thread. Raises `ConfigError` where a file of it cannot be used.
 
-    The certificates that the system trusts are read with the first encrypted connection: they take
-    as long as all else at a start, and most servers of a fleet speak plain HTTP.
+    Files are read again when they have changed, since certificates are rotated. Those that the
+    system trusts are read with the first encrypted connection: they take as long as all else at a
+    start, and most servers of a fleet speak plain HTTP.
     """
 
     def __init__(self, http: HttpSettings) -> None:
         self._http = http
-        self._context = tls_context(http) if http.ca_file or http.cert_file else None
+        self.files = tuple(filter(None, (http.ca_file, http.cert_file, http.key_file)))
+        self._stamp = file_stamp(self.files)
+        self._context = tls_context(http) if self.files else None
 
-    @property
     def context(self) -> ssl.SSLContext:
-        """What connections are encrypted with."""
+        """Return what the next connection is encrypted with.
+
+        Files that can no longer be used are logged once, and those before serve on: a rotation may
+        be half-way. With `files` it waits for their file system.
+        """
+        stamp = file_stamp(self.files)
         if self._context is None:
             self._context = tls_context(self._http)
+        elif stamp != self._stamp:
+            try:
+                self._context = tls_context(self._http)
+            except ConfigError as error:
+                _log.warning("%s; what it held before is used on", error)
+        self._stamp = stamp
         return self._context
 
 

@@ -260,17 +260,16 @@ def _curve(detail: Detail, width: int) -> list[Text]:
     ]
     names, times, spans = (max(map(len, column)) for column in zip(*rows, strict=True))
     room = min(width - names - times - spans - 4, _BAR)
-    lines = []
+    lines = list[Text]()
     for (name, time, span), point in zip(rows, detail.load_curve, strict=True):
         bar = "█" * max(round(room * point.seconds_per_token / slowest), 1) if room > 2 else ""
-        lines.append(
-            Text.assemble(
-                (name.rjust(names), LABEL),
-                f" {time.rjust(times)} ",
-                (span.ljust(spans), LABEL),
-                f" {bar}".rstrip(),
-            )
+        point_line = Text.assemble(
+            (name.rjust(names), LABEL),
+            f" {time.rjust(times)} ",
+            (span.ljust(spans), LABEL),
+            f" {bar}".rstrip(),
         )
+        lines += wrapped(point_line, width)
     return lines
 
 
@@ -286,10 +285,7 @@ def _hints(detail: Detail, width: int) -> list[Text]:
 
 
 def _notes(report: Json, width: int) -> list[Text]:
-    notes = [
-        *_texts(report.get("conflicts")),
-        *_texts(report.get("notes")),
-    ]
+    notes = [*_texts(report.get("conflicts")), *_texts(report.get("notes"))]
     return [each for note in notes for each in wrapped(line(f"! {note}"), width)]
 
 

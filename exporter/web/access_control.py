@@ -5,7 +5,6 @@ request, an unusable file refuses everybody, and every path is protected, health
 """
 
 import logging
-import os
 import ssl
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from ..base.errors import ConfigError
+from ..base.file_stamp import file_stamp
 from .basic_auth import BasicAuthenticator, bcrypt_check
 from .message import Request, Response, text_response
 from .web_config import TlsServerConfig, WebConfig, load_web_config
@@ -63,7 +63,7 @@ class AccessControl:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._current = (_stamp([path]), load_web_config(path))
+        self._current = (file_stamp([path]), load_web_config(path))
         self.encrypts = self._current[1].tls_server_config is not None
         self._context: tuple[object, ssl.SSLContext] | None = None
         self._authenticator: BasicAuthenticator | None = None
@@ -75,7 +75,7 @@ class AccessControl:
     def config(self) -> WebConfig:
         """Return the file's content as it is now, or raise `ConfigError`."""
         stamp, config = self._current
-        now = _stamp([self._path])
+        now = file_stamp([self._path])
         if now != stamp:
             config = load_web_config(self._path)
             _log.info("%s was read again", self._path)
@@ -89,7 +89,7 @@ class AccessControl:
             raise ConfigError(
                 f"{self._path} lost its tls_server_config: restart to serve without encryption"
             )
-        stamp = (tls, _stamp(tls.files(folder)))
+        stamp = (tls, file_stamp(tls.files(folder)))
         if self._context is None or self._context[0] != stamp:
             self._context = (stamp, make_tls_context(tls, folder))
         return self._context[1]
@@ -121,16 +121,3 @@ class AccessControl:
         if self._authenticator is None:
             self._authenticator = BasicAuthenticator(bcrypt_check())
         return await self._authenticator.is_valid(authorization, users)
-
-
-def _stamp(paths: list[Path]) -> tuple[object, ...]:
-    """Return a value that changes when one of the files does."""
-    stamps: list[object] = []
-    for path in paths:
-        try:
-            stat = os.stat(path)
-        except OSError:
-            stamps.append(None)
-        else:
-            stamps.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))
-    return tuple(stamps)

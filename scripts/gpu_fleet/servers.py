@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from scripts.live.engines.vllm import CONSOLE_SCRIPT, ENVIRONMENT, MAIN
 from scripts.live.process import start
 from scripts.live.server import Server
-from scripts.live.vllm import CONSOLE_SCRIPT, ENVIRONMENT, MAIN
 
 _WRAPPER: Final = f"""import sys
 {MAIN}

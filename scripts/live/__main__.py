@@ -1,12 +1,13 @@
 """Serves a real engine and holds what the exporter says of it against what the client knows.
 
-    python -m scripts.live                        vLLM for CPUs, installed into .live/
-    python -m scripts.live --device cuda          a vLLM that is there already, on its GPUs
+    python -m scripts.live                              vLLM for CPUs, installed into .live/
+    python -m scripts.live --engine sglang==0.5.23      another engine or release
+    python -m scripts.live --device cuda                a vLLM that is there already, on its GPUs
 
-A tiny model with random weights is served by vLLM, loaded, hung up on, restarted, and served again
-by two data-parallel engines behind two API servers, while `inferfleet serve` watches. Printed is a
-table of checks. Ends with 1 where one fails or a server does not start. Nothing but the install of
-the engine uses a network.
+A tiny model with random weights is served by the engine, loaded, hung up on, restarted, and served
+again by two data-parallel engines, while `inferfleet serve` watches. Printed is a table of checks.
+Ends with 1 where one fails or a server does not start. Nothing but the install of the engine uses a
+network.
 """
 
 import argparse
@@ -22,10 +23,9 @@ from typing import Final
 
 from . import data_parallel, single
 from .checks import Check, table
-from .install import DEFAULT, install
+from .engines.install import DEFAULT, install, present
 from .model import write_model
 from .setting import Setting
-from .vllm import Vllm
 
 ROUNDS: Final[Mapping[str, Callable[[Setting], list[Check]]]] = {
     single.NAME: single.run,
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument(
         "--engine-path",
-        help="where the modules of an installed vLLM are, as in PYTHONPATH; nothing is installed",
+        help="where the modules of an installed engine are, as in PYTHONPATH; nothing is installed",
     )
     parser.add_argument("--exporter-path", default=os.environ.get("PYTHONPATH", ""))
     parser.add_argument("--only", choices=list(ROUNDS), help="run one round alone")
@@ -52,16 +52,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder to keep logs, pages and results in")
     given = parser.parse_args()
     if given.device == "cpu" and given.engine_path is None:
-        engine = Vllm(given.device, install(given.engine))
+        installation = install(given.engine)
     else:
-        engine = Vllm(given.device, path=given.engine_path or os.environ.get("PYTHONPATH", ""))
+        path = given.engine_path or os.environ.get("PYTHONPATH", "")
+        installation = present(given.engine, given.device, path)
     with TemporaryDirectory() as temporary:
         out = given.out or Path(temporary)
         out.mkdir(parents=True, exist_ok=True)
         setting = Setting(
-            engine=engine,
-            version=engine.version(),
-            model=write_model(out, engine.model),
+            installation=installation,
+            version=installation.version(),
+            model=write_model(out, installation.model),
             out=out,
             exporter_path=given.exporter_path,
             end=monotonic() + (given.budget or _BUDGET[given.device]),
@@ -70,7 +71,7 @@ def main() -> None:
         for name, round_ in ROUNDS.items():
             if given.only not in (None, name):
                 continue
-            if engine.gpus() < _GPUS[name]:
+            if installation.gpus() < _GPUS[name]:
                 print(f"{name}: not run, it takes {_GPUS[name]} GPUs", flush=True)
                 continue
             checks += attempt(name, round_, setting)
@@ -78,7 +79,8 @@ def main() -> None:
         (out / "results.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
     print(table(checks))
     wrong = sum(not check.right for check in checks)
-    print(f"vLLM {setting.version} on {given.device}: {len(checks)} checks, {wrong} wrong")
+    ran = f"{installation.engine.title} {setting.version} on {given.device}"
+    print(f"{ran}: {len(checks)} checks, {wrong} wrong")
     sys.exit(1 if wrong or not checks else 0)
 
 

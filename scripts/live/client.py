@@ -76,15 +76,15 @@ class Client:
             thread.join(60)
         self.ended = time()
 
-    def rate(self, start: float, end: float) -> float:
-        """Return tokens generated per second between two Unix times.
+    def rates(self, start: float, end: float) -> tuple[float, float]:
+        """Return the least and the most tokens per second generated between two Unix times.
 
-        Tokens are taken to come evenly over the time of their request.
+        The least are those of answers that began and ended there, the most those of all answers
+        that were under way there.
         """
-        return sum(
-            tokens * max(0.0, min(last, end) - max(first, start)) / (last - first)
-            for first, last, tokens in self.answers
-        ) / (end - start)
+        inside = [n for first, last, n in self.answers if first >= start and last <= end]
+        under_way = [n for first, last, n in self.answers if last > start and first < end]
+        return sum(inside) / (end - start), sum(under_way) / (end - start)
 
     def phase(self) -> dict[str, object]:
         """Return what was measured, as recordings hold it."""

@@ -31,14 +31,16 @@ def falls(pages: Sequence[Page]) -> int:
     )
 
 
-def counted(pages: Sequence[Page], name: str) -> float:
-    """Return the sum of a counter's series as each was last seen, those since gone among them."""
-    last = {
-        frozenset(sample.labels.items()): sample.value
-        for page in pages
-        for sample in page.matching(name)
-    }
-    return sum(last.values())
+def increase(pages: Sequence[Page], name: str) -> float:
+    """Return by how much a counter's series rose in all; one that fell has begun anew at zero."""
+    last, total = dict[frozenset[tuple[str, str]], float](), 0.0
+    for page in pages:
+        for sample in page.matching(name):
+            series = frozenset(sample.labels.items())
+            before = last.get(series, 0.0)
+            total += sample.value - before if sample.value >= before else sample.value
+            last[series] = sample.value
+    return total
 
 
 def largest(pages: Sequence[Page], name: str) -> float | None:

@@ -16,6 +16,7 @@ class Server:
     port: int
     arguments: Sequence[str]
     child: Child = field(repr=False)
+    ready_path: str = "/health"
 
     @property
     def url(self) -> str:
@@ -25,7 +26,7 @@ class Server:
     def answers(self) -> bool:
         """Whether the server has loaded its model."""
         try:
-            get(f"{self.url}/health", 2)
+            get(f"{self.url}{self.ready_path}", 2)
         except OSError:
             return False
         return True

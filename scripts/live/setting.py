@@ -4,14 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from .vllm import Vllm
+from .engines.installation import Installation
+from .tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """The engine, the folders, and until when (monotonic seconds) the run may go on."""
+    """The installed engine, the folders, and until when (monotonic seconds) the run may go on."""
 
-    engine: Vllm
+    installation: Installation
     version: str
     model: Path
     out: Path
@@ -23,3 +24,8 @@ class Setting:
     def patience(self) -> float:
         """Return how many seconds to wait for a server now."""
         return max(0.0, self.end - monotonic())
+
+    def tally(self, port: int) -> Tally:
+        """Return a tally of a server that has just been started."""
+        engine = self.installation.engine
+        return Tally(port, self.installation.model, engine.finished_has_aborted)

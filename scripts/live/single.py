@@ -2,18 +2,16 @@
 
 from time import monotonic, sleep, time
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from . import history
 from .checks import Check, between, equal, near, same
 from .client import Client, refused
-from .exporter import WINDOW, Exporter, Page, start_exporter
+from .engines.engine import SEQUENCES
+from .exporter import WINDOW, Exporter, Page, parse, start_exporter
 from .http_get import get
 from .process import free_port
 from .server import Server, wait_for
 from .setting import Setting
 from .tally import SHAPE, Tally
-from .vllm import SEQUENCES
 
 NAME = "single"
 _REFUSED = 5
@@ -30,11 +28,11 @@ def run(setting: Setting) -> list[Check]:
             raise RuntimeError(f"the exporter does not know {NAME}:\n{exporter.child.log_end()}")
         exporter.watch()
         checks = _identity(setting, exporter)
-        first = Tally(port, setting.engine.model)
+        first = setting.tally(port)
         first.warm()
         checks += _load(setting, exporter, first)
         checks += _errors(setting, exporter, port)
-        checks += _aborts(exporter, first, server)
+        checks += _aborts(setting, exporter, first, server)
         before = exporter.page()
         server.child.end()
         checks.append(equal("restart: seen as up while it is down", 0, _down(exporter)))
@@ -48,7 +46,7 @@ def run(setting: Setting) -> list[Check]:
 
 def _serve(setting: Setting, port: int) -> Server:
     began = monotonic()
-    server = setting.engine.serve(NAME, port, setting.model, setting.out)
+    server = setting.installation.serve(NAME, port, setting.model, setting.out)
     if not wait_for([server], setting.patience()):
         server.child.end()
         raise RuntimeError(f"{NAME} did not start:\n{server.child.log_end()}")
@@ -57,22 +55,26 @@ def _serve(setting: Setting, port: int) -> Server:
 
 
 def _identity(setting: Setting, exporter: Exporter, seconds: float = 60.0) -> list[Check]:
-    """Check what the server is, as soon as it has said so: that takes vLLM some seconds."""
-    end = monotonic() + seconds
-    while not (page := exporter.page()).label("server_info", "runner") and monotonic() < end:
-        sleep(0.5)
+    """Check what the server is, as soon as it has said so: that may take it some seconds."""
+    engine = setting.installation.engine
     expected = {
-        "engine": "vllm",
+        "engine": engine.name,
         "version": setting.version,
         "release": setting.version,
-        "model": setting.engine.model,
-        "runner": "v1",
+        "model": setting.installation.model,
+        **engine.identity,
     }
+    end = monotonic() + seconds
+    while True:
+        page = exporter.page()
+        reported = {label: _public(page.label("server_info", label)) for label in expected}
+        most = page.total("max_running_requests")
+        if (reported == expected and most) or monotonic() > end:
+            break
+        sleep(0.5)
     checks = [
-        same(f"identity: {label}", value, _public(page.label("server_info", label)))
-        for label, value in expected.items()
+        same(f"identity: {label}", value, reported[label]) for label, value in expected.items()
     ]
-    most = page.total("max_running_requests")
     return [*checks, equal("identity: most requests that run", SEQUENCES, most)]
 
 
@@ -90,12 +92,12 @@ def _load(setting: Setting, exporter: Exporter, tally: Tally) -> list[Check]:
     client.stop()
     tally.add(client)
     end = now - report["age_seconds"]
-    rate = client.rate(end - report["window_seconds"], end)
+    rates = client.rates(end - report["window_seconds"], end)
     generated = report["generation_tokens_per_second"]
     hits = page.total("prefix_cache_hit_ratio", cache="local")
     checks = [
         equal("load: errors of the client", 0, client.errors),
-        near("load: tokens generated per second", rate, generated, 0.1),
+        between("load: tokens generated per second", *rates, generated),
         near("load: decode batch", setting.concurrency, page.total("decode_batch_size"), 0.25),
         near(
             "load: batch occupancy",
@@ -104,7 +106,7 @@ def _load(setting: Setting, exporter: Exporter, tally: Tally) -> list[Check]:
             0.25,
         ),
         near("load: prefix-cache hit ratio", SHAPE.shared / SHAPE.prompt, hits, 0.001),
-        *_gpus(setting, page, rate),
+        *_gpus(setting, page, rates),
         *tally.counts("load", exporter.settled(NAME)),
     ]
     if client.first_error:
@@ -112,21 +114,21 @@ def _load(setting: Setting, exporter: Exporter, tally: Tally) -> list[Check]:
     return checks
 
 
-def _gpus(setting: Setting, page: Page, rate: float) -> list[Check]:
+def _gpus(setting: Setting, page: Page, rates: tuple[float, float]) -> list[Check]:
     """Check what is shown for each GPU: nothing where the server has none."""
     per_gpu = page.total("generation_tokens_per_second_per_gpu")
-    if setting.engine.device == "cpu":
+    if setting.installation.device == "cpu":
         shown = "unknown" if per_gpu is None else str(per_gpu)
         return [same("load: tokens per second and GPU, without a GPU", "unknown", shown)]
     return [
         equal("load: GPUs", 1, page.total("gpus")),
-        near("load: tokens per second and GPU", rate, per_gpu, 0.1),
+        between("load: tokens per second and GPU", *rates, per_gpu),
     ]
 
 
 def _errors(setting: Setting, exporter: Exporter, port: int) -> list[Check]:
-    """Check refusals: vLLM counts some as 5xx in its older releases, hence both."""
-    long = {"model": setting.engine.model, "prompt": [400] * 5000, "max_tokens": 1}
+    """Check refusals: vLLM counts some as 5xx before 0.26, hence both."""
+    long = {"model": setting.installation.model, "prompt": [400] * 5000, "max_tokens": 1}
     statuses = [refused(port, long) for _ in range(_REFUSED)]
     page = exporter.settled(NAME)
     counted = sum(page.total("http_responses_total", status=status) or 0 for status in _ERRORS)
@@ -136,23 +138,13 @@ def _errors(setting: Setting, exporter: Exporter, port: int) -> list[Check]:
 _ERRORS = ("4xx", "5xx")
 
 
-def _aborts(exporter: Exporter, tally: Tally, server: Server) -> list[Check]:
-    """Check requests that were given up: no counter of vLLM's holds all of them."""
+def _aborts(setting: Setting, exporter: Exporter, tally: Tally, server: Server) -> list[Check]:
+    """Check requests that were given up, which each engine counts in its own way."""
+    engine = setting.installation.engine
     tally.give_up(_ABORTED)
     page = exporter.settled(NAME)
-    begun = page.total("time_to_first_token_seconds_count") or 0
-    finished = page.total("requests_finished_total") or 0
-    aborted = sum(
-        sample.value
-        for family in text_string_to_metric_families(get(f"{server.url}/metrics"))
-        for sample in family.samples
-        if sample.name == "vllm:request_success_total"
-        and sample.labels["finished_reason"] == "abort"
-    )
-    counted = page.total("requests_finished_total", reason="abort")
     return [
-        equal("aborts: requests begun and not finished", tally.aborted, begun - finished),
-        equal("aborts: as the engine counts them", aborted, counted),
+        *engine.aborts(tally, page, parse(get(f"{server.url}/metrics"), time())),
         equal("aborts: engines called stalled", 0, page.total("engine_stalled")),
         *tally.counts("aborts", page),
     ]
@@ -168,7 +160,7 @@ def _down(exporter: Exporter, seconds: float = 15.0) -> float | None:
 
 def _second_life(setting: Setting, exporter: Exporter, first: Tally, before: Page) -> list[Check]:
     exporter.until_known(NAME)
-    tally = Tally(first.port, first.model)
+    tally = setting.tally(first.port)
     tally.warm()
     client = Client(tally.port, tally.model, setting.concurrency, SHAPE, seed=1)
     client.start()
@@ -177,15 +169,23 @@ def _second_life(setting: Setting, exporter: Exporter, first: Tally, before: Pag
     tally.add(client)
     page = exporter.settled(NAME)
     decoded = first.generated + tally.generated - first.finished - tally.finished
-    began = [each.total("server_start_time_seconds") or 0 for each in (before, page)]
     return [
         equal("restart: restarts", 1, page.total("server_restarts_total")),
-        equal("restart: moves of the start time", 1, int(began[1] > began[0] > 0)),
+        _start_times(setting, before, page),
         *tally.counts("restart", page),
         between(
             "both lives: decode tokens in load cells",
             0.9 * decoded,
             decoded + first.unread,
-            history.counted([*exporter.pages, page], "load_decode_tokens_total"),
+            history.increase([*exporter.pages, page], "load_decode_tokens_total"),
         ),
     ]
+
+
+def _start_times(setting: Setting, before: Page, after: Page) -> Check:
+    """Check when the server says that it started: nothing where it never says."""
+    first, second = (each.total("server_start_time_seconds") for each in (before, after))
+    if not setting.installation.engine.start_time:
+        shown = "unknown" if second is None else str(second)
+        return same("restart: start time, which the engine does not tell", "unknown", shown)
+    return equal("restart: moves of the start time", 1, int((second or 0) > (first or 0) > 0))

@@ -19,6 +19,8 @@ class Tally:
 
     port: int
     model: str
+    finished_has_aborted: bool
+    """Whether the engine counts those that were given up among its finished requests."""
     finished: int = 0
     aborted: int = 0
     prompt_tokens: int = 0
@@ -65,6 +67,7 @@ class Tally:
 
         `warmed` engines computed the prefix once each, before anything else was sent.
         """
+        finished = self.begun if self.finished_has_aborted else self.finished
         hits = (self.begun - warmed) * SHAPE.shared
         least = self.generated + self.received
         most = self.generated + self.unread
@@ -74,11 +77,7 @@ class Tally:
             if not self.aborted
             else between(f"{where}: tokens generated", least, most, tokens),
             equal(f"{where}: prompt tokens", self.prompt_tokens, page.total("prompt_tokens_total")),
-            equal(
-                f"{where}: requests finished",
-                self.finished,
-                page.total("requests_finished_total"),
-            ),
+            equal(f"{where}: requests finished", finished, page.total("requests_finished_total")),
             equal(
                 f"{where}: tokens looked up in the prefix cache",
                 self.prompt_tokens,

@@ -114,6 +114,26 @@ def test_decode_batch_by_littles_law() -> None:
     assert values["decode_batch_size"] == 62.5
 
 
+def sglang(time: float, running: int, decoded: int, timed: int, waited: float) -> Snapshot:
+    return snapshot(
+        f'sglang:num_running_reqs{{tp_rank="0"}} {running}\n'
+        f'sglang:realtime_tokens_total{{mode="decode",tp_rank="0"}} {decoded}\n'
+        f"sglang:inter_token_latency_seconds_sum {waited}\n"
+        f"sglang:inter_token_latency_seconds_count {timed}\n",
+        "0.5.23",
+        time,
+    )
+
+
+def test_decode_batch_of_answers_that_are_not_streamed() -> None:
+    """SGLang times no output of these before the fiftieth."""
+    values = derive(sglang(0, 8, 0, 0, 0), sglang(15, 8, 400, 100, 30))
+    assert values["decode_batch_size"] == pytest.approx(400 / 15 * 30 / 100)
+    untimed = derive(sglang(0, 8, 0, 0, 0), sglang(15, 8, 400, 0, 0))
+    assert untimed["decode_batch_size"] == 8
+    assert derive(sglang(0, 0, 9, 9, 9), sglang(15, 0, 9, 9, 9))["decode_batch_size"] == 0
+
+
 def test_tokens_per_step_mean_the_same_before_and_after_the_change() -> None:
     def step(whole: float) -> Figures:
         extra = 'vllm:prompt_tokens_by_source_total{engine="0",source="local_compute"} %d\n'

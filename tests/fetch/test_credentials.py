@@ -1,9 +1,13 @@
 """Credentials that a server echoes are in no body and no sentence, whole or cut."""
 
 import asyncio
+import json
+import re
 from base64 import b64encode
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Semaphore
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -64,6 +68,32 @@ def test_no_body_repeats_them(http: tuple[HttpSettings, str]) -> None:
         answer = run(HttpClient(settings, 1 << 20).get(fake.url + "/metrics", 5.0))
     assert secret.encode() not in answer.body
     assert answer.body.startswith(b'a{auth="[redacted]"} 1\n')
+
+
+PASSWORD = 'a"long\\pass/wörd+of the=fleet(0)'
+ECHOES = {
+    "JSON": json.dumps,
+    "JSON in UTF-8": lambda text: json.dumps(text, ensure_ascii=False),
+    "JSON of PHP": lambda text: json.dumps(text).replace("/", "\\/"),
+    "a URL": lambda text: quote(text, safe=""),
+    "a path": quote,
+    "a form": quote_plus,
+    "a URL of a browser": lambda text: quote(text, safe="!'()*"),
+    "a URL in small letters": lambda text: re.sub("%..", lambda m: m[0].lower(), quote(text, "")),
+}
+
+
+@pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
+@pytest.mark.parametrize("secret", [PASSWORD, b64encode(f"scraper:{PASSWORD}".encode()).decode()])
+def test_what_a_server_escaped_is_known_again(echo: Callable[[str], str], secret: str) -> None:
+    authorization = f"Basic {b64encode(f'scraper:{PASSWORD}'.encode()).decode()}"
+    for echoed in (echo(secret), echo(f"x {secret} y")):
+        redacted = redacted_body(f"a {echoed} b".encode(), authorization).decode()
+        sentence = redacted_text(f"a {echoed} b", authorization)
+        for text in (redacted, sentence):
+            assert "[redacted]" in text
+            assert not set(re.findall(r"[a-zö]{4,}", secret)) & set(re.findall(r"[a-zö]{4,}", text))
+            assert text.endswith(" b")
 
 
 def test_a_secret_that_is_a_common_word_ruins_no_page() -> None:

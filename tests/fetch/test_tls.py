@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import copy
 
 import pytest
 
@@ -82,6 +83,45 @@ def test_a_trusted_server_is_read_over_one_connection(tmp_path: Path) -> None:
     fake = FakeServer(metrics=(200, body))
     with encrypted(fake, cert, key) as url:
         assert get(url, HttpSettings(ca_file=cert), times=3) == body * 3
+
+
+def mount(folder: Path, version: str, server: Path, own: Path, own_key: Path) -> HttpSettings:
+    """Show three files as Kubernetes does a secret: links through one link, which is replaced."""
+    files = {"ca.pem": server, "own.pem": own, "own.key": own_key}
+    (folder / version).mkdir(parents=True)
+    (folder / "new").symlink_to(version)
+    for name, file in files.items():
+        copy(file, folder / version / name)
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(f"..data/{name}")
+    (folder / "new").replace(folder / "..data")
+    ca, cert, key = (folder / name for name in files)
+    return HttpSettings(ca_file=ca, cert_file=cert, key_file=key)
+
+
+def test_files_that_were_rotated_are_read_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (cert, key), own = certificate(tmp_path, "server"), certificate(tmp_path, "own")
+    folder, other = tmp_path / "mounted", certificate(tmp_path, "other")
+    client = HttpClient(mount(folder, "before", other[0], *other), 1 << 20)
+    fake = FakeServer(metrics=(200, b"a 1\n"))
+
+    async def rotate(url: str) -> bytes:
+        try:
+            with pytest.raises(FetchError, match="not trusted"):
+                await client.get(url, 5.0)
+            mount(folder, "after", cert, *own)
+            answer = (await client.clone().get(url, 5.0)).body
+            (folder / "ca.pem").write_text("half a file")
+            return answer + (await client.get(url, 5.0)).body
+        finally:
+            client.close()
+
+    with encrypted(fake, cert, key, client=own[0]) as url:
+        assert run(rotate(url)) == b"a 1\n" * 2
+    (record,) = (record for record in caplog.records if record.levelname == "WARNING")
+    assert str(folder / "ca.pem") in record.message
 
 
 def test_a_server_that_cannot_be_trusted_is_not_read(tmp_path: Path) -> None:

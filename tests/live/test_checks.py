@@ -56,24 +56,36 @@ def test_the_table_shows_both_figures_and_what_is_wrong() -> None:
 
 
 def test_a_tally_is_held_against_every_counter() -> None:
-    tally = Tally(1, "m", finished=10, prompt_tokens=3200, generated=500)
+    tally = Tally(1, "m", False, finished=10, prompt_tokens=3200, generated=500)
     assert verdicts(tally.counts("a", page(_COUNTS.format(**_RIGHT)))) == []
 
 
 @pytest.mark.parametrize("wrong", _RIGHT)
 def test_a_counter_that_is_off_by_one_is_wrong(wrong: str) -> None:
-    tally = Tally(1, "m", finished=10, prompt_tokens=3200, generated=500)
+    tally = Tally(1, "m", False, finished=10, prompt_tokens=3200, generated=500)
     counts = {**_RIGHT, wrong: _RIGHT[wrong] + 1}
     assert verdicts(tally.counts("a", page(_COUNTS.format(**counts))))
     assert len(verdicts(tally.counts("a", page("")))) == 6
 
 
 def test_tokens_of_aborted_requests_are_bounded() -> None:
-    tally = Tally(1, "m", finished=9, aborted=1, prompt_tokens=3200, generated=500, received=5)
+    tally = Tally(
+        1, "m", False, finished=9, aborted=1, prompt_tokens=3200, generated=500, received=5
+    )
     counts = {**_RIGHT, "finished": 9}
     for generated, right in ((504, False), (505, True), (505 + 2400, False)):
         text = _COUNTS.format(**{**counts, "generated": generated})
         assert (verdicts(tally.counts("a", page(text))) == []) is right, generated
+
+
+def test_an_engine_may_count_aborted_requests_among_the_finished() -> None:
+    counts = page(_COUNTS.format(**_RIGHT))
+    among, apart = (
+        Tally(1, "m", counted, finished=9, aborted=1, prompt_tokens=3200, generated=500)
+        for counted in (True, False)
+    )
+    assert verdicts(among.counts("a", counts)) == []
+    assert verdicts(apart.counts("a", counts)) == ["a: requests finished"]
 
 
 def test_a_page_is_read_by_labels() -> None:
@@ -98,9 +110,10 @@ def test_a_counter_that_is_away_while_its_server_is_down_has_not_fallen() -> Non
     assert verdicts(history.checks("a", pages, 8, 16)) == []
 
 
-def test_series_that_went_away_are_counted_as_last_seen() -> None:
+def test_a_counter_that_begins_anew_counts_on_and_what_went_away_stays_counted() -> None:
     other = page('inferfleet_load_seconds_total{target="a",batch="4"} 7')
-    assert history.counted([load(5, 1), other, load(6, 3)], "load_seconds_total") == 13
+    lives = [load(5, 1), other, load(6, 3), page("", 4), load(2, 5)]
+    assert history.increase(lives, "load_seconds_total") == 6 + 7 + 2
 
 
 @pytest.mark.parametrize(

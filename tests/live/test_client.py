@@ -27,7 +27,7 @@ def test_prompts_share_their_beginning_and_nothing_behind_it() -> None:
     assert 51 <= first["min_tokens"] == first["max_tokens"] <= 77
 
 
-def test_a_rate_counts_the_part_of_an_answer_that_lies_in_the_time() -> None:
+def test_rates_lie_between_what_was_wholly_and_what_was_partly_in_the_time() -> None:
     client = Client(1, "m", 2, answers=[(0.0, 10.0, 100), (5.0, 15.0, 200), (30.0, 40.0, 7)])
-    assert client.rate(0.0, 10.0) == pytest.approx((100 + 100) / 10)
-    assert client.rate(20.0, 25.0) == 0.0
+    assert client.rates(0.0, 12.0) == (100 / 12, 300 / 12)
+    assert client.rates(20.0, 25.0) == (0.0, 0.0)

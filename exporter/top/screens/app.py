@@ -1,5 +1,7 @@
 """The live view: a table of servers, one server in full, and the help."""
 
+import asyncio
+import signal
 from typing import ClassVar, Final
 
 from textual.app import App
@@ -24,7 +26,7 @@ class TopApp(App[None]):
     TITLE = "inferfleet top"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "quit", "quit", priority=True),
+        Binding("q,ctrl+c", "quit", "quit", priority=True),
         Binding("p,space", "pause", "pause"),
         Binding("question_mark,h", "help", "help"),
     ]
@@ -39,6 +41,8 @@ class TopApp(App[None]):
 
     def on_mount(self) -> None:
         """Begin to show."""
+        # whoever ends the process gets the terminal back as it was
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit)
         self.fleet.update()
         self.push_screen(FleetScreen(self.fleet))
         if len(self.fleet.watches) == 1:

@@ -1,7 +1,9 @@
 """The screens as a user sees them, at the sizes of real terminals."""
 
 import asyncio
+import os
 import re
+import signal
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -195,8 +197,20 @@ def test_help_comes_and_goes() -> None:
         assert "turn the order round" in text_of(app)
         await press(pilot, "x")
         assert "servers 2 of 4 up" in text_of(app)
-        await press(pilot, "q")
-        assert app._exit
+
+    run(small_fleet(), (80, 24), act)
+
+
+@pytest.mark.parametrize("how", ["q", "ctrl+c", "SIGTERM"])
+def test_it_ends_and_gives_the_terminal_back(how: str) -> None:
+    async def act(app: TopApp, pilot: Pilot[None]) -> None:
+        assert app.is_running
+        if how == "SIGTERM":
+            os.kill(os.getpid(), signal.SIGTERM)
+        else:
+            await pilot.press(how)
+        while not app._exit:
+            await asyncio.sleep(0)
 
     run(small_fleet(), (80, 24), act)
 
