@@ -49,9 +49,9 @@ def read_recordings(
     The sides are paths or names of recordings, `width` the length of a window in seconds.
     """
     sides = baseline, candidate
-    for option, given, other in zip(OPTIONS, sides, reversed(OPTIONS), strict=True):
+    for option, given in zip(OPTIONS, sides, strict=True):
         if not given:
-            raise CompareError(f"{option}: no run is given; name one for each of {other}'s or more")
+            raise CompareError(f"{option}: no run is given; name one or more")
     texts = [*baseline, *candidate]
     options = [OPTIONS[0]] * len(baseline) + [OPTIONS[1]] * len(candidate)
     paths = [find_recording(text) for text in texts]
