@@ -13,18 +13,18 @@ help: ## Show this list
 
 setup: .venv/.dev programs ## Set up everything (the other verbs do it themselves)
 
-.venv/.app: pyproject.toml
-	sh scripts/setup.sh install .
+.venv/.demo: pyproject.toml
+	sh scripts/setup.sh install '.[compare]'
 	@touch $@
 
 .venv/.dev: pyproject.toml
 	sh scripts/setup.sh install '.[dev]'
-	@touch .venv/.app $@
+	@touch .venv/.demo $@
 
 programs:
 	@sh scripts/setup.sh programs
 
-demo: .venv/.app ## Watch recorded vLLM servers replayed on this machine; no GPU needed
+demo: .venv/.demo ## Upgrade recorded vLLM servers, replayed here, and judge it; no GPU needed
 	$(BIN)/inferfleet demo
 
 test: .venv/.dev programs ## Run all tests

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import prometheus_client
 import yaml
@@ -33,14 +33,37 @@ _QUERY: Final = re.compile(r"(metrics_path: [^\s?]*\?)[^\s'\"]*")
 log = logging.getLogger(__name__)
 
 
+class Judge(Protocol):
+    """What judges upgrades beside the service, and what it has found so far."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End."""
+
+    def page(self) -> bytes:
+        """Return the verdicts as metrics."""
+
+    def report(self) -> Json:
+        """Return the verdicts as the fleet API shows them."""
+
+    def html(self) -> str | None:
+        """Return the report on the verdicts as HTML, None before there is one."""
+
+
 class Service:
     """Watches a fleet and serves its pages between `start` and `stop`.
 
-    `read_config` reads the configuration for a reload; it raises `ConfigError`.
+    `read_config` reads the configuration for a reload; it raises `ConfigError`. `judge` judges
+    upgrades in place of the one that the configuration asks for.
     """
 
-    def __init__(self, config: Config, read_config: Callable[[], Config]) -> None:
+    def __init__(
+        self, config: Config, read_config: Callable[[], Config], judge: Judge | None = None
+    ) -> None:
         self._read_config = read_config
+        self._given_judge = judge
         self._poller = Poller(config)
         self._publisher = Publisher(config.publish.buckets)
         self._reload_successful = True
@@ -52,6 +75,7 @@ class Service:
             ready=self._poller.ready,
             reload=self.request_reload,
             config=self._config_text,
+            report=judge.html if judge else None,
         )
         self._judge = self._judge_of(config)
         self._web = WebServer(backend, config.web.listen, config.web.config_file)
@@ -65,8 +89,8 @@ class Service:
         """Begin to sample and to serve."""
         self._poller.start()
         self._reloads.start()
-        if self._judge:
-            self._judge.start()
+        if judge := self._active_judge:
+            judge.start()
         self._web.start()
         log.info("serving on %s", self.url)
 
@@ -74,8 +98,8 @@ class Service:
         """End serving and sampling."""
         self._web.close()
         self._reloads.stop()
-        if self._judge:
-            self._judge.stop()
+        if judge := self._active_judge:
+            judge.stop()
         self._poller.stop()
 
     def request_reload(self) -> Future[None]:
@@ -101,6 +125,10 @@ class Service:
             raise
         self._reload_successful = True
         log.info("configuration reloaded")
+
+    @property
+    def _active_judge(self) -> "Judge | JudgeProcess | None":
+        return self._given_judge or self._judge
 
     def _judge_of(self, config: Config) -> "JudgeProcess | None":
         """Return what judges upgrades; of several exporters that share the servers the first does.
@@ -169,8 +197,8 @@ class Service:
         if shard.total > 1:
             exporter["shards"] = [((("shard", str(shard.index)),), float(shard.total))]
         yield from self._publisher.blocks(views, exporter, self.gpu_view())
-        if self._judge:
-            yield self._judge.page()
+        if judge := self._active_judge:
+            yield judge.page()
         yield prometheus_client.generate_latest()
 
     def fleet(self) -> Json:
@@ -181,7 +209,8 @@ class Service:
         report = fleet_report(self.server_views(), problems, config.interval, config.window, gpus)
         # null where this exporter does not judge
         nobody = {"judged_at": None, "verdicts": None}
-        return report | (self._judge.report() if self._judge else nobody)
+        judge = self._active_judge
+        return report | (judge.report() if judge else nobody)
 
     def _config_text(self) -> str:
         data = self._poller.config.model_dump(mode="json", exclude_defaults=True)

@@ -6,6 +6,11 @@ from importlib.util import find_spec
 from ..base.errors import CompareError
 
 
+def is_installed(*names: str) -> bool:
+    """Whether all of these libraries are there."""
+    return all(find_spec(name) is not None for name in names)
+
+
 def require(*names: str) -> None:
     """Raise `CompareError` with what to install where a library is missing.
 

@@ -73,8 +73,17 @@ class Recording:
 
 
 def bundled_recordings() -> dict[str, Path]:
-    """Return the recordings that ship with the package, by name."""
-    folder = Path(str(files(f"{__package__}.recordings")))
+    """Return the recordings that ship with the package, one of each set-up, by name."""
+    return _bundled("recordings")
+
+
+def bundled_replicates() -> dict[str, Path]:
+    """Return the runs that ship with the package, several of each of two set-ups, by name."""
+    return _bundled("replicates")
+
+
+def _bundled(room: str) -> dict[str, Path]:
+    folder = Path(str(files(f"{__package__}.{room}")))
     return {path.name.removesuffix(SUFFIX): path for path in sorted(folder.glob(f"*{SUFFIX}"))}
 
 
@@ -83,7 +92,7 @@ def find_recording(name: str) -> Path:
 
     Raises `RecordingError` where there is none.
     """
-    bundled = bundled_recordings()
+    bundled = {**bundled_recordings(), **bundled_replicates()}
     path = bundled.get(name, Path(name))
     if not path.exists():
         raise RecordingError(f"{name} is not there; give a path, or one of {', '.join(bundled)}")

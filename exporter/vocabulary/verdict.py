@@ -58,6 +58,15 @@ VERDICTS: Final[Mapping[Verdict, str]] = {
 }
 """Every verdict, as a series' label and as people read it."""
 
+NEXT_STEPS: Final[Mapping[Verdict, str]] = {
+    "regression": "Stop the rollout and go back, unless what the release brings is worth the loss.",
+    "improvement": "Roll on.",
+    "equivalent": "Roll on: a loss as large as the margin is ruled out.",
+    "inconclusive": "Leave both releases running, and ask again with more servers or hours.",
+    "not_comparable": "Mend what keeps the two from being compared, and ask again.",
+}
+"""What to do on a verdict, in a sentence."""
+
 REASONS: Final[Mapping[Reason, str]] = {
     "class": "the servers' class changed with the release (model, GPU, parallelism, precision or "
     "front end): compare servers of one class",

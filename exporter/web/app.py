@@ -17,6 +17,11 @@ from .status_page import ICON, StatusPage
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 _WORTH_COMPRESSING: Final = 1024
+# a report's plots carry their style with them
+_REPORT_POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,9 @@ class Backend:
 
     `healthy` is true while servers are sampled, `ready` turns true with the first complete round of
     readings. `reload` begins to read the configuration again; what it returns ends with that, with
-    `ConfigError` where the old one stays in force. These three must not block.
+    `ConfigError` where the old one stays in force. `report` returns the report on an upgrade as
+    HTML, None before there is one; where there will never be one it is None itself. These four must
+    not block.
     """
 
     metrics: Callable[[], Iterable[bytes]]
@@ -38,6 +45,7 @@ class Backend:
     ready: Callable[[], bool]
     reload: Callable[[], Future[None]]
     config: Callable[[], str]
+    report: Callable[[], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,9 @@ class App:
             _Route("/favicon.ico", "GET", "icon", self._icon),
         )
         self._routes = {route.path: route for route in routes}
+        if backend.report:
+            route = _Route("/report", "GET", "report on the upgrade", self._report)
+            self._routes[route.path] = route
 
     def _shared(
         self,
@@ -159,6 +170,14 @@ class App:
             for shared in self._shared_pages:
                 shared.drop()
         return text_response(HTTPStatus.OK, "configuration read again")
+
+    async def _report(self, _: Request) -> Response:
+        text = self._backend.report() if self._backend.report else None
+        if text is None:
+            return text_response(HTTPStatus.NOT_FOUND, "There is no report on an upgrade yet.")
+        body = text.encode()
+        headers = {"Content-Security-Policy": _REPORT_POLICY}
+        return Response(HTTPStatus.OK, [body], len(body), "text/html; charset=utf-8", headers)
 
     async def _icon(self, _: Request) -> Response:
         body = ICON.encode()

@@ -175,6 +175,7 @@ function drawStatus() {
 }
 
 function draw() {
+  drawVerdicts();
   drawVersions();
   drawTiles(drawTable());
   drawStatus();

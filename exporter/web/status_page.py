@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from ..derive.figure import FORMATS
 from ..derive.figures import FIGURES
+from ..vocabulary.verdict import NEXT_STEPS, VERDICTS
 
 ICON: Final = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
@@ -31,6 +32,7 @@ _SCRIPTS: Final = (
     "status_columns.js",
     "status_details.js",
     "status_groups.js",
+    "status_verdict.js",
     "status.js",
 )
 
@@ -42,7 +44,7 @@ class StatusPage:
         package = files(__package__)
         style = package.joinpath("status.css").read_text(encoding="utf-8")
         sources = [package.joinpath(name).read_text(encoding="utf-8") for name in _SCRIPTS]
-        script = "\n".join([_figures(), *sources])
+        script = "\n".join([_figures(), _verdicts(), *sources])
         page = package.joinpath("status.html").read_text(encoding="utf-8")
         page = page.replace("@@ICON@@", quote(ICON)).replace("@@STYLE@@", style)
         head, _, tail = page.replace("@@SCRIPT@@", script).partition("@@FLEET@@")
@@ -85,6 +87,15 @@ def _figures() -> str:
     ]
     text = json.dumps(rows).replace("<", "\\u003c")
     return f"const FIGURES = {text};\n"
+
+
+def _verdicts() -> str:
+    """Return the script's constant VERDICTS: how each verdict is called, and what to do."""
+    rows = {
+        verdict: {"title": title, "next_step": NEXT_STEPS[verdict]}
+        for verdict, title in VERDICTS.items()
+    }
+    return f"const VERDICTS = {json.dumps(rows)};\n"
 
 
 def _source(inline: str) -> str:

@@ -14,7 +14,6 @@ from exporter import __version__
 from exporter.base.errors import ConfigError
 from exporter.cli import probe
 from exporter.cli.app import app
-from exporter.cli.demo.run import fleet as demo_fleet
 from exporter.config import Config
 from exporter.replay.server import ReplayServer
 from tests.conftest import RECORDINGS, cached_load
@@ -159,9 +158,3 @@ def test_what_a_server_calls_itself_is_no_markup() -> None:
     probe.show(report, console)
     assert isinstance(console.file, io.StringIO)
     assert "[/red]:100:" in console.file.getvalue()
-
-
-def test_the_demo_fleet_is_upgraded_and_shown() -> None:
-    names, playlists = demo_fleet()
-    assert len(names) == 6
-    assert sum(len(one.recordings) == 2 for one in playlists) == 3

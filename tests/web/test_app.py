@@ -3,6 +3,7 @@
 import gzip
 import json
 import logging
+from dataclasses import replace
 from http import HTTPStatus
 from itertools import count
 from typing import Any
@@ -87,6 +88,24 @@ def test_what_json_cannot_say_is_a_fault_and_not_a_broken_page(
     assert "/api/v1/fleet failed" in caplog.text
     with pytest.raises(ValueError, match="not JSON compliant"):
         b"".join(encode_json(desk.fleet))
+
+
+def test_the_report_has_a_path_where_there_may_be_one_and_comes_with_its_own_style(
+    desk: Desk, app: App
+) -> None:
+    assert respond(app, Request("GET", "/report")).status == HTTPStatus.NOT_FOUND
+    text = None
+    app = App(replace(desk.pages(), report=lambda: text), Failures())
+    assert b"no report on an upgrade yet" in body(respond(app, Request("GET", "/report")))
+    assert b"/report" in body(respond(app, Request("GET", "/nowhere")))
+    text = "<h1>b \u2265 a</h1>"
+    response = respond(app, Request("GET", "/report"))
+    assert response.content_type == "text/html; charset=utf-8"
+    assert body(response).decode() == text
+    assert response.length == len(body(response))
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src" not in policy
 
 
 def test_text_that_is_no_utf8_survives_as_json() -> None:

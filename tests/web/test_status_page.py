@@ -162,6 +162,34 @@ def test_an_upgrade_is_seen_in_versions_their_sums_and_servers_that_restart(
     assert gpus.split("\n\n")[1:] == ["\u2013", "2 known, unknown of 1 of 3"]
 
 
+def test_verdicts_stand_above_the_fleet_with_what_to_do_and_a_report(
+    tmp_path: Path, fleet: dict[str, Any], draw: Draw
+) -> None:
+    remedy = "upgrade a second server"
+    fleet["judged_at"] = 1795468520.1
+    fleet["verdicts"] = [
+        {"verdict": "equivalent", "headline": "b is as fast as a.", "report": "report"},
+        {
+            "verdict": "not_comparable",
+            "headline": f"{EVIL} and a are not comparable",
+            "measures": {"decode": {"remedy": remedy}},
+        },
+    ]
+    with WebServer(Desk(fleet).pages(), "127.0.0.1:0") as server:
+        document = draw(server.url, 1000)
+        link = f'<a href="{server.url}report">'
+    section = re.search(r'<section class="upgrades".*?</section>', document, re.DOTALL)
+    assert section is not None
+    assert "hidden" not in section[0].partition(">")[0]
+    for part in ("equivalent", "b is as fast as a.", "Roll on", link, "Upgrade a second server."):
+        assert part in section[0]
+    assert "<img" not in document
+    fleet |= {"verdicts": None, "judged_at": None}
+    with WebServer(Desk(fleet).pages(), "127.0.0.1:0") as server:
+        document = draw(server.url, 1000)
+    assert re.search(r'<section class="upgrades"[^>]*hidden', document)
+
+
 WIDTHS = (360, 390, 620, 700, 1000, 1251, 1300, 1401, 1621, 1700)
 
 

@@ -1,15 +1,13 @@
-"""The main job on real input, with nothing else needed: a replayed fleet under upgrade.
+"""Plays and watches the demonstration's fleet, until it is interrupted or for some seconds.
 
-Six servers recorded on an NVIDIA H200 play back on loopback. Two dense ones go from vLLM 0.20.2 to
-0.26.0 and one MoE server changes its model runner while you look; the others stay as they were.
-The exporter watches them like any fleet. The terminal shows what the status page shows.
+Every server plays back on loopback what one on an NVIDIA H200 said. The exporter watches them like
+any fleet; the terminal shows what the status page shows, and both the verdict on the upgrade.
 """
 
-from dataclasses import replace
 from time import monotonic, sleep
 from typing import Final
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.live import Live
 
 from ...config import (
@@ -21,84 +19,65 @@ from ...config import (
     Target,
     WebSettings,
 )
-from ...publish.figures import Json
-from ...replay.playlist import Playlist
-from ...replay.recording import Recording, bundled_recordings, load_recording
 from ...replay.server import ReplayServer
 from ..service import Service
-from .tables import release_table, server_table
+from .fleet import RUNNER, RecordedFleet, recorded_fleet
+from .judge import RecordedJudge
+from .screen import introduction, screen, verdict_lines
+from .tables import all_run
 
 # a server up for longer than the warm-up in which upgrades are not judged
 _UPTIME: Final = 7200.0
+_INTERVAL: Final = 2.0
 _PLAIN_EVERY: Final = 10.0
 _FIRST: Final = 6.0
-_WIDTH: Final = 140
+_WIDTH: Final = 120
 
 
 def run(listen: str, seconds: float | None) -> None:
     """Play and watch until interrupted, or for some seconds; raises `ConfigError` as `serve`."""
-    names, playlists = fleet()
-    with ReplayServer(playlists, uptime=_UPTIME) as servers:
-        targets = [
-            Target(url=url, name=name, declare=Declaration(gpu_uuids=(uuid,)))
-            for name, url, uuid in zip(names, servers.urls, servers.gpu_uuids, strict=True)
-        ]
-        pages = [GpuPageSettings(url=f"{url}/gpu/metrics") for url in servers.urls]
-        config = Config(
-            targets=targets,
-            interval=2.0,
-            timeout=1.9,
-            window=20,
-            gpu=GpuSettings(nvml=False, pages=pages, pages_interval=2.0),
-            # nobody waits ten minutes for an upgraded server's work
-            load=LoadCellSettings(warm_up=0.0),
-            web=WebSettings(listen=listen),
-        )
-        service = Service(config, lambda: config)
+    fleet = recorded_fleet()
+    judge = RecordedJudge(fleet.baseline, fleet.candidate, f"runner {RUNNER}")
+    with ReplayServer(list(fleet.playlists.values()), uptime=_UPTIME) as servers:
+        config = config_of(fleet, servers, listen, _INTERVAL)
+        service = Service(config, lambda: config, judge)
         service.start()
+        console = Console(emoji=False)
+        if not console.is_terminal:
+            console = Console(emoji=False, width=_WIDTH)
         try:
-            console = Console(emoji=False)
-            if not console.is_terminal:
-                console = Console(emoji=False, width=_WIDTH)
-            _show(service, console, seconds)
+            _show(service, judge, fleet, console, seconds)
         finally:
             service.stop()
 
 
-def fleet() -> tuple[list[str], list[Playlist]]:
-    """Return the demo's servers: their names and what each plays."""
-    recordings = {name: load_recording(path) for name, path in bundled_recordings().items()}
-    old, new = recordings["vllm-dense-0.20.2-mrv1"], recordings["vllm-dense-0.26.0"]
-    moe, moe_v2 = recordings["vllm-moe-0.20.2-mrv1"], recordings["vllm-moe-0.20.2-mrv2"]
-    busy = _from(new, "medium")
-    playlists = {
-        "dense-a": Playlist((_last(old, 24), busy)),
-        "dense-b": Playlist((_last(old, 33), busy)),
-        "dense-c": Playlist((_from(old, "full"),)),
-        "dense-d": Playlist((_from(recordings["vllm-dense-0.20.2-mrv2"], "medium"),)),
-        "moe-a": Playlist((_last(moe, 42), _from(moe_v2, "medium"))),
-        "moe-b": Playlist((_from(moe, "full"),)),
-    }
-    return list(playlists), list(playlists.values())
+def config_of(fleet: RecordedFleet, servers: ReplayServer, listen: str, interval: float) -> Config:
+    """Return the configuration that watches a fleet's replayed servers every `interval` seconds."""
+    targets = [
+        Target(url=url, name=name, declare=Declaration(gpu_uuids=(uuid,)))
+        for name, url, uuid in zip(fleet.playlists, servers.urls, servers.gpu_uuids, strict=True)
+    ]
+    pages = [GpuPageSettings(url=f"{url}/gpu/metrics") for url in servers.urls]
+    return Config(
+        targets=targets,
+        interval=interval,
+        timeout=1.9,
+        window=20,
+        gpu=GpuSettings(nvml=False, pages=pages, pages_interval=_INTERVAL),
+        # nobody waits ten minutes for an upgraded server's work
+        load=LoadCellSettings(warm_up=0.0),
+        web=WebSettings(listen=listen),
+    )
 
 
-def _last(recording: Recording, seconds: float) -> Recording:
-    """Return the last seconds of a recording, so that its upgrade comes soon."""
-    return _since(recording, recording.pages[-1].time - seconds)
-
-
-def _from(recording: Recording, phase: str) -> Recording:
-    """Return a recording from one of its load phases on, so that there is work at once."""
-    return _since(recording, next(p["start"] for p in recording.phases if p["name"] == phase) - 2.0)
-
-
-def _since(recording: Recording, start: float) -> Recording:
-    return replace(recording, pages=tuple(p for p in recording.pages if p.time >= start))
-
-
-def _show(service: Service, console: Console, seconds: float | None) -> None:
-    console.print(f"status page: [bold]{service.url}[/]   metrics: {service.url}metrics")
-    console.print("three of the six servers are upgraded within the first minute; Ctrl-C ends")
+def _show(
+    service: Service,
+    judge: RecordedJudge,
+    fleet: RecordedFleet,
+    console: Console,
+    seconds: float | None,
+) -> None:
+    console.print(introduction(service.url, len(fleet.playlists), len(fleet.upgraded)))
     start = monotonic()
     every = 1.0 if console.is_terminal else _PLAIN_EVERY
     pause = min(every, _FIRST)
@@ -107,13 +86,14 @@ def _show(service: Service, console: Console, seconds: float | None) -> None:
             left = pause if seconds is None else seconds - (monotonic() - start)
             sleep(max(min(pause, left), 0.0))
             pause = every
-            shown = screen(service.fleet(), console.width)
+            report = service.fleet()
+            if all_run(report, fleet.upgraded, RUNNER):
+                judge.compare()
+            shown = screen(report, service.url, console.width)
             if console.is_terminal:
                 live.update(shown, refresh=True)
             else:
                 console.print(shown)
-
-
-def screen(fleet: Json, width: int) -> RenderableType:
-    """Return what the terminal shows of a fleet report, at most `width` characters wide."""
-    return Group(server_table(fleet, width), "", release_table(fleet, width))
+    if judge.verdicts.comparisons:
+        console.print(verdict_lines(service.fleet(), service.url))
+        console.print(f"The same without the demo: {judge.command}", soft_wrap=True)

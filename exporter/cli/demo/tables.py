@@ -104,6 +104,12 @@ def release_table(fleet: Json, width: int) -> Table:
     return _fitted("releases together", columns, _KEPT_OF_RELEASES, width)
 
 
+def all_run(fleet: Json, servers: Sequence[str], runner: str) -> bool:
+    """Whether all of these servers of a fleet report are up with a model runner."""
+    up = {server["target"]: server for server in _mappings(fleet["servers"]) if server["up"]}
+    return all(name in up and _identity(up[name], "runner") == runner for name in servers)
+
+
 def _fitted(title: str, columns: Sequence[_Column], kept: Sequence[str], width: int) -> Table:
     """Return a table of as many columns as fit, with names cut where even the first few do not."""
     table = Table(

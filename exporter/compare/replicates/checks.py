@@ -40,7 +40,7 @@ def check_runs(
     return [
         _count((len(sides[0]), len(sides[1]))),
         *_alike(facts, sides),
-        *_starts(facts),
+        *_starts(facts, dict(zip(names, spans, strict=True))),
         _order(spans, candidate),
         *_same(facts, sides, differing),
     ]
@@ -90,11 +90,18 @@ def _alike(facts: Mapping[str, ServerFacts], sides: Sequence[Sequence[str]]) -> 
     return [Check(name="replicates", outcome="passed", text="each side's runs are set up alike")]
 
 
-def _starts(facts: Mapping[str, ServerFacts]) -> list[Check]:
-    """Note runs of one server process: what a start settles is not in their spread."""
+def _starts(
+    facts: Mapping[str, ServerFacts], spans: Mapping[str, tuple[float, float]]
+) -> list[Check]:
+    """Note runs of one server process: what a start settles is not in their spread.
+
+    One process has its runs one after another; runs that overlap are of two that started together.
+    """
     starts = sorted((start, name) for name, server in facts.items() for start in server.starts[-1:])
     for (start, name), (later, other) in pairwise(starts):
-        if later - start <= _SAME_START_SECONDS:
+        (first, last), (other_first, other_last) = spans[name], spans[other]
+        apart = last <= other_first or other_last <= first
+        if later - start <= _SAME_START_SECONDS and apart:
             return [
                 Check(
                     name="starts",

@@ -1,1 +1,1 @@
-"""The recordings that ship with the package; `inferfleet demo` plays them."""
+"""Recordings that ship with the package, one of each set-up."""

@@ -105,8 +105,12 @@ def test_runs_under_other_loads_are_not_comparable() -> None:
 def test_runs_of_one_start_are_noted() -> None:
     """A benchmark repeated against one server, as sweeps do it, has replicates that are none."""
     starts = (100.0, 100.01, 300.0, 400.0)
-    comparison = compared((1.0, 1.0), (1.0, 1.0), starts=starts)
+    spans = ((200.0, 300.0), (310.0, 400.0), (310.0, 400.0), (410.0, 500.0))
+    comparison = compared((1.0, 1.0), (1.0, 1.0), starts=starts, spans=spans)
     assert "run-0 and run-1 are of one start" in check(comparison, "starts").text
+    # two servers that were started together work at the same time
+    together = compared((1.0, 1.0), (1.0, 1.0), starts=starts)
+    assert all(each.name != "starts" for each in together.checks)
     alone = compared((1.0, 1.0), (1.0, 1.0), starts=(100.0, 200.0, 300.0, 400.0))
     assert all(each.name != "starts" for each in alone.checks)
 
