@@ -9,6 +9,7 @@ def test_the_generated_pages_have_not_drifted() -> None:
     assert (docs / "metrics.md").read_text(encoding="utf-8") == generate.metrics()
     assert (docs / "support.md").read_text(encoding="utf-8") == generate.support()
     assert (docs / "compare.schema.json").read_text(encoding="utf-8") == generate.schema()
+    assert (docs / "top.schema.json").read_text(encoding="utf-8") == generate.live_schema()
     assert (docs / "gpu-sources.md").read_text(encoding="utf-8") == generate.gpu_sources()
 
 

@@ -1,7 +1,6 @@
 """`inferfleet top` as a command: what it watches, what it prints, and where it refuses."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from exporter.top import command
 from exporter.top.command import TopError, objectives_of, show, top_config
 from exporter.top.detail import Detail
 from exporter.top.statistics.goodput import Objective
+from exporter.top.watch import FleetWatch
 from tests.conftest import RECORDINGS, cached_load
 
 
@@ -42,14 +42,22 @@ def test_one_snapshot_is_the_fleet_with_details() -> None:
     assert there["requests_running"] is not None
 
 
-def test_a_server_that_ends_while_it_is_sampled_is_said() -> None:
-    recording = cached_load(RECORDINGS["vllm-dense-0.26.0"])
-    pages = (*recording.pages[:2], replace(recording.pages[2], text=None))
-    with ReplayServer([replace(recording, pages=pages)], speed=0.5, loop=False) as replay:
-        words = ("--once", "--for", "9s", "--interval", "200ms")
+def test_a_server_that_ends_while_it_is_sampled_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    replay = ReplayServer([cached_load(RECORDINGS["vllm-dense-0.26.0"])])
+    update = FleetWatch.update
+
+    def updated(watch: FleetWatch) -> None:
+        update(watch)
+        if all(server.reading.identity for server in watch.watches):
+            replay.stop()
+
+    monkeypatch.setattr(FleetWatch, "update", updated)
+    with replay:
+        words = ("--once", "--for", "3s", "--interval", "200ms")
         code, output = run("top", replay.urls[0], *words)
     assert code == 2
     assert "down; the figures are from before: " in output
+    assert "connection refused" in output
 
 
 def test_addresses_come_behind_those_of_a_file_and_once_each(tmp_path: Path) -> None:

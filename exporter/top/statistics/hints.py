@@ -82,7 +82,7 @@ def _sequences(known: Evidence, limit: float, running: float) -> Hint:
         advice = "A higher limit would let more run at once, at more time per token for each."
     elif running <= AMPLE * limit:
         advice = (
-            f"A limit of {_whole(running)} would have changed nothing here; a lower one bounds the "
+            f"A limit of {_whole(running)} would have held every sample; a lower one bounds the "
             "time per token under a rush, and the memory for captured graphs."
         )
     else:
@@ -163,6 +163,9 @@ def _prefix_cache(known: Evidence, looked_up: float, hits: float) -> Hint:
         f"{_share(share)} of {_whole(looked_up)} prompt tokens looked up were "
         f"found{_since(known)}: {_whole(hits)} tokens."
     )
+    if known.peaks.kv_usage is not None:
+        unused = _share(max(1.0 - known.peaks.kv_usage, 0.0))
+        seen += f" At least {unused} of the KV cache was left to it."
     if missing := _missing_requests(known):
         return Hint("prefix caching", "too_little_data", seen, missing, share)
     if share < USELESS:

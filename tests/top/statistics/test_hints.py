@@ -55,7 +55,7 @@ def test_a_batch_never_needed_names_what_would_have_held_it() -> None:
     assert found.seen == (
         "At most 12 of 64 sequences ran in an engine and 0 requests waited, in 60 min with work."
     )
-    assert "A limit of 12 would have changed nothing here" in found.advice
+    assert "A limit of 12 would have held every sample" in found.advice
     assert (found.need, found.given) == (12, 64)
 
 
@@ -114,7 +114,10 @@ def test_full_steps_name_the_price_of_larger_ones() -> None:
 def test_a_prefix_cache_that_finds_nothing_is_said() -> None:
     found = hint("prefix caching", replace(KNOWN, hits=2000.0))
     assert found.state == "change"
-    assert found.seen.startswith("0.2% of 1,000,000 prompt tokens looked up were found")
+    assert found.seen == (
+        "0.2% of 1,000,000 prompt tokens looked up were found since its start 2.0 h ago: 2,000 "
+        "tokens. At least 40% of the KV cache was left to it."
+    )
 
 
 def test_a_prefix_cache_that_is_off_cannot_be_judged() -> None:
