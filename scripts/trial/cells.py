@@ -80,9 +80,16 @@ def cell_of(run: Run) -> NDArray[np.int64]:
     return result
 
 
-def comparison_input(run: Run, servers: NDArray[np.int64], since: float) -> Fleet:
-    """Return what `compare` reads of some servers from a time on; prompts alone are left out."""
-    rows = counted(run)[servers] & (run.edges > since)
+def comparison_input(
+    run: Run, servers: NDArray[np.int64], since: float, until: float | None = None
+) -> Fleet:
+    """Return what `compare` reads of some servers in a span of time.
+
+    Times are in seconds from the upgrade on; without `until` up to the end. Prompts alone are left
+    out.
+    """
+    end = float(run.edges[-1]) if until is None else until
+    rows = counted(run)[servers] & (run.edges > since) & (run.edges <= end)
     rows &= cell_of(run)[servers] != 1
     names, facts, number = _lives(run, servers)
     step = np.floor((run.edges - INTERVAL - since + 1e-6) / WIDTH).astype(np.int64)
@@ -117,6 +124,7 @@ def comparison_input(run: Run, servers: NDArray[np.int64], since: float) -> Flee
             summed(run.counts["hit_tokens"], whole_place),
         ),
         source="trial",
+        end=EPOCH + end,
     )
 
 
@@ -185,6 +193,18 @@ def rules_input(run: Run, servers: NDArray[np.int64], since: float) -> CellWindo
         young,
         {name: summed(run.counts[baseline]) for name, (_, baseline) in SPENT.items()},
     )
+
+
+def true_ratios(run: Run, servers: NDArray[np.int64]) -> dict[str, float]:
+    """Return the true change of each measure that has one, and of the whole.
+
+    The whole is decode's, or prefill's where that is a loss larger than decode's.
+    """
+    ratios: dict[str, float] = {name: true_ratio(run, servers, name) for name in SPENT}
+    whole = ratios["decode"]
+    if ratios["prefill"] < min(whole, 1.0):
+        whole = ratios["prefill"]
+    return {**ratios, "overall": whole}
 
 
 def true_ratio(run: Run, servers: NDArray[np.int64], measure: Measure) -> float:

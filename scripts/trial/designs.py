@@ -60,6 +60,15 @@ DESIGNS: Final = {
     **{f"swap {n}+{n}": Design("swap", n, -24.0) for n in (2, 4)},
 }
 
+WATCH: Final = Plan(8, 4, 24.0, 25.0)
+"""A fleet that is watched for a day after its upgrade begins."""
+WATCHED: Final = {
+    "DiD 2+2": Design("watch", 2, -24.0),
+    "DiD 4+4": Design("watch", 4, -24.0),
+    "side by side 4+4": Design("watch", 4, -1.0),
+}
+"""What is asked again and again: designs of the watched fleet."""
+
 
 def lives(random: np.random.Generator, plan: Plan) -> list[list[Life]]:
     """Return each server's lives in order; the first began long before the data."""

@@ -65,7 +65,7 @@ def _advance(
     """Make a step, or all steps up to the next event where none computes a prompt."""
     prompt_tokens, pairs, done = compose(state, jobs, tables, profile, around.warmth)
     steps = 1 if prompt_tokens > 0 else _steps_alike(state, jobs, tables, end)
-    seconds, baseline, watts = step_times(
+    seconds, baseline, same_work, watts = step_times(
         state, tables, profile, products, factors, around, prompt_tokens, pairs, steps
     )
     if prompt_tokens == 0:
@@ -77,12 +77,11 @@ def _advance(
     row = counts[state.interval]
     row.busy_seconds += seconds
     row.joules += watts * seconds
-    row.baseline_joules += watts * baseline
+    row.baseline_joules += watts * same_work
     if state.batch > 0:
         row.decode_sequence_seconds += state.batch * seconds
         row.decode_tokens += steps * state.rate
-        # fewer tokens a step make each of them longer: the old release's acceptance counts
-        row.decode_baseline_seconds += state.batch * baseline * state.rate / state.baseline_rate
+        row.decode_baseline_seconds += state.batch * same_work
         row.spec_draft_tokens += steps * state.batch * profile.drafts
         row.spec_accepted_tokens += steps * (state.rate - state.batch)
         state.context += steps * state.rate

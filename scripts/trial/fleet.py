@@ -1,6 +1,7 @@
 """A fleet through an upgrade: every server's engine run, as readings five seconds apart."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -45,13 +46,13 @@ class Run:
     life: NDArray[np.int64]
     down: NDArray[np.bool_]
 
-    @property
+    @cached_property
     def edges(self) -> Array:
         """The end of each interval, in seconds from the upgrade on."""
         edges: Array = self.begin + INTERVAL * np.arange(1, self.life.shape[1] + 1)
         return edges
 
-    @property
+    @cached_property
     def release(self) -> NDArray[np.int64]:
         """The release that each server runs in each interval."""
         return np.array(
@@ -61,7 +62,7 @@ class Run:
             ]
         )
 
-    @property
+    @cached_property
     def age(self) -> Array:
         """Seconds since the last start, at the end of each interval."""
         return np.array(

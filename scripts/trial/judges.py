@@ -1,7 +1,8 @@
 """The judges of an upgrade: `compare`, the rules' twin, and what people do by hand."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from math import exp, isfinite
 from typing import Final
 
@@ -17,7 +18,7 @@ from exporter.vocabulary.verdict import Measure
 from scripts.hand_rules import beyond, mann_whitney
 from tests.sim.rules import evaluate
 
-from .cells import NEW, OLD, SPENT, comparison_input, rules_input, true_ratio
+from .cells import NEW, OLD, comparison_input, rules_input, true_ratios
 from .designs import DESIGNS, members
 from .fleet import Run
 from .outcome import Outcome
@@ -30,6 +31,8 @@ QUESTION: Final = Question(
     margin=_SETTINGS.margin,
     warm_up=_SETTINGS.warm_up,
 )
+RULES_DESIGNS: Final = ("DiD 4+4", "DiD 8+8", "before/after 4", "swap 4+4")
+"""The rules keep a day of the old release, and need three degrees of freedom."""
 RULES_MEASURES: Final[tuple[Measure, ...]] = ("decode", "prefill")
 
 
@@ -42,10 +45,15 @@ class Trial:
     seed: int
     run: Run
 
-    @property
+    @cached_property
     def servers(self) -> NDArray[np.int64]:
         """The servers of the design."""
         return members(self.run.lives, DESIGNS[self.design])
+
+    @cached_property
+    def truth(self) -> dict[str, float]:
+        """The true change of each measure that has one."""
+        return true_ratios(self.run, self.servers)
 
     @property
     def since(self) -> float:
@@ -53,14 +61,13 @@ class Trial:
         return 3600.0 * DESIGNS[self.design].since
 
     def outcome(self, judge: str, measure: str, verdict: str, **figures: float | None) -> Outcome:
-        """Return what a judge says, beside the truth of the measure."""
-        known = next((name for name in SPENT if name == measure), None)
-        # what has no truth of its own is judged by decode's, if nothing changes at all
-        true = true_ratio(self.run, self.servers, known or "decode")
-        if known is None and self.run.case.effect.size:
-            return Outcome(
-                self.scenario, self.design, self.seed, judge, measure, verdict, None, **figures
-            )
+        """Return what a judge says, beside the truth of the measure.
+
+        A measure without a truth of its own has one only where nothing changes at all.
+        """
+        true = self.truth.get(measure)
+        if true is None and not self.run.case.effect.size:
+            true = 1.0
         return Outcome(
             self.scenario, self.design, self.seed, judge, measure, verdict, true, **figures
         )
@@ -72,14 +79,13 @@ def verdicts(trial: Trial, with_rules: bool = True) -> Iterator[Outcome]:
     comparison = compare(fleet, QUESTION)[0]
     yield from _of_compare(trial, comparison)
     yield from _by_hand(trial, fleet, comparison)
-    if with_rules:
+    if with_rules and trial.design in RULES_DESIGNS:
         yield from _of_rules(trial)
 
 
 def _of_compare(trial: Trial, comparison: Comparison) -> Iterator[Outcome]:
     decode = comparison.measures[0]
-    overall = trial.outcome("compare", "decode", comparison.verdict)
-    yield replace(overall, measure="overall")
+    yield trial.outcome("compare", "overall", comparison.verdict)
     for result in (decode, *comparison.measures[1:]):
         estimate = result.estimate if result.verdict != "not_comparable" else None
         figures = {}

@@ -6,6 +6,7 @@ assume: matrix products are a roofline (weights read, or arithmetic, whichever i
 neither a step's time over the batch nor that over prompt tokens is a straight line.
 """
 
+from functools import cache
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -61,6 +62,7 @@ def experts_touched(skew: float) -> Array:
     return touched
 
 
+@cache
 def products(profile: Profile) -> Array:
     """Return the time of a step's matrix products for n tokens: a roofline, in ms."""
     read = profile.weights + profile.expert * experts_touched(profile.skew)

@@ -1,0 +1,81 @@
+"""Trials of the upgrade verdict: `python -m scripts.trial`.
+
+Simulates fleets of every scenario, puts them before `compare`, the rules' twin and what people do
+by hand, and prints how often each is right; with `--watch`, when `compare --wait` has its verdict.
+`--write SECTION` puts the tables into docs/trials.md.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from time import monotonic
+
+# one process a core: the arrays are small
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+from .designs import PLANS  # noqa: E402
+from .outcome import Outcome  # noqa: E402
+from .report import report, write  # noqa: E402
+from .scenarios import CASES  # noqa: E402
+from .tables import Results  # noqa: E402
+from .trials import jobs, judge, read, run_all, save  # noqa: E402
+from .watch import Watch, Watched, table, watch  # noqa: E402
+
+
+def main() -> None:
+    """Run the trials, or read them, and print or write their tables."""
+    options = _options()
+    begin = monotonic()
+    command = "python -m scripts.trial " + " ".join(sys.argv[1:])
+    names = [name for name in CASES if any(part in name for part in options.only)]
+    seeds = range(options.first, options.first + options.seeds)
+    if options.watch:
+        todo = [Watch(name, seed) for seed in seeds for name in names]
+        watched = list[Watched]()
+        for found in run_all(watch, todo, options.jobs, options.minutes):
+            watched += found
+        section, text = "watch", "\n".join([f"`{command}`", "", *table(watched)])
+    else:
+        outcomes = list[Outcome]()
+        for path in options.read:
+            outcomes += read(path)
+        if not options.read:
+            plans = [options.plan] if options.plan else list(PLANS)
+            todo_fleets = jobs(names, plans, seeds, not options.without_rules)
+            for judged in run_all(judge, todo_fleets, options.jobs, options.minutes):
+                outcomes += judged
+        if options.save:
+            save(outcomes, options.save)
+        section, text = options.write or "", report(Results(outcomes), command)
+    print(text)
+    print(f"{monotonic() - begin:.0f} s")
+    if options.write:
+        write(section, text)
+
+
+def _options() -> argparse.Namespace:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--seeds", type=int, default=4, help="fleets for each row")
+    arguments.add_argument("--first", type=int, default=70_000, help="the first seed")
+    arguments.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    arguments.add_argument(
+        "--minutes", type=float, default=600.0, help="begin no fleet after that; seeds go in turn"
+    )
+    arguments.add_argument(
+        "--only", nargs="+", default=[""], help="parts of the scenarios' names, by default all"
+    )
+    arguments.add_argument("--plan", choices=tuple(PLANS), help="only the designs of this plan")
+    arguments.add_argument("--without-rules", action="store_true", help="leave out the rules' twin")
+    arguments.add_argument("--watch", action="store_true", help="ask again for 24 hours")
+    arguments.add_argument("--save", type=Path, help="keep the outcomes in this file (.jsonl.xz)")
+    arguments.add_argument(
+        "--read", type=Path, nargs="+", default=[], help="take the outcomes from such files"
+    )
+    arguments.add_argument("--write", help="the section of docs/trials.md to write: was, is, watch")
+    return arguments.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""The tables of the trials: printed, or written into their document."""
+
+from pathlib import Path
+from typing import Final
+
+from scripts.bench.document import with_sections
+
+from .tables import Results, accuracy, by_effect, by_scenario, opposite, totals
+
+DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "trials.md"
+
+
+def report(results: Results, command: str) -> str:
+    """Return all tables of trials, each below what it shows; `command` is what was run."""
+    seeds = sorted(results.seeds)
+    lines = [f"`{command}`; {len(seeds)} fleets a row at most, seeds {seeds[0]} to {seeds[-1]}."]
+    for title, table in (
+        (
+            "Nothing true changes. Wrong calls (of the worst scenario), equivalent, and how often "
+            "the 95 % interval holds the truth, in %:",
+            totals(results),
+        ),
+        (
+            "Nothing true changes. `compare`, its overall verdict: wrong calls / equivalent / not "
+            "comparable, in %:",
+            by_scenario(results, "compare", "overall"),
+        ),
+        (
+            "Nothing true changes. The rules, decode: wrong calls / equivalent / not comparable, "
+            "in %:",
+            by_scenario(results, "rules", "decode"),
+        ),
+        (
+            "True effects. `compare`, decode: right / wrong, in %:",
+            by_effect(results, "compare", "decode"),
+        ),
+        (
+            "True effects. `compare`, prefill: right / wrong, in %:",
+            by_effect(results, "compare", "prefill"),
+        ),
+        (
+            "True effects. The rules, decode: right / wrong, in %:",
+            by_effect(results, "rules", "decode"),
+        ),
+        (
+            "`compare`, decode: bias of the estimate / intervals that hold the truth, in %:",
+            accuracy(results, "compare", "decode"),
+        ),
+    ):
+        if len(table) > 2:
+            lines += ["", title, "", *table]
+    signs = (
+        f"{judge} {wrong} of {count}"
+        for judge in ("compare", "rules")
+        for wrong, count in [opposite(results, judge, "decode")]
+        if count
+    )
+    lines += ["", f"Called with the opposite sign, decode: {', '.join(signs)}."]
+    return "\n".join(lines)
+
+
+def write(section: str, text: str) -> None:
+    """Put a text into its section of the document."""
+    page = DOCUMENT.read_text(encoding="utf-8")
+    DOCUMENT.write_text(with_sections(page, {section: text + "\n"}), encoding="utf-8")
