@@ -140,8 +140,7 @@ FIGURES: Final = (
         "Decode batch",
         "mean sequences decoding at once, by Little's law",
         lambda summary: summary.decode_batch,
-        help="Sequences decoding at a time, by Little's law: the inter-token latency's sum per "
-        "second.",
+        help="Sequences decoding at a time, by Little's law from the inter-token latency.",
         families=("inter_token_latency_seconds",),
     ),
     Figure(
