@@ -19,7 +19,7 @@ Measure = Literal[
 ]
 Verdict = Literal["regression", "improvement", "equivalent", "inconclusive", "not_comparable"]
 Reason = Literal["class", "servers", "coverage", "overlap", "meaning", "no_servers_beside", "work"]
-Design = Literal["difference in differences", "side by side", "before and after"]
+Design = Literal["crossover", "difference in differences", "side by side", "before and after"]
 """How two releases stand to each other in time and place."""
 
 

@@ -4,6 +4,7 @@ Pure arithmetic.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from ...vocabulary.verdict import Measure, Reason
 from ..estimate.design import Design
@@ -15,6 +16,11 @@ from .verdict import (
     p_value,
     required_sample_size,
     verdict_of,
+)
+
+_EXCHANGE: Final = (
+    "or exchange the releases between the two halves for as long again, so that each server is its "
+    "own control (docs/compare.md, A swap)"
 )
 
 
@@ -35,8 +41,9 @@ def judge_effect(
 ) -> MeasureResult:
     """Return the result of a measure from its effect on the log ratio."""
     verdict = verdict_of(effect, criteria.margin, criteria.alpha)
-    required = None
+    required, remedy = None, ""
     if verdict == "inconclusive":
+        remedy = _EXCHANGE if design.kind == "side by side" else ""
         required = required_sample_size(
             effect, criteria.margin, criteria.alpha, min(design.servers), design.hours[1]
         )
@@ -47,6 +54,7 @@ def judge_effect(
         p_value=p_value(effect),
         minimum_detectable_effect=minimum_detectable_effect(effect, criteria.alpha),
         required_sample_size=required,
+        remedy=remedy,
     )
 
 

@@ -118,13 +118,13 @@ def _required_data(decode: MeasureResult, unit: str) -> str:
         return ""
     smallest = decode.minimum_detectable_effect
     detectable = f"; a change of {100 * smallest:.1f} % would be detected" if smallest else ""
-    required = decode.required_sample_size
+    required, remedy = decode.required_sample_size, decode.remedy and f", {decode.remedy}"
     if required is None:
         return detectable
     if required.servers is None:
-        return f"{detectable}, more data alone will not settle it"
+        return f"{detectable}, more data alone will not settle it{remedy}"
     hours = f" or {required.hours:.0f} h of the candidate" if required.hours else ""
-    return f"{detectable}, about {required.servers} {unit} a side{hours} are needed"
+    return f"{detectable}, about {required.servers} {unit} a side{hours} are needed{remedy}"
 
 
 def change_and_interval(effect: MeasureResult | RangeEffect | SubgroupEffect) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from ..fleet.arrays import TINY, Floats, Mask
+from ..fleet.arrays import TINY, Floats, Ints
 from .regression import Regression, absorbed, coefficient
 
 _SEED: Final = 20
@@ -20,22 +20,18 @@ def bootstrap_variance(regression: Regression, weight: Floats) -> float:
     """Return the variance of the estimate when nodes, and then time blocks, are resampled.
 
     Whole clusters are resampled, not rows, since rows of one are not independent. Nodes are
-    resampled within those that ran the candidate and those that did not, blocks within those before
-    and after the first candidate row, so that every replicate has the design's shape: a replicate
-    without controls would estimate something else.
+    resampled within their arm, blocks within those in which the same arms ran the candidate, so
+    that every replicate has the design's shape: a replicate without controls would estimate
+    something else.
     """
     cells = _summed(replace(regression, weight=weight))
     generator = np.random.default_rng(_SEED)
-    first = regression.block[(regression.treated > 0) & (weight > 0)].min()
-    after = np.arange(regression.blocks) >= first
+    arms, periods = regression.treated_arm.astype(np.int64), _periods(regression, weight)
     every_node, every_block = np.ones(regression.nodes), np.ones(regression.blocks)
     large = regression.nodes * regression.blocks >= _LARGE
     count = _REPLICATES // 3 if large else _REPLICATES
-    by_node = [
-        _replicate(cells, _resampled(regression.ever_treated, generator), every_block)
-        for _ in range(count)
-    ]
-    by_block = [_replicate(cells, every_node, _resampled(after, generator)) for _ in range(count)]
+    by_node = [_replicate(cells, _resampled(arms, generator), every_block) for _ in range(count)]
+    by_block = [_replicate(cells, every_node, _resampled(periods, generator)) for _ in range(count)]
     return _variance(by_node) + _variance(by_block)
 
 
@@ -45,13 +41,22 @@ def _variance(estimates: list[float | None]) -> float:
     return float(values.var()) if len(values) > len(estimates) // 2 else 0.0
 
 
-def _resampled(strata: Mask, generator: np.random.Generator) -> Floats:
+def _periods(regression: Regression, weight: Floats) -> Ints:
+    """Return for each time block a number that those share in which the same arms are treated."""
+    rows = (regression.treated > 0) & (weight > 0)
+    period = np.zeros(regression.blocks, dtype=np.int64)
+    for number, arm in ((1, True), (2, False)):
+        treated = regression.block[rows & (regression.treated_arm[regression.node] == arm)]
+        period[np.unique(treated)] += number
+    return period
+
+
+def _resampled(strata: Ints, generator: np.random.Generator) -> Floats:
     """Return how often each member is in a sample with replacement from its own stratum."""
     counts = np.zeros(len(strata))
-    for stratum in (strata, ~strata):
-        members = np.flatnonzero(stratum)
-        if len(members):
-            counts += np.bincount(generator.choice(members, len(members)), minlength=len(strata))
+    for stratum in np.unique(strata)[::-1]:
+        members = np.flatnonzero(strata == stratum)
+        counts += np.bincount(generator.choice(members, len(members)), minlength=len(strata))
     return counts
 
 

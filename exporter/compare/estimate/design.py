@@ -2,10 +2,10 @@
 
 A place is a server's node; where pods were renamed and their places cannot be matched, the machine.
 
-Pure arithmetic. The data chooses the design: difference in differences where some nodes stayed on
-the baseline and the upgraded ones have an earlier period; else side by side; else the same nodes
-before and after, which needs a day of each, because nothing else tells the hour of the day from
-the release.
+Pure arithmetic. The data chooses the design: a crossover where the releases were exchanged between
+nodes; difference in differences where some nodes stayed on the baseline and the upgraded ones have
+an earlier period; else side by side; else the same nodes before and after, which needs a day of
+each, because nothing else tells the hour of the day from the release.
 """
 
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ from ...vocabulary.verdict import Reason
 from ..fleet.arrays import Floats, Ints, Mask
 from ..fleet.windows import ServerFacts, Windows
 from .blocker import DAY_HOURS, Blocker, Rows, explain, is_running, required_overlap
+from .crossover import candidate_first
 from .effect import Variance
 from .warm_up import NO_START, Settling, learn_warm_up
 
@@ -41,6 +42,7 @@ The load cells of recorded pairs of servers set up alike differed by 0.3 to 1.2 
 """
 
 _MINIMUM_STDERR: Final[dict[Kind, float]] = {
+    "crossover": 0.004,
     "difference in differences": 0.004,
     "side by side": 0.004,
     "before and after": 0.010,
@@ -56,12 +58,13 @@ class Design:
     """How a comparison is made. Rows are those of the windows it was made from.
 
     `treated` marks candidate rows, `keep` those that may be used, `reference` those of the baseline
-    that its curve is fitted on, earlier ones among them; `node` and `block` number the
-    clusters; `ever_treated` holds of each node whether it ran the candidate. `servers` and `hours`
-    count those with data, of baseline and candidate; `unit` says what a node is; `candidate_start`
-    is the candidate's first window (Unix seconds); `warm_up_seconds` what was dropped as warm-up,
-    and `settling` how baseline and candidate settled. `fault` says what the design lacks,
-    `reason_code` the same in a word and `remedy` what to do about it, empty or None where nothing;
+    that its curve is fitted on, earlier ones among them; `node` and `block` number the clusters;
+    `treated_arm` holds of each node whether it ran the candidate, in a crossover whether it ran it
+    first. `servers` and `hours` count those with data, of baseline and candidate; `unit` says what
+    a node is; `candidate_start` is the candidate's first window (Unix seconds); `warm_up_seconds`
+    what was dropped as warm-up, and `settling` how baseline and candidate settled. `fault` says
+    what the design lacks, `reason_code` the same in a word and `remedy` what to do about it, empty
+    or None where nothing;
     `ready_at` is up to when data can be enough (Unix seconds), None where unknown. `growing` is
     whether the candidate still runs.
     """
@@ -74,7 +77,7 @@ class Design:
     nodes: tuple[str, ...]
     block: Ints
     block_seconds: float
-    ever_treated: Mask
+    treated_arm: Mask
     servers: tuple[int, int]
     hours: tuple[float, float]
     candidate_start: float
@@ -112,13 +115,16 @@ class Design:
         A few nodes that happen to be alike would seem to rule out what nodes are known to differ
         by: so it counts beside what they show. None where a side has no node.
         """
-        upgraded = int(self.ever_treated.sum())
+        upgraded = int(self.treated_arm.sum())
         others = self.servers[0] if self.kind == "side by side" else len(self.nodes) - upgraded
         groups = (upgraded,) if self.kind == "before and after" else (upgraded, others)
         if min(groups) < 1:
             return None
         prior = _SHIFTS if self.node_effects else _MACHINES
-        return Variance(prior.value * sum(1.0 / n for n in groups), prior.degrees_of_freedom)
+        value = prior.value * sum(1.0 / n for n in groups)
+        # half of the difference between what the two orders show is the effect
+        value *= 0.25 if self.kind == "crossover" else 1.0
+        return Variance(value, prior.degrees_of_freedom)
 
     def per_window(self, windows: Windows) -> "Design":
         """Return the design of the collapsed windows: each has what its first row had."""
@@ -180,9 +186,14 @@ def _design(
     learnt = learn_warm_up(windows, treated, node, facts, warm_up)
     cold = learnt.cold
     keep = ~cold & ~_straddling(windows, node, treated)
-    ever_treated = np.bincount(node[treated], minlength=len(nodes)) > 0
+    treated_arm = np.bincount(node[treated], minlength=len(nodes)) > 0
     reference = ~treated & keep
-    kind, first, last = _kind(windows, node, treated & keep, reference)
+    exchanged = candidate_first(windows, node, treated & keep, reference)
+    kind: Kind
+    if exchanged is not None:
+        kind, first, last, treated_arm = "crossover", -np.inf, np.inf, exchanged
+    else:
+        kind, first, last = _kind(windows, node, treated & keep, reference)
     keep &= (windows.time >= first) & (windows.time <= last)
     start = _earliest(windows.time[treated & keep])
     hours = _hours(windows, ~treated & keep), _hours(windows, treated & keep)
@@ -206,7 +217,7 @@ def _design(
         nodes,
         block,
         block_seconds,
-        ever_treated,
+        treated_arm,
         servers,
         hours,
         start,

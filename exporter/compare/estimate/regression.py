@@ -15,7 +15,7 @@ class Regression:
     """The rows of a regression; every array but the last has one entry a row.
 
     `y` is the outcome, `weight` at least 0, `treated` 1 for the candidate; `node` and `block`
-    number the clusters. `ever_treated` holds of each node whether it ran the candidate.
+    number the clusters. `treated_arm` holds of each node whether it ran the candidate.
     """
 
     y: Floats
@@ -23,14 +23,14 @@ class Regression:
     treated: Floats
     node: Ints
     block: Ints
-    ever_treated: Mask
+    treated_arm: Mask
     node_effects: bool
     time_effects: bool
 
     @property
     def nodes(self) -> int:
         """How many nodes there are."""
-        return len(self.ever_treated)
+        return len(self.treated_arm)
 
     @property
     def blocks(self) -> int:

@@ -114,7 +114,7 @@ def share_effect(share: Share, design: Design) -> Effect | None:
             share.treated.astype(np.float64),
             share.node,
             share.block,
-            design.ever_treated,
+            design.treated_arm,
             design.node_effects,
             design.concurrent,
         ),

@@ -39,7 +39,7 @@ class SpeedIndex:
             self.treated.astype(np.float64),
             design.node[rows],
             design.block[rows],
-            design.ever_treated,
+            design.treated_arm,
             design.node_effects,
             design.concurrent,
         )

@@ -175,7 +175,7 @@ def _design(windows: Windows, candidate: Mask) -> Design:
         nodes=tuple(server.target for server in windows.servers),
         block=block,
         block_seconds=windows.width,
-        ever_treated=candidate,
+        treated_arm=candidate,
         servers=(int((~candidate).sum()), int(candidate.sum())),
         hours=(hours[0], hours[1]),
         candidate_start=0.0,

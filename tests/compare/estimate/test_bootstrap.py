@@ -13,9 +13,9 @@ def independent(nodes: int, blocks: int, treated: int) -> Regression:
     """Return one row a node and block, of independent noise; the last nodes are treated."""
     node, block = np.divmod(np.arange(nodes * blocks), blocks)
     noise = 0.01 * np.random.default_rng(1).standard_normal(len(node))
-    ever_treated = np.arange(nodes) >= nodes - treated
-    sides = ever_treated[node].astype(float)
-    return Regression(noise, np.ones(len(node)), sides, node, block, ever_treated, False, True)
+    treated_arm = np.arange(nodes) >= nodes - treated
+    sides = treated_arm[node].astype(float)
+    return Regression(noise, np.ones(len(node)), sides, node, block, treated_arm, False, True)
 
 
 def test_it_is_near_the_variance_of_two_means() -> None:

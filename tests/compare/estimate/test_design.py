@@ -55,7 +55,7 @@ def test_some_stay_and_the_upgraded_have_a_past() -> None:
     assert design.hours == (31.0, 6.0)
     assert design.warm_up_seconds == 2 * HOUR
     assert design.candidate_start == 25 * HOUR
-    assert list(design.ever_treated) == [True, True, False, False]
+    assert list(design.treated_arm) == [True, True, False, False]
 
 
 def test_new_servers_beside_old_ones() -> None:

@@ -89,7 +89,7 @@ def test_degrees_of_freedom_do_not_hang_on_which_variance_is_larger() -> None:
 def test_what_is_not_identified_is_none() -> None:
     regression = upgraded_nodes(0)
     untreated = regression.treated == 0
-    always = regression.ever_treated[regression.node].astype(float)
+    always = regression.treated_arm[regression.node].astype(float)
     assert estimate_effect(replace(regression, treated=0.0 * regression.treated), 0.0) is None
     assert estimate_effect(replace(regression, weight=regression.weight * untreated), 0.0) is None
     # every node ran the candidate in all of its rows: nothing is left of it beside the nodes

@@ -16,13 +16,13 @@ def upgraded_nodes(
     random = np.random.default_rng(seed)
     node = np.repeat(np.arange(nodes), blocks * rows_each)
     block = np.tile(np.repeat(np.arange(blocks), rows_each), nodes)
-    ever_treated = np.arange(nodes) < nodes // 2
-    treated = (ever_treated[node] & (block >= 2 * blocks // 3)).astype(float)
+    treated_arm = np.arange(nodes) < nodes // 2
+    treated = (treated_arm[node] & (block >= 2 * blocks // 3)).astype(float)
     y = 0.02 * random.standard_normal(nodes)[node] + 0.02 * random.standard_normal(blocks)[block]
     y = y + 0.01 * random.standard_normal((nodes, blocks))[node, block]
     y = y + 0.01 * random.standard_normal(len(node)) + change * treated
     weight = random.uniform(0.5, 1.0, len(node))
-    return Regression(y, weight, treated, node, block, ever_treated, True, True)
+    return Regression(y, weight, treated, node, block, treated_arm, True, True)
 
 
 def dummies(regression: Regression) -> Floats:
@@ -54,7 +54,7 @@ def test_absorbed_effects_are_those_of_dummies(node_effects: bool, time_effects:
 
 def test_a_treatment_that_is_its_nodes_has_no_coefficient() -> None:
     regression = upgraded_nodes()
-    always = regression.ever_treated[regression.node].astype(float)
+    always = regression.treated_arm[regression.node].astype(float)
     treatment = absorbed(always, regression.weight, regression)
     assert coefficient(regression.y, treatment, regression.weight) is None
 
