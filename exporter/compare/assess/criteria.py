@@ -8,7 +8,7 @@ from typing import Final
 
 from ...vocabulary.verdict import Measure, Reason
 from ..estimate.design import Design
-from ..estimate.effect import Effect
+from ..statistics.effect import Effect
 from .result import MeasureResult
 from .verdict import (
     estimate_of,

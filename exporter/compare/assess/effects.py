@@ -11,11 +11,11 @@ import numpy as np
 from ...vocabulary.verdict import Measure, Verdict
 from ..estimate import observations, shares
 from ..estimate.design import Design
-from ..estimate.effect import estimate_effect
 from ..estimate.observations import Observations
 from ..estimate.shares import Share
 from ..estimate.speed import SpeedIndex, speed_index
 from ..fleet.windows import Lookups, Windows
+from ..statistics.effect import estimate_effect
 from .criteria import Criteria, judge_effect, not_comparable
 from .result import MeasureResult
 from .subgroups import by_cell, by_range, by_subgroup

@@ -10,8 +10,8 @@ import numpy as np
 
 from ...vocabulary.verdict import Verdict
 from ..estimate.design import Design
-from ..estimate.effect import estimate_effect
 from ..estimate.speed import SpeedIndex
+from ..statistics.effect import estimate_effect
 from .criteria import Criteria
 from .result import RangeEffect, SubgroupEffect
 from .verdict import estimate_of, verdict_of

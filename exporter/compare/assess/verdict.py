@@ -9,8 +9,8 @@ from math import ceil, exp, expm1, log1p
 from typing import Final
 
 from ...vocabulary.verdict import Verdict
-from ..estimate.effect import Effect
-from ..estimate.t_distribution import quantile, two_sided_p_value
+from ..statistics.effect import Effect
+from ..statistics.t_distribution import quantile, two_sided_p_value
 from .result import Estimate, MeasureResult, RequiredSampleSize
 
 POWER: Final = 0.8

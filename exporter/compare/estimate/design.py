@@ -18,9 +18,9 @@ from ...vocabulary.verdict import Design as Kind
 from ...vocabulary.verdict import Reason
 from ..fleet.arrays import Floats, Ints, Mask
 from ..fleet.windows import ServerFacts, Windows
+from ..statistics.effect import Variance
 from .blocker import DAY_HOURS, Blocker, Rows, explain, is_running, required_overlap
 from .crossover import candidate_first
-from .effect import Variance
 from .warm_up import NO_START, Settling, learn_warm_up
 
 Unit = Literal["server", "machine"]

@@ -11,9 +11,9 @@ import numpy as np
 
 from ..fleet.arrays import Floats, Ints, Mask
 from ..fleet.windows import Lookups, Windows, collapse
+from ..statistics.effect import Effect, estimate_effect
+from ..statistics.regression import Regression
 from .design import Design
-from .effect import Effect, estimate_effect
-from .regression import Regression
 
 _MIN_LOOKUPS: Final = 1000.0
 

@@ -9,11 +9,11 @@ from typing import Final
 import numpy as np
 
 from ..fleet.arrays import Floats, Ints, Mask
+from ..statistics.regression import Regression
 from .curve import fit, huber_weights
 from .design import Design
 from .matching import MIN_WINDOWS_PER_CELL, LoadRows, Matching, match_distribution, match_range
 from .observations import Observations
-from .regression import Regression
 
 _MIN_WINDOWS_DESCRIBED: Final = 0.5
 

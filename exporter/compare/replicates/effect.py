@@ -14,9 +14,9 @@ from typing import Final
 import numpy as np
 
 from ..assess.verdict import POWER
-from ..estimate.effect import Effect
-from ..estimate.t_distribution import quantile
 from ..fleet.arrays import Floats
+from ..statistics.effect import Effect
+from ..statistics.t_distribution import quantile
 
 MIN_RUNS: Final = 2
 """Runs of each side that a verdict needs: fewer have no spread."""

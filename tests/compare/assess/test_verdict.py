@@ -13,7 +13,7 @@ from exporter.compare.assess.verdict import (
     verdict_of,
     worst,
 )
-from exporter.compare.estimate.effect import Effect
+from exporter.compare.statistics.effect import Effect
 from exporter.vocabulary.verdict import Verdict
 
 

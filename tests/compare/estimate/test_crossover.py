@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter.compare.estimate.effect import estimate_effect
 from exporter.compare.fleet.arrays import Floats
+from exporter.compare.statistics.effect import estimate_effect
 from tests.compare.estimate.test_design import chosen, windows
-from tests.compare.estimate.test_regression import upgraded_nodes
+from tests.compare.statistics.test_regression import upgraded_nodes
 
 
 def lives(forward: str, backward: str, hours: float = 4.0) -> list[tuple[str, str, float, float]]:
@@ -41,7 +41,7 @@ def test_a_past_on_the_old_release_is_used() -> None:
     [
         lives("abc", "d"),
         [*lives("ab", ""), ("c", "old", 0, 8), ("d", "old", 0, 8)],
-        lives("ab", "cd", hours=1.5),
+        lives("ab", "cd", hours=0.9),
     ],
     ids=["one way back", "none way back", "too short"],
 )

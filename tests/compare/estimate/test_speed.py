@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from exporter.compare.estimate.design import choose_design
-from exporter.compare.estimate.effect import Effect, estimate_effect
 from exporter.compare.estimate.observations import decode
 from exporter.compare.estimate.speed import speed_index
 from exporter.compare.fleet.arrays import Mask
 from exporter.compare.fleet.windows import Fleet
+from exporter.compare.statistics.effect import Effect, estimate_effect
 from tests.sim.comparison import NEW, simulate_comparison
 from tests.sim.scenario import Scenario
 

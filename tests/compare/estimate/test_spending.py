@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from exporter.compare.estimate.spending import FIRST_LOOK, look_level, look_times
-from exporter.compare.estimate.t_distribution import quantile
+from exporter.compare.statistics.t_distribution import quantile
 
 
 @pytest.mark.parametrize("hours", [0.1, 1.0, 1.5, 2.0, 3.3, 7.0, 23.0, 24.0, 24.5, 167.0])

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter.compare.estimate.regression import Regression, absorbed, coefficient
 from exporter.compare.fleet.arrays import Floats
+from exporter.compare.statistics.regression import Regression, absorbed, coefficient
 
 
 def upgraded_nodes(

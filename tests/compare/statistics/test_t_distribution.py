@@ -3,7 +3,7 @@
 import pytest
 from scipy import stats
 
-from exporter.compare.estimate.t_distribution import cumulative, quantile, two_sided_p_value
+from exporter.compare.statistics.t_distribution import cumulative, quantile, two_sided_p_value
 
 
 @pytest.mark.parametrize("degrees_of_freedom", [1.0, 2.0, 3.0, 6.0, 20.0, 400.0])

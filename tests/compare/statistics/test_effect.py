@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter.compare.estimate.effect import Variance, estimate_effect
-from tests.compare.estimate.test_regression import upgraded_nodes
+from exporter.compare.statistics.effect import Variance, estimate_effect
+from tests.compare.statistics.test_regression import upgraded_nodes
 
 
 def test_an_effect_has_an_honest_interval() -> None:

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter.compare.estimate.bootstrap import bootstrap_variance
-from exporter.compare.estimate.regression import Regression
+from exporter.compare.statistics.bootstrap import bootstrap_variance
+from exporter.compare.statistics.regression import Regression
 
 
 def independent(nodes: int, blocks: int, treated: int) -> Regression:

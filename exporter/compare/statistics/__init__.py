@@ -1,0 +1,1 @@
+"""Statistics of a comparison: a regression, its effect and the interval. Pure arithmetic."""
