@@ -173,6 +173,7 @@ def test_verdicts_stand_above_the_fleet_with_what_to_do_and_a_report(
             "verdict": "not_comparable",
             "headline": f"{EVIL} and a are not comparable",
             "measures": {"decode": {"remedy": remedy}},
+            "answer_expected_at": 1795475720.0,
         },
     ]
     with WebServer(Desk(fleet).pages(), "127.0.0.1:0") as server:
@@ -181,7 +182,14 @@ def test_verdicts_stand_above_the_fleet_with_what_to_do_and_a_report(
     section = re.search(r'<section class="upgrades".*?</section>', document, re.DOTALL)
     assert section is not None
     assert "hidden" not in section[0].partition(">")[0]
-    for part in ("equivalent", "b is as fast as a.", "Roll on", link, "Upgrade a second server."):
+    for part in (
+        "equivalent",
+        "b is as fast as a.",
+        "Roll on",
+        link,
+        "Upgrade a second server.",
+        "2026-11-2",
+    ):
         assert part in section[0]
     assert "<img" not in document
     fleet |= {"verdicts": None, "judged_at": None}

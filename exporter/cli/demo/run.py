@@ -23,7 +23,7 @@ from ...replay.server import ReplayServer
 from ..service import Service
 from .fleet import RUNNER, RecordedFleet, recorded_fleet
 from .judge import RecordedJudge
-from .screen import introduction, screen, verdict_lines
+from .screen import introduction, screen
 from .tables import all_run
 
 # a server up for longer than the warm-up in which upgrades are not judged
@@ -78,6 +78,21 @@ def _show(
     seconds: float | None,
 ) -> None:
     console.print(introduction(service.url, len(fleet.playlists), len(fleet.upgraded)))
+    try:
+        _watch(service, judge, fleet, console, seconds)
+    finally:
+        # also for who ends it by Ctrl-C
+        if judge.verdicts.comparisons:
+            console.print(f"The same without the demo: {judge.command}", soft_wrap=True)
+
+
+def _watch(
+    service: Service,
+    judge: RecordedJudge,
+    fleet: RecordedFleet,
+    console: Console,
+    seconds: float | None,
+) -> None:
     start = monotonic()
     every = 1.0 if console.is_terminal else _PLAIN_EVERY
     pause = min(every, _FIRST)
@@ -94,6 +109,3 @@ def _show(
                 live.update(shown, refresh=True)
             else:
                 console.print(shown)
-    if judge.verdicts.comparisons:
-        console.print(verdict_lines(service.fleet(), service.url))
-        console.print(f"The same without the demo: {judge.command}", soft_wrap=True)
