@@ -1,5 +1,6 @@
 """What the live view knows of one server beside its figures, as one document."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -54,7 +55,8 @@ _ADAPTER: Final = TypeAdapter(Detail)
 
 def as_json(detail: Detail) -> Any:
     """Return a detail as a JSON document of the shape of `schema`."""
-    return _ADAPTER.dump_python(detail, mode="json")
+    # what pages hold may add up to more than a number can be, which JSON does not know
+    return json.loads(_ADAPTER.dump_json(detail))
 
 
 def schema() -> Any:

@@ -262,7 +262,7 @@ def _curve(detail: Detail, width: int) -> list[Text]:
     room = min(width - names - times - spans - 4, _BAR)
     lines = list[Text]()
     for (name, time, span), point in zip(rows, detail.load_curve, strict=True):
-        bar = "█" * max(round(room * point.seconds_per_token / slowest), 1) if room > 2 else ""
+        bar = "█" * max(round(room * (point.seconds_per_token / slowest)), 1) if room > 2 else ""
         point_line = Text.assemble(
             (name.rjust(names), LABEL),
             f" {time.rjust(times)} ",

@@ -131,7 +131,7 @@ def sparkline(values: Sequence[float], width: int) -> str:
     shown = values[-width:]
     largest = max(shown)
     steps = len(_BARS) - 1
-    return "".join(_BARS[round(steps * value / largest) if largest else 0] for value in shown)
+    return "".join(_BARS[round(steps * (value / largest)) if largest else 0] for value in shown)
 
 
 def joined(lines: Sequence[Text]) -> Text:

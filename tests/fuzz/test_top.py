@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exporter.config import Config, Target
@@ -21,7 +21,15 @@ pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 WIDTHS = (40, 80, 120)
 
 
+TOO_MUCH = (
+    'vllm:num_requests_running{engine="0",model_name="m"} 1\n'
+    'vllm:kv_cache_usage_perc{engine="0",model_name="m"} 1e308\n'
+    'vllm:cache_config_info{engine="0",kv_cache_size_tokens="839648"} 1\n'
+)
+
+
 @given(st.lists(mutated_strings(*pages()) | relabelled_pages(), min_size=2, max_size=4))
+@example([TOO_MUCH, TOO_MUCH])
 def test_whatever_pages_hold_can_be_shown(texts: list[str]) -> None:
     config = Config()
     answers = Pages(config, [(text, PLAIN) for text in texts])

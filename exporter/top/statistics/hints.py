@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from ...base.units import format_duration
+from ...base.untrusted import finite
 from ...derive.bound import FULL_BATCH, FULL_BUDGET, FULL_CACHE
 from ...derive.counters.histogram import Quantile
 from .evidence import Evidence
@@ -112,16 +113,16 @@ def _context(known: Evidence, limit: float, prompt: Quantile) -> Hint:
 
 def _kv_cache(known: Evidence, usage: float) -> Hint:
     peaks, capacity = known.peaks, known.kv_capacity
+    need = None if capacity is None else finite(usage * capacity)
     seen = f"At most {_share(usage)} was in use"
-    if capacity is not None:
-        seen += f", {_whole(usage * capacity)} of an engine's {_whole(capacity)} tokens"
+    if need is not None and capacity is not None:
+        seen += f", {_whole(need)} of an engine's {_whole(capacity)} tokens"
     seen += f", in {format_duration(peaks.busy_seconds)} with work"
     if known.preemptions is not None:
         seen += f"; {_whole(known.preemptions)} requests preempted{_since(known)}"
     if capacity is not None and known.limits.max_model_len:
         longest = capacity / known.limits.max_model_len
         seen += f". {longest:.1f} requests of max_model_len fit at once"
-    need = None if capacity is None else usage * capacity
     if known.preemptions:
         advice = (
             "Preempted requests are computed again: more memory for the cache "

@@ -2,8 +2,9 @@
 
 from collections import deque
 from collections.abc import Mapping
-from math import isnan
+from math import isfinite
 
+from ...base.untrusted import finite
 from ...derive.counters.growth import growth_between
 from ...derive.counters.histogram import Histogram, histogram_of
 from ...derive.counters.limits import ServerLimits
@@ -63,7 +64,9 @@ class RollingWindow:
         if not buckets:
             return None
         counts = [self._sums.get(quantity, 0.0) for _, quantity in buckets]
-        total = self._sums.get(f"{family}_sum ")
+        if not all(map(isfinite, counts)):
+            return None
+        total = finite(self._sums.get(f"{family}_sum "))
         return histogram_of([bound for bound, _ in buckets], counts, total)
 
     def events(self, family: str) -> Mapping[str, float] | None:
@@ -73,7 +76,8 @@ class RollingWindow:
         values = label_values(self.last.plan, family)
         if not values:
             return None
-        return {value: self._sums.get(f"{family} {value}", 0.0) for value in values}
+        counts = {value: self._sums.get(f"{family} {value}", 0.0) for value in values}
+        return counts if all(map(isfinite, counts.values())) else None
 
 
 def _growth(interval: Interval, last: Snapshot, snapshot: Snapshot) -> Mapping[str, float]:
@@ -109,7 +113,7 @@ def lifetime(snapshot: Snapshot, family: str) -> Histogram | None:
     counts = dict.fromkeys((bound for bound, _ in buckets), 0.0)
     for i, sample in enumerate(plan.samples):
         if sample.family == family and sample.suffix == "_bucket":
-            if isnan(snapshot.values[i]):
-                return None
             counts[float(sample.label("le"))] += snapshot.values[i]
+    if not all(map(isfinite, counts.values())):
+        return None
     return histogram_of(list(counts), list(counts.values()), None)
