@@ -75,8 +75,7 @@ preview: .venv/.dev programs $(NODE) ## Draw the dashboards anew into docs/dashb
 bench: .venv/.dev ## Measure what it all costs, and how often upgrades are judged right
 	$(BIN)/python -m scripts.bench
 	$(BIN)/python -m scripts.bench_pods
-	$(BIN)/python -m scripts.bench_rules
-	$(BIN)/python -m scripts.bench_evaluation
+	$(BIN)/python -m scripts.recorded_upgrades
 	$(BIN)/python -m scripts.real_upgrades
 	$(BIN)/python -m scripts.bench_compare
 	$(BIN)/python -m scripts.bench_compare_scale

@@ -12,15 +12,14 @@ from exporter.base.errors import ConfigError
 from . import cost
 from .alerting import engine, exporter, gpu, rollout, slo, upgrades
 from .model import Alert, Group, Record, as_dict
-from .recording import burn, gpu_names, levels, matched, outliers, workloads
+from .recording import burn, gpu_names, levels, outliers, workloads
 from .values import Values, load
 
 Format = Literal["prometheus", "operator"]
 FORMATS: Final[dict[str, Format]] = {"prometheus": "prometheus", "operator": "operator"}
 Source = Callable[[Values], tuple[Group, ...]]
 
-# file name -> its sources, in the order in which their series build on each other; what compares
-# releases stands after the levels it reads
+# file name -> its sources, in the order in which their series build on each other
 FILES: Final[dict[str, tuple[Source, ...]]] = {
     "recording": (
         gpu_names.groups,
@@ -30,7 +29,6 @@ FILES: Final[dict[str, tuple[Source, ...]]] = {
         outliers.groups,
         burn.groups,
     ),
-    "matched": (matched.groups,),
     "alerts": (
         upgrades.groups,
         rollout.groups,

@@ -9,11 +9,6 @@ def series(name: str, *matchers: str) -> str:
     return f"{name}{{{inside}}}" if inside else name
 
 
-def with_term(name: str, term: str) -> str:
-    """Return a selector of one of the series that share a name, by their label `term`."""
-    return series(name, f'term="{term}"')
-
-
 def union(expressions: Iterable[str]) -> str:
     """Return the union of expressions, the first winning where labels are the same."""
     return "\nor\n".join(expressions)

@@ -114,7 +114,7 @@ def _judgement() -> str:
     text = DEFAULTS.read_text(encoding="utf-8")
     part = text[text.index("\nmatched:") + 1 : text.index("\n\n# On by default")]
     return (
-        "\n## How an upgrade is judged\n\nThe numbers of [the method](regressions.md), as shipped:"
+        "\n## How an upgrade is judged\n\nThe numbers of [the method](compare.md), as shipped:"
         f"\n\n```yaml\n{part}\n```\n"
     )
 

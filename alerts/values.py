@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from exporter.base.errors import ConfigError
 from exporter.base.unit_fields import Duration, PrometheusDuration
+from exporter.base.unit_fields import Share as AnyShare
 from exporter.base.units import prometheus_duration
 from exporter.base.validation import validation_message
 from exporter.base.yaml_text import read_yaml
@@ -21,9 +22,8 @@ from exporter.vocabulary.family import PREFIX
 
 from .model import Severity
 from .promql import label_list, series
-from .recording.settings import Settings, Share
 
-DURATION_LIMITS: Final = ("window", "overlap", "age")
+DURATION_LIMITS: Final = ("window", "age")
 """Limits of alerts that are durations; the others are numbers, and patterns of label values."""
 
 DEFAULTS: Final = Path(__file__).with_name("values.yaml")
@@ -49,6 +49,7 @@ def _pattern(text: str) -> str:
     return text
 
 
+Share = Annotated[AnyShare, Field(gt=0, lt=1)]
 Label = Annotated[str, _written(r"[a-zA-Z_][a-zA-Z0-9_]*", "is no label name")]
 Limit = Annotated[float, Field(allow_inf_nan=False)] | str
 Matchers = Annotated[
@@ -168,6 +169,13 @@ class GpuPrice(_Model):
     cost: Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
+class Judgement(_Model):
+    """How an upgrade is judged: the change that matters, and how long a start is left out."""
+
+    warm_up: Annotated[Duration, Field(ge=0)]
+    margin: Share
+
+
 class AlertValues(_Model):
     """One alert: whether it is written, its severity and durations, and its own limits."""
 
@@ -198,7 +206,7 @@ class Values(_Model):
     dashboards: Dashboards
     cost_per_gpu_hour: tuple[GpuPrice, ...]
     slo: Objectives
-    matched: Settings
+    matched: Judgement
     alerts: dict[str, AlertValues]
 
     def metric(self, name: str, *matchers: str) -> str:

@@ -24,7 +24,7 @@ from tests.deploy.gated_rollouts import (  # noqa: E402
     ComparingGate,
     Rollout,
     by_comparison,
-    by_rules,
+    by_judge,
     prometheus_of,
     rollout,
 )
@@ -83,7 +83,7 @@ def main() -> None:
         prometheus_of(Path(folder), rollouts) as ask,
     ):
         decisions = [
-            (scenario, {**by_rules(each, ask), **own})
+            (scenario, {**by_judge(each, ask), **own})
             for (scenario, _, _), (each, own) in zip(jobs, compared, strict=True)
         ]
     text = table(decisions)
@@ -102,6 +102,7 @@ def _compared(job: tuple[Scenario, int, int]) -> tuple[Rollout, dict[str, Decisi
         scenario.effect,
         servers=scenario.servers,
         traffic=scenario.traffic,
+        every=900.0,
         history=12.0,
     )
     decisions: dict[str, Decision] = {

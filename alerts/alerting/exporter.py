@@ -147,9 +147,9 @@ def _watchers(family: Family) -> None:
     family.add(
         name,
         f"time() - max by {values.labels()} ({last}) > {family.seconds(name, 'age')}",
-        "The judge's last verdict is {{ $value | humanizeDuration }} old",
-        "`inferfleet judge` reached its last verdict {{ $value | humanizeDuration }} ago; the "
-        "verdict of the rules counts meanwhile, which sees less.",
+        "The judge's verdicts are {{ $value | humanizeDuration }} old",
+        "The judge of upgrades last succeeded {{ $value | humanizeDuration }} ago: its verdicts "
+        "stay on the dashboards as they were, and no upgrade alert fires on them.",
         "exporter",
     )
 

@@ -49,6 +49,7 @@ ROW_TO_UPGRADE: Final = link(
     "Compare this release",
     uids.UPGRADE,
     cluster="${__data.fields.Cluster}",
+    baseline="${__data.fields.Against}",
     release="${__data.fields.Release}",
     model="${__data.fields.Model}",
 )

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from alerts.recording.settings import Settings
+from alerts.values import Judgement
 
 from ..grafana import uids
 from ..grafana.columns import Column
@@ -17,17 +17,18 @@ from .verdicts import PERCENT_COLUMN, VERDICT_COLUMN, panel_title, verdict_color
 
 _BAND: Final = [
     field_override(
-        "95 % to",
-        custom__fillBelowTo="95 % from",
+        "interval to",
+        custom__fillBelowTo="interval from",
         custom__lineWidth=0,
         custom__fillOpacity=18,
         color={"mode": "fixed", "fixedColor": BLUE},
     ),
-    field_override("95 % from", custom__lineWidth=0, color={"mode": "fixed", "fixedColor": BLUE}),
-    color_override("at equal load", BLUE),
+    field_override(
+        "interval from", custom__lineWidth=0, color={"mode": "fixed", "fixedColor": BLUE}
+    ),
+    color_override("judged", BLUE),
     color_override("promised", YELLOW, dashed=True),
     color_override("naive.*", GREY, regex=True, dashed=True),
-    color_override("judge", "purple"),
 ]
 
 
@@ -54,61 +55,85 @@ def _ratio(
     )
 
 
+_NOT_JUDGED: Final = "no verdict on these two: is a judge deployed (docs/compare.md)?"
+
+
 def _verdict() -> Row:
     return Row(
         "Verdict: $release against $baseline, $model on $gpu_model",
         [
             stat(
                 "Verdicts",
-                "One for each measure, at equal load. regression: stop the rollout. equivalent: go "
-                "on. inconclusive: wait for more servers or hours. not_comparable: the gates below "
-                "say why.",
-                queries.VERDICTS,
+                "One for each measure, at equal load, by inferfleet judge. regression: stop the "
+                "rollout. equivalent: go on. inconclusive: wait for more servers or hours. "
+                "not_comparable: the gates below say why. Without a judge the panels below the "
+                "verdicts still show what each release did.",
+                queries.VERDICT,
                 text_mode="name",
                 background=True,
                 size=(24, 4),
                 overrides=verdict_colors(),
-                no_value="these two releases have not run comparably yet",
-            ),
-            stat(
-                "Verdicts of inferfleet judge",
-                "The same question put to the full method on a schedule; where the two differ, "
-                "believe this one.",
-                queries.JUDGE_VERDICTS,
-                text_mode="name",
-                background=True,
-                size=(24, 3),
-                overrides=verdict_colors(),
-                no_value="inferfleet judge does not run",
+                no_value=_NOT_JUDGED,
             ),
             table(
                 "Measures",
                 "Candidate over baseline: below 100 % is worse for users, whatever the measure. "
-                "Coverage is the share of the candidate's work in load cells that both visited; "
-                "with little of it, the verdict speaks for little.",
+                "Coverage is the share of the candidate's work at loads that the baseline also "
+                "had; with little of it, the verdict speaks for little.",
                 Column("Measure", label="measure"),
                 Column("Ratio", queries.RATIO, settings=PERCENT_COLUMN),
-                Column("95 % from", queries.LOWER, settings=PERCENT_COLUMN),
-                Column("95 % to", queries.UPPER, settings=PERCENT_COLUMN),
+                Column("From", queries.LOWER, settings=PERCENT_COLUMN),
+                Column("To", queries.UPPER, settings=PERCENT_COLUMN),
                 Column("Verdict", queries.VERDICT, label="verdict", settings=VERDICT_COLUMN),
-                Column("Error of the log", queries.STDERR, settings={"decimals": 3}),
-                Column("Overlap", queries.OVERLAP, settings={"unit": "s"}),
                 Column(
                     "Coverage", queries.COVERAGE, settings={"unit": "percentunit", "decimals": 0}
                 ),
-                Column("Servers, new", queries.SERVERS_NEW),
-                Column("Servers, old", queries.SERVERS_OLD),
-                Column("Cells left out", queries.LEFT_OUT),
-                size=(24, 8),
+                size=(12, 8),
                 sort_by=("Ratio", False),
+            ),
+            table(
+                "What it rests on",
+                "Servers of each side, and the time by the clock that is compared. Two servers of "
+                "each are the least; more servers narrow the interval more than more hours.",
+                Column("Side", label="side"),
+                Column("Servers", queries.SERVERS, settings={"decimals": 0}),
+                Column("Time compared", queries.COMPARED, settings={"unit": "s"}),
+                size=(6, 8),
+            ),
+            stat(
+                "Confidence of the interval",
+                "Higher than 95 %, because an upgrade is judged more than once, and each time is "
+                "a chance to be wrong.",
+                queries.LEVEL,
+                unit="percentunit",
+                decimals=1,
+                size=(3, 4),
+                no_value="no verdict",
+            ),
+            stat(
+                "Age of the verdicts",
+                "Since the judge last renewed them. Old verdicts stay here and fire no alert.",
+                queries.JUDGE_AGE,
+                unit="s",
+                size=(3, 4),
+                no_value="no verdict",
+            ),
+            stat(
+                "Next answer",
+                "When an upgrade without an answer is judged next; empty where it has one, or "
+                "where waiting does not help.",
+                queries.ANSWER_EXPECTED,
+                unit="dateTimeFromNow",
+                size=(6, 4),
+                no_value="none awaited",
             ),
         ],
     )
 
 
-def _effects(settings: Settings) -> Row:
+def _effects(settings: Judgement) -> Row:
     margin = settings.margin
-    third, quarter = (8, 9), (6, 9)
+    half, quarter = (12, 9), (6, 9)
     return Row(
         "Effect over time, beside the naive ratio and the promise",
         [
@@ -116,38 +141,29 @@ def _effects(settings: Settings) -> Row:
             _ratio(
                 panel_title("decode"),
                 "Tokens the GPUs can decode at equal load. The naive ratio is tokens per second "
-                "now over then: below saturation it measures demand, so it may say the opposite.",
+                "now over the baseline's mean: below saturation it measures demand, so it may say "
+                "the opposite.",
                 *queries.measure("decode"),
                 queries.naive("throughput"),
-                queries.judge_ratio("decode"),
                 queries.CLAIM,
                 margin=margin,
-                size=third,
+                size=half,
             ),
             _ratio(
                 panel_title("prefill"),
                 "Prompt tokens computed per second of prefill at equal load. Decode may fall while "
                 "this rises: judge them apart.",
                 *queries.measure("prefill"),
-                queries.judge_ratio("prefill"),
-                queries.CLAIM,
-                margin=settings.margin_prefill,
-                size=third,
-            ),
-            _ratio(
-                panel_title("time_to_first_token"),
-                "Baseline's time over the candidate's at equal load, without a queue.",
-                *queries.measure("time_to_first_token"),
                 queries.CLAIM,
                 margin=margin,
-                size=third,
+                size=half,
             ),
             _ratio(
                 panel_title("inter_token_latency"),
-                "Baseline's time over the candidate's. The judge's line is at equal demand; the "
-                "naive ratio mixes in what traffic did meanwhile.",
+                "Baseline's time over the candidate's at equal demand; the naive ratio mixes in "
+                "what traffic did meanwhile.",
+                *queries.measure("inter_token_latency"),
                 queries.naive("inter_token_latency"),
-                queries.judge_ratio("inter_token_latency"),
                 queries.CLAIM,
                 margin=margin,
                 size=quarter,
@@ -157,7 +173,6 @@ def _effects(settings: Settings) -> Row:
                 "Candidate's over baseline's. A step with the same traffic: see the registered "
                 "meaning changes below before blaming the cache.",
                 *queries.measure("hit_ratio"),
-                queries.judge_ratio("hit_ratio"),
                 margin=margin,
                 size=quarter,
             ),
@@ -165,7 +180,6 @@ def _effects(settings: Settings) -> Row:
                 panel_title("speculation"),
                 "Candidate's over baseline's; it needs speculative decoding.",
                 *queries.measure("speculation"),
-                queries.judge_ratio("speculation"),
                 margin=margin,
                 size=quarter,
             ),
@@ -174,7 +188,6 @@ def _effects(settings: Settings) -> Row:
                 "Baseline's joules per token over the candidate's at equal load; it needs GPU "
                 "telemetry.",
                 *queries.measure("energy"),
-                queries.judge_ratio("energy"),
                 margin=margin,
                 size=quarter,
             ),
@@ -191,17 +204,14 @@ def _cells() -> Row:
             table(
                 "Cells",
                 "Each row is a range of decode batch. Regressions are narrow: a ratio that falls "
-                "in a few cells with weight is one. A cell without a ratio was not seen by both, "
-                "or they differ there in prefill: prompt tokens computed for each decoded one. "
-                "Prefill itself is compared over all batches together.",
+                "in a few cells with work is one. The plain ratio is the old time of a token over "
+                "the new one in the time shown, whatever the prefill and context beside it; the "
+                "judge's ratios correct for these, and need a judge.",
                 Column("Batch up to", label="batch", numeric=True, settings={"unit": "none"}),
-                Column("Decode ratio", queries.cell_ratio("decode"), settings=PERCENT_COLUMN),
-                Column("Weight", queries.cell_weight("decode"), settings=PERCENT_COLUMN),
-                Column(
-                    "First-token ratio",
-                    queries.cell_ratio("time_to_first_token"),
-                    settings=PERCENT_COLUMN,
-                ),
+                Column("Plain ratio", queries.plain_cell_ratio(), settings=PERCENT_COLUMN),
+                Column("Decode, judged", queries.cell_ratio("decode"), settings=PERCENT_COLUMN),
+                Column("Prefill, judged", queries.cell_ratio("prefill"), settings=PERCENT_COLUMN),
+                Column("Work there", queries.cell_work("decode"), settings=PERCENT_COLUMN),
                 Column("Token takes, old", queries.cell_time("baseline"), settings=seconds),
                 Column("Token takes, new", queries.cell_time("release"), settings=seconds),
                 Column("Time there, old", queries.cell_seconds("baseline"), settings=seconds),
@@ -316,7 +326,7 @@ def _rollout() -> Row:
     )
 
 
-def build(settings: Settings) -> dict[str, Any]:
+def build(settings: Judgement) -> dict[str, Any]:
     """Return the Upgrade dashboard."""
     return dashboard(
         uids.UPGRADE,

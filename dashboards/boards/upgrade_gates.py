@@ -17,7 +17,7 @@ def gates() -> Row:
             table(
                 "What stands in the way of a verdict",
                 "Each line keeps a measure from being judged, and says what to do about it. Empty: "
-                "nothing does.",
+                "nothing does, or nobody judges.",
                 Column("Measure", label="measure", settings={"custom__width": 110}),
                 Column(
                     "Reason",

@@ -12,6 +12,7 @@ TAG: Final = "inferfleet"
 DATASOURCE_REFERENCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 # refresh on time change: servers and releases come and go
 _REFRESH_ON_TIME_CHANGE: Final = 2
+_ASCENDING, _DESCENDING = 1, 2
 _WORKLOAD: Final = "cluster, namespace, workload, model"
 """What an upgrade is of, beside the release; the workload is the target where it is unknown."""
 
@@ -37,7 +38,7 @@ def variable_json(variable: Variable) -> Json:
         "datasource": DATASOURCE_REFERENCE,
         "query": {"qryType": _TEXT_QUERY, "query": variable.query, "refId": "variable"},
         "refresh": _REFRESH_ON_TIME_CHANGE,
-        "sort": 1,
+        "sort": _DESCENDING if variable.descending else _ASCENDING,
     }
     if variable.multi:
         template |= {

@@ -11,7 +11,10 @@ _INFO: Final = "inferfleet_server_info"
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One variable. `query` is PromQL's label_values or, for a box of text, its first value."""
+    """One variable. `query` is PromQL's label_values or, for a box of text, its first value.
+
+    Its values are in the order of their names, those of `descending` the other way round.
+    """
 
     name: str
     label: str
@@ -20,6 +23,7 @@ class Variable:
     multi: bool = True
     all_value: str = ".*"
     default: str = ""
+    descending: bool = False
 
 
 def _server_label(name: str, label: str, matchers: str, multi: bool = True) -> Variable:
@@ -59,8 +63,7 @@ SERVER_VARIABLES: Final = (
     SINGLE_TARGET,
 )
 
-_VERDICT: Final = "release:inferfleet_matched_load:ratio"
-_GPU_MATCHERS: Final = f'{CLUSTER_MATCHER},model="$model",gpu_model="$gpu_model"'
+_GPU_MATCHERS: Final = f'{EXPORTER_MATCHERS},model="$model",gpu_model="$gpu_model"'
 _CLASS_MATCHERS: Final = f'{_GPU_MATCHERS},class="$class"'
 UPGRADE_VARIABLES: Final = (
     DATASOURCE,
@@ -69,23 +72,20 @@ UPGRADE_VARIABLES: Final = (
     INSTANCE,
     _server_label("model", "Model", EXPORTER_MATCHERS, multi=False),
     _server_label("gpu_model", "GPU type", f'{EXPORTER_MATCHERS},model="$model"', multi=False),
-    Variable(
-        "class",
-        "Class",
-        f"label_values({_VERDICT}{{{_GPU_MATCHERS}}}, class)",
-        multi=False,
-    ),
+    _server_label("class", "Class", _GPU_MATCHERS, multi=False),
+    # the oldest and the newest name to begin with; links say which two are meant
     Variable(
         "baseline",
         "Baseline release",
-        f"label_values({_VERDICT}{{{_CLASS_MATCHERS}}}, baseline)",
+        f"label_values({_INFO}{{{_CLASS_MATCHERS}}}, release)",
         multi=False,
     ),
     Variable(
         "release",
         "Candidate release",
-        f'label_values({_VERDICT}{{{_CLASS_MATCHERS},baseline="$baseline"}}, release)',
+        f"label_values({_INFO}{{{_CLASS_MATCHERS}}}, release)",
         multi=False,
+        descending=True,
     ),
     _server_label("namespace", "Namespace", f'{EXPORTER_MATCHERS},model="$model"'),
     _server_label(

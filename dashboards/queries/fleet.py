@@ -37,8 +37,10 @@ _RELEASES_OF_MODEL: Final = (
     f"count by (cluster, model) (count by (cluster, model, release) ({SERVER_INFO}))"
 )
 ROLLOUTS: Final = Query(f"sum({_RELEASES_OF_MODEL} > bool 1)", "models with more than one release")
+_PAIR: Final = "cluster, engine, model, gpu_model, class, release, baseline, measure"
 REGRESSIONS: Final = Query(
-    f'sum(release:inferfleet_matched_load:verdict{{verdict="regression",{RELEASE_OF_CLUSTER}}})',
+    f"sum(max by ({_PAIR})"
+    f' (inferfleet_upgrade_verdict{{verdict="regression",{RELEASE_OF_CLUSTER}}}))',
     "regressions",
 )
 
@@ -83,21 +85,18 @@ ROLLOUT: Final = Query(
     f"count by (cluster, namespace, workload, model, release) ({SERVER_INFO})",
     "{{namespace}} {{workload}} {{model}} {{release}} {{cluster}}",
 )
-_PAIR: Final = "cluster, engine, model, gpu_model, class, release, baseline, measure"
 
 
-def _verdict(name: str) -> Query:
-    return Query(
-        f"max by ({_PAIR}) (release:inferfleet_matched_load:{name}{{{RELEASE_OF_CLUSTER}}})"
-    )
+def _effect(bound: str) -> Query:
+    matchers = f'{RELEASE_OF_CLUSTER},bound="{bound}"'
+    return Query(f"max by ({_PAIR}) (inferfleet_upgrade_effect_ratio{{{matchers}}})")
 
 
-VERDICT_RATIO: Final = _verdict("ratio")
-VERDICT_LOWER: Final = _verdict("lower")
-VERDICT_UPPER: Final = _verdict("upper")
+VERDICT_RATIO: Final = _effect("estimate")
+VERDICT_LOWER: Final = _effect("lower")
+VERDICT_UPPER: Final = _effect("upper")
 VERDICT: Final = Query(
-    f"max by ({_PAIR}, verdict) "
-    f"(release:inferfleet_matched_load:verdict{{{RELEASE_OF_CLUSTER}}} == 1)"
+    f"max by ({_PAIR}, verdict) (inferfleet_upgrade_verdict{{{RELEASE_OF_CLUSTER}}} == 1)"
 )
 
 _FINISHED: Final = sum_over_servers(rate("requests_finished_total"), "model")

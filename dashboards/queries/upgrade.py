@@ -27,9 +27,13 @@ _INFO: Final = f"inferfleet_server_info{{{SERVER_MATCHERS},{BOTH_RELEASES},{_WOR
 _SERVERS: Final = f"last_over_time({_INFO}[$__range])"
 
 
-def _matched(name: str, *matchers: str, by: str = "measure") -> str:
+def _judged(name: str, *matchers: str, by: str = "measure") -> str:
     matcher_list = ",".join([PAIR_MATCHERS, *matchers])
-    return f"max by ({by}) (release:inferfleet_matched_load:{name}{{{matcher_list}}})"
+    return f"max by ({by}) (inferfleet_upgrade_{name}{{{matcher_list}}})"
+
+
+def _bound(bound: str, *matchers: str) -> str:
+    return _judged("effect_ratio", f'bound="{bound}"', *matchers)
 
 
 def _load(quantity: str, *matchers: str) -> str:
@@ -42,23 +46,23 @@ def _load_ratio(numerator: str, denominator: str, by: str, *matchers: str) -> st
     return ratio(sum_by(_load(numerator, *matchers), by), sum_by(_load(denominator, *matchers), by))
 
 
-VERDICTS: Final = Query(
-    f"{_matched('verdict', by='measure, verdict')} == 1", "{{measure}}: {{verdict}}"
+VERDICT: Final = Query(
+    f"{_judged('verdict', by='measure, verdict')} == 1", "{{measure}}: {{verdict}}"
 )
-RATIO: Final = Query(_matched("ratio"), "{{measure}}")
-LOWER: Final = Query(_matched("lower"))
-UPPER: Final = Query(_matched("upper"))
-STDERR: Final = Query(_matched("stderr"))
-VERDICT: Final = Query(f"{_matched('verdict', by='measure, verdict')} == 1")
-OVERLAP: Final = Query(_matched("overlap_seconds"))
-COVERAGE: Final = Query(_matched("coverage_ratio"))
-SERVERS_NEW: Final = Query(_matched("servers", 'side="candidate"'))
-SERVERS_OLD: Final = Query(_matched("servers", 'side="baseline"'))
-REASONS: Final = Query(_matched("reason", by="measure, reason"))
-LEFT_OUT: Final = Query(_matched("cells_left_out"))
-JUDGE_VERDICTS: Final = Query(
-    "max by (measure, verdict) (inferfleet_upgrade_verdict{" + PAIR_MATCHERS + "} == 1)",
-    "{{measure}}: {{verdict}}",
+RATIO: Final = Query(_bound("estimate"))
+LOWER: Final = Query(_bound("lower"))
+UPPER: Final = Query(_bound("upper"))
+COVERAGE: Final = Query(_judged("coverage_ratio"))
+REASONS: Final = Query(_judged("reason", by="measure, reason"))
+SERVERS: Final = Query(_judged("servers", by="side"))
+COMPARED: Final = Query(_judged("compared_seconds", by="side"))
+LEVEL: Final = Query(f"max(inferfleet_upgrade_confidence_level_ratio{{{PAIR_MATCHERS}}})")
+# a date is shown from milliseconds
+ANSWER_EXPECTED: Final = Query(
+    f"1000 * max(inferfleet_upgrade_answer_expected_timestamp_seconds{{{PAIR_MATCHERS}}})"
+)
+JUDGE_AGE: Final = Query(
+    f"time() - max(inferfleet_upgrade_judged_timestamp_seconds{{{PAIR_MATCHERS}}})"
 )
 CLAIM: Final = Query("vector(1 + $claim / 100) and vector($claim) != 0", "promised")
 
@@ -67,36 +71,38 @@ def measure(name: Measure) -> tuple[Query, Query, Query]:
     """Return a measure's ratio over time, and the bounds of its interval."""
     of_measure = f'measure="{name}"'
     return (
-        Query(_matched("ratio", of_measure), "at equal load"),
-        Query(_matched("lower", of_measure), "95 % from"),
-        Query(_matched("upper", of_measure), "95 % to"),
+        Query(_bound("estimate", of_measure), "judged"),
+        Query(_bound("lower", of_measure), "interval from"),
+        Query(_bound("upper", of_measure), "interval to"),
     )
-
-
-def judge_ratio(name: Measure) -> Query:
-    """Return the scheduled comparison's ratio of a measure."""
-    matcher_list = f'{PAIR_MATCHERS},measure="{name}",bound="estimate"'
-    return Query(f"max(inferfleet_upgrade_effect_ratio{{{matcher_list}}})", "judge")
 
 
 def naive(name: Literal["throughput", "inter_token_latency"]) -> Query:
-    """Return the ratio people compute by hand."""
-    return Query(
-        f'max(release:inferfleet_naive:ratio{{{PAIR_MATCHERS},measure="{name}"}})', "naive: " + name
-    )
+    """Return the ratio people compute by hand: the candidate now over the baseline's mean.
+
+    The mean is that of the whole time shown; above 1 looks better.
+    """
+    figure = {
+        "throughput": "release:inferfleet_generation_tokens_per_gpu:rate5m",
+        "inter_token_latency": "release:inferfleet_inter_token_latency_seconds:mean5m",
+    }[name]
+    new = f'avg({figure}{{{_CLASS},release="$release"}})'
+    old = f'avg(avg_over_time({figure}{{{_CLASS},release="$baseline"}}[$__range] @ end()))'
+    over = f"{new} / {old}" if name == "throughput" else f"{old} / {new}"
+    return Query(over, "naive: " + name)
 
 
-_CELL: Final = 'max by (batch) (release_batch:inferfleet_matched_load:{}{{{},measure="{}"}})'
+_CELL: Final = 'max by (batch) (inferfleet_upgrade_batch_{}{{{},measure="{}"}})'
 
 
 def cell_ratio(name: Measure) -> Query:
-    """Return a measure's ratio in each load cell."""
-    return Query(_CELL.format("ratio", PAIR_MATCHERS, name), "{{batch}}")
+    """Return a measure's ratio in each load cell, as the judge finds it."""
+    return Query(_CELL.format("effect_ratio", PAIR_MATCHERS, name), "{{batch}}")
 
 
-def cell_weight(name: Measure) -> Query:
-    """Return how much each load cell counts for a measure."""
-    return Query(_CELL.format("weight", PAIR_MATCHERS, name), "{{batch}}")
+def cell_work(name: Measure) -> Query:
+    """Return the share of a measure's compared work that each load cell holds."""
+    return Query(_CELL.format("work_ratio", PAIR_MATCHERS, name), "{{batch}}")
 
 
 def _side(side: str) -> str:
@@ -108,6 +114,12 @@ def cell_time(side: str) -> Query:
     return Query(
         _load_ratio("decode_sequence_seconds", "decode_tokens", "batch", _side(side)),
     )
+
+
+def plain_cell_ratio() -> Query:
+    """Return the old time of a decoded token over the new one, in each cell that both ran in."""
+    old, new = (cell_time(side).expr for side in ("baseline", "release"))
+    return Query(f"({old}) / ({new})", "{{batch}}")
 
 
 def cell_seconds(side: str) -> Query:

@@ -25,7 +25,7 @@ def metrics(verdicts: Verdicts, failures: int) -> Iterator[Metric]:
     )
     upgrades = _Upgrades(external)
     for comparison in verdicts.comparisons:
-        upgrades.add(comparison)
+        upgrades.add(comparison, verdicts.succeeded_at)
     yield from upgrades.families.values()
     last = _gauge("judge_last_success_timestamp_seconds")
     if verdicts.succeeded_at:
@@ -51,8 +51,8 @@ class _Upgrades:
             name: _gauge(name, external) for name in _FAMILIES if name.startswith("upgrade_")
         }
 
-    def add(self, comparison: Comparison) -> None:
-        """Add the series of one comparison."""
+    def add(self, comparison: Comparison, judged_at: float) -> None:
+        """Add the series of one comparison, judged at a Unix time."""
         values = {
             "namespace": comparison.place.get("namespace", ""),
             "workload": comparison.place.get("workload", ""),
@@ -68,6 +68,7 @@ class _Upgrades:
             this = {**values, "side": name}
             self._set("upgrade_servers", this, side.servers)
             self._set("upgrade_compared_seconds", this, 3600.0 * side.hours)
+        self._set("upgrade_judged_timestamp_seconds", values, judged_at)
         self._set("upgrade_confidence_level_ratio", values, 1.0 - comparison.alpha)
         if comparison.answer_at is not None:
             self._set("upgrade_answer_expected_timestamp_seconds", values, comparison.answer_at)

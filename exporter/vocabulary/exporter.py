@@ -242,6 +242,12 @@ JUDGE: Final = (
         (*_UPGRADE, "measure", "bound"),
     ),
     Family(
+        "upgrade_judged_timestamp_seconds",
+        "gauge",
+        "Unix time of the run that reached the verdicts on the release, or renewed them.",
+        _UPGRADE,
+    ),
+    Family(
         "upgrade_confidence_level_ratio",
         "gauge",
         "Confidence level of the bounds; higher than the whole's, for an upgrade is judged more "

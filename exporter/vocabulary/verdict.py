@@ -11,7 +11,6 @@ from typing import Final, Literal
 Measure = Literal[
     "decode",
     "prefill",
-    "time_to_first_token",
     "inter_token_latency",
     "energy",
     "hit_ratio",
@@ -37,9 +36,6 @@ class MeasureText:
 MEASURES: Final[Mapping[Measure, MeasureText]] = {
     "decode": MeasureText("decode speed at equal load", "decoding"),
     "prefill": MeasureText("prefill speed at equal load", "prefill"),
-    "time_to_first_token": MeasureText(
-        "speed to the first token at equal load", "speed to the first token"
-    ),
     "inter_token_latency": MeasureText(
         "speed between tokens at equal demand", "speed between tokens"
     ),

@@ -5,21 +5,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from .fleet import Fleet, Value, requests
-from .quiet import quiet
+from .quiet import UPGRADE, quiet
 from .series import name
 
 AT: Final = 800
 """The minute in which every fault begins."""
 _TARGET, _GPU = "serving/code-1", "gpu-serving/code-1"
-_PAIR: Final = {
-    "engine": "vllm",
-    "model": "code",
-    "gpu_model": "H200",
-    "class": "c1",
-    "release": "0.26.0",
-    "baseline": "0.20.2",
-    "measure": "decode",
-}
+_DECODE: Final = UPGRADE | {"measure": "decode"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +62,8 @@ def _nothing_discovered(fleet: Fleet) -> None:
 
 def _judged(fleet: Fleet) -> None:
     names = {
-        "inferfleet_upgrade_effect_ratio": (_PAIR | {"bound": "estimate"}, 1.0, 0.9),
-        "inferfleet_upgrade_verdict": (_PAIR | {"verdict": "regression"}, 0.0, 1.0),
+        "inferfleet_upgrade_effect_ratio": (_DECODE | {"bound": "estimate"}, 1.0, 0.9),
+        "inferfleet_upgrade_verdict": (_DECODE | {"verdict": "regression"}, 0.0, 1.0),
     }
     for metric, (labels, before, after) in names.items():
         fleet.series[name(metric, labels)] = [_from(after, before)(m) for m in range(fleet.minutes)]

@@ -1,9 +1,19 @@
 """A month in which nothing is wrong: load that comes and goes, rollouts, gaps, a reboot."""
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
-from .fleet import DAY, Fleet, Server, Value, add_exporter, add_gpu, add_server
+from exporter.vocabulary.verdict import VERDICTS
 
+from .fleet import DAY, IDENTITY, Fleet, Server, Value, add_exporter, add_gpu, add_server
+
+UPGRADE: Final = {
+    **{name: IDENTITY[name] for name in ("engine", "gpu_model", "class")},
+    "model": "code",
+    "release": "0.26.0",
+    "baseline": "0.20.2",
+}
+"""The labels of the upgrade that is judged."""
 _SMALL, _LARGE = 2, 10
 _GAP = 12
 
@@ -75,7 +85,16 @@ def quiet(
                 for minute in range(max(server.begin, 0), min(server.end, fleet.minutes)):
                     counts[minute] += 1.0
         add_exporter(fleet, instance, 2, counts.__getitem__)
-    fleet.add("inferfleet_judge_last_success_timestamp_seconds", lambda m: m // 60 * 3600.0)
+
+    # a judge that runs every quarter of an hour, and finds nothing in what is upgraded
+    def judged(m: int) -> float:
+        return m // 15 * 900.0
+
+    fleet.add("inferfleet_judge_last_success_timestamp_seconds", judged)
+    fleet.add("inferfleet_upgrade_judged_timestamp_seconds", judged, **UPGRADE)
+    for verdict in VERDICTS:
+        value = float(verdict == "equivalent")
+        fleet.add("inferfleet_upgrade_verdict", value, **UPGRADE, measure="decode", verdict=verdict)
     return fleet
 
 

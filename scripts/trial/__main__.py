@@ -1,6 +1,6 @@
 """Trials of the upgrade verdict: `python -m scripts.trial`.
 
-Simulates fleets of every scenario, puts them before `compare`, the rules' twin and what people do
+Simulates fleets of every scenario, puts them before `compare` and what people do
 by hand, and prints how often each is right; with `--watch`, when `compare --wait` has its verdict.
 `--write SECTION` puts the tables into docs/trials.md.
 """
@@ -43,7 +43,7 @@ def main() -> None:
             outcomes += read(path)
         if not options.read:
             plans = [options.plan] if options.plan else list(PLANS)
-            todo_fleets = jobs(names, plans, seeds, not options.without_rules)
+            todo_fleets = jobs(names, plans, seeds)
             for judged in run_all(judge, todo_fleets, options.jobs, options.minutes):
                 outcomes += judged
         if options.save:
@@ -67,7 +67,6 @@ def _options() -> argparse.Namespace:
         "--only", nargs="+", default=[""], help="parts of the scenarios' names, by default all"
     )
     arguments.add_argument("--plan", choices=tuple(PLANS), help="only the designs of this plan")
-    arguments.add_argument("--without-rules", action="store_true", help="leave out the rules' twin")
     arguments.add_argument("--watch", action="store_true", help="ask again for 24 hours")
     arguments.add_argument("--save", type=Path, help="keep the outcomes in this file (.jsonl.xz)")
     arguments.add_argument(

@@ -1,4 +1,4 @@
-"""A fleet's readings as load cells: what `compare` reads, and what the rules' twin reads."""
+"""A fleet's readings as load cells, as `compare` reads them."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ from alerts.values import load
 from exporter.compare.fleet.windows import Fleet, Lookups, ServerFacts, ServerKey, Windows
 from exporter.config.root import LoadCellSettings
 from exporter.vocabulary.verdict import Measure
-from tests.sim.cells import QUANTITIES, UPPER, WINDOW, CellWindows
+from tests.sim.cells import UPPER
 
 from .fleet import Run
 from .profile import PROFILES, Array
@@ -163,36 +163,6 @@ def _facts(run: Run, version: str, starts: tuple[float, ...]) -> ServerFacts:
         "kv_cache_capacity_tokens": profile.capacity,
     }
     return ServerFacts(labels, limits, starts)
-
-
-def rules_input(run: Run, servers: NDArray[np.int64], since: float) -> CellWindows:
-    """Return what the rules' twin reads of some servers from a time on."""
-    rows = counted(run)[servers] & (cell_of(run)[servers] >= 2) & (run.edges > since)
-    step = np.floor((run.edges - INTERVAL - since + 1e-6) / WINDOW).astype(np.int64)
-    count = int((run.edges[-1] - since) // WINDOW)
-    rows &= (step >= 0) & (step < count)
-    place = np.arange(len(servers))[:, None] * len(UPPER) + cell_of(run)[servers] - 2
-    place = (place * count + step)[rows]
-    shape = (len(servers), len(UPPER), count)
-
-    def summed(values: Array) -> Array:
-        sums = np.bincount(place, values[servers][rows], int(np.prod(shape)))
-        return sums.reshape(shape).astype(np.float64)
-
-    ends = np.searchsorted(run.edges, since + WINDOW * np.arange(1, count + 1) - 1e-6)
-    after = np.minimum(ends + 1, run.life.shape[1] - 1)
-    age = run.age[servers]
-    # a server restarted right at a window's end is young from then on
-    restarted = run.life[servers][:, after] != run.life[servers][:, ends]
-    young = restarted | (age[:, ends] < WARM_UP)
-    work = amounts(run)
-    return CellWindows(
-        {name: summed(work[name]) for name in QUANTITIES},
-        run.release[servers][:, ends],
-        run.release[servers][:, after],
-        young,
-        {name: summed(run.counts[baseline]) for name, (_, baseline) in SPENT.items()},
-    )
 
 
 def true_ratios(run: Run, servers: NDArray[np.int64]) -> dict[str, float]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 ROLL: Final = 1920.0
 """Seconds from the first server's upgrade to the last one's."""
 _ROLL_STEP: Final = 240.0
-"""The rules' windows hold one release each, so restarts fall on their edges."""
+"""Seconds from one server's upgrade to the next."""
 _LONG_AGO: Final = 30 * 86400.0
 
 

@@ -1,9 +1,8 @@
-"""The judges of an upgrade: `compare`, the rules' twin, and what people do by hand."""
+"""The judges of an upgrade: `compare`, and what people do by hand."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from math import exp, isfinite
 from typing import Final
 
 import numpy as np
@@ -14,11 +13,9 @@ from exporter.compare.assess.comparison import Question, compare
 from exporter.compare.assess.result import Comparison
 from exporter.compare.fleet.matchers import parse_matchers
 from exporter.compare.fleet.windows import Fleet
-from exporter.vocabulary.verdict import Measure
 from scripts.hand_rules import beyond, mann_whitney
-from tests.sim.rules import evaluate
 
-from .cells import NEW, OLD, comparison_input, rules_input, true_ratios
+from .cells import NEW, OLD, comparison_input, true_ratios
 from .designs import DESIGNS, members
 from .fleet import Run
 from .outcome import Outcome
@@ -31,9 +28,6 @@ QUESTION: Final = Question(
     margin=_SETTINGS.margin,
     warm_up=_SETTINGS.warm_up,
 )
-RULES_DESIGNS: Final = ("DiD 4+4", "DiD 8+8", "before/after 4", "swap 4+4")
-"""The rules keep a day of the old release, and need three degrees of freedom."""
-RULES_MEASURES: Final[tuple[Measure, ...]] = ("decode", "prefill")
 
 
 @dataclass(frozen=True)
@@ -73,14 +67,12 @@ class Trial:
         )
 
 
-def verdicts(trial: Trial, with_rules: bool = True) -> Iterator[Outcome]:
+def verdicts(trial: Trial) -> Iterator[Outcome]:
     """Yield what every judge says of a design's part of a fleet."""
     fleet = comparison_input(trial.run, trial.servers, trial.since)
     comparison = compare(fleet, QUESTION)[0]
     yield from _of_compare(trial, comparison)
     yield from _by_hand(trial, fleet, comparison)
-    if with_rules and trial.design in RULES_DESIGNS:
-        yield from _of_rules(trial)
 
 
 def _of_compare(trial: Trial, comparison: Comparison) -> Iterator[Outcome]:
@@ -96,19 +88,6 @@ def _of_compare(trial: Trial, comparison: Comparison) -> Iterator[Outcome]:
                 "upper": estimate.upper,
             }
         yield trial.outcome("compare", result.measure, result.verdict, **figures)
-
-
-def _of_rules(trial: Trial) -> Iterator[Outcome]:
-    windows = rules_input(trial.run, trial.servers, trial.since)
-    for measure, verdict in evaluate(windows, _SETTINGS, RULES_MEASURES).items():
-        figures = {}
-        if verdict.verdict != "not_comparable" and isfinite(verdict.lower):
-            figures = {
-                "ratio": exp(verdict.ln),
-                "lower": exp(verdict.lower),
-                "upper": exp(verdict.upper),
-            }
-        yield trial.outcome("rules", measure, verdict.verdict, **figures)
 
 
 def _by_hand(trial: Trial, fleet: Fleet, comparison: Comparison) -> Iterator[Outcome]:

@@ -26,11 +26,6 @@ def report(results: Results, command: str) -> str:
             by_scenario(results, "compare", "overall"),
         ),
         (
-            "Nothing true changes. The rules, decode: wrong calls / equivalent / not comparable, "
-            "in %:",
-            by_scenario(results, "rules", "decode"),
-        ),
-        (
             "True effects. `compare`, decode: right / wrong, in %:",
             by_effect(results, "compare", "decode"),
         ),
@@ -39,23 +34,14 @@ def report(results: Results, command: str) -> str:
             by_effect(results, "compare", "prefill"),
         ),
         (
-            "True effects. The rules, decode: right / wrong, in %:",
-            by_effect(results, "rules", "decode"),
-        ),
-        (
             "`compare`, decode: bias of the estimate / intervals that hold the truth, in %:",
             accuracy(results, "compare", "decode"),
         ),
     ):
         if len(table) > 2:
             lines += ["", title, "", *table]
-    signs = (
-        f"{judge} {wrong} of {count}"
-        for judge in ("compare", "rules")
-        for wrong, count in [opposite(results, judge, "decode")]
-        if count
-    )
-    lines += ["", f"Called with the opposite sign, decode: {', '.join(signs)}."]
+    wrong, count = opposite(results, "compare", "decode")
+    lines += ["", f"Called with the opposite sign, decode: compare {wrong} of {count}."]
     return "\n".join(lines)
 
 

@@ -86,7 +86,7 @@ def totals(results: Results) -> list[str]:
     lines = _head(["judge", "measure", *results.designs])
     names = results.scenarios(WITHOUT_EFFECT)
     rows = [("compare", measure) for measure in _MEASURES]
-    rows += [("rules", "decode"), ("rules", "prefill"), *((rule, "decode") for rule in HAND)]
+    rows += [(rule, "decode") for rule in HAND]
     for judge, measure in rows:
         cells = [judge, _SHORT.get(measure, measure)]
         for design in results.designs:

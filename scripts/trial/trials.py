@@ -26,15 +26,12 @@ class Job(NamedTuple):
     scenario: str
     plan: str
     seed: int
-    with_rules: bool = True
 
 
-def jobs(
-    names: Iterable[str], plans: Iterable[str], seeds: Iterable[int], with_rules: bool
-) -> list[Job]:
+def jobs(names: Iterable[str], plans: Iterable[str], seeds: Iterable[int]) -> list[Job]:
     """Return all jobs, seed by seed: what has no time left is missing in all rows alike."""
     names, plans = list(names), list(plans)
-    return [Job(name, plan, seed, with_rules) for seed in seeds for plan in plans for name in names]
+    return [Job(name, plan, seed) for seed in seeds for plan in plans for name in names]
 
 
 def judge(job: Job) -> list[Outcome]:
@@ -44,7 +41,7 @@ def judge(job: Job) -> list[Outcome]:
         outcome
         for name, design in DESIGNS.items()
         if design.plan == job.plan
-        for outcome in verdicts(Trial(job.scenario, name, job.seed, run), job.with_rules)
+        for outcome in verdicts(Trial(job.scenario, name, job.seed, run))
     ]
 
 

@@ -51,13 +51,20 @@ class Pair:
 
 @contextmanager
 def monitoring(
-    folder: Path, rules: Sequence[Path], exporters: Mapping[str, Mapping[str, str]], scrape: str
+    folder: Path,
+    rules: Sequence[Path],
+    exporters: Mapping[str, Mapping[str, str]],
+    scrape: str,
+    prometheus: str = "",
 ) -> Iterator[Pair]:
     """Run both on some rule files, scraping exporters at the interval `scrape`.
 
-    `exporters` are the labels Prometheus adds to an exporter's series, by its address.
+    `exporters` are the labels Prometheus adds to an exporter's series, by its address;
+    `prometheus` is the address it has, any that is free where not given. Its database is `tsdb` in
+    the folder.
     """
-    prometheus, alertmanager = (f"127.0.0.1:{_free_port()}" for _ in range(2))
+    prometheus = prometheus or f"127.0.0.1:{_free_port()}"
+    alertmanager = f"127.0.0.1:{_free_port()}"
     settings = {
         "global": {"scrape_interval": scrape, "scrape_timeout": scrape},
         "rule_files": [str(path) for path in rules],
@@ -65,6 +72,7 @@ def monitoring(
         "scrape_configs": [
             {
                 "job_name": "inferfleet",
+                "honor_labels": True,
                 "static_configs": [
                     {"targets": [url.split("//")[1].rstrip("/")], "labels": dict(labels)}
                     for url, labels in exporters.items()

@@ -53,9 +53,7 @@ def write_rules(folder: Path, found: Values) -> list[str]:
 
 def needed(found: Values, names: set[str]) -> list[Group]:
     """Return the groups with only these alerts or records, and the records they are made of."""
-    # cases give the verdict on releases as input; its rules have tests of their own
-    parts = [part for name, part in build.groups(found).items() if name != "matched"]
-    groups = [group for part in parts for group in part]
+    groups = [group for part in build.groups(found).values() for group in part]
     records = {
         rule.record: rule for group in groups for rule in group.rules if isinstance(rule, Record)
     }

@@ -1,54 +1,34 @@
-"""Replayed fleets upgraded under a real Prometheus and Alertmanager: days are made a minute.
+"""Recorded servers upgraded over hours, their work being what the exporter counts of recordings.
 
-What is compressed are the windows in the rules' values; their arithmetic is the shipped one. Only
-decoding is judged: a window of a second holds a few dozen prompts of one tape, and four copies of
-a tape are not four servers where its prompts decide.
+A recording holds a minute and a half of a server. Here one works for hours by what the exporter
+counts between one page and the next of a phase's steady middle, drawn again and again.
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import yaml
+import numpy as np
 
-from alerts import build
+from exporter.compare.fleet.windows import Fleet, ServerFacts, ServerKey, Windows, parse_batch
+from exporter.derive.load_cell import QUANTITIES
+from exporter.derive.meter import Meter
 from exporter.replay.recording import Recording, bundled_recordings, load_recording
-from tests.waiting import until
+from exporter.replay.snapshots import snapshots
 
-from .fleets import SERVERS, Fleet, client_rate, doing, steady
-from .processes import Pair, monitoring
+from .tapes import client_rate, doing, steady
 
 SHARE: Final = 0.9
-# a window holds four scrapes, so that its rates have two samples however late one comes
-_SCRAPE: Final = "250ms"
-_OVERLAP: Final = "40s"
-_VALUES: Final = {
-    "selector": 'job="inferfleet"',
-    "keep_labels": ["fleet"],
-    "interval": "2s",
-    "matched": {
-        "interval": "1s",
-        "curve_interval": "2s",
-        "before": "5m",
-        "after": "5m",
-        "keep": "10m",
-        "warm_up": 0,
-        "overlap": _OVERLAP,
-        # eleven windows of one server
-        "cell_time": "11s",
-    },
-    "alerts": {
-        "InferfleetDecodeRegression": {"for": "1s", "limits": {"overlap": _OVERLAP}},
-        "InferfleetPrefillRegression": {"enabled": False},
-        "InferfleetTimeToFirstTokenRegression": {"enabled": False},
-    },
-}
-_PATIENCE: Final = 150.0
-_EVERY: Final = 0.3
-_MATCHED: Final = "release:inferfleet_matched_load:"
-_DECODE: Final = '{measure="decode"}'
+SERVERS: Final = 4
+"""Servers of each side."""
+BEFORE, AFTER = 8.0, 5.0
+"""Hours before and after the upgrade."""
+WIDTH: Final = 300.0
+CLASS: Final = "recorded"
+_GPU: Final = "NVIDIA H200"
+
+Work = tuple[str, Mapping[str, float]]
+"""What an engine did between two pages: its cell's batch, and amounts by quantity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,45 +42,15 @@ class Case:
     before: Recording
     after: Recording
     truth: float
-    releases: tuple[str, str] | tuple[None, None] = (None, None)
+    releases: tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What Prometheus says of a fleet's decoding; above 1 the new release is faster.
-
-    `naive` are the naive ratios by measure, `verdicts` those of the moment and `called` every
-    regression or improvement there ever was.
-    """
-
-    release: str
-    baseline: str
-    ratio: float
-    lower: float
-    upper: float
-    verdicts: tuple[str, ...]
-    called: tuple[str, ...]
-    naive: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Played:
-    """What was found: by fleet the level of inter-token latency and the alerts before the upgrade,
-    the verdicts after it, and the alerts then."""
-
-    levels: Mapping[str, float]
-    early: Sequence[Mapping[str, Any]]
-    verdicts: Mapping[str, Verdict]
-    alerts: Sequence[Mapping[str, Any]]
-
-
-def recorded(old: str, new: str, phase: str, versions: bool = False) -> Case:
-    """Return an upgrade as it was recorded; `versions` says that versions alone tell it."""
+def recorded(old: str, new: str, phase: str) -> Case:
+    """Return an upgrade as it was recorded."""
     sides = [load_recording(bundled_recordings()[f"vllm-{name}"]) for name in (old, new)]
     rates = [client_rate(side, phase) for side in sides]
     before, after = (steady(side, phase) for side in sides)
-    releases = (None, None) if versions else (old, new)
-    return Case(f"{new} {phase}", before, after, rates[1] / rates[0], releases)
+    return Case(f"{new} {phase}", before, after, rates[1] / rates[0], (old, new))
 
 
 def same() -> Case:
@@ -115,88 +65,93 @@ def slower() -> Case:
     return Case("slower", only, doing(only, SHARE), SHARE, ("one", "two"))
 
 
-def play(folder: Path, cases: Sequence[Case], losing: frozenset[str]) -> Played:
-    """Watch, upgrade and judge a fleet for each case; takes a minute, most of it waiting.
-
-    Waits for an alert of each of the `losing` cases.
-    """
-    values = folder / "values.yaml"
-    values.write_text(yaml.safe_dump(_VALUES), encoding="utf-8")
-    rules = build.write(values, folder / "rules", "prometheus")
-    names = {case.name for case in cases}
-    with ExitStack() as stack:
-        fleets = [
-            stack.enter_context(Fleet(case.name, case.before, case.after, case.releases))
-            for case in cases
-        ]
-        exporters = {fleet.url: {"fleet": fleet.name} for fleet in fleets}
-        pair = stack.enter_context(monitoring(folder, rules, exporters, _SCRAPE))
-        until(pair.answers, _PATIENCE, _EVERY)
-        until(lambda: _ready(pair) == dict.fromkeys(names, SERVERS), _PATIENCE, _EVERY)
-        levels = _by_fleet(pair, "release:inferfleet_inter_token_latency_seconds:mean5m")
-        early = pair.alerts()
-        for fleet in fleets:
-            fleet.upgrade()
-        until(lambda: _judged(pair) == names, _PATIENCE, _EVERY)
-        until(lambda: losing <= _told(pair), _PATIENCE, _EVERY)
-        verdicts = {name: _verdict(pair, name) for name in names}
-        return Played(levels, early, verdicts, pair.alerts())
+def upgraded(case: Case, end: float, seed: int = 1) -> Fleet:
+    """Return a fleet up to a Unix time, half of it upgraded `AFTER` hours before."""
+    random = np.random.default_rng(seed)
+    end = end // WIDTH * WIDTH
+    start, upgrade = end - 3600.0 * (BEFORE + AFTER), end - 3600.0 * AFTER
+    tapes = [_intervals(side) for side in (case.before, case.after)]
+    servers, facts, rows = list[ServerKey](), list[ServerFacts](), list[_Row]()
+    for number in range(2 * SERVERS):
+        lives = [(0, start, end)]
+        if number < SERVERS:
+            lives = [(0, start, upgrade), (1, upgrade, end)]
+        for side, begin, until in lives:
+            servers.append(_server(case, number, side))
+            facts.append(_facts(case, side, start - 86_400.0 if side == 0 else begin))
+            for time in np.arange(begin, until, WIDTH):
+                sums = _drawn(tapes[side], random)
+                rows += [(len(servers) - 1, float(time), batch, sums[batch]) for batch in sums]
+    return Fleet(_windows(servers, rows), tuple(facts), source="recorded", end=end)
 
 
-def table(cases: Sequence[Case], found: Played) -> str:
-    """Return the verdicts beside what is known of each case, as a table."""
-    lines = [
-        "| upgrade | truth | rules | 95 % | verdict | naive time between tokens | naive tok/s |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for case in cases:
-        told = found.verdicts[case.name]
-        lines.append(
-            f"| {case.name} | {case.truth:.3f} | {told.ratio:.3f} | {told.lower:.3f} to "
-            f"{told.upper:.3f} | {', '.join(told.verdicts)} "
-            f"| {told.naive['inter_token_latency']:.3f} | {told.naive['throughput']:.3f} |"
-        )
-    return "\n".join(lines)
+_Row = tuple[int, float, str, Mapping[str, float]]
 
 
-def _ready(pair: Pair) -> dict[str, float]:
-    """Return how many servers of each fleet have their own past on record."""
-    return _by_fleet(pair, f"count by (fleet) (target:inferfleet_matched_own:ln{_DECODE})")
+def _intervals(tape: Recording) -> Sequence[Work]:
+    """Return what the exporter counts between each two pages of a tape."""
+    meter, before, works = Meter(0.0, 30.0, 256), dict[str, dict[str, float]](), list[Work]()
+    for snapshot in snapshots(tape):
+        meter.add(snapshot, snapshot.time, (("release", "r"),), 1)
+        now = {batch: dict(work) for (_, batch), work in meter.load.cells.items()}
+        for batch, work in now.items():
+            grown = {
+                name: value - before.get(batch, {}).get(name, 0.0) for name, value in work.items()
+            }
+            if grown.get("seconds", 0.0) > 0 and batch not in ("idle", "0"):
+                works.append((batch, grown))
+        before = now
+    return works
 
 
-def _judged(pair: Pair) -> set[str]:
-    overlap, reason = (f"{_MATCHED}{name}{_DECODE}" for name in ("overlap_seconds", "reason"))
-    return set(_by_fleet(pair, f"{overlap} unless on (fleet) {reason}"))
+def _drawn(tape: Sequence[Work], random: np.random.Generator) -> dict[str, dict[str, float]]:
+    """Return a window's work by cell: moments of the tape at random until it is full."""
+    sums, seconds = dict[str, dict[str, float]](), 0.0
+    while seconds < WIDTH:
+        batch, work = tape[int(random.integers(len(tape)))]
+        cell = sums.setdefault(batch, {})
+        for name, value in work.items():
+            cell[name] = cell.get(name, 0.0) + value
+        seconds += work["seconds"]
+    return sums
 
 
-def _told(pair: Pair) -> set[str]:
-    return {one["labels"].get("fleet") for one in pair.alerts()}
-
-
-def _by_fleet(pair: Pair, expr: str) -> dict[str, float]:
-    return {one["metric"]["fleet"]: float(one["value"][1]) for one in pair.query(expr)}
-
-
-def _verdict(pair: Pair, fleet: str) -> Verdict:
-    this = f'measure="decode", fleet="{fleet}"'
-    figures = {}
-    for name in ("ratio", "lower", "upper"):
-        (found,) = pair.query(f"{_MATCHED}{name}{{{this}}}")
-        figures[name] = float(found["value"][1])
-    told = f"{_MATCHED}verdict{{{this}}}"
-    called = f'{_MATCHED}verdict{{{this}, verdict=~"regression|improvement"}}'
-    naive = pair.query(f'release:inferfleet_naive:ratio{{fleet="{fleet}"}}')
-    return Verdict(
-        release=found["metric"]["release"],
-        baseline=found["metric"]["baseline"],
-        ratio=figures["ratio"],
-        lower=figures["lower"],
-        upper=figures["upper"],
-        verdicts=_named(pair, f"{told} == 1"),
-        called=_named(pair, f"max_over_time({called}[5m]) == 1"),
-        naive={one["metric"]["measure"]: float(one["value"][1]) for one in naive},
+def _server(case: Case, number: int, side: int) -> ServerKey:
+    return ServerKey(
+        f"{case.name}-{number}",
+        "vllm",
+        case.releases[side],
+        "m",
+        _GPU,
+        CLASS,
+        external_labels=(("cluster", case.name),),
     )
 
 
-def _named(pair: Pair, expr: str) -> tuple[str, ...]:
-    return tuple(one["metric"]["verdict"] for one in pair.query(expr))
+def _facts(case: Case, side: int, started: float) -> ServerFacts:
+    release = case.releases[side]
+    labels = {
+        "engine": "vllm",
+        "release": release,
+        "model": "m",
+        "gpu_model": _GPU,
+        "class": CLASS,
+        "namespace": "serving",
+        "workload": "chat",
+    }
+    return ServerFacts(labels, {}, (started,))
+
+
+def _windows(servers: Sequence[ServerKey], rows: Sequence[_Row]) -> Windows:
+    return Windows(
+        tuple(servers),
+        np.array([server for server, *_ in rows]),
+        np.array([time for _, time, *_ in rows]),
+        np.array([parse_batch(batch) for _, _, batch, _ in rows]),
+        WIDTH,
+        {
+            name: np.array([work.get(name, np.nan) for *_, work in rows])
+            for name in QUANTITIES
+            if any(name in work for *_, work in rows)
+        },
+    )

@@ -1,9 +1,10 @@
-"""Simulated rollouts as the gates see them: the verdicts of the rules, and the API compare asks."""
+"""Simulated rollouts as the gates see them: the judge's verdicts, and the API compare asks."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlencode
@@ -11,15 +12,15 @@ from urllib.request import urlopen
 
 import numpy as np
 
-from alerts.recording.settings import Settings
+from alerts.values import Judgement
+from exporter.compare.assess.comparison import Question
 from exporter.compare.fleet.windows import Fleet
+from exporter.compare.interim import analyse_upgrades
 from exporter.vocabulary.verdict import VERDICTS, Measure
 from tests.compare.fake_api import FakeApi
 from tests.prometheus import fill, prometheus
-from tests.sim.cells import WINDOW, cell_windows
 from tests.sim.comparison import NEW, OLD, START, comparison_input
 from tests.sim.fleet import simulate_fleet
-from tests.sim.rules import verdicts_over_time
 from tests.sim.scenario import Scenario, Upgrade
 
 from .gates import PROVEN, Ask, Decision, argo_metric, argo_prometheus, flagger, job, resource
@@ -29,33 +30,36 @@ AFTER_HOURS: Final = 9.0
 _BEFORE_HOURS: Final = 24.0
 ComparingGate = Literal["Argo Rollouts, compare", "Argo Rollouts, compare, proven", "Job"]
 _MEASURES: Final[tuple[Measure, ...]] = ("decode", "prefill")
+_SCRAPE: Final = 300.0
 
 
 @dataclass(frozen=True, eq=False)
 class Rollout:
     """Half of the servers on the candidate at `START`; `name` is its cluster.
 
-    `verdicts` are those of the rules by measure, one each `WINDOW` seconds from `START` on.
+    `verdicts` are the judge's, by the Unix time of each of its runs.
     """
 
     name: str
     fleet: Fleet
-    verdicts: dict[Measure, list[str]]
+    verdicts: dict[float, dict[Measure, str]]
 
 
 def rollout(
     name: str,
     seed: int,
-    settings: Settings,
+    settings: Judgement,
     effect: float = 0.0,
     *,
+    every: float = 3600.0,
     servers: int = 8,
     traffic: bool = True,
     history: float = _BEFORE_HOURS,
 ) -> Rollout:
     """Return a simulated rollout; without `traffic` the candidate has none.
 
-    `history` is how many of the hours before it the comparison is given.
+    `history` is how many of the hours before it are on record, `every` the seconds between two runs
+    of the judge.
     """
     upgrade = Upgrade(
         effect, share=0.5, hours_before=_BEFORE_HOURS, hours_after=AFTER_HOURS, roll=0.0
@@ -67,32 +71,44 @@ def rollout(
     if not traffic:
         old = np.array([server.release == OLD for server in recent.servers])
         return Rollout(name, replace(fleet, windows=recent.where(old[recent.server])), {})
-    windows, first = cell_windows(simulated), round(_BEFORE_HOURS * 3600 / WINDOW)
-    verdicts = {
-        measure: [each.verdict for each in verdicts_over_time(windows, settings, measure)][first:]
-        for measure in _MEASURES
-    }
+    question = Question((), (), margin=settings.margin, warm_up=settings.warm_up, detail=False)
+    runs = np.arange(START + every, START + AFTER_HOURS * 3600.0 + 1.0, every)
+    verdicts = {float(now): _judged(fleet, question, float(now)) for now in runs}
     return Rollout(name, fleet, verdicts)
 
 
+def _judged(fleet: Fleet, question: Question, now: float) -> dict[Measure, str]:
+    """Return what the judge says at a Unix time of the measures that gates ask for."""
+    windows = fleet.windows
+    seen = replace(fleet, windows=windows.where(windows.time + windows.width <= now), end=now)
+    return {
+        result.measure: result.verdict
+        for comparison in analyse_upgrades(seen, question, now)
+        for result in comparison.measures
+        if result.measure in _MEASURES
+    }
+
+
 def _lines(rollouts: Iterable[Rollout]) -> Iterator[str]:
-    """Yield the rules' verdicts as OpenMetrics text."""
-    name = "release:inferfleet_matched_load:verdict"
+    """Yield the judge's verdicts as OpenMetrics text, scraped until its next run."""
+    name = "inferfleet_upgrade_verdict"
     yield f"# TYPE {name} gauge\n"
     for each in rollouts:
-        for measure, verdicts in each.verdicts.items():
+        runs = sorted(each.verdicts)
+        for measure in _MEASURES:
             for verdict in VERDICTS:
                 labels = f'cluster="{each.name}",release="{NEW}",model="{MODEL}"'
                 labels += f',measure="{measure}",verdict="{verdict}"'
-                for number, said in enumerate(verdicts):
-                    time = START + (number + 1) * WINDOW
-                    yield f"{name}{{{labels}}} {float(said == verdict):g} {time:.0f}\n"
+                for begin, end in pairwise([*runs, *(run + 1.0 for run in runs[-1:])]):
+                    said = each.verdicts[begin].get(measure)
+                    for time in np.arange(begin, end, _SCRAPE) if said else ():
+                        yield f"{name}{{{labels}}} {float(said == verdict):g} {time:.0f}\n"
     yield "# EOF\n"
 
 
 @contextmanager
 def prometheus_of(folder: Path, rollouts: Sequence[Rollout]) -> Iterator[Ask]:
-    """Run a Prometheus that holds the rules' verdicts; yield how it is asked."""
+    """Run a Prometheus that holds the judge's verdicts; yield how it is asked."""
     fill(folder / "data", _lines(rollouts))
     with prometheus(folder / "data") as url:
 
@@ -105,8 +121,8 @@ def prometheus_of(folder: Path, rollouts: Sequence[Rollout]) -> Iterator[Ask]:
         yield ask
 
 
-def by_rules(rollout: Rollout, ask: Ask) -> dict[str, Decision]:
-    """Return what the gates decide that ask the rules."""
+def by_judge(rollout: Rollout, ask: Ask) -> dict[str, Decision]:
+    """Return what the gates decide that ask for the judge's verdicts."""
     arguments = {"release": NEW, "model": MODEL, "cluster": rollout.name}
     metric = argo_metric(resource("argo-analysis.yaml", "inferfleet-verdict"), arguments)
     canaries = {
@@ -114,7 +130,7 @@ def by_rules(rollout: Rollout, ask: Ask) -> dict[str, Decision]:
         "Flagger, proven": resource("flagger-canary.yaml", "vllm-proven"),
     }
     return {
-        "Argo Rollouts, rules": argo_prometheus(metric, ask, START),
+        "Argo Rollouts, judge": argo_prometheus(metric, ask, START),
         **{name: flagger(canary, ask, START, arguments) for name, canary in canaries.items()},
     }
 

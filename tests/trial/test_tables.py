@@ -69,11 +69,11 @@ def test_outcomes_are_read_as_they_were_saved(tmp_path: Path) -> None:
 
 
 def test_jobs_go_seed_by_seed() -> None:
-    todo = trials.jobs(["plain", "-5 %"], ["half", "all"], [1, 2], with_rules=False)
+    todo = trials.jobs(["plain", "-5 %"], ["half", "all"], [1, 2])
     assert [job.seed for job in todo] == [1] * 4 + [2] * 4
     assert len(set(todo)) == 8
 
 
 def test_without_time_no_fleet_is_begun() -> None:
-    todo = trials.jobs(["plain"], ["all"], [1], with_rules=False)
+    todo = trials.jobs(["plain"], ["all"], [1])
     assert list(trials.run_all(trials.judge, todo, 1, minutes=0.0)) == [[]]

@@ -117,12 +117,12 @@ def _counts(slo: Objectives) -> list[Panel]:
         ),
         stat(
             "Regressions",
-            "Measures of a release found worse at equal load. Above 0: open Upgrade. 'Nothing "
-            "to judge' means that no two releases have run comparably.",
+            "Measures of a release that the judge finds worse at equal load. Above 0: open "
+            "Upgrade. 'Nothing judged': no two releases ran, or no judge is deployed.",
             queries.REGRESSIONS,
             thresholds=ERROR_THRESHOLDS,
             background=True,
-            no_value="nothing to judge",
+            no_value="nothing judged",
         ),
         stat(
             "Rollouts",

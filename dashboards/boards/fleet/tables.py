@@ -138,7 +138,8 @@ def upgrades() -> Row:
             table(
                 "Releases at equal load",
                 "Candidate over baseline; below 100 % is worse for users, whatever the measure. "
-                "Act on a regression; an inconclusive one needs more servers or hours.",
+                "Act on a regression; an inconclusive one needs more servers or hours. Empty: no "
+                "two releases ran, or no judge is deployed (docs/compare.md).",
                 Column("Model", label="model"),
                 Column("GPU type", label="gpu_model"),
                 Column("Release", label="release", settings={"links": [ROW_TO_UPGRADE]}),
@@ -146,8 +147,8 @@ def upgrades() -> Row:
                 Column("Against", label="baseline"),
                 Column("Measure", label="measure", settings={"custom__width": 160}),
                 Column("Ratio", queries.VERDICT_RATIO, settings=PERCENT_COLUMN),
-                Column("95 % from", queries.VERDICT_LOWER, settings=PERCENT_COLUMN),
-                Column("95 % to", queries.VERDICT_UPPER, settings=PERCENT_COLUMN),
+                Column("From", queries.VERDICT_LOWER, settings=PERCENT_COLUMN),
+                Column("To", queries.VERDICT_UPPER, settings=PERCENT_COLUMN),
                 Column(
                     "Verdict",
                     queries.VERDICT,
