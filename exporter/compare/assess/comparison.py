@@ -5,7 +5,7 @@ Pure: the same fleet gives the same report. No I/O, no clock.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from itertools import compress, groupby
 from typing import Final
 
@@ -15,13 +15,14 @@ from ...base.units import format_utc
 from ...vocabulary.exporter import PLACE_LABELS
 from ...vocabulary.verdict import Measure, Reason, Verdict
 from ..estimate.design import Design, choose_design
+from ..estimate.mix import mix_shift
 from ..estimate.shares import kept_lookups
 from ..fleet.matchers import Matcher, match_all
 from ..fleet.windows import ExternalLabels, Fleet, Lookups, ServerFacts, ServerKey
 from . import checks
 from .claim import check_claim
 from .criteria import Criteria, not_comparable
-from .data_checks import check_data, check_present
+from .data_checks import check_data, check_mix, check_present
 from .description import describe_side, naive_ratios, name_side, timeline
 from .effects import compare_measures
 from .hit_ratio_causes import hit_ratio_causes
@@ -197,7 +198,9 @@ def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Compariso
     )
     criteria = Criteria(question.margin, question.alpha, question.detail)
     lookups = _lookups_of(fleet.lookups, sides)
-    results, index = compare_measures(windows, design, lookups, forbidden, criteria)
+    mix = mix_shift(windows, lookups, design)
+    design = replace(design, mix_stderr=mix.stderr)
+    results, index = compare_measures(windows, design, lookups, forbidden, criteria, mix)
     unknown = set(index.observations.unknown) if index else set[str]()
     if context:
         unknown.discard("context")
@@ -206,6 +209,7 @@ def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Compariso
         excluded.update(fleet.excluded.get(external_labels, {}))
     passed += check_data(windows, design, fleet.facts, excluded, results[0], sorted(unknown))
     passed += [context] if context else []
+    passed += [check_mix(mix, [result.measure for result in results])]
     kept = kept_lookups(lookups, windows, design)
     baseline, candidate = (
         describe_side(windows, design.keep & rows, fleet.facts, kept, flags)

@@ -9,12 +9,14 @@ from typing import Final
 import numpy as np
 
 from ...base.units import format_duration
+from ...vocabulary.verdict import MEASURES, Measure
 from ..estimate.blocker import required_overlap
 from ..estimate.design import Design
+from ..estimate.mix import Mix
 from ..estimate.warm_up import Settling
 from ..fleet.matchers import Matcher
 from ..fleet.windows import Fleet, ServerFacts, Windows
-from .effects import MIN_COVERAGE
+from .effects import DEPENDS_ON, MIN_COVERAGE
 from .result import Check, MeasureResult
 
 _MAX_AGE_DIFFERENCE_SECONDS: Final = 6 * 86_400.0
@@ -76,6 +78,34 @@ def check_data(
         _overlap(decode, design),
         *_covariates(unknown),
     ]
+
+
+def check_mix(mix: Mix, measures: Sequence[Measure]) -> Check:
+    """Check that both sides were asked alike; `measures` are those compared."""
+    if not mix.ratios:
+        return Check(
+            name="mix",
+            outcome="noted",
+            text="how long prompts and outputs are is not known, so nobody sees whether both sides "
+            "were asked alike",
+        )
+    moved = mix.moved(*mix.ratios)
+    listed = ", ".join(f"{name} {100 * (r - 1):+.0f} %" for name, r in mix.ratios.items())
+    if not moved:
+        return Check(name="mix", outcome="passed", text=f"both sides were asked alike: {listed}")
+    refused = [
+        MEASURES[measure].title
+        for measure, names in DEPENDS_ON.items()
+        if measure in measures and mix.moved(*names)
+    ]
+    left_out = f"not compared: {', '.join(refused)}; " if refused else ""
+    return Check(
+        name="mix",
+        outcome="noted",
+        text=f"the candidate was asked other things: {listed}; {left_out}the others lean on the "
+        "curve's slopes for prefill share and context, and their intervals are wider for it",
+        remedy="send both sides the same traffic",
+    )
 
 
 def _warm_up(windows: Windows, design: Design) -> Check:

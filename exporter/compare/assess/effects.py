@@ -11,6 +11,7 @@ import numpy as np
 from ...vocabulary.verdict import Measure, Verdict
 from ..estimate import observations, shares
 from ..estimate.design import Design
+from ..estimate.mix import Mix, Name
 from ..estimate.observations import Observations
 from ..estimate.shares import Share
 from ..estimate.speed import SpeedIndex, speed_index
@@ -35,6 +36,12 @@ MIN_COVERAGE: Final = 0.5
 MIN_WINDOWS_PER_EFFECT: Final = 12
 """Matched candidate rows that an effect is estimated from; a row is a cell in a window."""
 
+DEPENDS_ON: Final[Mapping[Measure, tuple[Name, ...]]] = {
+    "prefill": ("prompts to compute", "outputs"),
+    "speculation": ("prompts to compute", "outputs"),
+}
+"""Of which means of the requests the measures depend beside the load they are compared at."""
+
 _LARGE_LATENCY_CHANGE: Final = 0.10
 _MORE_TRAFFIC: Final = "wait for more traffic"
 
@@ -45,11 +52,19 @@ def compare_measures(
     lookups: Lookups | None,
     forbidden: Mapping[str, str],
     criteria: Criteria,
+    mix: Mix,
 ) -> tuple[tuple[MeasureResult, ...], SpeedIndex | None]:
     """Return every measure there is data for, decode first, and decode's index for the timeline.
 
-    `forbidden` maps the measures that may not be compared to the reason.
+    `forbidden` maps the measures that may not be compared to the reason; `mix` is how the sides'
+    requests differ.
     """
+    drafted = windows.column("spec_draft_tokens") > 0
+    speculating = {bool(drafted[design.treated == side].any()) for side in (False, True)}
+    whole_windows = windows
+    if len(speculating) > 1:
+        # a step of one side is then no step of the other
+        windows = windows.without("spec_accepted_tokens")
     decode, index = at_equal_load(
         "decode", observations.decode(windows), design, forbidden, criteria
     )
@@ -67,16 +82,38 @@ def compare_measures(
             results[measure], _ = at_equal_load(measure, observed, design, forbidden, criteria)
     as_shares: dict[Measure, Share | None] = {
         "hit_ratio": shares.hit_ratio(lookups, windows, design),
-        "speculation": shares.speculation(windows, design),
+        "speculation": shares.speculation(whole_windows, design),
     }
     for measure, share in as_shares.items():
         if share is not None:
             results[measure] = of_share(measure, share, design, forbidden, criteria)
+    results |= {
+        measure: _other_requests(measure, moved, results[measure])
+        for measure, names in DEPENDS_ON.items()
+        if measure in results and (moved := mix.moved(*names))
+    }
     others = [results[measure] for measure in MEASURES if measure in results]
     return (
         _by_direction(decode, latency, design),
         *withdraw_chance_calls(others, criteria.alpha, "measures judged"),
     ), index
+
+
+def _other_requests(
+    measure: Measure, moved: Mapping[Name, float], result: MeasureResult
+) -> MeasureResult:
+    """Return a measure as not comparable, because it depends on what is asked and that differs."""
+    if result.verdict == "not_comparable":
+        return result
+    listed = " and ".join(f"{name} {100 * (ratio - 1):+.0f} %" for name, ratio in moved.items())
+    refused = not_comparable(
+        measure,
+        f"the candidate was asked other things ({listed}), on which this depends",
+        "send both sides the same traffic",
+        code="coverage",
+    )
+    ratio = result.estimate.ratio if result.estimate else None
+    return refused.model_copy(update={"observed_ratio": ratio, "coverage": result.coverage})
 
 
 def at_equal_load(

@@ -64,7 +64,7 @@ class Design:
     a node is; `candidate_start` is the candidate's first window (Unix seconds); `warm_up_seconds`
     what was dropped as warm-up, and `settling` how baseline and candidate settled. `fault` says
     what the design lacks, `reason_code` the same in a word and `remedy` what to do about it, empty
-    or None where nothing;
+    or None where nothing; `mix_stderr` is the standard error that other requests leave;
     `ready_at` is up to when data can be enough (Unix seconds), None where unknown. `growing` is
     whether the candidate still runs.
     """
@@ -88,6 +88,7 @@ class Design:
     ready_at: float | None = None
     growing: bool = True
     unit: Unit = "server"
+    mix_stderr: float = 0.0
     reason_code: Reason | None = None
 
     @property
@@ -106,7 +107,7 @@ class Design:
     @property
     def minimum_stderr(self) -> float:
         """The standard error of the log ratio that no amount of data gets below."""
-        return _MINIMUM_STDERR[self.kind]
+        return float(np.hypot(_MINIMUM_STDERR[self.kind], self.mix_stderr))
 
     @property
     def spread(self) -> Variance | None:

@@ -1,5 +1,9 @@
 """Each measure as observations: time per unit of work, and the load it was done under.
 
+With speculation a step of a sequence makes as many tokens as drafts are accepted, and that hangs
+on what is asked: there the unit of decoding is the step, of which each makes one token of its own.
+What is accepted is a measure by itself.
+
 Pure arithmetic. Decode, prefill and energy are compared in their batch cells; inter-token latency
 at equal demand over whole windows.
 """
@@ -53,29 +57,39 @@ class Observations:
         )
 
 
+def steps_of(windows: Windows) -> Floats:
+    """Return the steps that decoding sequences took: tokens, less the drafts that were accepted."""
+    accepted = np.nan_to_num(windows.column("spec_accepted_tokens"))
+    return np.asarray(windows.column("decode_tokens") - accepted)
+
+
 def decode(windows: Windows) -> Observations:
-    """Return sequence-seconds per decoded token over the decode batch.
+    """Return sequence-seconds per decoded token, or step, over the decode batch.
 
     By Little's law the mean number of sequences is their rate times their mean time: sequence
     seconds over tokens are the mean time a sequence takes for a token, without any histogram.
     """
-    return _per_token(windows, windows.column("decode_sequence_seconds"), "decode_tokens")
+    return _per_unit(windows, windows.column("decode_sequence_seconds"), steps_of(windows))
 
 
 def energy(windows: Windows) -> Observations:
-    """Return joules per decoded token of metered time over the decode batch."""
-    return _per_token(windows, windows.column("joules"), "metered_decode_tokens")
+    """Return joules per decoded token, or step, of metered time over the decode batch."""
+    with np.errstate(all="ignore"):
+        metered = windows.column("metered_decode_tokens") / windows.column("decode_tokens")
+    return _per_unit(windows, windows.column("joules"), metered * steps_of(windows))
 
 
 def prefill(windows: Windows) -> Observations:
     """Return seconds per computed prompt token of finished prefills over the decode batch."""
-    return _per_token(
-        windows, windows.column("finished_prefill_seconds"), "finished_prefill_tokens"
+    return _per_unit(
+        windows,
+        windows.column("finished_prefill_seconds"),
+        windows.column("finished_prefill_tokens"),
     )
 
 
 def inter_token_latency(windows: Windows) -> tuple[Windows, Observations]:
-    """Return whole windows, and seconds per decoded token over the tokens per second demanded.
+    """Return whole windows, and seconds per decoded token, or step, over the rate demanded.
 
     At equal demand a slower release also runs a larger batch, so that its latency changes by more
     than its speed at equal batch does. Windows that were saturated are left out: there the engine
@@ -84,29 +98,28 @@ def inter_token_latency(windows: Windows) -> tuple[Windows, Observations]:
     whole = collapse(windows)
     seconds = whole.column("seconds")
     saturated = np.nan_to_num(whole.column("saturated_seconds")) / seconds
+    steps = steps_of(whole)
     with np.errstate(all="ignore"):
-        rate = whole.column("decode_tokens") / seconds
-    observations = _per_token(
-        whole, whole.column("decode_sequence_seconds"), "decode_tokens", demand=rate
-    )
+        rate = steps / seconds
+    observations = _per_unit(whole, whole.column("decode_sequence_seconds"), steps, demand=rate)
     unsaturated = saturated[observations.rows] < _MAX_SATURATED_SHARE
     return whole, observations.where(unsaturated)
 
 
-def _per_token(
-    windows: Windows, spent: Floats, work_column: str, demand: Floats | None = None
+def _per_unit(
+    windows: Windows, spent: Floats, work: Floats, demand: Floats | None = None
 ) -> Observations:
     """Return what was spent per unit of work, over the decode batch or over a demand."""
-    seconds, tokens = windows.column("seconds"), windows.column("decode_tokens")
-    sequences, work = windows.column("decode_sequence_seconds"), windows.column(work_column)
+    seconds, steps = windows.column("seconds"), steps_of(windows)
+    sequences = windows.column("decode_sequence_seconds")
     with np.errstate(all="ignore"):
         batch = sequences / seconds
         x = batch if demand is None else demand
-        prefill_share = windows.column("prefill_tokens") / tokens
+        prefill_share = windows.column("prefill_tokens") / steps
         context = windows.column("context_token_seconds") / sequences
         # a ratio of a few tokens or of a moment is mostly rounding
         rows = (seconds >= _MIN_SECONDS) & (work >= _MIN_TOKENS) & (spent > 0) & (x > 0)
-        rows &= (tokens > 0) & (sequences > 0) & (windows.batch != IDLE)
+        rows &= (steps > 0) & (sequences > 0) & (windows.batch != IDLE)
     x, prefill_share, context = x[rows], prefill_share[rows], context[rows]
     loads = {"decode batch" if demand is None else "demand": np.log(x)}
     columns, unknown = [], list[str]()

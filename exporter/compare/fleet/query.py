@@ -34,7 +34,7 @@ Progress = Callable[[float, str], None]
 
 WIDTHS: Final = (300.0, 900.0, 1800.0, 3600.0, 7200.0, 21_600.0, 43_200.0)
 # no measure over whole windows needs when first tokens came
-_FETCHED: Final = tuple(name for name in QUANTITIES if not name.startswith("first_token"))
+_FETCHED: Final = tuple(name for name in QUANTITIES if name != "first_token_seconds")
 _MAX_ROWS: Final = 1_000_000
 _EXCLUDED: Final = "inferfleet_load_excluded_seconds_total"
 _REASONS: Final = 8

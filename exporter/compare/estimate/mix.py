@@ -1,0 +1,106 @@
+"""Whether both sides were asked alike: how long prompts and outputs are, and how much is cached.
+
+Pure arithmetic. A curve over the batch, with prefill share and context, does not know of these:
+the time a prompt token takes depends on how long its prompt is, and what is accepted of drafts on
+what is asked. The shift is what the same regression finds as finds the release's effect, so that
+what a node's own past or the same hour explains is no shift.
+"""
+
+from dataclasses import dataclass
+from math import log
+from typing import Final, Literal
+
+import numpy as np
+
+from ..fleet.arrays import Floats
+from ..fleet.windows import Lookups, Windows, collapse
+from ..statistics.regression import Regression, absorbed, coefficient
+from .design import Design
+from .shares import hit_ratio
+
+Name = Literal["prompts to compute", "outputs", "cached share"]
+
+MAX_SHIFT: Final = 0.10
+"""Relative difference of a mean up to which requests are taken to be alike."""
+_STDERR_PER_LOG: Final = 0.025
+"""Standard error of a log speed for each unit of log length of prompts.
+
+On fleets run step by step (scripts/trial), whose candidate got 40 % longer prompts and was no
+slower, decoding at equal load read 0.9 to 1.6 % slower.
+"""
+_MIN_REQUESTS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """By how much the candidate's requests differ, as ratios; what is unknown is missing."""
+
+    ratios: dict[Name, float]
+
+    @property
+    def stderr(self) -> float:
+        """The standard error that other requests leave in a log speed at equal load."""
+        return _STDERR_PER_LOG * abs(log(self.ratios.get("prompts to compute", 1.0)))
+
+    def moved(self, *names: Name) -> dict[Name, float]:
+        """Return the ratios of those beyond what is taken to be alike."""
+        known = {name: self.ratios[name] for name in names if name in self.ratios}
+        return {name: ratio for name, ratio in known.items() if abs(ratio - 1.0) > MAX_SHIFT}
+
+
+def mix_shift(windows: Windows, lookups: Lookups | None, design: Design) -> Mix:
+    """Return how the requests of both sides differ, by server and whole window."""
+    ratios: dict[Name, float] = {}
+    whole, whole_design = collapse(windows), design.per_window(windows)
+    requests = whole.column("first_tokens")
+    lengths: dict[Name, str] = {"prompts to compute": "prefill_tokens", "outputs": "decode_tokens"}
+    for name, column in lengths.items():
+        tokens = whole.column(column)
+        rows = whole_design.keep & (requests >= _MIN_REQUESTS) & (tokens > 0)
+        if rows.any():
+            length = tokens[rows] / requests[rows]
+            shift = _shift(
+                Regression(
+                    length / length.mean(),
+                    requests[rows] / requests[rows].mean(),
+                    whole_design.treated[rows].astype(np.float64),
+                    whole_design.node[rows],
+                    whole_design.block[rows],
+                    design.treated_arm,
+                    design.node_effects,
+                    design.concurrent,
+                )
+            )
+            if shift is not None:
+                ratios[name] = shift
+    share = hit_ratio(lookups, windows, design)
+    if share is not None and share.treated.any() and share.baseline > 0:
+        shift = _shift(
+            Regression(
+                share.share / share.baseline,
+                share.total / share.total.mean(),
+                share.treated.astype(np.float64),
+                share.node,
+                share.block,
+                design.treated_arm,
+                design.node_effects,
+                design.concurrent,
+            )
+        )
+        if shift is not None:
+            ratios["cached share"] = shift
+    return Mix(ratios)
+
+
+def _shift(regression: Regression) -> float | None:
+    """Return the treated rows' mean over what it would be, None where that is not known."""
+    weight: Floats = regression.weight
+    treated = regression.treated > 0
+    if not treated.any() or treated.all():
+        return None
+    treatment = absorbed(regression.treated, weight, regression)
+    change = coefficient(absorbed(regression.y, weight, regression), treatment, weight)
+    if change is None:
+        return None
+    mean = float(np.average(regression.y[treated], weights=weight[treated]))
+    return mean / (mean - change) if mean > change else None
