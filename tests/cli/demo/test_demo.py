@@ -20,6 +20,8 @@ from exporter.compare import extra
 from exporter.replay.server import ReplayServer
 from tests.waiting import until
 
+DEADLINE = 120.0
+
 
 @pytest.fixture(scope="module")
 def fleet() -> RecordedFleet:
@@ -72,7 +74,7 @@ def replay(fleet: RecordedFleet) -> Iterator[_Replay]:
     replay = _Replay(fleet, judge_of(fleet))
     playlists = list(fleet.playlists.values())
     with ReplayServer(playlists, uptime=7200.0, clock=lambda: replay.time) as servers:
-        config = config_of(fleet, servers, "127.0.0.1:0", 0.2)
+        config = config_of(fleet, servers, "127.0.0.1:0", 0.5)
         replay.service = Service(config, lambda: config, replay.judge)
         replay.service.start()
         try:
@@ -85,21 +87,25 @@ def _all(replay: _Replay, runner: str, names: tuple[str, ...]) -> bool:
     return all_run(replay.service.fleet(), names, runner)
 
 
+def _releases(service: Service) -> list[tuple[str, int]]:
+    releases = service.fleet()["releases"]
+    assert isinstance(releases, list)
+    return [(row["runner"], row["servers"]) for row in releases]
+
+
 def test_the_upgrade_is_seen_and_ends_in_the_estimators_verdict(replay: _Replay) -> None:
     service, fleet = replay.service, replay.fleet
     everyone = tuple(fleet.playlists)
-    until(lambda: _all(replay, "v1", everyone))
-    before = json.loads(replay.get("api/v1/fleet"))
-    assert [(row["runner"], row["servers"]) for row in before["releases"]] == [("v1", 8)]
-    assert before["verdicts"] == []
+    until(lambda: _all(replay, "v1", everyone), DEADLINE)
+    until(lambda: _releases(service) == [("v1", 8)], DEADLINE)
+    assert service.fleet()["verdicts"] == []
     assert "The verdict will stand here" in replay.shown()
     # long after the last upgrade, so that nobody has to wait for it
     replay.time = 60.0
-    until(lambda: _all(replay, RUNNER, fleet.upgraded))
-    after = json.loads(replay.get("api/v1/fleet"))
-    assert [(row["runner"], row["servers"]) for row in after["releases"]] == [("v1", 4), ("v2", 4)]
+    until(lambda: _all(replay, RUNNER, fleet.upgraded), DEADLINE)
+    until(lambda: _releases(service) == [("v1", 4), ("v2", 4)], DEADLINE)
     replay.judge.compare()
-    until(lambda: service.fleet()["verdicts"], 60.0)
+    until(lambda: service.fleet()["verdicts"], DEADLINE)
     page = json.loads(replay.get("api/v1/fleet"))
     (verdict,) = page["verdicts"]
     decode = verdict["measures"]["decode"]
