@@ -144,3 +144,10 @@ def test_a_mixture_of_experts_rises_steeply_and_then_hardly() -> None:
     time = products(PROFILES["moe"])
     assert time[8] / time[1] > 2
     assert time[256] / time[128] < 1.15
+
+
+def test_small_batches_of_a_dense_model_are_almost_free() -> None:
+    # published sweeps of 8-billion models: hardly slower at 8 requests than alone, then a knee
+    time = products(PROFILES["dense"])
+    assert time[8] / time[1] < 1.05
+    assert time[512] / time[8] > 2
