@@ -13,6 +13,8 @@ DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "trials.md"
 def report(results: Results, command: str) -> str:
     """Return all tables of trials, each below what it shows; `command` is what was run."""
     seeds = sorted(results.seeds)
+    if not seeds:
+        return f"`{command}`; no fleet was begun."
     lines = [f"`{command}`; {len(seeds)} fleets a row at most, seeds {seeds[0]} to {seeds[-1]}."]
     for title, table in (
         (
