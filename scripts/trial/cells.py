@@ -26,12 +26,16 @@ WARM_UP: Final = load().matched.warm_up
 EXPORTER_WARM_UP: Final = LoadCellSettings().warm_up
 """Seconds after a start that the exporter counts in no cell."""
 
-SPENT: Final[dict[Measure, tuple[str, str]]] = {
-    "decode": ("decode_sequence_seconds", "decode_baseline_seconds"),
-    "prefill": ("finished_prefill_seconds", "finished_prefill_baseline_seconds"),
-    "energy": ("joules", "baseline_joules"),
+TRUTH: Final[dict[Measure, tuple[str, str]]] = {
+    "decode": ("decode_baseline_seconds", "decode_sequence_seconds"),
+    "prefill": ("finished_prefill_baseline_seconds", "finished_prefill_seconds"),
+    "energy": ("baseline_joules", "joules"),
+    "speculation": ("spec_accepted_tokens", "spec_accepted_baseline_tokens"),
 }
-"""What each measure spends, and what the same work would have taken on the old release."""
+"""Each measure's true change: one counter over the other, of which one is of the old release.
+
+With speculation decoding is judged by the step, so that what is accepted is a measure of its own.
+"""
 
 
 def counted(run: Run) -> NDArray[np.bool_]:
@@ -166,11 +170,11 @@ def _facts(run: Run, version: str, starts: tuple[float, ...]) -> ServerFacts:
 
 
 def true_ratios(run: Run, servers: NDArray[np.int64]) -> dict[str, float]:
-    """Return the true change of each measure that has one, and of the whole.
+    """Return the true change of each measure that has one, and of the whole; nan where no work.
 
     The whole is decode's, or prefill's where that is a loss larger than decode's.
     """
-    ratios: dict[str, float] = {name: true_ratio(run, servers, name) for name in SPENT}
+    ratios: dict[str, float] = {name: true_ratio(run, servers, name) for name in TRUTH}
     whole = ratios["decode"]
     if ratios["prefill"] < min(whole, 1.0):
         whole = ratios["prefill"]
@@ -179,8 +183,8 @@ def true_ratios(run: Run, servers: NDArray[np.int64]) -> dict[str, float]:
 
 def true_ratio(run: Run, servers: NDArray[np.int64], measure: Measure) -> float:
     """Return the true change of speed at the candidate's load, of judged time: 1 is none."""
-    actual, baseline = SPENT[measure]
+    top, bottom = TRUTH[measure]
     judged = counted(run)[servers] & (run.release[servers] == 1)
     judged &= run.age[servers] - INTERVAL >= WARM_UP
-    spent = run.counts[actual][servers][judged].sum()
-    return float(run.counts[baseline][servers][judged].sum() / spent) if spent else float("nan")
+    above, below = (run.counts[name][servers][judged].sum() for name in (top, bottom))
+    return float(above / below) if below else float("nan")

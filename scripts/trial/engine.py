@@ -65,7 +65,7 @@ def _advance(
     """Make a step, or all steps up to the next event where none computes a prompt."""
     prompt_tokens, pairs, done = compose(state, jobs, tables, profile, around.warmth)
     steps = 1 if prompt_tokens > 0 else _steps_alike(state, jobs, tables, end)
-    seconds, baseline, same_work, watts = step_times(
+    seconds, baseline, watts = step_times(
         state, tables, profile, products, factors, around, prompt_tokens, pairs, steps
     )
     if prompt_tokens == 0:
@@ -77,13 +77,14 @@ def _advance(
     row = counts[state.interval]
     row.busy_seconds += seconds
     row.joules += watts * seconds
-    row.baseline_joules += watts * same_work
+    row.baseline_joules += watts * baseline
     if state.batch > 0:
         row.decode_sequence_seconds += state.batch * seconds
         row.decode_tokens += steps * state.rate
-        row.decode_baseline_seconds += state.batch * same_work
+        row.decode_baseline_seconds += state.batch * baseline
         row.spec_draft_tokens += steps * state.batch * profile.drafts
         row.spec_accepted_tokens += steps * (state.rate - state.batch)
+        row.spec_accepted_baseline_tokens += steps * (state.baseline_rate - state.batch)
         state.context += steps * state.rate
     state.step += steps
     finish(state, jobs, tables, counts)

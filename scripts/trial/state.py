@@ -32,6 +32,7 @@ COUNTERS: Final = (
     "decode_baseline_seconds",
     "finished_prefill_baseline_seconds",
     "baseline_joules",
+    "spec_accepted_baseline_tokens",
     "busy_seconds",
     "finished_tokens",
 )

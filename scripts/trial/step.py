@@ -66,8 +66,8 @@ def step_times(
     prompt_tokens: int,
     pairs: float,
     steps: int,
-) -> tuple[float, float, float, float]:
-    """Return the seconds of some steps; of the old release, for them and for their work; watts.
+) -> tuple[float, float, float]:
+    """Return the seconds of some steps, those of the old release for the same, and their watts.
 
     Several steps are all of one batch without a prompt: only the context grows, and with it, in a
     straight line, the time.
@@ -94,10 +94,4 @@ def step_times(
     share = prefill / baseline
     filled = state.batch / (state.batch + 24.0)
     watts = around.watts * (150.0 + 170.0 * filled * (1.0 - share) + 420.0 * share)
-    same_step = steps * baseline * slow + stall + hiccup
-    # tokens that the old release would have made in fewer steps; prompts are computed all the same
-    fewer = 1.0
-    if state.batch > 0:
-        fewer = state.rate / state.baseline_rate
-    same_work = same_step - steps * slow * (decode + attention) * (1.0 - fewer)
-    return seconds, 1e-3 * same_step, 1e-3 * same_work, watts
+    return seconds, 1e-3 * (steps * baseline * slow + stall + hiccup), watts
