@@ -44,8 +44,8 @@ class Question:
     """What is compared: the two sides as matchers, and by which criteria.
 
     `margin` is relative, `alpha` the significance level, `warm_up` how long after its start a
-    server is not judged, in seconds; `claim` is a ratio. Without `detail` no effects by batch range
-    and cell are worked out.
+    server is not judged, in seconds; `claim` is a ratio. Without `detail` no effects by batch cell
+    are worked out, and by range those of decode alone.
     """
 
     baseline: tuple[Matcher, ...]

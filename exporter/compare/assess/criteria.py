@@ -28,7 +28,7 @@ _EXCHANGE: Final = (
 class Criteria:
     """What a verdict is judged by: the margin (relative) and the significance level.
 
-    Without `detail` no effects by batch range and cell are worked out.
+    Without `detail` no effects by batch cell are worked out, and by range those of decode alone.
     """
 
     margin: float

@@ -21,6 +21,7 @@ from .criteria import Criteria, judge_effect, not_comparable
 from .result import MeasureResult
 from .subgroups import by_cell, by_range, by_subgroup
 from .verdict import withdraw_chance_calls
+from .wording import batch_range
 
 MEASURES: Final[tuple[Measure, ...]] = (
     "decode",
@@ -152,7 +153,7 @@ def at_equal_load(
             code="coverage",
         )
         return result.model_copy(update=described), index
-    if has_batch:
+    if measure == "decode" or (has_batch and criteria.detail):
         described["ranges"] = by_range(index, design, criteria)
     regression = index.regression(design)
     effect = estimate_effect(regression, design.minimum_stderr, design.spread)
@@ -173,8 +174,22 @@ def at_equal_load(
         return result.model_copy(update={"coverage": matching.coverage}), index
     if measure == "decode":
         described["subgroups"] = by_subgroup(index, design, criteria)
-    result = judge_effect(measure, effect, design, criteria)
-    return result.model_copy(update=described), index
+    result = judge_effect(measure, effect, design, criteria).model_copy(update=described)
+    return _with_slower_parts(result), index
+
+
+def _with_slower_parts(result: MeasureResult) -> MeasureResult:
+    """Return a result that is not equivalent where a part of the load got slower."""
+    slower = [
+        f"batch {batch_range(part.low, part.high)} ({part.token_share:.0%} of the tokens)"
+        for part in result.ranges
+        if part.verdict == "regression"
+    ]
+    slower += [part.name for part in result.subgroups if part.verdict == "regression"]
+    if result.verdict != "equivalent" or not slower:
+        return result
+    reason = f"the whole is within the margin, but it got slower at {', '.join(slower)}"
+    return result.model_copy(update={"verdict": "inconclusive", "reason": reason})
 
 
 def _blocked(measure: Measure, design: Design) -> MeasureResult:

@@ -1,10 +1,13 @@
 """The effect of a release on parts of its load: batch ranges and cells, prefill share, context.
 
-Pure arithmetic. They describe where the whole's effect comes from; the verdict is the whole's.
+Pure arithmetic. They describe where the whole's effect comes from; the verdict is the whole's, but
+a part that got slower keeps the whole from being equivalent. The calls of a family of parts are
+those that stand when all of them are tested at once (Holm 1979).
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -14,7 +17,9 @@ from ..estimate.speed import SpeedIndex
 from ..statistics.effect import estimate_effect
 from .criteria import Criteria
 from .result import RangeEffect, SubgroupEffect
-from .verdict import estimate_of, verdict_of
+from .verdict import estimate_of, holm, p_value, verdict_of
+
+_Part = TypeVar("_Part", RangeEffect, SubgroupEffect)
 
 RANGES: Final = ((0.0, 4.0), (4.0, 16.0), (16.0, 64.0), (64.0, 256.0), (256.0, float("inf")))
 MIN_WINDOWS_PER_SUBGROUP: Final = 12
@@ -29,6 +34,8 @@ def by_range(index: SpeedIndex, design: Design, criteria: Criteria) -> tuple[Ran
 
 def by_cell(index: SpeedIndex, design: Design, criteria: Criteria) -> tuple[RangeEffect, ...]:
     """Return the effect in each half octave, in the edges the exporter counts by."""
+    if not criteria.detail:
+        return ()
     edges = sorted([0.0, *(2.0**k for k in range(14)), *(1.5 * 2.0**k for k in range(13))])
     top = float(index.observations.x.max(initial=1.0))
     cells = tuple((low, high) for low, high in pairwise(edges) if low < top)
@@ -41,9 +48,7 @@ def _by_batch(
     criteria: Criteria,
     ranges: tuple[tuple[float, float], ...],
 ) -> tuple[RangeEffect, ...]:
-    if not criteria.detail:
-        return ()
-    effects = list[RangeEffect]()
+    effects, p_values = list[RangeEffect](), list[float | None]()
     x, work = index.observations.x, index.observations.work
     used, treated = index.matching.weight > 0, index.treated
     total = float(work[treated & used].sum())
@@ -65,6 +70,7 @@ def _by_batch(
         elif effect is not None:
             verdict = verdict_of(effect, criteria.margin, criteria.alpha)
             estimate = estimate_of(effect, criteria.alpha)
+        p_values.append(p_value(effect) if effect is not None and not design.fault else None)
         effects.append(
             RangeEffect(
                 low=low,
@@ -75,16 +81,27 @@ def _by_batch(
                 token_share=float(work[candidate].sum()) / total,
             )
         )
-    return tuple(effects)
+    return _standing(effects, p_values, criteria)
+
+
+def _standing(
+    effects: Sequence[_Part], p_values: Sequence[float | None], criteria: Criteria
+) -> tuple[_Part, ...]:
+    """Return the parts with the calls withdrawn that do not stand together."""
+    return tuple(
+        part
+        if stands or part.verdict not in ("regression", "improvement")
+        else part.model_copy(update={"verdict": "inconclusive"})
+        for part, stands in zip(effects, holm(p_values, criteria.alpha), strict=True)
+    )
 
 
 def by_subgroup(
     index: SpeedIndex, design: Design, criteria: Criteria
 ) -> tuple[SubgroupEffect, ...]:
     """Return the effect below and above the candidate's median prefill share and context."""
-    if not criteria.detail:
-        return ()
-    effects, observations = list[SubgroupEffect](), index.observations
+    effects, p_values = list[SubgroupEffect](), list[float | None]()
+    observations = index.observations
     candidate = index.treated & (index.matching.weight > 0)
     names = [name for name in ("prefill share", "context") if name in observations.loads]
     for column, name in enumerate(names):
@@ -98,6 +115,7 @@ def by_subgroup(
             regression = index.regression(design, mask)
             effect = estimate_effect(regression, design.minimum_stderr, design.spread)
             if effect is not None and (mask & candidate).sum() >= MIN_WINDOWS_PER_SUBGROUP:
+                p_values.append(p_value(effect))
                 effects.append(
                     SubgroupEffect(
                         name=f"{name} {preposition} {unit}",
@@ -105,4 +123,4 @@ def by_subgroup(
                         estimate=estimate_of(effect, criteria.alpha),
                     )
                 )
-    return tuple(effects)
+    return _standing(effects, p_values, criteria)

@@ -96,14 +96,18 @@ def _other_changes(comparison: Comparison) -> str:
 
 
 def _range_change(decode: MeasureResult) -> str:
-    """Name the worst batch range where a change is called that the whole's verdict does not say."""
+    """Name the worst part of the load where a change is called that the whole's verdict is not."""
     called = [
         part
         for part in decode.ranges
         if part.verdict in ("regression", "improvement") and part.verdict != decode.verdict
     ]
     if not called:
-        return ""
+        parts = [part for part in decode.subgroups if part.verdict == "regression"]
+        if decode.verdict == "regression" or not parts:
+            return ""
+        slowest = min(parts, key=lambda part: part.estimate.ratio)
+        return f"; at {slowest.name} {percent_change(slowest.estimate.ratio)}"
     worst = min(called, key=lambda part: part.estimate.ratio if part.estimate else 1.0)
     change = percent_change(worst.estimate.ratio) if worst.estimate else "unknown"
     return f"; at batch {batch_range(worst.low, worst.high)} {change}"
