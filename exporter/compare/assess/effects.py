@@ -4,6 +4,7 @@ Pure arithmetic.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -80,7 +81,9 @@ def compare_measures(
     }
     for measure, observed in by_load.items():
         if observed.rows.any():
-            results[measure], _ = at_equal_load(measure, observed, design, forbidden, criteria)
+            known = mix.prefill_stderr if measure == "prefill" else mix.stderr
+            setting = replace(design, mix_stderr=known)
+            results[measure], _ = at_equal_load(measure, observed, setting, forbidden, criteria)
     as_shares: dict[Measure, Share | None] = {
         "hit_ratio": shares.hit_ratio(lookups, windows, design),
         "speculation": shares.speculation(whole_windows, design),
