@@ -78,6 +78,7 @@ def judge(settings: JudgeSettings) -> Outcome:
 def main() -> None:
     """Read the settings, judge, and write the outcome as JSON."""
     handler = _Lines()
+    handler.setFormatter(logging.Formatter("%(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     settings = JudgeSettings.model_validate_json(sys.stdin.buffer.read())
     give_way(settings.memory)
