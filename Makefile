@@ -6,7 +6,7 @@ BIN := .venv/bin
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup programs demo test test-live lint typecheck generate lock audit schema preview bench fuzz clean
+.PHONY: help setup programs demo test test-live lint typecheck generate catalog lock audit schema preview bench fuzz clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ typecheck: .venv/.dev ## Check types
 
 generate: .venv/.dev ## Write the generated files anew
 	$(BIN)/python -m scripts.generate
+
+catalog: .venv/.dev ## Read what each release of the engines takes and shows out of its package
+	$(BIN)/python -m scripts.catalog
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --upgrade
@@ -84,5 +87,5 @@ fuzz: .venv/.dev ## Feed every reader of outside texts with mutated input for te
 	$(BIN)/python -m scripts.fuzz
 
 clean: ## Remove what the other verbs made, .venv included
-	rm -rf .venv .live build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .live .catalog build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

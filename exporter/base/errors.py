@@ -11,7 +11,8 @@ InferfleetError
 ├── CatalogError         a catalog file is wrong
 ├── GpuError             a source of GPU telemetry cannot be read
 ├── RecordingError       a recording cannot be played
-└── CompareError         a comparison cannot be made as requested
+├── CompareError         a comparison cannot be made as requested
+└── PreflightError       an upgrade cannot be looked at as requested
 """
 
 from collections.abc import Sequence
@@ -102,3 +103,7 @@ class RecordingError(InferfleetError):
 
 class CompareError(InferfleetError):
     """A comparison cannot be made as requested."""
+
+
+class PreflightError(InferfleetError):
+    """An upgrade cannot be looked at as requested."""

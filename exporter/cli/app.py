@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from .generate import dashboards, rules
+from .preflight.command import preflight
 from .upgrades import CompareCommand, JudgeCommand, compare, judge
 from .watch import check_config, demo, probe, record, replay, serve, top
 
@@ -86,6 +87,13 @@ app.command(
     cls=JudgeCommand,
     epilog=_examples("judge --prometheus http://prometheus:9090 --every 15m --listen :10191"),
 )(judge)
+app.command(
+    epilog=_examples(
+        "preflight --from vllm==0.19.1 --to vllm==0.20.2 --dashboards dashboards --rules rules",
+        "preflight --from vllm==0.20.2 --to vllm==0.33.0 --manifests k8s --sarif preflight.sarif",
+        "preflight --from vllm==0.20.2 --to vllm==0.33.0 --args 'serve MODEL --max-num-seqs 64'",
+    )
+)(preflight)
 app.command(epilog=_examples("dashboards --out dashboards"))(dashboards)
 app.command(
     epilog=_examples("rules --out rules --values values.yaml", "rules --out k8s --format operator")

@@ -1,0 +1,1 @@
+"""The command `preflight`: its options, and what it does with them."""

@@ -1,0 +1,89 @@
+"""The options of `preflight`."""
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ... import __version__
+from ...base.errors import InferfleetError, PreflightError
+from ..process import configure_logging, fail
+
+_FAIL_ON = ("error", "warning", "never")
+_Paths = list[Path] | None
+
+
+def preflight(
+    old: Annotated[str, typer.Option("--from", help="Release in use, such as vllm==0.19.1.")],
+    new: Annotated[str, typer.Option("--to", help="Release to upgrade to.")],
+    dashboards: Annotated[
+        _Paths, typer.Option(help="Grafana dashboards: a file or folder; may be repeated.")
+    ] = None,
+    rules: Annotated[
+        _Paths, typer.Option(help="Prometheus rules: a file or folder; may be repeated.")
+    ] = None,
+    manifests: Annotated[
+        _Paths,
+        typer.Option(help="Manifests and compose files: a file or folder; may be repeated."),
+    ] = None,
+    args: Annotated[
+        str | None, typer.Option(help="The server's command line, or its arguments.")
+    ] = None,
+    env: Annotated[
+        Path | None, typer.Option(help="The server's variables, a file of lines NAME=VALUE.")
+    ] = None,
+    servers: Annotated[
+        int | None, typer.Option(min=1, help="How many servers there are, for the plan.")
+    ] = None,
+    prometheus: Annotated[
+        str, typer.Option(help="Prometheus' address, for the plan's command.")
+    ] = "http://prometheus:9090",
+    diff: Annotated[bool, typer.Option("--diff", help="Print corrected files as a diff.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Write corrected names into files.")] = False,
+    details: Annotated[bool, typer.Option("--details", help="Print what weighs little.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    sarif: Annotated[Path | None, typer.Option(help="Write SARIF to a file.")] = None,
+    fail_on: Annotated[
+        str, typer.Option(help="Exit with 1 on this or worse: error, warning or never.")
+    ] = "error",
+) -> None:
+    """Say what an upgrade will break: dashboards, rules, autoscalers, arguments, comparisons."""
+    configure_logging("error")
+    if fail_on not in _FAIL_ON:
+        raise typer.BadParameter(
+            f"{fail_on!r} is none of {', '.join(_FAIL_ON)}", param_hint="--fail-on"
+        )
+    try:
+        _require_parser()
+        from ...preflight.plan import steps
+        from ...preflight.review import review
+        from ...preflight.upgrade import parse_upgrade
+        from . import run
+
+        upgrade = parse_upgrade(old, new)
+        paths = [*(dashboards or ()), *(rules or ()), *(manifests or ())]
+        reviewed = review(upgrade, paths, run.launches(upgrade, args, env))
+        if fix:
+            run.correct(reviewed)
+        elif diff:
+            typer.echo(run.differences(reviewed), nl=False)
+        if sarif is not None:
+            from ...preflight.report.sarif import sarif as sarif_log
+
+            run.write(sarif, json.dumps(sarif_log(reviewed, __version__), indent=1) + "\n")
+    except InferfleetError as error:
+        fail(error)
+    if fix or not diff:
+        form: run.Form = "json" if as_json else "markdown" if as_markdown else "text"
+        run.show(reviewed, steps(reviewed, servers, prometheus), form, details)
+    raise typer.Exit(run.exit_code(reviewed, fail_on))
+
+
+def _require_parser() -> None:
+    if find_spec("promql_parser") is None:
+        raise PreflightError(
+            "preflight needs promql-parser: run pip install 'inferfleet[preflight]'"
+        )

@@ -1,0 +1,92 @@
+"""What `preflight` does with its options: servers read, files corrected, reviews printed."""
+
+import json
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, Literal
+
+import typer
+from rich.console import Console
+
+from ...base.errors import ConfigError, PreflightError
+from ...base.yaml_text import read_text
+from ...engines.registry import ENGINES
+from ...preflight.corrections import corrected, corrections, difference
+from ...preflight.finding import Place, Severity
+from ...preflight.plan import Step
+from ...preflight.report.document import document
+from ...preflight.report.markdown import markdown
+from ...preflight.report.terminal import print_review
+from ...preflight.review import Review
+from ...preflight.sources.files import file_text
+from ...preflight.sources.launches import Launch, environment_file, launch
+from ...preflight.upgrade import Upgrade
+
+Form = Literal["text", "json", "markdown"]
+_FAILING: Final[dict[str, tuple[Severity, ...]]] = {
+    "error": ("error",),
+    "warning": ("error", "warning"),
+    "never": (),
+}
+
+
+def launches(upgrade: Upgrade, args: str | None, env: Path | None) -> list[Launch]:
+    """Return the server that is given by options, none where none is."""
+    if args is None and env is None:
+        return []
+    try:
+        words = shlex.split(args or "")
+    except ValueError as error:
+        raise PreflightError(f"--args cannot be split into words: {error}") from None
+    try:
+        variables = environment_file(read_text(env)) if env else {}
+    except ConfigError as error:
+        raise PreflightError(str(error)) from None
+    except ValueError as error:
+        raise PreflightError(f"--env {env}: {error}") from None
+    place = Place("--args" if args is not None else "--env")
+    return [launch(ENGINES[upgrade.catalog.engine], words, variables, place)]
+
+
+def differences(review: Review) -> str:
+    """Return what is to be corrected in files as a unified diff."""
+    return "".join(difference(file, before, after) for file, before, after, _ in _corrected(review))
+
+
+def correct(review: Review) -> None:
+    """Write corrected names into files, and say so on standard error."""
+    for file, _, after, names in _corrected(review):
+        write(Path(file), after)
+        typer.echo(f"corrected {file}: {', '.join(names)}", err=True)
+
+
+def write(file: Path, text: str) -> None:
+    """Write a file; raise `PreflightError` where it cannot be."""
+    try:
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        raise PreflightError(f"{file} cannot be written: {error.strerror or error}") from None
+
+
+def show(review: Review, plan: tuple[Step, ...], form: Form, details: bool) -> None:
+    """Print a review."""
+    if form == "json":
+        typer.echo(json.dumps(document(review, plan), indent=2))
+    elif form == "markdown":
+        typer.echo(markdown(review, plan), nl=False)
+    else:
+        print_review(review, plan, Console(markup=False, emoji=False, highlight=False), details)
+
+
+def exit_code(review: Review, fail_on: str) -> int:
+    """Return 1 where something is found that is to fail the command, else 0."""
+    return int(any(group.first.severity in _FAILING[fail_on] for group in review.groups))
+
+
+def _corrected(review: Review) -> Iterator[tuple[str, str, str, list[str]]]:
+    for file, names in sorted(corrections(review.findings).items()):
+        before = file_text(file)
+        after = corrected(before, names)
+        if before != after:
+            yield file, before, after, sorted(names)

@@ -1,0 +1,1 @@
+"""What an upgrade will break, before it is made: names, behaviour, comparability."""

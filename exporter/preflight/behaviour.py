@@ -1,0 +1,188 @@
+"""What a server that is started as before will do otherwise on the new release. Pure."""
+
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, Final
+
+from packaging.version import Version
+
+from .catalog import ReleaseCatalog, Section
+from .catalog.notes import ReleaseNote, release_notes
+from .finding import Finding, Kind, Place, Severity
+from .sources.launches import Launch
+
+_NEAR: Final = 0.8
+_ENGINE_VARIABLES: Final = {"vllm": ("VLLM_",), "sglang": ("SGLANG_", "SGL_")}
+_SERVICE: Final = re.compile(r"\w+_(?:SERVICE_(?:HOST|PORT\w*)|PORT(?:_\d+_\w+)?)")
+"""Variables that Kubernetes sets for services, whatever these are called."""
+
+_LITERAL: Final = re.compile(r"'[^']*'|-?[0-9.]+(?:e-?[0-9]+)?|True|False|\[[^\]]*\]|\([^)]*\)")
+_DRIVERS: Final = {"12": "525", "13": "580"}
+"""The oldest driver by major release of CUDA: NVIDIA, CUDA Toolkit Release Notes, table 2."""
+
+
+def launch_findings(
+    launch: Launch, catalog: ReleaseCatalog, old: str, new: str
+) -> Iterator[Finding]:
+    """Yield what is gone, unknown or otherwise by default, of what applies to a server."""
+    yield from _flags(launch, catalog, old, new)
+    yield from _variables(launch, catalog, old, new)
+    yield from _notes(launch, catalog.engine, old, new)
+    yield from _defaults(launch, catalog, old, new)
+
+
+def release_findings(catalog: ReleaseCatalog, old: str, new: str) -> Iterator[Finding]:
+    """Yield what changed for every server: what the releases stand on."""
+    before, after = (catalog.facts("requires", release) for release in (old, new))
+    place = Place(f"{catalog.engine} {new}")
+    for package in sorted(before.keys() & after.keys()):
+        was, wanted = (str(facts[package].get("version", "")) for facts in (before, after))
+        if was == wanted:
+            continue
+        text = f"{package} {_version(was)} becomes {_version(wanted)}"
+        severity: Severity = "detail"
+        remedy = ""
+        if package == "cuda" and _major(was) != _major(wanted):
+            severity = "warning"
+            driver = _DRIVERS.get(_major(wanted))
+            remedy = f"every node needs a driver from {driver} on" if driver else ""
+        source = f"metadata of {catalog.engine} {new}" + " and its torch" * (package == "cuda")
+        yield Finding(
+            "requirement-changed", severity, "server", place, package, text, remedy, source=source
+        )
+
+
+def _flags(launch: Launch, catalog: ReleaseCatalog, old: str, new: str) -> Iterator[Finding]:
+    before, after = (catalog.facts("arguments", release) for release in (old, new))
+    for flag in launch.flags:
+        if _takes(after, flag):
+            continue
+        if _takes(before, flag):
+            text = f"{flag} is no argument any more: {catalog.engine} {new} ends with an error"
+            remedy = _instead(catalog.engine, flag, after, "take it out")
+            yield _finding("argument-removed", "error", launch, flag, text, remedy)
+        else:
+            last = catalog.last_seen("arguments", flag)
+            text = f"{flag} is no argument of {catalog.engine} {old} or {new}" + (
+                f"; the last with it was {last}" if last else ""
+            )
+            remedy = _instead(catalog.engine, flag, after, "check it")
+            yield _finding("argument-unknown", "warning", launch, flag, text, remedy)
+
+
+def _variables(launch: Launch, catalog: ReleaseCatalog, old: str, new: str) -> Iterator[Finding]:
+    before, after = (catalog.facts("environment", release) for release in (old, new))
+    for name in launch.environment:
+        own = name.startswith(_ENGINE_VARIABLES[catalog.engine])
+        if not own or name in after or _SERVICE.fullmatch(name):
+            continue
+        if name in before:
+            text = f"{name} is not read any more by {catalog.engine} {new}: its setting is lost"
+            remedy = _instead(catalog.engine, name, {}, "find what takes its place")
+            yield _finding("variable-removed", "error", launch, name, text, remedy)
+        elif before:
+            last = catalog.last_seen("environment", name)
+            text = f"{name} is read by neither {catalog.engine} {old} nor {new}" + (
+                f"; the last that did was {last}" if last else ""
+            )
+            remedy = _instead(catalog.engine, name, after, "take it out")
+            yield _finding("variable-unknown", "warning", launch, name, text, remedy)
+
+
+def _notes(launch: Launch, engine: str, old: str, new: str) -> Iterator[Finding]:
+    # what a later release says of the same subject holds
+    newest = {
+        note.subject: note
+        for note in release_notes(engine)
+        if not note.replaces and _between(note.at, old, new)
+    }
+    for note in newest.values():
+        if not _applies(note, launch):
+            continue
+        text = f"{note.text} (from {engine} {note.at} on)"
+        yield _finding(
+            "behaviour-changed", note.severity, launch, note.subject, text, note.remedy, note.source
+        )
+
+
+def _defaults(launch: Launch, catalog: ReleaseCatalog, old: str, new: str) -> Iterator[Finding]:
+    """Yield the defaults that changed of what is not given; those of a note are told there."""
+    given = {*launch.flags, *launch.environment}
+    given |= {note.subject for note in release_notes(catalog.engine) if _between(note.at, old, new)}
+    for section in _SEVERITY_OF_DEFAULTS:
+        before, after = (catalog.facts(section, release) for release in (old, new))
+        for name in sorted(before.keys() & after.keys() - given):
+            was, value = before[name].get("default"), after[name].get("default")
+            if was is None or value is None or was == value or not _literals(was, value):
+                continue
+            text = f"{name} is {_shown(value)} by default, and was {_shown(was)}"
+            remedy = f"give {_shown(was)} to keep the behaviour"
+            severity = _SEVERITY_OF_DEFAULTS[section]
+            yield _finding("default-changed", severity, launch, name, text, remedy)
+
+
+_SEVERITY_OF_DEFAULTS: Final[Mapping[Section, Severity]] = {
+    "arguments": "note",
+    "environment": "detail",
+}
+"""Variables are for what few fleets have: those that matter to many have a note of their own."""
+
+
+def _finding(
+    kind: Kind,
+    severity: Severity,
+    launch: Launch,
+    subject: str,
+    text: str,
+    remedy: str,
+    source: str = "",
+) -> Finding:
+    place = launch.place
+    return Finding(kind, severity, "server", place, subject, text, remedy, source=source)
+
+
+def _takes(known: Mapping[str, Any], flag: str) -> bool:
+    """Whether a release takes a flag: as it is, negated, or as the beginning of another."""
+    bare = flag.removeprefix("--")
+    names = (flag, f"--no-{bare}", f"--{bare.removeprefix('no-')}")
+    return any(name in known for name in names) or any(name.startswith(flag) for name in known)
+
+
+def _between(version: str, old: str, new: str) -> bool:
+    low, high = sorted((Version(old), Version(new)))
+    return low < Version(version) <= high
+
+
+def _applies(note: ReleaseNote, launch: Launch) -> bool:
+    """Whether a note is of this server: all it is about is in use, nothing makes it moot."""
+    given = {*launch.flags, *launch.environment}
+    used = {name for name, values in launch.flags.items() if values not in (("1",), ("false",))}
+    used |= launch.environment.keys()
+    return given.isdisjoint(note.unless) and (not note.only_with or bool(used & {*note.only_with}))
+
+
+def _instead(engine: str, name: str, known: Mapping[str, Any], otherwise: str) -> str:
+    """Return what takes a name's place: as a note says, else a name near to it, else a remedy."""
+    for note in release_notes(engine):
+        if name in note.replaces:
+            return note.remedy
+    near = get_close_matches(name, known, 1, _NEAR)
+    return f"did you mean {near[0]}?" if near else otherwise
+
+
+def _literals(*texts: str) -> bool:
+    """Whether defaults stand in the packages as values and are not worked out at start."""
+    return all(_LITERAL.fullmatch(text) for text in texts)
+
+
+def _shown(text: str) -> str:
+    return text.strip("'") or "empty"
+
+
+def _version(text: str) -> str:
+    return text.removeprefix("==") or "any"
+
+
+def _major(version: str) -> str:
+    return version.removeprefix("==").partition(".")[0]

@@ -1,0 +1,152 @@
+"""Which metrics a query asks for that the new release does not have, or has otherwise. Pure."""
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from .finding import Finding, Kind, Severity
+from .samples import SampleNames
+from .sources.queries import Query, Selector, UnreadableQueryError, selectors
+
+_NAMESPACES: Final = {
+    "vllm": re.compile(r"(?P<prefix>(?:ray_|kserve_)?vllm[:_])(?P<name>\w+)"),
+    "sglang": re.compile(r"(?P<prefix>sglang[:_])(?P<name>\w+)"),
+}
+
+
+def name_findings(
+    query: Query, names: SampleNames, recorded: Collection[str] = ()
+) -> Iterator[Finding]:
+    """Yield what is wrong with a query's names on the new release; nothing of other namespaces.
+
+    `recorded` are the names that rules of the fleet record themselves.
+    """
+    namespace = _NAMESPACES[names.catalog.engine]
+    if not namespace.search(query.text):
+        return
+    try:
+        asked = selectors(query.text)
+    except UnreadableQueryError as error:
+        text = f"a query of {names.catalog.engine}'s metrics could not be read: {error}"
+        yield Finding(
+            "query-unreadable", "note", query.use, query.place, "query", text, "check it by hand"
+        )
+        return
+    every = {selector.name for selector in asked}
+    for selector in dict.fromkeys(asked):
+        match = namespace.fullmatch(selector.name)
+        if selector.name_pattern:
+            yield from _of_pattern(query, selector, names)
+        elif match is not None and selector.name not in recorded:
+            yield from _of_name(query, match["prefix"], match["name"], names, every)
+
+
+def _of_pattern(query: Query, selector: Selector, names: SampleNames) -> Iterator[Finding]:
+    any_release, new = names.matching(selector.name_pattern)
+    if any_release and not new:
+        text = f"no metric of {_release(names)} has a name like {selector.name_pattern}"
+        yield _finding("name-removed", "error", query, selector.name_pattern, text, _NOTHING)
+
+
+def _of_name(
+    query: Query, prefix: str, name: str, names: SampleNames, every: Collection[str]
+) -> Iterator[Finding]:
+    if name in names.after:
+        yield from _of_meaning(query, f"{prefix}{name}", name, names)
+        return
+    successor = names.successor(name)
+    written_for_both = successor is not None and f"{prefix}{successor}" in every
+    if written_for_both or _is_renamed_on_the_way(prefix, name, names):
+        return
+    if name in names.ever or names.is_older(name):
+        yield _of_gone(query, prefix, name, successor, names)
+    else:
+        yield _of_unknown(query, prefix, name, names)
+
+
+def _is_renamed_on_the_way(prefix: str, name: str, names: SampleNames) -> bool:
+    """Whether a name may be another tool's, or one that a collector made of the engine's.
+
+    What replaces the colon may rename too; Ray takes `_total` off and puts it on by its release.
+    """
+    if name in names.of_routers or (prefix.startswith("ray_") and f"{name}_total" in names.after):
+        return True
+    return prefix.endswith("_") and name not in names.ever
+
+
+def _of_meaning(query: Query, raw: str, name: str, names: SampleNames) -> Iterator[Finding]:
+    for change in names.changes(name):
+        text = (
+            f"{raw} means something else from {names.catalog.engine} {change.at} on: "
+            f"{change.changed.strip()}"
+        )
+        everywhere = bool(change.forbids) and not change.roles
+        remedy = "compare nothing made of it across the upgrade" if change.forbids else ""
+        severity: Severity = "warning" if everywhere else "detail"
+        yield _finding("meaning-changed", severity, query, raw, text, remedy)
+
+
+def _of_gone(
+    query: Query, prefix: str, name: str, successor: str | None, names: SampleNames
+) -> Finding:
+    raw, engine = f"{prefix}{name}", names.catalog.engine
+    text = f"{raw} is of releases before {engine} {names.catalog.releases[0]}"
+    if name in names.ever:
+        was, last = names.ever[name]
+        text = f"{raw} was last in {engine} {last}, and is not in {names.new}"
+        other = names.other_type(name)
+        if other is not None:
+            text = f"{raw} is a {was} up to {engine} {last} and a {other} in {names.new}"
+            remedy = _FOR_TYPE.get(other, f"write it for a {other}").format(raw=raw)
+            return _finding("type-changed", "error", query, raw, text, remedy)
+    if successor is None:
+        return _finding("name-removed", "error", query, raw, text, _NOTHING)
+    new_name = f"{prefix}{successor}"
+    remedy = f"write {new_name}, which {names.old} has too"
+    if successor not in names.before:
+        remedy = f"write {new_name}; while both releases run, {new_name} or {raw}"
+    return _finding("name-renamed", "error", query, raw, text, remedy, new_name)
+
+
+def _of_unknown(query: Query, prefix: str, name: str, names: SampleNames) -> Finding:
+    raw, meant = f"{prefix}{name}", names.meant(name)
+    text = f"{raw} is no metric of {names.catalog.engine} {names.old} or {names.new}"
+    if meant is None:
+        remedy = "correct it, or leave it out"
+        return _finding("name-unknown", "error", query, raw, text, remedy)
+    replacement = f"{prefix}{meant}"
+    remedy = f"write {replacement}"
+    return _finding("name-unknown", "error", query, raw, text, remedy, replacement)
+
+
+_NOTHING: Final = "nothing takes its place: leave it out"
+_FOR_TYPE: Final = {
+    "histogram": "ask for {raw}_sum over {raw}_count, or a quantile of {raw}_bucket",
+    "counter": "ask for the rate of {raw}_total",
+}
+
+
+def _release(names: SampleNames) -> str:
+    return f"{names.catalog.engine} {names.new}"
+
+
+def _finding(
+    kind: Kind,
+    severity: Severity,
+    query: Query,
+    raw: str,
+    text: str,
+    remedy: str,
+    replacement: str = "",
+) -> Finding:
+    return Finding(
+        kind,
+        severity,
+        query.use,
+        query.place,
+        raw,
+        text,
+        remedy,
+        query.text,
+        replacement,
+    )

@@ -1,0 +1,84 @@
+"""A review for people in a terminal: what breaks first, the places below it."""
+
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+from ...base.untrusted import SENTENCE_CHARACTERS, one_line
+from ...vocabulary.verdict import MEASURES
+from ..finding import SEVERITIES, Group
+from ..plan import Step
+from ..review import Review
+from .wording import TITLES, headline, kinds_of_use, looked_at, not_comparable
+
+_STYLES: Final = {"error": "bold red", "warning": "yellow", "note": "cyan", "detail": "dim"}
+_MOST_PLACES: Final = 3
+_MOST_UNREAD: Final = 3
+
+
+def print_review(review: Review, plan: tuple[Step, ...], console: Console, details: bool) -> None:
+    """Print a review: what was looked at, findings by harm, what may be compared, the plan."""
+    worst = review.groups[0].first.severity if review.groups else "detail"
+    _print(console, headline(review), _STYLES[worst] if worst == "error" else "bold")
+    _print(console, looked_at(review), "dim")
+    for remark in review.upgrade.remarks:
+        _print(console, remark, "yellow")
+    _print_unread(review, console)
+    for severity in SEVERITIES:
+        groups = [group for group in review.groups if group.first.severity == severity]
+        if groups and (severity != "detail" or details):
+            console.print()
+            _print(console, TITLES[severity], _STYLES[severity])
+            for group in groups:
+                _print_group(group, review.launches, console)
+    hidden = sum(group.first.severity == "detail" for group in review.groups)
+    if hidden and not details:
+        _print(console, f"\n{hidden} more of little weight: --details", "dim")
+    _print_comparability(review, console)
+    console.print()
+    _print(console, "The upgrade", "bold")
+    for number, step in enumerate(plan, 1):
+        _print(console, f"{number}. {step.text}", indent=2)
+        if step.command:
+            console.print(Text(f"     {step.command}"), soft_wrap=True)
+
+
+def _print_unread(review: Review, console: Console) -> None:
+    for each in review.unread[:_MOST_UNREAD]:
+        _print(console, f"not read: {each.place}: {each.fault}", "yellow")
+    more = len(review.unread) - _MOST_UNREAD
+    if more > 0:
+        _print(console, f"not read: {more} more files", "yellow")
+
+
+def _print_group(group: Group, launches: int, console: Console) -> None:
+    first = group.first
+    uses = kinds_of_use(group)
+    _print(console, first.text + (f" [{uses}]" if uses else ""), indent=2)
+    if first.remedy:
+        _print(console, f"→ {first.remedy}", _STYLES[first.severity], indent=4)
+    of_all_servers = first.use == "server" and len(group.places) >= launches
+    if of_all_servers and not any(place.line for place in group.places):
+        return
+    for place in group.places[:_MOST_PLACES]:
+        _print(console, str(place), "dim", indent=4)
+    more = len(group.places) - _MOST_PLACES
+    if more > 0:
+        _print(console, f"and {more} more", "dim", indent=4)
+
+
+def _print_comparability(review: Review, console: Console) -> None:
+    console.print()
+    allowed = ", ".join(MEASURES[measure].title for measure in review.allowed)
+    _print(console, f"Comparable across it: {allowed or 'nothing'}", "bold")
+    for forbidden in review.forbidden:
+        _print(console, not_comparable(forbidden), indent=2)
+
+
+def _print(console: Console, text: str, style: str = "", indent: int = 0) -> None:
+    lines = Text(one_line(text.strip("\n"), SENTENCE_CHARACTERS), style=style)
+    if text.startswith("\n"):
+        console.print()
+    for line in lines.wrap(console, max(20, console.width - indent)):
+        console.print(Text(" " * indent) + line)

@@ -1,0 +1,1 @@
+"""What is looked at: documents in files, the queries in them, and how servers are started."""

@@ -1,0 +1,133 @@
+"""Documents in files: dashboards as JSON, rules and manifests as YAML, read within limits."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from ...base.errors import PreflightError
+from ...base.untrusted import json_document, one_line
+from ...base.yaml_text import MAX_BYTES, YamlError, parse_yaml
+from ..finding import Finding, Place
+
+_BETWEEN: Final = re.compile(r"^---(?:[ \t].*)?$", re.MULTILINE)
+_TEMPLATE: Final = re.compile(r"\{\{[-\s]*[\w.$]")
+_SUFFIXES: Final = (".json", ".yaml", ".yml")
+_MAX_FILES: Final = 20_000
+_MAX_VALUES: Final = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document of a file and what it holds."""
+
+    file: str
+    content: object
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A file, or a document of one, that could not be read, and why, half a sentence."""
+
+    place: Place
+    fault: str
+
+
+def documents(paths: Iterable[Path]) -> Iterator[Document | Unread]:
+    """Yield every document of files and folders; raise `PreflightError` for a path that is none."""
+    seen = set[Path]()
+    for path in paths:
+        if not path.exists():
+            raise PreflightError(f"{path} is not there; give a file or a folder")
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        if len(files) > _MAX_FILES:
+            raise PreflightError(f"{path} holds more than {_MAX_FILES} files: give a folder in it")
+        for file in files:
+            known = file.resolve()
+            if file.suffix in _SUFFIXES and file.is_file() and known not in seen:
+                seen.add(known)
+                yield from _documents(file)
+
+
+def located(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield findings with the line of their file, where their query or subject stands in it.
+
+    Of several equal queries in a file each is taken for the next.
+    """
+    counts = dict[tuple[str, str], int]()
+    for finding in findings:
+        lines = _lines_of(finding)
+        if not lines:
+            yield finding
+            continue
+        key = (finding.place.file, finding.query or finding.subject)
+        number = counts.get(key, 0)
+        counts[key] = number + 1
+        line = lines[min(number, len(lines) - 1)]
+        yield replace(finding, place=replace(finding.place, line=line))
+
+
+def file_text(file: str) -> str:
+    """Return the text of a file that was read before, empty where it is none any more."""
+    try:
+        return Path(file).read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _documents(file: Path) -> Iterator[Document | Unread]:
+    name = str(file)
+    try:
+        body = file.read_bytes()[: MAX_BYTES + 1]
+    except OSError as error:
+        yield Unread(Place(name), error.strerror or str(error))
+        return
+    if len(body) > MAX_BYTES:
+        yield Unread(Place(name), f"it has more than {MAX_BYTES >> 20} MiB")
+    elif file.suffix == ".json":
+        try:
+            yield Document(name, json_document(body, _MAX_VALUES))
+        except ValueError as error:
+            yield Unread(Place(name), str(error))
+    else:
+        yield from _yaml_documents(name, body.decode("utf-8", "replace"))
+
+
+def _yaml_documents(name: str, text: str) -> Iterator[Document | Unread]:
+    line = 0
+    for part in _BETWEEN.split(text):
+        if part.strip():
+            try:
+                yield Document(name, parse_yaml(part, "failsafe"))
+            except YamlError as error:
+                template = "it is a template: give what it renders to"
+                fault = template if _TEMPLATE.search(part) else one_line(str(error))
+                yield Unread(Place(name, line=line + error.line), fault)
+        line += part.count("\n")
+
+
+def _lines_of(finding: Finding) -> tuple[int, ...]:
+    wanted = finding.query or finding.subject
+    lines = _lines(finding.place.file, json.dumps(wanted)[1:-1]) or _lines(
+        finding.place.file, wanted
+    )
+    return lines or _lines(finding.place.file, finding.subject)
+
+
+@cache
+def _lines(file: str, wanted: str) -> tuple[int, ...]:
+    """Return the lines of a file in which a text begins, from 1 on."""
+    text = _cached_text(file)
+    starts, at, line, counted = list[int](), text.find(wanted), 1, 0
+    while wanted and at >= 0:
+        line += text.count("\n", counted, at)
+        counted = at
+        starts.append(line)
+        at = text.find(wanted, at + len(wanted))
+    return tuple(starts)
+
+
+_cached_text = cache(file_text)

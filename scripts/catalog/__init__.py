@@ -1,0 +1,1 @@
+"""What each release of an engine takes and shows, read out of its own packages."""

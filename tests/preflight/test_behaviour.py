@@ -1,0 +1,88 @@
+"""What a server that is started as before does otherwise."""
+
+import pytest
+
+from exporter.engines.registry import ENGINES
+from exporter.preflight.behaviour import launch_findings, release_findings
+from exporter.preflight.catalog import release_catalog
+from exporter.preflight.finding import Finding, Place
+from exporter.preflight.sources.launches import launch
+
+CATALOG = release_catalog("vllm")
+
+
+def findings(
+    line: str, old: str, new: str, environment: dict[str, str] | None = None
+) -> dict[str, Finding]:
+    started = launch(ENGINES["vllm"], line.split(), environment or {}, Place("--args"))
+    return {each.subject: each for each in launch_findings(started, CATALOG, old, new)}
+
+
+def test_an_argument_that_is_gone_is_an_error() -> None:
+    found = findings("--calculate-kv-scales", "0.25.1", "0.29.0")
+    assert found["--calculate-kv-scales"].kind == "argument-removed"
+    assert found["--calculate-kv-scales"].severity == "error"
+    assert "--calculate-kv-scales" not in findings("--calculate-kv-scales", "0.19.1", "0.20.2")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "serve m --max-num-seqs 8 --max_model_len=1024 -tp 2 -O3 --enable-prefix-caching",
+        "--no-enable-prefix-caching --tool-call-parser hermes --enable-auto-tool-choice",
+        "--api-key x --host 0.0.0.0 --port 8000 --uvicorn-log-level warning --headless",
+        "--compilation-config.mode 3 --served-model-name a b --api-server-c 2",
+    ],
+)
+def test_arguments_of_both_releases_are_no_findings(line: str) -> None:
+    found = findings(line, "0.20.2", "0.32.0").values()
+    assert not [each for each in found if each.kind.startswith("argument")]
+
+
+def test_a_slip_is_told_from_what_is_gone() -> None:
+    found = findings("--max-num-seq-s 8", "0.19.1", "0.20.2")["--max-num-seq-s"]
+    assert (found.kind, found.severity) == ("argument-unknown", "warning")
+    assert found.remedy == "did you mean --max-num-seqs?"
+
+
+def test_a_variable_that_is_not_read_any_more_is_an_error_with_what_takes_its_place() -> None:
+    environment = {"VLLM_FLASHINFER_MOE_BACKEND": "latency", "VLLM_SERVICE_PORT": "1", "HOME": "/"}
+    found = findings("", "0.23.0", "0.24.0", environment)
+    assert found["VLLM_FLASHINFER_MOE_BACKEND"].severity == "error"
+    assert "--moe-backend" in found["VLLM_FLASHINFER_MOE_BACKEND"].remedy
+    assert not {"VLLM_SERVICE_PORT", "HOME"} & found.keys()
+
+
+def test_a_variable_that_was_lost_before_is_a_warning_with_its_last_release() -> None:
+    found = findings("", "0.19.1", "0.20.2", {"VLLM_ATTENTION_BACKEND": "FLASHINFER"})
+    assert found["VLLM_ATTENTION_BACKEND"].severity == "warning"
+    assert "0.14.1" in found["VLLM_ATTENTION_BACKEND"].text
+    assert "--attention-backend" in found["VLLM_ATTENTION_BACKEND"].remedy
+
+
+def test_a_default_that_changed_is_told_unless_it_is_given() -> None:
+    assert "--gpu-memory-utilization" in findings("", "0.19.1", "0.20.2")
+    given = findings("--gpu-memory-utilization 0.9", "0.19.1", "0.20.2")
+    assert "--gpu-memory-utilization" not in given
+
+
+def test_a_note_is_of_those_it_is_about() -> None:
+    variable = "VLLM_ALLREDUCE_USE_FLASHINFER"
+    assert variable in findings("--tensor-parallel-size 4", "0.28.0", "0.29.0")
+    assert variable not in findings("--tensor-parallel-size 1", "0.28.0", "0.29.0")
+    assert variable not in findings("-tp 4", "0.28.0", "0.29.0", {variable: "0"})
+    assert variable not in findings("-tp 4", "0.29.0", "0.30.0")
+
+
+def test_of_a_subject_that_changed_twice_the_last_holds() -> None:
+    found = findings("", "0.21.0", "0.29.0")["model runner"]
+    assert "0.29.0" in found.text
+    assert "0.25.0" in findings("", "0.21.0", "0.28.0")["model runner"].text
+
+
+def test_what_the_release_stands_on_warns_of_another_cuda() -> None:
+    found = {each.subject: each for each in release_findings(CATALOG, "0.19.1", "0.20.2")}
+    assert found["cuda"].severity == "warning"
+    assert "driver from 580" in found["cuda"].remedy
+    assert found["torch"].severity == "detail"
+    assert list(release_findings(CATALOG, "0.20.1", "0.20.2")) == []
