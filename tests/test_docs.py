@@ -13,6 +13,7 @@ from exporter.cli.app import app
 from exporter.config import Config, parse_config
 from exporter.publish.families import PUBLISHED
 from exporter.vocabulary.family import PREFIX
+from exporter.vocabulary.verdict import NEXT_STEPS, VERDICTS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -47,6 +48,12 @@ def test_every_command_and_option_is_documented() -> None:
             for flag in option.opts:
                 if flag.startswith("--"):
                     assert f"`{flag}`" in pages, flag
+
+
+def test_what_to_do_on_each_verdict_is_said_first() -> None:
+    page = text("README.md")
+    for verdict, step in NEXT_STEPS.items():
+        assert f"| {VERDICTS[verdict]} | {step} |" in page
 
 
 def test_every_metric_is_documented_and_no_other() -> None:
