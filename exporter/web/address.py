@@ -59,5 +59,5 @@ def open_socket(listen: ListenAddress, option: str = "web.listen") -> socket.soc
         reason = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
         raise ConfigError(
             f"{option}: cannot listen on {listen}: {reason}; "
-            "free the port or choose another address"
+            "free the port, or choose another address (--listen)"
         ) from error

@@ -4,10 +4,11 @@ Every server plays back on loopback what one on an NVIDIA H200 said. The exporte
 any fleet; the terminal shows what the status page shows, and both the verdict on the upgrade.
 """
 
+from collections.abc import Iterator
 from time import monotonic, sleep
 from typing import Final
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 
 from ...config import (
@@ -19,16 +20,18 @@ from ...config import (
     Target,
     WebSettings,
 )
+from ...publish.figures import Json
 from ...replay.server import ReplayServer
 from ..service import Service
 from .fleet import RUNNER, RecordedFleet, recorded_fleet
 from .judge import RecordedJudge
-from .screen import introduction, screen
+from .screen import fitting_screen, introduction, screen
 from .tables import all_run
 
 # a server up for longer than the warm-up in which upgrades are not judged
 _UPTIME: Final = 7200.0
 _INTERVAL: Final = 2.0
+_LIVE_EVERY: Final = 1.0
 _PLAIN_EVERY: Final = 10.0
 _FIRST: Final = 6.0
 _WIDTH: Final = 120
@@ -93,19 +96,36 @@ def _watch(
     console: Console,
     seconds: float | None,
 ) -> None:
+    if not console.is_terminal:
+        for report in _reports(service, judge, fleet, _PLAIN_EVERY, seconds):
+            console.print(screen(report, service.url, console.width))
+        return
+    with Live(console=console, auto_refresh=False) as live:
+        whole: RenderableType = ""
+        try:
+            for report in _reports(service, judge, fleet, _LIVE_EVERY, seconds):
+                live.update(fitting_screen(report, service.url, console), refresh=True)
+                whole = screen(report, service.url, console.width)
+        finally:
+            # what stays can be scrolled
+            live.update(whole)
+
+
+def _reports(
+    service: Service,
+    judge: RecordedJudge,
+    fleet: RecordedFleet,
+    every: float,
+    seconds: float | None,
+) -> Iterator[Json]:
+    """Yield the fleet as it stands, and have the runs compared once the upgrade is through."""
     start = monotonic()
-    every = 1.0 if console.is_terminal else _PLAIN_EVERY
     pause = min(every, _FIRST)
-    with Live(console=console, auto_refresh=False, transient=not console.is_terminal) as live:
-        while seconds is None or monotonic() - start < seconds:
-            left = pause if seconds is None else seconds - (monotonic() - start)
-            sleep(max(min(pause, left), 0.0))
-            pause = every
-            report = service.fleet()
-            if all_run(report, fleet.upgraded, RUNNER):
-                judge.compare()
-            shown = screen(report, service.url, console.width)
-            if console.is_terminal:
-                live.update(shown, refresh=True)
-            else:
-                console.print(shown)
+    while seconds is None or monotonic() - start < seconds:
+        left = pause if seconds is None else seconds - (monotonic() - start)
+        sleep(max(min(pause, left), 0.0))
+        pause = every
+        report = service.fleet()
+        if all_run(report, fleet.upgraded, RUNNER):
+            judge.compare()
+        yield report

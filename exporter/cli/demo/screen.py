@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from ...publish.figures import Json
@@ -28,14 +29,27 @@ def introduction(url: str, servers: int, upgraded: int) -> Text:
 
 
 def screen(fleet: Json, url: str, width: int) -> RenderableType:
-    """Return what the terminal shows of a fleet report, at most `width` characters wide."""
-    return Group(
-        verdict_lines(fleet, url),
-        "",
-        release_table(fleet, width),
-        "",
-        server_table(fleet, width),
+    """Return what there is to show of a fleet report, at most `width` characters wide."""
+    return _stacked(
+        verdict_lines(fleet, url), release_table(fleet, width), server_table(fleet, width)
     )
+
+
+def fitting_screen(fleet: Json, url: str, console: Console) -> RenderableType:
+    """Return the screen less the tables that a low terminal has no lines for, the verdict whole."""
+    verdict = verdict_lines(fleet, url)
+    releases, servers = release_table(fleet, console.width), server_table(fleet, console.width)
+    choices = [
+        _stacked(verdict, *tables) for tables in ((releases, servers), (servers,), (releases,))
+    ]
+    fitting = (c for c in choices if len(console.render_lines(c, pad=False)) <= console.height)
+    return next(fitting, verdict)
+
+
+def _stacked(verdict: Text, *tables: Table) -> Group:
+    # the verdict ends with a line of its own
+    first, *others = tables
+    return Group(verdict, first, *(part for table in others for part in ("", table)))
 
 
 def verdict_lines(fleet: Json, url: str) -> Text:

@@ -101,7 +101,7 @@ def release_table(fleet: Json, width: int) -> Table:
         _Column("servers", "servers", [str(row["servers"]) for row in releases], "right"),
         *(_figure_column(BY_NAME[name], releases) for name in _RELEASE_FIGURES),
     ]
-    return _fitted("releases together", columns, _KEPT_OF_RELEASES, width)
+    return _fitted("releases, each under a load of its own", columns, _KEPT_OF_RELEASES, width)
 
 
 def all_run(fleet: Json, servers: Sequence[str], runner: str) -> bool:
