@@ -1,5 +1,19 @@
 """`python -m exporter` is the `inferfleet` command."""
 
-from .cli.app import app
+from typing import Final
 
-app()
+_INTERRUPTED: Final = 130
+
+
+def main() -> None:
+    """Run the command; Ctrl-C ends it without a traceback, also while its modules load."""
+    try:
+        from .cli.app import app
+
+        app()
+    except KeyboardInterrupt:
+        raise SystemExit(_INTERRUPTED) from None
+
+
+if __name__ == "__main__":
+    main()
