@@ -2,15 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from pydantic import ValidationError
 
-from ..base.errors import ConfigError
+from ..base.errors import ConfigError, joined
 from ..base.untrusted import one_line
-from ..base.validation import validation_message
+from ..base.validation import validation_sentences
 from ..config import Config, GpuSettings, HttpSettings, Target, expand, load_http_settings
 from ..recorder.recorder import RecordingSummary
 from ..recorder.recorder import record as run
+
+_OPTIONS: Final = {"interval": "--every"}
+"""Keys of a configuration, and the option that sets them here."""
 
 
 def record(
@@ -39,7 +43,11 @@ def record(
             gpu=GpuSettings(nvml=target.is_local, interval=max(interval, 0.5)),
         )
     except ValidationError as error:
-        raise ConfigError(validation_message(error, Config)) from error
+        faults = [
+            f"{_OPTIONS.get(place, place)}: {fault}"
+            for place, fault in validation_sentences(error, Config)
+        ]
+        raise ConfigError(joined(faults)) from error
     return run(target, out, seconds, config, progress)
 
 

@@ -38,6 +38,6 @@ def serve_config(
     if not config.targets and config.discovery == Config().discovery:
         where = f"{path} names no server: list targets or a section of discovery"
         raise ConfigError(
-            f"nothing to watch: {where if path else 'give --target URL or --config F'}"
+            f"nothing to watch: {where if path else 'give --target URL or --config FILE'}"
         )
     return config

@@ -81,7 +81,7 @@ def _compare_recordings(options: Options, now: Callable[[], float]) -> Report:
         "--model": options.model,
     }
     for option in (option for option, given in unfit.items() if given):
-        raise CompareError(f"{option}: the recordings are the sides; leave out it, or them")
+        raise CompareError(f"{option}: the recordings are the sides; leave it out, or them")
     timed = {"--wait": options.wait, "--from": options.start, "--to": options.end}
     for option in (option for option, given in timed.items() if given):
         raise CompareError(f"{option}: a recording is compared whole; leave it out")

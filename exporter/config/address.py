@@ -22,7 +22,10 @@ def server_url(text: str) -> str:
     except ValueError:
         raise ValueError(f"{text!r} is no server address; write it like http://host:8000") from None
     if parts.username is not None or parts.password is not None:
-        raise ValueError("credentials do not belong in a url; use the http section")
+        raise ValueError(
+            "credentials do not belong in a url; use the http section of a configuration "
+            "(record: --http-config)"
+        )
     try:
         port = parts.port
     except ValueError:

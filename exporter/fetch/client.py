@@ -28,7 +28,10 @@ from .tls import ClientTls
 
 _MAX_IDLE: Final = 2
 _REMEDIES: Final = {
-    **dict.fromkeys((401, 403), ": give credentials in the http section"),
+    **dict.fromkeys(
+        (401, 403),
+        ": give credentials in the http section of a configuration (record: --http-config)",
+    ),
     **dict.fromkeys((301, 302, 307, 308), ": give the address it sends to"),
     400: ": a server of TLS is asked with https://",
     404: ": correct the address or its path",

@@ -20,6 +20,9 @@ class ArchiveWriter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        if path.is_dir():
+            # it would be known only at the end, with all that was recorded lost
+            raise RecordingError(f"{path} cannot be written: it is a folder")
         try:
             descriptor, self._partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
             self._file = open(descriptor, "wb")  # noqa: SIM115

@@ -124,6 +124,11 @@ SLIPS = (
         "--format: 'yaml' is no format; use prometheus",
     ),
     ("check-config", 2, "Missing argument 'config'"),
+    ("serve", 2, "nothing to watch: give --target URL or --config FILE"),
+    ("record http://host:8000", 2, "Missing option '--out'"),
+    ("record http://host:8000 --out a.tar.xz --every 1ms", 2, "--every: must be greater than"),
+    ("record http://host:8000 --out a.tar.xz --every 2h", 2, "--every: must be less than"),
+    ("record http://u:p@host --out a.tar.xz", 2, "do not belong in a url; use the http section"),
 )
 
 

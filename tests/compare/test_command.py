@@ -136,7 +136,7 @@ def test_for_people_and_as_markdown() -> None:
         (["--prometheus", "http://a", *SIDES, "--wait", "soon"], "write 8h or 2026-05-10T12:00"),
         (["--prometheus", "http://a", *SIDES, "--wait", "8h", "--to", "9"], "leave out --to"),
         ([*RUNS, "--wait", "8h"], "--wait: a recording is compared whole; leave it out"),
-        ([*RUNS, "--model", "m"], "--model: the recordings are the sides; leave out it, or them"),
+        ([*RUNS, "--model", "m"], "--model: the recordings are the sides; leave it out, or them"),
         (RUNS, "a is not there; give a path, or one of"),
     ],
 )

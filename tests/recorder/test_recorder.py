@@ -112,6 +112,14 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
         record("http://127.0.0.1:9", path, 1.0, INTERVAL, None, silent)
 
 
+def test_a_folder_in_the_file_s_place_is_said_before_anything_is_asked(tmp_path: Path) -> None:
+    path = tmp_path / "folder.tar.xz"
+    path.mkdir()
+    with pytest.raises(RecordingError, match="cannot be written: it is a folder"):
+        record("http://127.0.0.1:9", path, 1.0, INTERVAL, None, silent)
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_ctrl_c_keeps_what_has_come(tmp_path: Path, dense: Recording) -> None:
     calls = list[float]()
 

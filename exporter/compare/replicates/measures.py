@@ -35,6 +35,7 @@ from .index import RunIndex, run_index
 _Part = TypeVar("_Part", RangeEffect, PhaseEffect)
 
 MORE_RUNS: Final = "record more runs of each side, each from a start of the server"
+_LONGER: Final = "record each run for longer, under load"
 _COUNTED_AT_THE_END: Final[tuple[Measure, ...]] = ("prefill", "inter_token_latency")
 _SHORT_WINDOWS: Final = (
     "the windows are shorter than requests, and what is counted when a request ends falls into "
@@ -139,10 +140,12 @@ def _at_equal_load(
         return not_comparable(measure, forbidden[measure]), logs
     present = np.isin(np.arange(len(candidate)), windows.server[observed.rows])
     if not present[candidate].any() or not present[~candidate].any():
-        return not_comparable(measure, _known_in(present, candidate)), logs
+        remedy = _LONGER if measure == "decode" else ""
+        return not_comparable(measure, _known_in(present, candidate), remedy), logs
     index = run_index(windows, observed, candidate, windows.width)
     if index is None:
-        return not_comparable(measure, "the baseline has too few windows with such work"), logs
+        lacking = "the baseline has too few windows with such work"
+        return not_comparable(measure, lacking, _LONGER), logs
     if index.coverage < MIN_COVERAGE:
         refused = not_comparable(
             measure,
@@ -170,7 +173,7 @@ def _known_in(present: Mask, candidate: Mask) -> str:
         (int((present & side).sum()), int(side.sum())) for side in (~candidate, candidate)
     )
     return (
-        f"it is known in {old} of {olds} runs of the baseline and in {new} of {news} of the "
+        f"there is data in {old} of {olds} runs of the baseline and in {new} of {news} of the "
         "candidate"
     )
 

@@ -79,7 +79,7 @@ def test_energy_that_some_runs_lack_is_compared_among_the_others() -> None:
     assert energy.verdict == "regression"
     assert energy.estimate is not None
     assert energy.estimate.ratio == pytest.approx(0.80, abs=0.005)
-    assert energy.reason.startswith("it is known in 2 of 3 runs of the baseline and in 3 of 3 of")
+    assert energy.reason.startswith("there is data in 2 of 3 runs of the baseline and in 3 of 3 of")
     assert [run.joules_per_token for run in comparison.runs] == pytest.approx(list(joules))
 
 
@@ -89,7 +89,7 @@ def test_energy_of_too_few_runs_is_shown_and_not_judged(joules: tuple[float | No
     comparison = compare_runs(made_fleet(windows, 2), Criteria(0.03, 0.05), None)
     (energy,) = (m for m in comparison.measures if m.measure == "energy")
     assert energy.verdict == "not_comparable"
-    assert "it is known in 1 of 2 runs of the baseline" in energy.reason
+    assert "there is data in 1 of 2 runs of the baseline" in energy.reason
     assert [run.joules_per_token for run in comparison.runs] == pytest.approx(list(joules))
 
 
@@ -100,6 +100,21 @@ def test_runs_under_other_loads_are_not_comparable() -> None:
     assert comparison.verdict == "not_comparable"
     assert "send every run the same load" in comparison.headline
     assert check(comparison, "overlap").outcome == "failed"
+
+
+@pytest.mark.parametrize(
+    ("baseline", "reason"),
+    [({1.0: 1}, "the baseline has too few windows"), ({}, "there is data in 0 of 2 runs of the")],
+)
+def test_runs_too_short_to_compare_say_how_to_record_them(
+    baseline: dict[float, int], reason: str
+) -> None:
+    full = {1.0: 8, 16.0: 8}
+    windows = made_windows([1.0] * 4, seconds=[baseline, baseline, full, full])
+    comparison = compare_runs(made_fleet(windows, 2), Criteria(0.03, 0.05), None)
+    assert comparison.verdict == "not_comparable"
+    assert reason in comparison.headline
+    assert "record each run for longer, under load" in comparison.headline
 
 
 def test_runs_of_one_start_are_noted() -> None:
