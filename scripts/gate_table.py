@@ -31,6 +31,11 @@ from tests.deploy.gated_rollouts import (  # noqa: E402
 from tests.deploy.gates import Decision  # noqa: E402
 
 DOCUMENT: Final = Path(__file__).parent.parent / "docs" / "deploy.md"
+HOURS: Final = Path(__file__).parent.parent / "exporter" / "preflight" / "gate_hours.yaml"
+_HOURS_HEAD: Final = """\
+# `inferfleet compare --wait 8h` on simulated rollouts of four of eight servers, hours from their
+# traffic to the decision. Written by `python -m scripts.gate_table --write`.
+"""
 FIRST_SEED: Final = 940_000_000
 # the Job runs the command of the first
 _COMPARING: Final[tuple[ComparingGate, ...]] = (
@@ -89,6 +94,7 @@ def main() -> None:
     text = table(decisions)
     if options.write:
         DOCUMENT.write_text(with_sections(DOCUMENT.read_text(), {"gates": text}))
+        HOURS.write_text(hours_of_comparing(decisions))
     else:
         print(text)
 
@@ -120,6 +126,19 @@ def table(decisions: Sequence[tuple[Scenario, dict[str, Decision]]]) -> str:
         cells = (_cell([made[gate] for kind, made in decisions if kind is each]) for each in kinds)
         lines.append(f"| {gate} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def hours_of_comparing(decisions: Sequence[tuple[Scenario, dict[str, Decision]]]) -> str:
+    """Return the hours of `compare --wait` on rollouts it can judge, for `preflight`'s plan."""
+    gate = _NAMES["Argo Rollouts, compare"]
+    lines = [_HOURS_HEAD]
+    for kind in dict.fromkeys(scenario for scenario, _ in decisions if not scenario.once):
+        hours = [made[gate].hours for each, made in decisions if each is kind]
+        lines.append(
+            f"- {{rollout: {kind.name}, median: {median(hours):.1f}, least: {min(hours):.1f}, "
+            f"most: {max(hours):.1f}}}\n"
+        )
+    return "".join(lines)
 
 
 def _cell(decisions: Iterable[Decision]) -> str:

@@ -62,11 +62,9 @@ def _flags(launch: Launch, catalog: ReleaseCatalog, old: str, new: str) -> Itera
             text = f"{flag} is no argument any more: {catalog.engine} {new} ends with an error"
             remedy = _instead(catalog.engine, flag, after, "take it out")
             yield _finding("argument-removed", "error", launch, flag, text, remedy)
-        else:
-            last = catalog.last_seen("arguments", flag)
-            text = f"{flag} is no argument of {catalog.engine} {old} or {new}" + (
-                f"; the last with it was {last}" if last else ""
-            )
+        elif not launch.is_wrapped:
+            text = f"{flag} is no argument of {catalog.engine} {_either(old, new)}"
+            text += _elsewhere(catalog, "arguments", flag, new)
             remedy = _instead(catalog.engine, flag, after, "check it")
             yield _finding("argument-unknown", "warning", launch, flag, text, remedy)
 
@@ -82,10 +80,8 @@ def _variables(launch: Launch, catalog: ReleaseCatalog, old: str, new: str) -> I
             remedy = _instead(catalog.engine, name, {}, "find what takes its place")
             yield _finding("variable-removed", "error", launch, name, text, remedy)
         elif before:
-            last = catalog.last_seen("environment", name)
-            text = f"{name} is read by neither {catalog.engine} {old} nor {new}" + (
-                f"; the last that did was {last}" if last else ""
-            )
+            text = f"{name} is not read by {catalog.engine} {_either(old, new)}"
+            text += _elsewhere(catalog, "environment", name, new)
             remedy = _instead(catalog.engine, name, after, "take it out")
             yield _finding("variable-unknown", "warning", launch, name, text, remedy)
 
@@ -147,6 +143,21 @@ def _takes(known: Mapping[str, Any], flag: str) -> bool:
     bare = flag.removeprefix("--")
     names = (flag, f"--no-{bare}", f"--{bare.removeprefix('no-')}")
     return any(name in known for name in names) or any(name.startswith(flag) for name in known)
+
+
+def _either(old: str, new: str) -> str:
+    return new if old == new else f"{old} or {new}"
+
+
+def _elsewhere(catalog: ReleaseCatalog, section: Section, name: str, new: str) -> str:
+    """Return in which other releases a name is, empty where it is in none."""
+    span = catalog.span(section, name)
+    if span is None:
+        return ""
+    first, last = span
+    if Version(first) > Version(new):
+        return f"; it comes with {first}"
+    return f"; the last that had it was {last}"
 
 
 def _between(version: str, old: str, new: str) -> bool:

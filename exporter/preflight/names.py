@@ -71,7 +71,7 @@ def _is_renamed_on_the_way(prefix: str, name: str, names: SampleNames) -> bool:
     """
     if name in names.of_routers or (prefix.startswith("ray_") and f"{name}_total" in names.after):
         return True
-    return prefix.endswith("_") and name not in names.ever
+    return prefix.endswith("_") and name not in names.ever and not names.is_older(name)
 
 
 def _of_meaning(query: Query, raw: str, name: str, names: SampleNames) -> Iterator[Finding]:
@@ -109,17 +109,21 @@ def _of_gone(
 
 
 def _of_unknown(query: Query, prefix: str, name: str, names: SampleNames) -> Finding:
-    raw, meant = f"{prefix}{name}", names.meant(name)
-    text = f"{raw} is no metric of {names.catalog.engine} {names.old} or {names.new}"
-    if meant is None:
-        remedy = "correct it, or leave it out"
-        return _finding("name-unknown", "error", query, raw, text, remedy)
-    replacement = f"{prefix}{meant}"
-    remedy = f"write {replacement}"
-    return _finding("name-unknown", "error", query, raw, text, remedy, replacement)
+    raw, suffixed = f"{prefix}{name}", names.suffixed(name)
+    releases = " or ".join(dict.fromkeys((names.old, names.new)))
+    text = f"{raw} is no metric of {names.catalog.engine} {releases}"
+    if suffixed is not None:
+        replacement = f"{prefix}{suffixed}"
+        remedy = f"write {replacement}"
+        return _finding("name-unknown", "error", query, raw, text, remedy, replacement)
+    near = names.near(name)
+    remedy = f"did you mean {prefix}{near}?" if near else "correct it, or leave it out"
+    # a setting may name what another program shows under the engine's prefix
+    severity: Severity = "detail" if query.is_name else "error"
+    return _finding("name-unknown", severity, query, raw, text, remedy)
 
 
-_NOTHING: Final = "nothing takes its place: leave it out"
+_NOTHING: Final = "no name is known to take its place: leave it out"
 _FOR_TYPE: Final = {
     "histogram": "ask for {raw}_sum over {raw}_count, or a quantile of {raw}_bucket",
     "counter": "ask for the rate of {raw}_total",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final
 
 from ..engines.catalog import EngineCatalog, MeaningChange, Term, engine_catalog
@@ -16,7 +16,7 @@ _SUFFIXES: Final = {
     "summary": ("", "_sum", "_count", "_created"),
     "gauge": ("",),
 }
-_NEAR: Final = 0.82
+_NEAR: Final = 0.85
 
 
 @dataclass(frozen=True)
@@ -135,13 +135,20 @@ class SampleNames:
         was = self.ever.get(sample)
         return kind if was is not None and kind != was[0] else None
 
-    def meant(self, sample: str) -> str | None:
-        """Return the sample that a name which never was is likely to be meant for."""
+    def suffixed(self, sample: str) -> str | None:
+        """Return the sample of a name that lacks, or has too much of, the suffix of its type."""
         for candidate in (f"{sample}_total", sample.removesuffix("_total"), f"{sample}_seconds"):
             if candidate in self.after and candidate != sample:
                 return candidate
-        near = get_close_matches(sample, self.after, 1, _NEAR)
-        return near[0] if near else None
+        return None
+
+    def near(self, sample: str) -> str | None:
+        """Return the sample that a name which never was resembles."""
+        return _nearest(sample, self._asked_for)
+
+    @cached_property
+    def _asked_for(self) -> tuple[str, ...]:
+        return tuple(name for name in self.after if not name.endswith("_created"))
 
     def matching(self, pattern: str) -> tuple[bool, bool]:
         """Return whether a pattern of whole names takes samples of any, and of the new release."""
@@ -163,6 +170,12 @@ class SampleNames:
             if kind in ("histogram", "summary", "counter") and sample.endswith(suffix):
                 return sample.removesuffix(suffix), suffix
         return sample, ""
+
+
+@cache
+def _nearest(name: str, known: tuple[str, ...]) -> str | None:
+    near = get_close_matches(name, known, 1, _NEAR)
+    return near[0] if near else None
 
 
 def _samples(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

@@ -60,6 +60,19 @@ def test_a_variable_that_was_lost_before_is_a_warning_with_its_last_release() ->
     assert "--attention-backend" in found["VLLM_ATTENTION_BACKEND"].remedy
 
 
+def test_what_comes_later_is_told_from_what_was_lost() -> None:
+    line = "--data-parallel-multi-port-external-lb"
+    assert "comes with 0.22.0" in findings(line, "0.19.1", "0.20.2")[line].text
+
+
+def test_a_program_that_starts_the_engine_has_arguments_of_its_own() -> None:
+    found = findings(
+        "python3 -m dynamo.vllm --of-its-own x --calculate-kv-scales", "0.20.2", "0.33.0"
+    )
+    assert "--of-its-own" not in found
+    assert found["--calculate-kv-scales"].kind == "argument-removed"
+
+
 def test_a_default_that_changed_is_told_unless_it_is_given() -> None:
     assert "--gpu-memory-utilization" in findings("", "0.19.1", "0.20.2")
     given = findings("--gpu-memory-utilization 0.9", "0.19.1", "0.20.2")

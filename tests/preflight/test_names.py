@@ -38,11 +38,15 @@ FAULTS = [
     (
         "sum(vllm:num_request_running)",
         *("0.19.1", "0.20.2", "name-unknown"),
-        *("vllm:num_request_running", "vllm:num_requests_running"),
+        *("vllm:num_request_running", ""),
     ),
     (
         "vllm:utterly_made_up",
         *("0.19.1", "0.20.2", "name-unknown", "vllm:utterly_made_up", ""),
+    ),
+    (
+        "ray_vllm_num_requests_swapped",
+        *("0.19.1", "0.20.2", "name-removed", "ray_vllm_num_requests_swapped", ""),
     ),
     (
         "vllm_gpu_cache_usage_perc",
@@ -124,6 +128,13 @@ def test_a_changed_meaning_is_a_warning_where_a_measure_is_forbidden_by_it() -> 
     assert {(each.kind, each.severity) for each in found} == {("meaning-changed", "warning")}
     (steps,) = findings_of("rate(vllm:iteration_tokens_total_sum[5m])", "0.22.1", "0.23.0")
     assert steps.severity == "detail"
+
+
+def test_a_name_that_resembles_one_is_asked_about_and_not_corrected() -> None:
+    (finding,) = findings_of("sum(vllm:num_request_running)", "0.19.1", "0.20.2")
+    assert finding.remedy == "did you mean vllm:num_requests_running?"
+    (rate,) = findings_of("vllm:prefix_cache_hit_rate", "0.19.1", "0.20.2")
+    assert "created" not in rate.remedy
 
 
 def test_a_downgrade_is_looked_at_the_other_way() -> None:

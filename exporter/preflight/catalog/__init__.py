@@ -45,10 +45,10 @@ class ReleaseCatalog:
             if self._number(span["first"]) <= number <= self._number(span["last"])
         }
 
-    def last_seen(self, section: Section, name: str) -> str | None:
-        """Return the newest release that had a name, None where none had."""
-        spans = self.sections[section].get(name, ())
-        return str(spans[-1]["last"]) if spans else None
+    def span(self, section: Section, name: str) -> tuple[str, str] | None:
+        """Return the first and the last release that had a name, None where none had."""
+        spans = self.sections[section].get(name)
+        return (str(spans[0]["first"]), str(spans[-1]["last"])) if spans else None
 
     def _number(self, release: str) -> int:
         return self.releases.index(release)

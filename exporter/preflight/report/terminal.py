@@ -7,7 +7,7 @@ from rich.text import Text
 
 from ...base.untrusted import SENTENCE_CHARACTERS, one_line
 from ...vocabulary.verdict import MEASURES
-from ..finding import SEVERITIES, Group
+from ..finding import SEVERITIES, Group, Place
 from ..plan import Step
 from ..review import Review
 from .wording import TITLES, headline, kinds_of_use, looked_at, not_comparable
@@ -45,11 +45,15 @@ def print_review(review: Review, plan: tuple[Step, ...], console: Console, detai
 
 
 def _print_unread(review: Review, console: Console) -> None:
-    for each in review.unread[:_MOST_UNREAD]:
-        _print(console, f"not read: {each.place}: {each.fault}", "yellow")
-    more = len(review.unread) - _MOST_UNREAD
-    if more > 0:
-        _print(console, f"not read: {more} more files", "yellow")
+    faults = dict[str, list[Place]]()
+    for each in review.unread:
+        faults.setdefault(each.fault, []).append(each.place)
+    for number, (fault, places) in enumerate(faults.items()):
+        if number == _MOST_UNREAD:
+            _print(console, f"not read for other reasons: {len(faults) - number} more", "yellow")
+            return
+        more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+        _print_place(console, f"not read: {places[0]}{more}: {fault}", "yellow")
 
 
 def _print_group(group: Group, launches: int, console: Console) -> None:
@@ -62,7 +66,7 @@ def _print_group(group: Group, launches: int, console: Console) -> None:
     if of_all_servers and not any(place.line for place in group.places):
         return
     for place in group.places[:_MOST_PLACES]:
-        _print(console, str(place), "dim", indent=4)
+        _print_place(console, f"    {place}", "dim")
     more = len(group.places) - _MOST_PLACES
     if more > 0:
         _print(console, f"and {more} more", "dim", indent=4)
@@ -74,6 +78,11 @@ def _print_comparability(review: Review, console: Console) -> None:
     _print(console, f"Comparable across it: {allowed or 'nothing'}", "bold")
     for forbidden in review.forbidden:
         _print(console, not_comparable(forbidden), indent=2)
+
+
+def _print_place(console: Console, text: str, style: str) -> None:
+    """Print a line that stays whole, so that its path can be copied."""
+    console.print(Text(one_line(text, SENTENCE_CHARACTERS), style=style), soft_wrap=True)
 
 
 def _print(console: Console, text: str, style: str = "", indent: int = 0) -> None:

@@ -12,6 +12,8 @@ _CALL: Final = re.compile(
     r"|metrics\(.*\)|label_names\(.*\))\s*$",
     re.DOTALL,
 )
+_SOURCES: Final = re.compile(r"^$|prometheus|victoriametrics-(?:metrics-)?datasource|^datasource$")
+"""Kinds of data sources that take PromQL: unnamed, Prometheus and its cloud kinds, mixed."""
 _KEYS: Final = ("expr", "query", "expression", "definition")
 
 
@@ -53,7 +55,7 @@ def _texts(value: object, titles: tuple[str, ...], kind: str = "") -> Iterator[t
             return
         for key, inner in value.items():
             if key in _KEYS and isinstance(inner, str):
-                if inner_kind in ("", "prometheus") and not (key == "definition" and variable):
+                if _SOURCES.search(inner_kind) and not (key == "definition" and variable):
                     yield " / ".join(titles), inner
             else:
                 yield from _texts(inner, titles, inner_kind)

@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 from ...discovery.container import Container
@@ -21,11 +22,13 @@ class Launch:
     """How a server is started: flags with their values, variables, and where that stands.
 
     `flags` are full names such as `--max-num-seqs`; a switch that is turned off is `false`.
+    `is_wrapped` where another program starts the engine and takes arguments of its own.
     """
 
     flags: Mapping[str, tuple[str, ...]]
     environment: Mapping[str, str]
     place: Place
+    is_wrapped: bool = False
 
 
 def launch(engine: Engine, line: list[str], environment: Mapping[str, str], place: Place) -> Launch:
@@ -40,7 +43,9 @@ def launch(engine: Engine, line: list[str], environment: Mapping[str, str], plac
         f"--{name.partition('.')[0].replace('_', '-')}": tuple(values)
         for name, values in options(engine.syntax, known).items()
     }
-    return Launch(flags, environment, place)
+    modules = (after for word, after in pairwise(line) if word == "-m")
+    is_wrapped = any(module.partition(".")[0] != engine.syntax.program for module in modules)
+    return Launch(flags, environment, place, is_wrapped)
 
 
 def document_launches(document: object, engine: Engine, file: str) -> Iterator[Launch]:

@@ -17,7 +17,7 @@ from .queries import Query
 
 _QUERY_KEYS: Final = ("expr", "query", "metricsQuery", "seriesQuery")
 _NAME: Final = re.compile(
-    r"(?:--[\w-]+=)?\"?((?:ray_|kserve_)?(?:vllm|sglang):\w+(?:\{[^}]*\})?)\"?"
+    r"(?:--[\w-]+=)?\"?((?:ray_|kserve_)?(?:vllm|sglang):[a-z]\w*_\w+(?:\{[^}]*\})?)\"?"
 )
 _SCALERS: Final = ("ScaledObject", "ScaledJob", "HorizontalPodAutoscaler")
 _GATES: Final = ("AnalysisTemplate", "ClusterAnalysisTemplate", "MetricTemplate")
@@ -90,12 +90,12 @@ def _queries(
     elif isinstance(value, list):
         for inner in value:
             yield from _queries(inner, file, names, use)
-    elif isinstance(value, str):
+    elif isinstance(value, str) and key not in ("image", "record", "alert"):
         name = _NAME.fullmatch(value)
         if key in _QUERY_KEYS:
             yield Query(_without_templates(value), Place(file, " / ".join(names)), use)
-        elif name is not None and key not in ("record", "alert"):
-            yield Query(name[1], Place(file, " / ".join(names)), use)
+        elif name is not None:
+            yield Query(name[1], Place(file, " / ".join(names)), use, is_name=True)
 
 
 def _inside(value: Mapping[str, Any], names: tuple[str, ...], use: Use) -> tuple[Any, Use]:

@@ -7,6 +7,7 @@ duration in brackets, a number, a label; within texts it stays, for there it is 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import promql_parser
@@ -21,11 +22,15 @@ _WORD: Final = "grafana_variable"
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query, where it stands and what it is for."""
+    """A query, where it stands and what it is for.
+
+    With `is_name` it is a setting that looks like a name of the engine's, and may be another's.
+    """
 
     text: str
     place: Place
     use: Use
+    is_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ class UnreadableQueryError(ValueError):
     """A text that is no PromQL; its message is half a sentence."""
 
 
+@cache
 def selectors(text: str) -> tuple[Selector, ...]:
     """Return the selectors of a query; raise `UnreadableQueryError` where it is none."""
     try:

@@ -61,6 +61,21 @@ def test_variables_and_annotations_are_queries_too() -> None:
     assert texts == {"vllm:a", 'vllm:b{x="1"}', "topk(1, vllm:c)", "changes(vllm:f[1m])"}
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "prometheus",
+        "${datasource}",
+        None,
+        {"uid": "${datasource}"},
+        {"type": "grafana-amazonprometheus-datasource"},
+        {"type": "victoriametrics-metrics-datasource"},
+    ],
+)
+def test_every_kind_of_prometheus_is_one(source: object) -> None:
+    assert queries({"panels": [{**PANEL, "datasource": source}]})
+
+
 def test_queries_of_other_sources_are_left_alone() -> None:
     loki = {**PANEL, "datasource": {"type": "loki"}}
     mixed = {

@@ -24,7 +24,7 @@ kind: HorizontalPodAutoscaler
 metadata: {name: llama}
 spec:
   metrics:
-    - {type: Pods, pods: {metric: {name: "vllm:a"}}}
+    - {type: Pods, pods: {metric: {name: "vllm:a_b"}}}
     - {type: Pods, pods: {metric: {name: vllm_b}}}
 """
 ADAPTER = """
@@ -48,7 +48,9 @@ spec:
 """
 SCHEDULER = """
 kind: Deployment
-spec: {containers: [{args: ["--kv-metric", "vllm:a", '--queue-metric=vllm:b', "--name=x:y"]}]}
+spec:
+  containers:
+    - args: ["--kv-metric", "vllm:a_b", '--queue-metric=vllm:b_c', "--name=x:y", "vllm:8000"]
 """
 
 
@@ -62,11 +64,11 @@ def read(text: str) -> set[tuple[str, str]]:
         (RULES, {("recording rule", "rate(vllm:a_total[5m])"), ("alert", "vllm:b > 0.9")}),
         ("kind: PrometheusRule\nspec:" + RULES.replace("\n", "\n  "), {("alert", "vllm:b > 0.9")}),
         (SCALED_OBJECT, {("autoscaler", "avg(vllm:a)")}),
-        (AUTOSCALER, {("autoscaler", "vllm:a")}),
+        (AUTOSCALER, {("autoscaler", "vllm:a_b")}),
         (ADAPTER, {("autoscaler", 'vllm:a{namespace!=""}')}),
         (ANALYSIS, {("rollout gate", 'vllm:a{model_name="argument"}')}),
         (POD_MONITOR, {("query", '{__name__=~"vllm:(a|b)"}')}),
-        (SCHEDULER, {("query", "vllm:a"), ("query", "vllm:b")}),
+        (SCHEDULER, {("query", "vllm:a_b"), ("query", "vllm:b_c")}),
     ],
     ids=["rules", "PrometheusRule", "KEDA", "HPA", "adapter", "Argo", "relabelling", "arguments"],
 )
@@ -78,6 +80,15 @@ def test_queries_are_found_with_what_they_are_for(
 
 def test_texts_for_people_are_no_queries() -> None:
     assert all("vllm:c" not in text for _, text in read(RULES))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["image: vllm:some_tag", "args: [vllm:8000]", "name: vllm:latest", "x: vllm:of_our_own"],
+)
+def test_what_looks_like_a_name_and_is_none_is_no_fault(text: str) -> None:
+    for query in manifest_queries(yaml.safe_load(text), "file"):
+        assert query.is_name
 
 
 def test_the_place_names_the_way() -> None:
