@@ -40,6 +40,7 @@ ROOMS = (
     "exporter.compare.report",
     "exporter.compare.sides",
     "exporter.compare.options",
+    "exporter.bench_plan",
     "exporter.compare.interim",
     "exporter.compare.sequential",
     "exporter.compare.run",
@@ -69,6 +70,7 @@ PURE = (
     "compare/estimate",
     "compare/assess",
     "compare/replicates",
+    "bench_plan",
 )
 IO = {"os", "socket", "subprocess", "requests", "urllib", "urllib3", "http", "pathlib", "pynvml"}
 CLOCKS = {"time", "datetime"}

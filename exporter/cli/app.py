@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from .. import __version__
+from .bench.command import bench_plan
 from .generate import dashboards, rules
 from .preflight.command import preflight
 from .upgrades import CompareCommand, JudgeCommand, compare, judge
@@ -94,6 +95,15 @@ app.command(
         "preflight --from vllm==0.20.2 --to vllm==0.33.0 --args 'serve MODEL --max-num-seqs 64'",
     )
 )(preflight)
+app.command(
+    "bench-plan",
+    epilog=_examples(
+        "bench-plan --prometheus http://prometheus:9090 --model llama-70b --effect 3%",
+        "bench-plan --prometheus http://prometheus:9090 --model llama-70b --shell bench.sh "
+        "--baseline-start 'vllm serve llama-70b' --candidate-start 'vllm serve llama-70b "
+        "--enforce-eager'",
+    ),
+)(bench_plan)
 app.command(epilog=_examples("dashboards --out dashboards"))(dashboards)
 app.command(
     epilog=_examples("rules --out rules --values values.yaml", "rules --out k8s --format operator")

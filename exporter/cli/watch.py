@@ -1,6 +1,7 @@
 """Commands that watch servers, record them or play them back."""
 
 import json
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,6 +63,8 @@ def probe(
     from .probe import show
 
     duration, console = positive_duration(for_, "--for"), Console(stderr=True)
+    # whoever records in a script or a pod ends it with this, and keeps what has come as at Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task(f"sampling {url}", total=1.0)
@@ -171,6 +174,8 @@ def record(
     from .record import summary
 
     duration, console = positive_duration(for_, "--for"), Console(stderr=True)
+    # whoever records in a script or a pod ends it with this, and keeps what has come as at Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     interval = positive_duration(every, "--every")
     try:
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:

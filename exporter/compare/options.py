@@ -1,7 +1,7 @@
 """The options of `inferfleet compare` and `judge`, and what they name: an API and a question."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime
 from math import isfinite
@@ -68,10 +68,6 @@ def question_of(options: Options) -> Question:
     def matchers(text: str, option: str) -> tuple[Matcher, ...]:
         return parse_matchers(text, option, options.keep_labels) if text else ()
 
-    if any(sign in options.model for sign in "=~"):
-        models = matchers(options.model, "--model")
-    else:
-        models = (Matcher("model", "=", options.model),) if options.model else ()
     return Question(
         matchers(options.baseline, "--baseline"),
         matchers(options.candidate, "--candidate"),
@@ -79,8 +75,15 @@ def question_of(options: Options) -> Question:
         warm_up=options.warm_up,
         alpha=options.alpha,
         claim=parse_claim(options.claim) if options.claim else None,
-        models=models,
+        models=parse_models(options.model, options.keep_labels),
     )
+
+
+def parse_models(text: str, keep_labels: Sequence[str] = ()) -> tuple[Matcher, ...]:
+    """Return the matchers of `--model`, a model's name or matchers; none of an empty text."""
+    if any(sign in text for sign in "=~"):
+        return parse_matchers(text, "--model", keep_labels)
+    return (Matcher("model", "=", text),) if text else ()
 
 
 def read_http_settings(path: Path | None) -> HttpSettings:

@@ -60,9 +60,9 @@ def record(
 ) -> RecordingSummary:
     """Record a server for some seconds, a page each `config.interval`; write `path` at the end.
 
-    At least two pages; it ends early where they are more than a recording may hold, or at Ctrl-C:
-    what has come by then is written. `progress` is called with the share
-    done. Raises `RecordingError` where the first page does not come or the file cannot be written.
+    At least two pages; it ends early where they are more than a recording may hold, or at Ctrl-C
+    or SIGTERM: what has come by then is written. `progress` is called with the share done. Raises
+    `RecordingError` where the first page does not come or the file cannot be written.
     """
     if not path.name.endswith(SUFFIX) or path.name == SUFFIX:
         raise RecordingError(f"{path} must be called NAME{SUFFIX}")

@@ -14,6 +14,7 @@ from exporter.cli.app import app
 SIDES = '--baseline version="a" --candidate version="b"'
 RUN, OTHER_RUN = "vllm-dense-0.26.0", "vllm-dense-0.20.2-mrv1"
 ASK = f"compare --prometheus http://127.0.0.1:9 {SIDES}"
+PLAN = "bench-plan --prometheus http://127.0.0.1:9 --model m"
 UNIT = "'{0}' is no duration; it lacks a unit: write {0}s, {0}m or {0}h"
 
 
@@ -109,6 +110,22 @@ SLIPS = (
         4,
         "--baseline: no label 'vers'; there are target, engine, release, version",
     ),
+    ("bench-plan --model m", 2, "Missing option '--prometheus'"),
+    ("bench-plan --prometheus http://127.0.0.1:9", 2, "Missing option '--model'"),
+    (f"{PLAN} --effect 3", 2, "--effect: '3' is no share; it lacks the %: write 3%, or 0.03"),
+    (f"{PLAN} --effect 0%", 2, "--effect: '0%' is not above 0; write it like 3% or 0.03"),
+    (f"{PLAN} --spread 1x", 2, "--spread: '1x' is no share; write it like 3% or 0.03"),
+    (f"{PLAN} --point 3", 2, f"--point: {UNIT.format(3)}"),
+    (f"{PLAN} --window 7|days", 2, "--window: '7 days' is no duration; write 7d"),
+    (f"{PLAN} --input-tokens 0", 2, "for '--input-tokens': Input should be greater than or"),
+    (f"{PLAN} --url 127.0.0.1|8000", 2, "--url"),
+    (f"{PLAN} --servers H200", 2, "--servers: 'H200' is no label matcher; write it as in PromQL"),
+    (f"{PLAN} --shell /nowhere/b.sh", 2, "--baseline-start: --shell needs it; give both sides'"),
+    (
+        f"{PLAN} --kubernetes b.yaml --baseline-image a",
+        2,
+        "--candidate-image: --kubernetes needs it; give both sides'",
+    ),
     ("judge", 2, "Missing option '--prometheus'"),
     ("judge --prometheus http://127.0.0.1:9 --every 15", 2, f"--every: {UNIT.format(15)}"),
     ("serve --config /none.yaml", 2, "/none.yaml cannot be read: No such file"),
@@ -141,7 +158,7 @@ def test_slips(typed: str, code: int, text: str) -> None:
     assert "Traceback" not in output
 
 
-@pytest.mark.parametrize("command", ["probe", "top", "compare", "judge"])
+@pytest.mark.parametrize("command", ["probe", "top", "compare", "judge", "bench-plan"])
 def test_help_is_short_to_ask_for_and_has_examples(command: str) -> None:
     code, output = run(command, "-h")
     assert code == 0

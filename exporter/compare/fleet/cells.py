@@ -1,6 +1,6 @@
 """The cells of the servers that two sides are chosen from, and how their series are selected."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -130,9 +130,14 @@ def selector(servers: Sequence[ServerKey]) -> str:
             values_of.setdefault(label, set()).add(value)
     for label, values in values_of.items():
         if 0 < len(values) <= _MAX_MATCHED_VALUES:
-            pattern = "|".join(_quoted(value) for value in sorted(values))
-            parts.append(f'{label}=~"{pattern}"')
+            parts.append(one_of(label, values))
     return "{" + ",".join(parts) + "}"
+
+
+def one_of(label: str, values: Iterable[str]) -> str:
+    """Return the matcher for a label that has one of some values."""
+    pattern = "|".join(_quoted(value) for value in sorted(values))
+    return f'{label}=~"{pattern}"'
 
 
 def _quoted(value: str) -> str:

@@ -28,7 +28,8 @@ Two runs may agree by chance, and their spread would then promise more than a th
 servers set up alike had this one: `python -m scripts.real_upgrades` measures it.
 """
 
-_MAX_RUNS: Final = 100
+MAX_RUNS: Final = 100
+"""Runs of a side that nobody makes more than."""
 
 
 def effect_of_runs(baseline: Floats, candidate: Floats) -> Effect | None:
@@ -78,9 +79,22 @@ def required_runs(baseline: Floats, candidate: Floats, margin: float, alpha: flo
     Sides of several runs, taken to spread as they do now. None where a hundred would not do.
     """
     variances = _variance(baseline), _variance(candidate)
-    for count in range(max(len(baseline), len(candidate)), _MAX_RUNS + 1):
+    return runs_to_detect(variances, margin, alpha, max(len(baseline), len(candidate)))
+
+
+def runs_to_detect(
+    variances: tuple[float, float], effect: float, alpha: float, fewest: int = MIN_RUNS
+) -> int | None:
+    """Return how many runs of each side detect a relative effect with the power of a verdict.
+
+    `variances` are those of the logs of the sides' runs, `alpha` is two-sided; at least `fewest`
+    runs, None where `MAX_RUNS` would not do. The detectable difference is the sum of Student's
+    quantiles of 1 - alpha / 2 and of the power, times the standard error of the difference (Zar,
+    Biostatistical Analysis, chapter 8: sample size of a two-sample t test).
+    """
+    for count in range(fewest, MAX_RUNS + 1):
         stderr, degrees = _welch(variances, (count, count))
         factor = quantile(1.0 - alpha / 2.0, degrees) + quantile(POWER, degrees)
-        if factor * stderr <= log1p(margin):
+        if factor * stderr <= log1p(effect):
             return count
     return None

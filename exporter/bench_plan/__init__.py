@@ -1,0 +1,1 @@
+"""A benchmark that matches a fleet's traffic, as commands."""
