@@ -49,3 +49,11 @@ def run_until_interrupted(run: Callable[[], None]) -> None:
         raise typer.Exit(0) from None
     except InferfleetError as error:
         fail(error)
+
+
+def interrupt_on_termination() -> None:
+    """Have SIGTERM and a closed terminal end the command as Ctrl-C does: its work is kept."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # what runs under nohup ignores the terminal's end
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))

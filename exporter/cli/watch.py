@@ -10,7 +10,12 @@ import typer
 from ..base.errors import InferfleetError
 from ..base.untrusted import printable
 from .options import ConfigFile, HttpConfigFile, LogFormat, LogLevel, Targets, positive_duration
-from .process import configure_logging, fail, run_until_interrupted
+from .process import (
+    configure_logging,
+    fail,
+    interrupt_on_termination,
+    run_until_interrupted,
+)
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -177,6 +182,7 @@ def record(
     # whoever records in a script or a pod ends it with this, and keeps what has come as at Ctrl-C
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     interval = positive_duration(every, "--every")
+    interrupt_on_termination()
     try:
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task(f"recording {url}", total=1.0)

@@ -1,14 +1,16 @@
 """A live server recorded: what is read back is what the exporter saw."""
 
 import json
+import signal
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
 from exporter.base.errors import RecordingError
+from exporter.cli.process import interrupt_on_termination
 from exporter.cli.record import record, summary
 from exporter.compare.fleet.recorded_server import read_server
 from exporter.config import Config, GpuSettings, Target
@@ -133,6 +135,43 @@ def test_ctrl_c_keeps_what_has_come(tmp_path: Path, dense: Recording) -> None:
         result = record(servers.urls[0], path, 60.0, INTERVAL, None, interrupt)
     assert result.answered == len(load_recording(path).pages) == 2
     assert "2 of 2 pages of vllm 0.26.0" in summary(path, result)
+
+
+@pytest.fixture
+def default_signals() -> Iterator[None]:
+    """Signals that end a process by default, as they stand in a fresh one."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("default_signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_keeps_what_has_come(
+    tmp_path: Path, dense: Recording, number: signal.Signals
+) -> None:
+    calls = list[float]()
+
+    def end(share: float) -> None:
+        calls.append(share)
+        if len(calls) == 3:
+            signal.raise_signal(number)
+
+    interrupt_on_termination()
+    path = tmp_path / "cut.tar.xz"
+    with ReplayServer([dense]) as servers:
+        result = record(servers.urls[0], path, 60.0, INTERVAL, None, end)
+    assert 2 <= result.answered == len(load_recording(path).pages) <= 3
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.usefixtures("default_signals")
+def test_nohup_outlives_the_terminal() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    interrupt_on_termination()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
 def test_the_gpus_of_the_server_are_in_it_and_their_energy_counts_whole(
