@@ -23,7 +23,8 @@ from .upgrade import Upgrade
 class Review:
     """What is to be known before an upgrade.
 
-    `documents`, `queries` and `launches` count what was looked at; `allowed` are the measures of a
+    `documents`, `queries` and `launches` count what was looked at, `servers` the replicas that the
+    workloads ask for, None where one does not say; `allowed` are the measures of a
     verdict that may be compared across the upgrade, `forbidden` those that may not, or not on all
     servers.
     """
@@ -34,6 +35,7 @@ class Review:
     documents: int
     queries: int
     launches: int
+    servers: int | None
     allowed: tuple[Measure, ...]
     forbidden: tuple[Forbidden, ...]
 
@@ -66,9 +68,16 @@ def review(upgrade: Upgrade, paths: Sequence[Path], given: Sequence[Launch]) -> 
         len(known),
         len(queries),
         len(launches),
+        _servers(launches),
         allowed_measures(forbidden),
         forbidden,
     )
+
+
+def _servers(launches: Sequence[Launch]) -> int | None:
+    replicas = [launch.replicas for launch in launches]
+    known = [count for count in replicas if count is not None]
+    return sum(known) if known and len(known) == len(replicas) else None
 
 
 def _queries(document: Document) -> Iterator[Query]:

@@ -24,7 +24,7 @@ def run(*arguments: object, upgrade: tuple[str, ...] = UPGRADE) -> Result:
 
 
 def test_a_typical_deployment_fits_a_screen_with_what_breaks_first() -> None:
-    result = run("--manifests", DEPLOYMENT, "--servers", 8)
+    result = run("--manifests", DEPLOYMENT)
     assert result.exit_code == 1
     lines = result.stdout.splitlines()
     assert lines[0] == "vllm 0.19.1 to 0.20.2: 2 errors, 3 warnings, 2 notes"

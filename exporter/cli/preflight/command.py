@@ -35,7 +35,10 @@ def preflight(
         Path | None, typer.Option(help="The server's variables, a file of lines NAME=VALUE.")
     ] = None,
     servers: Annotated[
-        int | None, typer.Option(min=1, help="How many servers there are, for the plan.")
+        int | None,
+        typer.Option(
+            min=1, help="How many servers there are, for the plan; else the manifests' replicas."
+        ),
     ] = None,
     prometheus: Annotated[
         str, typer.Option(help="Prometheus' address, for the plan's command.")
@@ -78,7 +81,8 @@ def preflight(
         fail(error)
     if fix or not diff:
         form: run.Form = "json" if as_json else "markdown" if as_markdown else "text"
-        run.show(reviewed, steps(reviewed, servers, prometheus), form, details)
+        plan = steps(reviewed, servers or reviewed.servers, prometheus)
+        run.show(reviewed, plan, form, details)
     raise typer.Exit(run.exit_code(reviewed, fail_on))
 
 

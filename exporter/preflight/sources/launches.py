@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final
 
@@ -22,13 +22,15 @@ class Launch:
     """How a server is started: flags with their values, variables, and where that stands.
 
     `flags` are full names such as `--max-num-seqs`; a switch that is turned off is `false`.
-    `is_wrapped` where another program starts the engine and takes arguments of its own.
+    `is_wrapped` where another program starts the engine and takes arguments of its own. `replicas`
+    are those that its workload asks for, None where that does not stand there.
     """
 
     flags: Mapping[str, tuple[str, ...]]
     environment: Mapping[str, str]
     place: Place
     is_wrapped: bool = False
+    replicas: int | None = None
 
 
 def launch(engine: Engine, line: list[str], environment: Mapping[str, str], place: Place) -> Launch:
@@ -50,7 +52,8 @@ def launch(engine: Engine, line: list[str], environment: Mapping[str, str], plac
 
 def document_launches(document: object, engine: Engine, file: str) -> Iterator[Launch]:
     """Yield the launches of an engine's servers in a manifest or compose file."""
-    yield from _launches(document, engine, Place(file), ())
+    for each in _launches(document, engine, Place(file), ()):
+        yield replace(each, replicas=_replicas(document))
 
 
 def environment_file(text: str) -> dict[str, str]:
@@ -88,6 +91,12 @@ def _launches(
     for key, inner in value.items():
         inside = (*names, key) if isinstance(inner, dict) and "image" in inner else names
         yield from _launches(inner, engine, place, inside)
+
+
+def _replicas(document: object) -> int | None:
+    spec = document.get("spec") if isinstance(document, dict) else None
+    asked = str(spec.get("replicas", "")) if isinstance(spec, dict) else ""
+    return int(asked) if re.fullmatch(r"[0-9]{1,6}", asked) else None
 
 
 def _is_of(engine: Engine, container: Container, line: list[str]) -> bool:

@@ -49,6 +49,15 @@ def test_a_container_that_starts_the_engine_is_read(image: str, words: str) -> N
     assert str(server.place) == "file (llama / server)"
 
 
+@pytest.mark.parametrize(("asked", "known"), [("replicas: '8'", 8), ("x: y", None)])
+def test_the_replicas_of_its_workload_are_known_where_they_are_said(
+    asked: str, known: int | None
+) -> None:
+    container = "{image: vllm/vllm-openai, args: [--max-num-seqs, '4']}"
+    (server,) = launches(f"spec: {{{asked}, template: {{containers: [{container}]}}}}")
+    assert server.replicas == known
+
+
 def test_a_container_of_something_else_is_not() -> None:
     assert launches(POD % ("lmsysorg/sglang:v0.5.20", "args: [--tp, '2']")) == []
 
