@@ -69,7 +69,8 @@ def main() -> None:
         fill(folder, database.openmetrics(pages))
         end = replayed_fleet.EPOCH + SHAPE.seconds - SHAPE.step
         rules = yaml.safe_load(build.files(PRICED, "prometheus")["inferfleet-recording.yaml"])
-        groups = database.with_dependencies(rules["groups"], _recorded())
+        recorded = set(RECORDED.findall(json.dumps(selected)))
+        groups = database.with_dependencies(rules["groups"], recorded)
         database.record(folder, groups, replayed_fleet.EPOCH, end)
         (SITE / "data").mkdir(parents=True, exist_ok=True)
         with database.prometheus(folder) as url:
@@ -88,13 +89,6 @@ def main() -> None:
 def _written(now: float) -> str:
     """Return the series that no replayed server gives, at so many seconds from the start."""
     return verdicts.page(now, SHAPE.upgrade) + firing.page(now, SHAPE.upgrade)
-
-
-def _recorded() -> set[str]:
-    """Return the recorded series the dashboards ask for, but for those the verdicts' page holds."""
-    written = set(RECORDED.findall(verdicts.page(1e6, 0.0)))
-    text = json.dumps(dashboards(load()))
-    return set(RECORDED.findall(text)) - written
 
 
 def _picture(

@@ -51,11 +51,12 @@ def _ratio(
         thresholds=(("transparent", None), (RED, 1 - margin), (GREEN, 1 + margin)),
         legend="list",
         overrides=_BAND,
+        no_value="no verdict on this measure",
         size=size,
     )
 
 
-_NOT_JUDGED: Final = "no verdict on these two: is a judge deployed (docs/compare.md)?"
+_NOT_JUDGED: Final = "no verdict on these two: is a judge deployed (docs/regressions.md)?"
 
 
 def _verdict() -> Row:
@@ -88,7 +89,7 @@ def _verdict() -> Row:
                 Column(
                     "Coverage", queries.COVERAGE, settings={"unit": "percentunit", "decimals": 0}
                 ),
-                size=(12, 8),
+                size=(24, 8),
                 sort_by=("Ratio", False),
             ),
             table(
@@ -98,7 +99,7 @@ def _verdict() -> Row:
                 Column("Side", label="side"),
                 Column("Servers", queries.SERVERS, settings={"decimals": 0}),
                 Column("Time compared", queries.COMPARED, settings={"unit": "s"}),
-                size=(6, 8),
+                size=(12, 5),
             ),
             stat(
                 "Confidence of the interval",
@@ -107,7 +108,7 @@ def _verdict() -> Row:
                 queries.LEVEL,
                 unit="percentunit",
                 decimals=1,
-                size=(3, 4),
+                size=(4, 5),
                 no_value="no verdict",
             ),
             stat(
@@ -115,7 +116,7 @@ def _verdict() -> Row:
                 "Since the judge last renewed them. Old verdicts stay here and fire no alert.",
                 queries.JUDGE_AGE,
                 unit="s",
-                size=(3, 4),
+                size=(4, 5),
                 no_value="no verdict",
             ),
             stat(
@@ -124,7 +125,7 @@ def _verdict() -> Row:
                 "where waiting does not help.",
                 queries.ANSWER_EXPECTED,
                 unit="dateTimeFromNow",
-                size=(6, 4),
+                size=(4, 5),
                 no_value="none awaited",
             ),
         ],
@@ -207,7 +208,12 @@ def _cells() -> Row:
                 "in a few cells with work is one. The plain ratio is the old time of a token over "
                 "the new one in the time shown, whatever the prefill and context beside it; the "
                 "judge's ratios correct for these, and need a judge.",
-                Column("Batch up to", label="batch", numeric=True, settings={"unit": "none"}),
+                Column(
+                    "Batch up to",
+                    label="batch",
+                    numeric=True,
+                    settings={"unit": "none", "custom__width": 110},
+                ),
                 Column("Plain ratio", queries.plain_cell_ratio(), settings=PERCENT_COLUMN),
                 Column("Decode, judged", queries.cell_ratio("decode"), settings=PERCENT_COLUMN),
                 Column("Prefill, judged", queries.cell_ratio("prefill"), settings=PERCENT_COLUMN),

@@ -33,13 +33,13 @@ def gates() -> Row:
                 "another config is a possible cause of what you see above.",
                 Column("Release", label="release"),
                 Column("Servers", queries.CONFIGURATIONS),
+                Column("Engine", label="engine"),
+                Column("Version", label="version"),
+                Column("Runner", label="runner"),
+                Column("Quantisation", label="quantization", settings={"custom__width": 130}),
                 *(
                     Column(title, label=label)
                     for title, label in (
-                        ("Engine", "engine"),
-                        ("Version", "version"),
-                        ("Runner", "runner"),
-                        ("Quantisation", "quantization"),
                         ("KV dtype", "kv_cache_dtype"),
                         ("Role", "role"),
                         ("Class", "class"),

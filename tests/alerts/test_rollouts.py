@@ -257,7 +257,7 @@ def test_a_workload_is_one_row_through_its_upgrade(url: str) -> None:
 
 
 def test_two_canaries_are_compared_with_the_pods_beside_them() -> None:
-    fleet = simulate_comparison(33, -0.10, servers=8, share=0.25, before=8, after=7)
+    fleet = simulate_comparison(33, -0.10, servers=8, share=0.25, before=8, after=7, roll=300.0)
     question = question_of(options("", f'version="{OLD}"', f'version="{NEW}"'))
     for setup in CANARIES:
         shown = compared(setup, fleet)

@@ -45,7 +45,13 @@ SELECTED: dict[str, tuple[dict[str, str], ...]] = {
     "server": ({"target": "dense-a"}, {"target": "features"}, {"target": "sglang-a"}),
     "upgrade": (
         {**PAIR, "baseline": "0.20.2", "release": "0.26.0", "claim": "56"},
-        {**PAIR, "model": "features-8b", "class": "59c5d0a3", "release": "0.26.0"},
+        {
+            **PAIR,
+            "model": "features-8b",
+            "class": "59c5d0a3",
+            "baseline": "0.25.1",
+            "release": "0.26.0",
+        },
     ),
 }
 # What no recording of a real server has, and which panels need it: the written page of
@@ -56,6 +62,7 @@ FEATURES = {
         "server / Tokens per verification step",
         "server / Accepted by position in the draft",
         "server / Drafted, accepted, rejected",
+        "upgrade / Speculative acceptance",
         "upgrade / Work done by each release in the time shown",
     ),
     "KV transfer": (

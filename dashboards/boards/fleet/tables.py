@@ -139,9 +139,9 @@ def upgrades() -> Row:
                 "Releases at equal load",
                 "Candidate over baseline; below 100 % is worse for users, whatever the measure. "
                 "Act on a regression; an inconclusive one needs more servers or hours. Empty: no "
-                "two releases ran, or no judge is deployed (docs/compare.md).",
+                "two releases ran, or no judge is deployed (docs/regressions.md).",
                 Column("Model", label="model"),
-                Column("GPU type", label="gpu_model"),
+                Column("GPU type", label="gpu_model", settings={"custom__width": 130}),
                 Column("Release", label="release", settings={"links": [ROW_TO_UPGRADE]}),
                 Column("Class", label="class"),
                 Column("Against", label="baseline"),

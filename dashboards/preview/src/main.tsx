@@ -85,6 +85,9 @@ async function main() {
     id: one.id, name: one.name, description: '', editor: () => null, transformation: async () => one,
   })) as never);
   const picture: Picture = await (await fetch(`data/${asked.get('name')}.json`)).json();
+  // what is shown as a time from now is from the moment of the picture
+  const clock = Date.now, ahead = picture.to * 1000 - clock();
+  Date.now = () => clock() + ahead;
   const fill = (text: string) => text.replace(/\$\{?(\w+)(?::\w+)?\}?/g, (all, name) => picture.values[name] ?? all);
   const range = { from: dateTime(picture.from * 1000), to: dateTime(picture.to * 1000) };
   const timeRange: TimeRange = { ...range, raw: range };
