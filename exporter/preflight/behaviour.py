@@ -115,6 +115,8 @@ def _defaults(launch: Launch, catalog: ReleaseCatalog, old: str, new: str) -> It
             text = f"{name} is {_shown(value)} by default, and was {_shown(was)}"
             remedy = f"give {_shown(was)} to keep the behaviour"
             severity = _SEVERITY_OF_DEFAULTS[section]
+            if section == "arguments" and not _in_use(name, launch, after):
+                severity = "detail"
             yield _finding("default-changed", severity, launch, name, text, remedy)
 
 
@@ -123,6 +125,26 @@ _SEVERITY_OF_DEFAULTS: Final[Mapping[Section, Severity]] = {
     "environment": "detail",
 }
 """Variables are for what few fleets have: those that matter to many have a note of their own."""
+
+
+def _in_use(flag: str, launch: Launch, known: Mapping[str, Any]) -> bool:
+    """Whether a flag may matter to a server: it is of no feature, or of one that is in use.
+
+    A feature is a word that several flags begin with.
+    """
+    word = _first_word(flag)
+    family = [name for name in known if _first_word(name) == word]
+    is_feature = len(family) >= _LEAST_OF_FEATURE and word not in _GENERAL
+    return not is_feature or any(_first_word(name) == word for name in launch.flags)
+
+
+def _first_word(flag: str) -> str:
+    return flag.removeprefix("--").partition("-")[0]
+
+
+_LEAST_OF_FEATURE: Final = 4
+_GENERAL: Final = frozenset({"disable", "enable", "kv", "max", "num"})
+"""Words that flags of every kind begin with."""
 
 
 def _finding(

@@ -99,3 +99,15 @@ def test_what_the_release_stands_on_warns_of_another_cuda() -> None:
     assert "driver from 580" in found["cuda"].remedy
     assert found["torch"].severity == "detail"
     assert list(release_findings(CATALOG, "0.20.1", "0.20.2")) == []
+
+
+def test_a_default_of_a_feature_that_is_not_in_use_weighs_little() -> None:
+    catalog, name = release_catalog("sglang"), "--hicache-mem-layout"
+    severities = []
+    for line in ("--tp-size 2", "--hicache-size 10"):
+        started = launch(ENGINES["sglang"], line.split(), {}, Place("--args"))
+        found = {
+            each.subject: each for each in launch_findings(started, catalog, "0.5.10", "0.5.23")
+        }
+        severities.append(found[name].severity)
+    assert severities == ["detail", "note"]
