@@ -1,7 +1,8 @@
 """The load clients of the engines: their command for a shape of requests and a load point.
 
-Flags are those of `vllm bench serve --help=all` of vLLM 0.20 to 0.33 and of `python3 -m
-sglang.bench_serving --help` of SGLang 0.5.2 to 0.5.23. Pure.
+Flags are those that the argument parsers declare in the packages of vLLM 0.20.0 to 0.33.0
+(`vllm/benchmarks`; a spread of each length is new in 0.20) and of SGLang 0.5.2 to 0.5.23
+(`sglang/bench_serving.py`, `sglang/benchmark`). Pure.
 """
 
 import json

@@ -68,8 +68,6 @@ def probe(
     from .probe import show
 
     duration, console = positive_duration(for_, "--for"), Console(stderr=True)
-    # whoever records in a script or a pod ends it with this, and keeps what has come as at Ctrl-C
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task(f"sampling {url}", total=1.0)
@@ -163,6 +161,15 @@ def check_config(
     typer.echo(f"{config} is good: {count} listed target{'s' * (count != 1)}")
 
 
+def _end_as_at_ctrl_c(number: signal.Signals) -> None:
+    """Let a signal do what Ctrl-C does, which waits until the page at hand is written.
+
+    A shell starts what runs in the background of a script with Ctrl-C ignored.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
+
+
 def record(
     url: Annotated[str, typer.Argument(help="Base address of the server.")],
     out: Annotated[Path, typer.Option(help="File to write, NAME.tar.xz.")],
@@ -179,8 +186,7 @@ def record(
     from .record import summary
 
     duration, console = positive_duration(for_, "--for"), Console(stderr=True)
-    # whoever records in a script or a pod ends it with this, and keeps what has come as at Ctrl-C
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _end_as_at_ctrl_c(signal.SIGTERM)
     interval = positive_duration(every, "--every")
     interrupt_on_termination()
     try:

@@ -10,8 +10,8 @@ import pytest
 from exporter.bench_plan.clients import Command
 from tests.bench_plan.plans import LONG_TAIL, TRAFFIC, plan
 
-# as printed by `vllm bench serve --help=all` of 0.20.2 and 0.33.0 and by `python3 -m
-# sglang.bench_serving --help` of 0.5.2 and 0.5.23: those that both releases have, and we may use
+# as the argument parsers declare in the packages of vLLM 0.20.0 to 0.33.0 (vllm/benchmarks) and of
+# SGLang 0.5.2 to 0.5.23 (sglang/bench_serving.py, sglang/benchmark): flags that each of them has
 FLAGS = {
     "vllm": {
         *("--backend", "--base-url", "--model", "--tokenizer", "--served-model-name"),
