@@ -29,7 +29,7 @@ HEALTH=@HEALTH@
 START_SECONDS=${START_SECONDS:-1800}  # until a server is healthy
 STOP_SECONDS=${STOP_SECONDS:-60}      # until a server has ended
 
-server= recorder=
+server= recorder= client=
 
 healthy() {
     python3 -I -S -c 'import sys, urllib.request as r
@@ -58,7 +58,16 @@ stop_server() {
     server=
 }
 
+# in the background, so that a signal is not kept waiting until it ends
+load() {
+    "$@" &
+    client=$!
+    wait "$client"
+    client=
+}
+
 stop_all() {
+    [ -z "$client" ] || kill -s TERM "$client" 2>/dev/null || :
     stop_recorder
     stop_server
 }
@@ -124,9 +133,11 @@ def shell_script(plan: Plan, starts: Mapping[str, str]) -> str:
         **{side.upper(): shlex.quote(starts[side]) for side in SIDES},
         "HEALTH": shlex.quote(health),
         "FOLDER": FOLDER,
-        "WARM_UP": "\n".join(f"    {shell_line(plan.warm_up(point))}" for point in plan.points),
+        "WARM_UP": "\n".join(
+            f"    load {shell_line(plan.warm_up(point))}" for point in plan.points
+        ),
         "RECORD": f"{shell_line(tuple(record))} --out {recording} --for {length}",
-        "MEASURE": "\n".join(f"    {_measured(plan, point)}" for point in plan.points),
+        "MEASURE": "\n".join(f"    load {_measured(plan, point)}" for point in plan.points),
         "RUNS": "\n".join(
             f'run {name} "${side.upper()}"'
             for name, side in zip(plan.names, plan.order, strict=True)

@@ -37,7 +37,7 @@ INFERFLEET = """\
 #!/bin/sh
 echo "inferfleet $*" >>calls
 [ "$1" = record ] || exit 0
-trap 'echo pages >"$4"; exit 0' TERM
+trap 'echo pages >"$4"; rm recording; exit 0' TERM
 echo ready >recording
 while :; do sleep 0.2; done
 """
@@ -62,8 +62,10 @@ class Bench:
     def start(self, side: str) -> str:
         return f"SIDE={side} {sys.executable} server.py {self.port} servers {side}"
 
-    def run(self, baseline: str = "", candidate: str = "", **limits: str) -> tuple[int, str]:
-        """Run the script; return its exit code and what it said."""
+    def command(
+        self, baseline: str = "", candidate: str = "", **limits: str
+    ) -> tuple[list[str], dict[str, str]]:
+        """Write the script; return the command that runs it, and its environment."""
         url = f"http://127.0.0.1:{self.port}"
         traffic = replace(TRAFFIC, model="org/it's $HOME")
         starts = {
@@ -72,13 +74,14 @@ class Bench:
         }
         script = shell_script(plan(traffic, base_url=url, port=self.port), starts)
         (self.folder / "bench.sh").write_text(script)
+        path = f"{self.folder}/bin:{os.environ['PATH']}"
+        return ["sh", "bench.sh"], {**os.environ, "PATH": path, **limits}
+
+    def run(self, baseline: str = "", candidate: str = "", **limits: str) -> tuple[int, str]:
+        """Run the script; return its exit code and what it said."""
+        command, environment = self.command(baseline, candidate, **limits)
         done = subprocess.run(
-            ["sh", "bench.sh"],
-            cwd=self.folder,
-            env={**os.environ, "PATH": f"{self.folder}/bin:{os.environ['PATH']}", **limits},
-            capture_output=True,
-            text=True,
-            timeout=300,
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=300
         )
         return done.returncode, done.stdout + done.stderr
 
@@ -203,3 +206,16 @@ def _answers(port: int) -> bool:
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
         return True
     return False
+
+
+def test_a_signal_ends_client_and_server_at_once(bench: Bench) -> None:
+    client = "#!/bin/sh\necho $$ 0 client >>servers\nwhile :; do sleep 0.2; done\n"
+    (bench.folder / "bin" / "vllm").write_text(client)
+    command, environment = bench.command()
+    script = subprocess.Popen(command, cwd=bench.folder, env=environment, stdout=subprocess.DEVNULL)
+    until(lambda: any(line.endswith("client") for line in bench.lines("servers")))
+    script.terminate()
+    assert script.wait(60) == 143
+    processes = [process for process in bench.processes() if process]
+    until(lambda: not any(map(is_running, processes)))
+    (bench.folder / "servers").unlink()
