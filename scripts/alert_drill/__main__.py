@@ -26,7 +26,7 @@ _BEGIN, _END = "<!-- begin: {} -->\n", "<!-- end: {} -->"
 
 
 def rules(folder: Path) -> list[Path]:
-    """Return the rule files of a folder, but those that judge upgrades: verdicts are given."""
+    """Return the rule files of a folder."""
     return [folder / f"inferfleet-{part}.yaml" for part in ("recording", "alerts")]
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from exporter.vocabulary.family import PREFIX
+
 from .fleet import Fleet, Value, requests
 from .quiet import UPGRADE, quiet
 from .series import name
@@ -60,13 +62,20 @@ def _nothing_discovered(fleet: Fleet) -> None:
             samples[AT:] = [None] * len(samples[AT:])
 
 
-def _judged(fleet: Fleet) -> None:
-    names = {
-        "inferfleet_upgrade_effect_ratio": (_DECODE | {"bound": "estimate"}, 1.0, 0.9),
-        "inferfleet_upgrade_verdict": (_DECODE | {"verdict": "regression"}, 0.0, 1.0),
-    }
-    for metric, (labels, before, after) in names.items():
-        fleet.series[name(metric, labels)] = [_from(after, before)(m) for m in range(fleet.minutes)]
+def _regression(fleet: Fleet) -> None:
+    for metric, label, before, after in (
+        ("upgrade_effect_ratio", {"bound": "estimate"}, 1.0, 0.9),
+        ("upgrade_verdict", {"verdict": "equivalent"}, 1.0, 0.0),
+        ("upgrade_verdict", {"verdict": "regression"}, 0.0, 1.0),
+    ):
+        series = name(f"{PREFIX}{metric}", _DECODE | label)
+        fleet.series[series] = [_from(after, before)(m) for m in range(fleet.minutes)]
+
+
+def _no_judge(fleet: Fleet) -> None:
+    for series, samples in fleet.series.items():
+        if series.startswith((f"{PREFIX}judge_", f"{PREFIX}upgrade_")):
+            samples[AT:] = [None] * len(samples[AT:])
 
 
 def _server(**odd: Value) -> dict[str, dict[str, Value]]:
@@ -145,6 +154,11 @@ FAULTS: Final = (
     Fault(
         "a release decodes 10 % slower, says the judge",
         "InferfleetDecodeRegression",
-        change=_judged,
+        change=_regression,
+    ),
+    Fault(
+        "two releases ran today, and the judge is taken away",
+        "InferfleetUpgradeNotJudged",
+        change=_no_judge,
     ),
 )

@@ -140,10 +140,11 @@ def add_server(fleet: Fleet, server: Server) -> None:
     # a response in ten thousand fails
     count("http_responses_total", lambda m: float(m % 170 == 0), status="5xx")
     # of a thousand first tokens three are late, and so are as many of the tokens
-    for metric, edge, events in (
-        ("time_to_first_token_seconds", "1.0", 1),
-        ("inter_token_latency_seconds", "0.1", 200),
+    for metric, edge, events, seconds in (
+        ("time_to_first_token_seconds", "1.0", 1, 0.5),
+        ("inter_token_latency_seconds", "0.1", 200, 4.0),
     ):
+        count(f"{metric}_sum", _lasting(seconds))
         count(f"{metric}_count", _each(events, 0))
         count(f"{metric}_bucket", _each(events, 30), le=edge)
 
@@ -151,6 +152,11 @@ def add_server(fleet: Fleet, server: Server) -> None:
 def _each(events: int, late: int) -> Value:
     """Return so many events a request, of which those of some requests an hour or two are late."""
     return lambda m: events * (requests(m) - (min(late, requests(m)) if m % 160 == 0 else 0))
+
+
+def _lasting(seconds: float) -> Value:
+    """Return the seconds of all requests, at so many a request."""
+    return lambda m: seconds * requests(m)
 
 
 def _started(server: Server, minute: int) -> int:
