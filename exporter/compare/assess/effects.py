@@ -44,6 +44,14 @@ DEPENDS_ON: Final[Mapping[Measure, tuple[Name, ...]]] = {
 }
 """Of which means of the requests the measures depend beside the load they are compared at."""
 
+_OF_CACHES: Final[tuple[Measure, ...]] = (
+    "prefill",
+    "inter_token_latency",
+    "energy",
+    "hit_ratio",
+)
+"""What changes while the prefix caches of started servers fill, though nothing else does."""
+
 _LARGE_LATENCY_CHANGE: Final = 0.10
 _MORE_TRAFFIC: Final = "wait for more traffic"
 
@@ -70,9 +78,11 @@ def compare_measures(
     decode, index = at_equal_load(
         "decode", observations.decode(windows), design, forbidden, criteria
     )
+    # what depends on caches is judged once they are full: decoding settles long before
+    warm = design.with_warm_caches()
     _, demand = observations.inter_token_latency(windows)
     latency, _ = at_equal_load(
-        "inter_token_latency", demand, design.per_window(windows), forbidden, criteria
+        "inter_token_latency", demand, warm.per_window(windows), forbidden, criteria
     )
     results: dict[Measure, MeasureResult] = {"inter_token_latency": latency}
     by_load: dict[Measure, Observations] = {
@@ -82,15 +92,28 @@ def compare_measures(
     for measure, observed in by_load.items():
         if observed.rows.any():
             known = mix.prefill_stderr if measure == "prefill" else mix.stderr
-            setting = replace(design, mix_stderr=known)
+            setting = replace(warm, mix_stderr=known)
             results[measure], _ = at_equal_load(measure, observed, setting, forbidden, criteria)
     as_shares: dict[Measure, Share | None] = {
-        "hit_ratio": shares.hit_ratio(lookups, windows, design),
+        "hit_ratio": shares.hit_ratio(lookups, windows, warm),
         "speculation": shares.speculation(whole_windows, design),
     }
     for measure, share in as_shares.items():
         if share is not None:
             results[measure] = of_share(measure, share, design, forbidden, criteria)
+    if not design.fault and _fills_caches(design, warm):
+        results |= {
+            measure: not_comparable(
+                measure,
+                "the candidate's prefix caches still fill: this is judged of work after the whole "
+                "of --warm-up alone",
+                "wait" if design.growing else "",
+                code="overlap",
+            )
+            for measure in _OF_CACHES
+            if measure in results and measure not in forbidden
+        }
+        latency = results["inter_token_latency"]
     results |= {
         measure: _other_requests(measure, moved, results[measure])
         for measure, names in DEPENDS_ON.items()
@@ -101,6 +124,12 @@ def compare_measures(
         _by_direction(decode, latency, design),
         *withdraw_chance_calls(others, criteria.alpha, "measures judged"),
     ), index
+
+
+def _fills_caches(design: Design, warm: Design) -> bool:
+    """Whether fewer than two of the candidate's servers, where it has two, have full caches."""
+    count, full = (len(np.unique(each.node[each.treated & each.keep])) for each in (design, warm))
+    return full < min(count, 2)
 
 
 def _other_requests(

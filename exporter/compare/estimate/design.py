@@ -57,8 +57,9 @@ Without concurrent controls whatever else changes on the same day is taken for t
 class Design:
     """How a comparison is made. Rows are those of the windows it was made from.
 
-    `treated` marks candidate rows, `keep` those that may be used, `reference` those of the baseline
-    that its curve is fitted on, earlier ones among them; `node` and `block` number the clusters;
+    `treated` marks candidate rows, `keep` those that may be used, `young` those within the longest
+    warm-up after a start, `reference` those of the baseline that its curve is fitted on, earlier
+    ones among them; `node` and `block` number the clusters;
     `treated_arm` holds of each node whether it ran the candidate, in a crossover whether it ran it
     first. `servers` and `hours` count those with data, of baseline and candidate; `unit` says what
     a node is; `candidate_start` is the candidate's first window (Unix seconds); `warm_up_seconds`
@@ -71,6 +72,7 @@ class Design:
 
     kind: Kind
     keep: Mask
+    young: Mask
     reference: Mask
     treated: Mask
     node: Ints
@@ -127,12 +129,17 @@ class Design:
         value *= 0.25 if self.kind == "crossover" else 1.0
         return Variance(value, prior.degrees_of_freedom)
 
+    def with_warm_caches(self) -> "Design":
+        """Return the design without rows in which a started server's caches may still fill."""
+        return replace(self, keep=self.keep & ~self.young)
+
     def per_window(self, windows: Windows) -> "Design":
         """Return the design of the collapsed windows: each has what its first row had."""
         first = windows.first_rows()
         return replace(
             self,
             keep=self.keep[first],
+            young=self.young[first],
             reference=self.reference[first],
             treated=self.treated[first],
             node=self.node[first],
@@ -212,6 +219,7 @@ def _design(
     return Design(
         kind,
         keep,
+        learnt.young,
         reference,
         treated,
         node,

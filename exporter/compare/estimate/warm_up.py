@@ -61,9 +61,14 @@ NO_START: Final = Settling(0, 0.0, 0.0, "settled")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WarmUp:
-    """The rows that are warm-up, and how baseline and candidate settled."""
+    """The rows that are warm-up, and how baseline and candidate settled.
+
+    `young` marks all rows up to the ceiling after a start: a server's speed may have settled while
+    its caches still fill.
+    """
 
     cold: Mask
+    young: Mask
     settling: tuple[Settling, Settling]
 
 
@@ -91,8 +96,9 @@ def learn_warm_up(
     lives = _lives(windows, treated, node, facts)
     # a window that began before the start is partly of the life before
     cold = (lives.life >= 0) & (lives.age < ceiling) & (ceiling > 0)
+    young = cold.copy()
     if not cold.any():
-        return WarmUp(cold, (NO_START, NO_START))
+        return WarmUp(cold, young, (NO_START, NO_START))
     index = _index(windows, treated, lives, cold)
     longest = min(ceiling, float(lives.age[np.isfinite(lives.age)].max()) + windows.width)
     ages = int(np.ceil(longest / windows.width))
@@ -124,7 +130,7 @@ def learn_warm_up(
             first = _slow_first_visits(windows, lives, side_rows, index)
             cold |= first
             settling[number] = replace(settling[number], first_visits=bool(first.any()))
-    return WarmUp(cold, (settling[0], settling[1]))
+    return WarmUp(cold, young, (settling[0], settling[1]))
 
 
 def _lives(windows: Windows, treated: Mask, node: Ints, facts: Sequence[ServerFacts]) -> _Lives:

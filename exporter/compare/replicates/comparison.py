@@ -169,6 +169,7 @@ def _design(windows: Windows, candidate: Mask) -> Design:
     return Design(
         kind="side by side",
         keep=np.ones(len(windows), dtype=bool),
+        young=np.zeros(len(windows), dtype=bool),
         reference=~candidate[windows.server],
         treated=candidate[windows.server],
         node=windows.server,
