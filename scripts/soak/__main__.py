@@ -111,8 +111,7 @@ def _soak(
                     looked = now
                     names = churn.settled(_GRACE_STEPS)
                     within = max(_LATE * interval, 1.0)
-                    pid = exporter.process.pid
-                    observations.append(observe(pid, exporter.url, now, names, within))
+                    observations.append(observe(exporter, now, names, within))
                 sleep(_STEP_SECONDS)
     conditions = (
         f"{minutes:.0f} minutes at {speed:g} times the usual pace ({history.machine()}): "
@@ -160,8 +159,7 @@ def _dead(folder: Path, servers: int, minutes: float) -> str:
                 while monotonic() - begin < 60 * minutes:
                     sleep(15.0)
                     seconds, within = monotonic() - begin, _LATE * usual.interval
-                    pid = exporter.process.pid
-                    observations.append(observe(pid, exporter.url, seconds, names, within))
+                    observations.append(observe(exporter, seconds, names, within))
                 end = monotonic()
         spaced = on_time(_read_arrivals(arrivals), begin, end, usual.interval)
     conditions = (

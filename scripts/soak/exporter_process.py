@@ -43,7 +43,9 @@ class ExporterProcess:
         port = _free_port()
         self.url = f"http://127.0.0.1:{port}/"
         self.ended = 0.0
-        command = [sys.executable, "-m", "exporter", "serve", "--config", str(self.path)]
+        self._blocks = folder / "blocks"
+        command = [sys.executable, "-m", "scripts.soak.counted_exporter", str(self._blocks)]
+        command += ["serve", "--config", str(self.path)]
         self._log = (folder / "log").open("wb")
         self.process = subprocess.Popen(
             [*command, "--listen", f"127.0.0.1:{port}", "--log-level", "error"], stderr=self._log
@@ -57,6 +59,14 @@ class ExporterProcess:
                 sys.exit(f"the exporter does not answer {_START_SECONDS:.0f} s after its start")
             sleep(0.1)
         return self
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks Python had allocated a moment ago."""
+        # empty while it is being written
+        while not (text := self._blocks.read_text()):
+            sleep(0.01)
+        return int(text)
 
     def _answers(self) -> bool:
         try:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from scripts.bench import counters
 
+from .exporter_process import ExporterProcess
+
 _AGE = re.compile(r'^inferfleet_scrape_age_seconds\{target="([^"/]*)[^}]*\} (\S+)$', re.MULTILINE)
 _TIMEOUT = 30.0
 
@@ -18,12 +20,13 @@ class Observation:
 
     `live` servers have been listed for a while; of these `fresh` is the share that was sampled
     when due, and `oldest` the age of the oldest page, in seconds, infinite where one has none.
-    `waited` is how long the exporter's threads have waited for a core so far, in seconds: what
-    else the machine did.
+    `blocks` are those that Python has allocated. `waited` is how long the exporter's threads have
+    waited for a core so far, in seconds: what else the machine did.
     """
 
     seconds: float
     resident: float
+    blocks: int
     threads: int
     descriptors: int
     live: int
@@ -33,14 +36,15 @@ class Observation:
 
 
 def observe(
-    pid: int, url: str, seconds: float, live: Iterable[str], due_within: float
+    exporter: ExporterProcess, seconds: float, live: Iterable[str], due_within: float
 ) -> Observation:
     """Look at the process and its page; `live` are the names of servers that must be up to date."""
-    ages = _ages(url)
+    pid, ages = exporter.process.pid, _ages(exporter.url)
     known = [ages.get(name, float("inf")) for name in live]
     return Observation(
         seconds,
         counters.resident_mb(pid),
+        exporter.blocks,
         len(list(Path(f"/proc/{pid}/task").iterdir())),
         len(list(Path(f"/proc/{pid}/fd").iterdir())),
         len(known),

@@ -16,6 +16,7 @@ _WARM_UP = 0.25
 """The first part of a run, in which caches and histories fill: it is no part of the trend."""
 _MEASURES = {
     "resident": ("memory", "MB", 1),
+    "blocks": ("blocks of Python's allocator in use", "", 0),
     "threads": ("threads", "", 2),
     "descriptors": ("descriptors", "", 2),
 }
@@ -86,7 +87,8 @@ def draw(path: Path, observations: Sequence[Observation]) -> None:
     from matplotlib import pyplot
 
     minutes = [each.seconds / 60 for each in observations]
-    figure, axes = pyplot.subplots(4, 1, sharex=True, figsize=(8, 7), layout="constrained")
+    rows = len(_MEASURES) + 1
+    figure, axes = pyplot.subplots(rows, 1, sharex=True, figsize=(8, 8), layout="constrained")
     names = {**{name: title for name, (title, _, _) in _MEASURES.items()}, "fresh": "up to date"}
     for axis, (name, title) in zip(axes, names.items(), strict=True):
         axis.plot(minutes, [getattr(each, name) for each in observations], linewidth=0.8)

@@ -11,11 +11,11 @@ from scripts.soak.on_time import OnTime
 from scripts.soak.report import dead_section, draw, soak_section, write_csv
 
 ROOT = Path(__file__).parents[3]
-RUN = [Observation(5.0 * i, 60.0 + i % 3, 5, 40, 10, 1.0, 0.4, 0.5 * i) for i in range(200)]
+RUN = [Observation(5.0 * i, 60.0 + i % 3, 90_000, 5, 40, 10, 1.0, 0.4, 0.5 * i) for i in range(200)]
 
 
 def test_a_flat_run_is_called_flat_and_a_leak_is_not() -> None:
-    assert soak_section(RUN, "", {}).count("| flat |") == 3
+    assert soak_section(RUN, "", {}).count("| flat |") == 4
     leaking = [replace(each, descriptors=40 + i // 4) for i, each in enumerate(RUN)]
     section = soak_section(leaking, "A minute.", {"reloads:": 3})
     assert section.startswith("A minute.\n")
