@@ -52,6 +52,8 @@ _OF_CACHES: Final[tuple[Measure, ...]] = (
 )
 """What changes while the prefix caches of started servers fill, though nothing else does."""
 
+_FULL_SECONDS: Final = 3600.0
+
 _LARGE_LATENCY_CHANGE: Final = 0.10
 _MORE_TRAFFIC: Final = "wait for more traffic"
 
@@ -101,12 +103,12 @@ def compare_measures(
     for measure, share in as_shares.items():
         if share is not None:
             results[measure] = of_share(measure, share, design, forbidden, criteria)
-    if not design.fault and _fills_caches(design, warm):
+    if not design.fault and _fills_caches(windows, design, warm):
         results |= {
             measure: not_comparable(
                 measure,
-                "the candidate's prefix caches still fill: this is judged of work after the whole "
-                "of --warm-up alone",
+                "the candidate's prefix caches still fill: this is judged from an hour of work "
+                "after the whole of --warm-up on",
                 "wait" if design.growing else "",
                 code="overlap",
             )
@@ -126,10 +128,16 @@ def compare_measures(
     ), index
 
 
-def _fills_caches(design: Design, warm: Design) -> bool:
-    """Whether fewer than two of the candidate's servers, where it has two, have full caches."""
+def _fills_caches(windows: Windows, design: Design, warm: Design) -> bool:
+    """Whether too little of the candidate's work was done with full caches.
+
+    Two of its servers, where it has two, and an hour: hits still rise when the first work counts.
+    """
     count, full = (len(np.unique(each.node[each.treated & each.keep])) for each in (design, warm))
-    return full < min(count, 2)
+    seconds = len(np.unique(windows.time[warm.treated & warm.keep])) * windows.width
+    return full < min(count, 2) or (
+        seconds < _FULL_SECONDS and bool((design.treated & design.young).any())
+    )
 
 
 def _other_requests(
