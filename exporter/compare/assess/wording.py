@@ -12,7 +12,7 @@ _BESIDE_DECODE: Final[tuple[Measure, ...]] = ("prefill", "hit_ratio", "speculati
 
 def percent_change(ratio: float) -> str:
     """Return a ratio as a signed change in percent."""
-    return f"{100.0 * (ratio - 1.0):+.1f} %"
+    return f"{100.0 * (ratio - 1.0):+z.1f} %"
 
 
 def confidence(alpha: float) -> str:

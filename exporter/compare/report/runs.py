@@ -108,7 +108,7 @@ def _both(spread: RunSpread) -> str:
 
 
 def _percent(ratio: float) -> str:
-    return f"{100.0 * (ratio - 1.0):+.1f}"
+    return f"{100.0 * (ratio - 1.0):+z.1f}"
 
 
 def _change(ratio: float | None) -> str:

@@ -13,6 +13,7 @@ from exporter.compare.assess.verdict import (
     verdict_of,
     worst,
 )
+from exporter.compare.assess.wording import percent_change
 from exporter.compare.statistics.effect import Effect
 from exporter.vocabulary.verdict import Verdict
 
@@ -78,3 +79,10 @@ def test_the_exit_codes_of_a_gate() -> None:
     }
     assert worst(["equivalent", "regression", "not_comparable"]) == "regression"
     assert worst([]) == "not_comparable"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"), [(0.9999, "+0.0 %"), (1.0, "+0.0 %"), (0.9, "-10.0 %"), (1.56, "+56.0 %")]
+)
+def test_a_change_of_nothing_is_not_below_zero(ratio: float, text: str) -> None:
+    assert percent_change(ratio) == text
