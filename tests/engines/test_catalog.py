@@ -75,7 +75,6 @@ def test_sglang_changes_of_the_newest_releases() -> None:
     assert forbidden("0.5.18", "0.5.19") == {}
     assert forbidden("0.5.19", "0.5.20") == {"prompt-tokens-not-paged": {"prefill", "hit_ratio"}}
     assert forbidden("0.5.21", "0.5.22") == {
-        "first-token-time-of-whole-answers": {"time_to_first_token"},
         "no-token-latency-on-prefill": {"decode", "inter_token_latency"},
     }
     assert forbidden("0.5.22", "0.5.23") == {}
@@ -83,7 +82,7 @@ def test_sglang_changes_of_the_newest_releases() -> None:
 
 def test_a_change_of_live_token_counts_forbids_what_is_compared_at_a_load_told_by_them() -> None:
     (change,) = engine_catalog("sglang").changes_between("0.5.6", "0.5.8")
-    assert set(change.forbids) >= {"decode", "time_to_first_token", "inter_token_latency"}
+    assert set(change.forbids) >= {"decode", "inter_token_latency"}
 
 
 @pytest.mark.parametrize("engine", ENGINES)
