@@ -53,6 +53,8 @@ def run_until_interrupted(run: Callable[[], None]) -> None:
 
 def interrupt_on_termination() -> None:
     """Have SIGTERM and a closed terminal end the command as Ctrl-C does: its work is kept."""
+    # a shell starts what runs in the background of a script with Ctrl-C ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         # what runs under nohup ignores the terminal's end
         if signal.getsignal(number) is signal.SIG_DFL:

@@ -1,7 +1,6 @@
 """Commands that watch servers, record them or play them back."""
 
 import json
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -161,15 +160,6 @@ def check_config(
     typer.echo(f"{config} is good: {count} listed target{'s' * (count != 1)}")
 
 
-def _end_as_at_ctrl_c(number: signal.Signals) -> None:
-    """Let a signal do what Ctrl-C does, which waits until the page at hand is written.
-
-    A shell starts what runs in the background of a script with Ctrl-C ignored.
-    """
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
-
-
 def record(
     url: Annotated[str, typer.Argument(help="Base address of the server.")],
     out: Annotated[Path, typer.Option(help="File to write, NAME.tar.xz.")],
@@ -186,7 +176,6 @@ def record(
     from .record import summary
 
     duration, console = positive_duration(for_, "--for"), Console(stderr=True)
-    _end_as_at_ctrl_c(signal.SIGTERM)
     interval = positive_duration(every, "--every")
     interrupt_on_termination()
     try:

@@ -44,7 +44,8 @@ class Engine:
     """One engine.
 
     `name` is its word in labels and the name of its catalog; `title` is for people; `images` are
-    the repositories of its published container images, whose tags are its versions. `health_path`
+    the repositories of its published container images, whose tags are its versions;
+    `variable_prefixes` is how its environment variables begin. `health_path`
     answers while the server is well and costs it no work. `metrics_hint` says what switches the
     metrics off. `runtime_settings` are names it lists among its settings though they are measured,
     counted or drawn at random at start.
@@ -60,6 +61,7 @@ class Engine:
     name: str
     title: str
     images: tuple[str, ...]
+    variable_prefixes: tuple[str, ...]
     health_path: str
     metrics_hint: str
     decode_time: DecodeTime

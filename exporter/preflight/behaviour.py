@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from packaging.version import Version
 
+from ..engines.registry import ENGINES
 from .catalog import ReleaseCatalog, Section
 from .catalog.notes import ReleaseNote, release_notes
 from .finding import Finding, Kind, Place, Severity
 from .sources.launches import Launch
 
 _NEAR: Final = 0.8
-_ENGINE_VARIABLES: Final = {"vllm": ("VLLM_",), "sglang": ("SGLANG_", "SGL_")}
 _SERVICE: Final = re.compile(r"\w+_(?:SERVICE_(?:HOST|PORT\w*)|PORT(?:_\d+_\w+)?)")
 """Variables that Kubernetes sets for services, whatever these are called."""
 
@@ -72,7 +72,7 @@ def _flags(launch: Launch, catalog: ReleaseCatalog, old: str, new: str) -> Itera
 def _variables(launch: Launch, catalog: ReleaseCatalog, old: str, new: str) -> Iterator[Finding]:
     before, after = (catalog.facts("environment", release) for release in (old, new))
     for name in launch.environment:
-        own = name.startswith(_ENGINE_VARIABLES[catalog.engine])
+        own = name.startswith(ENGINES[catalog.engine].variable_prefixes)
         if not own or name in after or _SERVICE.fullmatch(name):
             continue
         if name in before:

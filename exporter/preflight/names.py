@@ -4,14 +4,10 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Final
 
+from ..engines.catalog import engine_catalog
 from .finding import Finding, Kind, Severity
 from .samples import SampleNames
 from .sources.queries import Query, Selector, UnreadableQueryError, selectors
-
-_NAMESPACES: Final = {
-    "vllm": re.compile(r"(?P<prefix>(?:ray_|kserve_)?vllm[:_])(?P<name>\w+)"),
-    "sglang": re.compile(r"(?P<prefix>sglang[:_])(?P<name>\w+)"),
-}
 
 
 def name_findings(
@@ -21,7 +17,8 @@ def name_findings(
 
     `recorded` are the names that rules of the fleet record themselves.
     """
-    namespace = _NAMESPACES[names.catalog.engine]
+    prefix = engine_catalog(names.catalog.engine).prefix.pattern
+    namespace = re.compile(rf"(?P<prefix>{prefix})(?P<name>\w+)")
     if not namespace.search(query.text):
         return
     try:

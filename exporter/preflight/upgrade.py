@@ -8,7 +8,8 @@ from packaging.version import InvalidVersion, Version
 
 from ..base.errors import PreflightError
 from ..base.untrusted import one_line
-from .catalog import ENGINES, ReleaseCatalog, release_catalog
+from ..engines.registry import ENGINES
+from .catalog import ReleaseCatalog, release_catalog
 
 _RELEASE: Final = re.compile(r"([a-z]+)\s*==\s*v?(\S+)")
 

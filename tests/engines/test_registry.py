@@ -12,16 +12,8 @@ from exporter.engines.registry import ENGINES
 
 ROOT = Path(__file__).parents[2]
 OWN = ROOT / "exporter" / "engines"
-# what is known of an engine before there is a server: its packages and its load client
-BY_ENGINE = {
-    ROOT / "exporter" / name
-    for name in (
-        "bench_plan/clients.py",
-        "preflight/behaviour.py",
-        "preflight/catalog/__init__.py",
-        "preflight/names.py",
-    )
-}
+# an engine's load client is no part of its server
+BY_ENGINE = {ROOT / "exporter" / "bench_plan" / "clients.py"}
 NEUTRAL = [
     path
     for package in ("exporter", "alerts", "dashboards", "deploy")

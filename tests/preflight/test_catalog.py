@@ -4,7 +4,8 @@ import pytest
 from packaging.version import Version
 
 from exporter.engines.catalog import engine_catalog
-from exporter.preflight.catalog import ENGINES, release_catalog
+from exporter.engines.registry import ENGINES
+from exporter.preflight.catalog import release_catalog
 from exporter.preflight.catalog.notes import release_notes
 from exporter.preflight.samples import SampleNames
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.preflight.catalog import ENGINES, release_catalog
+from exporter.engines.registry import ENGINES
+from exporter.preflight.catalog import release_catalog
 from exporter.preflight.finding import Finding
 from exporter.preflight.review import review
 from exporter.preflight.upgrade import parse_upgrade

@@ -88,18 +88,7 @@ def mix_shift(windows: Windows, lookups: Lookups | None, design: Design) -> Mix:
                 ratios[name] = shift
     share = hit_ratio(lookups, windows, design)
     if share is not None and share.treated.any() and share.baseline > 0:
-        shift = _shift(
-            Regression(
-                share.share / share.baseline,
-                share.total / share.total.mean(),
-                share.treated.astype(np.float64),
-                share.node,
-                share.block,
-                design.treated_arm,
-                design.node_effects,
-                design.concurrent,
-            )
-        )
+        shift = _shift(share.regression(design))
         if shift is not None:
             ratios["cached share"] = shift
     return Mix(ratios)

@@ -38,6 +38,19 @@ class Share:
         """The candidate's share over all its tokens."""
         return self._mean(self.treated)
 
+    def regression(self, design: Design) -> Regression:
+        """Return the regression of the share, in units of the baseline's, on the release."""
+        return Regression(
+            self.share / self.baseline,
+            self.total / self.total.mean(),
+            self.treated.astype(np.float64),
+            self.node,
+            self.block,
+            design.treated_arm,
+            design.node_effects,
+            design.concurrent,
+        )
+
     def _mean(self, side: Mask) -> float:
         return float(np.average(self.share[side], weights=self.total[side]))
 
@@ -108,16 +121,7 @@ def share_effect(share: Share, design: Design) -> Effect | None:
     logarithms would hang on those; it is given in units of the baseline's share, which is above 0.
     """
     return estimate_effect(
-        Regression(
-            share.share / share.baseline,
-            share.total / share.total.mean(),
-            share.treated.astype(np.float64),
-            share.node,
-            share.block,
-            design.treated_arm,
-            design.node_effects,
-            design.concurrent,
-        ),
+        share.regression(design),
         design.minimum_stderr,
     )
 

@@ -17,6 +17,7 @@ SGLANG: Final = Engine(
     name="sglang",
     title="SGLang",
     images=("lmsysorg/sglang",),
+    variable_prefixes=("SGLANG_", "SGL_"),
     # its /health makes an idle server generate a token
     health_path="/v1/models",
     metrics_hint="--enable-metrics switches them on",

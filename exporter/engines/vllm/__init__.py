@@ -16,6 +16,7 @@ VLLM: Final = Engine(
     name="vllm",
     title="vLLM",
     images=("vllm/vllm-openai",),
+    variable_prefixes=("VLLM_",),
     health_path="/health",
     metrics_hint="--disable-log-stats switches them off",
     # outputs of several tokens (speculation) and requests that are not streamed are all timed

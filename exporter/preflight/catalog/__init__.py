@@ -12,9 +12,9 @@ from typing import Any, Final, Literal
 
 from packaging.version import Version
 
+from ...engines.registry import ENGINES
+
 Section = Literal["metrics", "arguments", "environment", "requires"]
-ENGINES: Final = ("vllm", "sglang")
-"""The engines that have a catalog."""
 _SPAN: Final = ("first", "last")
 
 
