@@ -1,6 +1,9 @@
 """The command `preflight` as a user runs it."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,6 +66,38 @@ def test_a_diff_is_printed_and_fix_writes_it(tmp_path: Path) -> None:
     assert again.exit_code == 0
 
 
+def test_a_diff_of_nothing_says_so() -> None:
+    result = run("--diff")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "no name that could be corrected" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("form", "fail_on", "code"),
+    [([], "error", 0), (["--json"], "warning", 1), (["--markdown"], "error", 0)],
+    ids=str,
+)
+def test_a_reader_that_goes_away_changes_no_exit_code(
+    form: list[str], fail_on: str, code: int
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "exporter", "preflight", *UPGRADE, "--fail-on", fail_on, *form]
+    ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (code, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_is_told() -> None:
+    command = [sys.executable, "-m", "exporter", "preflight", *UPGRADE]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(b"inferfleet: the answer cannot be written to standard output: ")
+    assert ended.stderr.count(b"\n") == 1
+
+
 def test_programs_read_json_and_sarif(tmp_path: Path) -> None:
     board, log = tmp_path / "board.json", tmp_path / "out.sarif"
     board.write_text(BOARD)
@@ -109,6 +144,9 @@ def test_what_fails_is_chosen(fail_on: str, arguments: list[str], code: int) -> 
         (UPGRADE, ["--env", "/nowhere"], "/nowhere cannot be read"),
         (UPGRADE, ["--args", "'"], "--args cannot be split"),
         (UPGRADE, ["--fail-on", "nothing"], "is none of"),
+        (UPGRADE, ["--json", "--markdown"], "for --markdown: it is given with --json"),
+        (UPGRADE, ["--json", "--diff"], "for --diff: it is given with --json"),
+        (UPGRADE, ["--fix", "--diff"], "for --diff: it is given with --fix"),
     ],
 )
 def test_bad_input_is_one_sentence(

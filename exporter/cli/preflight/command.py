@@ -59,6 +59,8 @@ def preflight(
         raise typer.BadParameter(
             f"{fail_on!r} is none of {', '.join(_FAIL_ON)}", param_hint="--fail-on"
         )
+    _refuse_two(("--json", as_json), ("--markdown", as_markdown), ("--diff", diff))
+    _refuse_two(("--fix", fix), ("--diff", diff))
     try:
         _require_parser()
         from ...preflight.plan import steps
@@ -72,11 +74,12 @@ def preflight(
         if fix:
             run.correct(reviewed)
         elif diff:
-            typer.echo(run.differences(reviewed), nl=False)
+            run.show_differences(reviewed)
         if sarif is not None:
             from ...preflight.report.sarif import sarif as sarif_log
 
-            run.write(sarif, json.dumps(sarif_log(reviewed, __version__), indent=1) + "\n")
+            log = sarif_log(reviewed, __version__, run.source_line, details)
+            run.write(sarif, json.dumps(log, indent=1) + "\n")
     except InferfleetError as error:
         fail(error)
     if fix or not diff:
@@ -84,6 +87,16 @@ def preflight(
         plan = steps(reviewed, servers or reviewed.servers, prometheus)
         run.show(reviewed, plan, form, details)
     raise typer.Exit(run.exit_code(reviewed, fail_on))
+
+
+def _refuse_two(*options: tuple[str, bool]) -> None:
+    given = [name for name, is_given in options if is_given]
+    if len(given) > 1:
+        first, second, *_ = given
+        raise typer.BadParameter(
+            f"it is given with {first}, and the command does one of the two; leave one out",
+            param_hint=second,
+        )
 
 
 def _require_parser() -> None:

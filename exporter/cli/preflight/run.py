@@ -2,9 +2,12 @@
 
 import json
 import shlex
+import sys
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
@@ -13,15 +16,17 @@ from ...base.errors import ConfigError, PreflightError
 from ...base.yaml_text import read_text
 from ...engines.registry import ENGINES
 from ...preflight.corrections import corrected, corrections, difference
-from ...preflight.finding import Place, Severity
+from ...preflight.finding import Finding, Place, Severity
 from ...preflight.plan import Step
 from ...preflight.report.document import document
 from ...preflight.report.markdown import markdown
+from ...preflight.report.sarif import SourceLine
 from ...preflight.report.terminal import print_review
 from ...preflight.review import Review
-from ...preflight.sources.files import file_text
+from ...preflight.sources.files import file_lines, file_text
 from ...preflight.sources.launches import Launch, environment_file, launch
 from ...preflight.upgrade import Upgrade
+from ..process import print_whole
 
 Form = Literal["text", "json", "markdown"]
 _FAILING: Final[dict[str, tuple[Severity, ...]]] = {
@@ -49,9 +54,27 @@ def launches(upgrade: Upgrade, args: str | None, env: Path | None) -> list[Launc
     return [launch(ENGINES[upgrade.catalog.engine], words, variables, place)]
 
 
-def differences(review: Review) -> str:
-    """Return what is to be corrected in files as a unified diff."""
-    return "".join(difference(file, before, after) for file, before, after, _ in _corrected(review))
+def show_differences(review: Review) -> None:
+    """Print what is to be corrected in files as a unified diff, or say that nothing is."""
+    parts = [difference(file, before, after) for file, before, after, _ in _corrected(review)]
+    if not parts:
+        typer.echo("inferfleet: no name that could be corrected in a file", err=True)
+    print_whole("".join(parts))
+
+
+def source_line(finding: Finding) -> SourceLine:
+    """Return the line that a finding is about, its file relative to the working directory.
+
+    A file that is not below it is named by its whole path. Links are followed, as code hosts show
+    nothing beside them.
+    """
+    place = finding.place
+    file, here = Path(place.file).resolve(), Path.cwd().resolve()
+    below = file.is_relative_to(here)
+    uri = quote(file.relative_to(here).as_posix()) if below else file.as_uri()
+    lines = file_lines(place.file)
+    number = max(place.line, 1)
+    return SourceLine(uri, lines[number - 1] if number <= len(lines) else "")
 
 
 def correct(review: Review) -> None:
@@ -72,11 +95,20 @@ def write(file: Path, text: str) -> None:
 def show(review: Review, plan: tuple[Step, ...], form: Form, details: bool) -> None:
     """Print a review."""
     if form == "json":
-        typer.echo(json.dumps(document(review, plan), indent=2))
+        print_whole(json.dumps(document(review, plan), indent=2) + "\n")
     elif form == "markdown":
-        typer.echo(markdown(review, plan), nl=False)
+        print_whole(markdown(review, plan))
     else:
-        print_review(review, plan, Console(markup=False, emoji=False, highlight=False), details)
+        page = StringIO()
+        console = Console(
+            file=page,
+            force_terminal=sys.stdout.isatty() or None,
+            markup=False,
+            emoji=False,
+            highlight=False,
+        )
+        print_review(review, plan, console, details)
+        print_whole(page.getvalue())
 
 
 def exit_code(review: Review, fail_on: str) -> int:

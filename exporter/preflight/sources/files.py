@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from ..finding import Finding, Place
 _BETWEEN: Final = re.compile(r"^---(?:[ \t].*)?$", re.MULTILINE)
 _TEMPLATE: Final = re.compile(r"\{\{[-\s]*[\w.$]")
 _SUFFIXES: Final = (".json", ".yaml", ".yml")
+_NO_DOCUMENT: Final = "it is text alone: give a document in JSON or YAML"
 _MAX_FILES: Final = 20_000
 _MAX_VALUES: Final = 2_000_000
 
@@ -42,14 +43,28 @@ def documents(paths: Iterable[Path]) -> Iterator[Document | Unread]:
     for path in paths:
         if not path.exists():
             raise PreflightError(f"{path} is not there; give a file or a folder")
-        files = sorted(path.rglob("*")) if path.is_dir() else [path]
-        if len(files) > _MAX_FILES:
-            raise PreflightError(f"{path} holds more than {_MAX_FILES} files: give a folder in it")
+        files = _files(path)
+        if not files:
+            yield Unread(Place(str(path)), f"it holds no file that ends in {_listed(_SUFFIXES)}")
         for file in files:
             known = file.resolve()
-            if file.suffix in _SUFFIXES and file.is_file() and known not in seen:
+            if known not in seen:
                 seen.add(known)
                 yield from _documents(file)
+
+
+def _files(path: Path) -> list[Path]:
+    """Return the files below a folder that look like documents; a file is taken as it is."""
+    if not path.is_dir():
+        return [path]
+    every = sorted(path.rglob("*"))
+    if len(every) > _MAX_FILES:
+        raise PreflightError(f"{path} holds more than {_MAX_FILES} files: give a folder in it")
+    return [file for file in every if file.suffix in _SUFFIXES and file.is_file()]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def located(findings: Iterable[Finding]) -> Iterator[Finding]:
@@ -78,6 +93,12 @@ def file_text(file: str) -> str:
         return ""
 
 
+@cache
+def file_lines(file: str) -> tuple[str, ...]:
+    """Return the lines of a file that was read before."""
+    return tuple(_cached_text(file).split("\n"))
+
+
 def _documents(file: Path) -> Iterator[Document | Unread]:
     name = str(file)
     try:
@@ -87,6 +108,8 @@ def _documents(file: Path) -> Iterator[Document | Unread]:
         return
     if len(body) > MAX_BYTES:
         yield Unread(Place(name), f"it has more than {MAX_BYTES >> 20} MiB")
+    elif b"\0" in body:
+        yield Unread(Place(name), "it is no text in UTF-8; give JSON or YAML")
     elif file.suffix == ".json":
         try:
             yield Document(name, json_document(body, _MAX_VALUES))
@@ -101,7 +124,11 @@ def _yaml_documents(name: str, text: str) -> Iterator[Document | Unread]:
     for part in _BETWEEN.split(text):
         if part.strip():
             try:
-                yield Document(name, parse_yaml(part, "failsafe"))
+                content = parse_yaml(part, "failsafe")
+                if isinstance(content, str):
+                    yield Unread(Place(name, line=line + 1), _NO_DOCUMENT)
+                else:
+                    yield Document(name, content)
             except YamlError as error:
                 template = "it is a template: give what it renders to"
                 fault = template if _TEMPLATE.search(part) else one_line(str(error))

@@ -1,0 +1,46 @@
+"""Which files are read, and that what is not read is told."""
+
+from pathlib import Path
+
+import pytest
+
+from exporter.preflight.sources.files import Document, Unread, documents
+
+
+def test_a_file_is_read_whatever_its_name_ends_in(tmp_path: Path) -> None:
+    rules = tmp_path / "prometheus.rules"
+    rules.write_text("groups: []\n")
+    assert list(documents([rules])) == [Document(str(rules), {"groups": []})]
+
+
+def test_of_a_folder_the_files_that_look_like_documents_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("groups: []\n")
+    (tmp_path / "README.md").write_text("text\n")
+    (read,) = documents([tmp_path])
+    assert isinstance(read, Document)
+
+
+@pytest.mark.parametrize("name", ["board.json", "board.yaml", "board.png"])
+@pytest.mark.parametrize(
+    "body", [bytes(range(256)) * 8, "{}".encode("utf-16"), b"\x00" * 10], ids=str
+)
+def test_what_is_no_text_is_told(tmp_path: Path, name: str, body: bytes) -> None:
+    file = tmp_path / name
+    file.write_bytes(body)
+    (unread,) = documents([file])
+    assert isinstance(unread, Unread)
+    assert unread.fault == "it is no text in UTF-8; give JSON or YAML"
+
+
+def test_text_alone_is_no_document(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("upgrade on Monday\n")
+    (unread,) = documents([file])
+    assert isinstance(unread, Unread)
+    assert "it is text alone" in unread.fault
+
+
+def test_a_folder_without_documents_is_told(tmp_path: Path) -> None:
+    (unread,) = documents([tmp_path])
+    assert isinstance(unread, Unread)
+    assert unread.fault == "it holds no file that ends in .json, .yaml or .yml"
