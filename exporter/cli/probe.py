@@ -51,7 +51,7 @@ def probe(url: str, seconds: float, progress: Callable[[float], None]) -> Json:
     telemetry = Telemetry(config)
     telemetry.start()
     try:
-        server = WatchedServer(target, client, config, telemetry)
+        server = WatchedServer(target, client, config, telemetry, patient=False)
         asyncio.run(_sample(server, seconds, progress))
         first, *others = (_report(model, telemetry) for model in server.models)
         return first | {"models": others} if others else first

@@ -42,7 +42,10 @@ class SourceState:
 
 
 class Telemetry:
-    """The GPU sources of a configuration, read between `start` and `stop`."""
+    """The GPU sources of a configuration, read between `start` and `stop`.
+
+    `answered` says whether each has answered or failed once, so that `inventory` lacks none.
+    """
 
     def __init__(
         self,
@@ -54,6 +57,7 @@ class Telemetry:
         self._processes = processes or GpuProcesses()
         self._claims = PodClaims()
         self._watches = _watches(config) if watches is None else list(watches)
+        self.answered = not self._watches
         self._meter = EnergyCounters(2 * config.window + 2 * config.gpu.pages_interval)
         self._reading_times: tuple[object, ...] = ()
         self._merge_problems: tuple[str, ...] = ()
@@ -92,6 +96,9 @@ class Telemetry:
         """
         due = min((watch.tick(now) for watch in self._watches), default=inf)
         self._take(now)
+        self.answered = all(
+            watch.state.time is not None or watch.state.error for watch in self._watches
+        )
         return due
 
     def _take(self, now: float) -> None:

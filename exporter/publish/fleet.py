@@ -91,7 +91,7 @@ def server_report(view: ServerView, gpus: Mapping[str, GpuReading] | None = None
             report["gpu_link"] = reading.link.via
             known = [gpus[uuid] for uuid in reading.link.uuids if uuid in gpus] if gpus else []
             report["gpu_telemetry"] = [gpu_report(reading) for reading in known]
-    last = view.server.last_identity
+    last = view.server.identity.last
     if last and not (view.live and reading.identity):
         report["last_known"] = _last_known(last)
     return report
@@ -153,7 +153,9 @@ def _identity(view: ServerView) -> Json:
         "notes": notes,
     }
     if identity is None:
-        return report | {"notes": [*notes, "the server's identity has not been read yet"]}
+        return report | {
+            "notes": [*notes, "who the server is is unknown until its endpoints have answered"]
+        }
     gpus = identity.facts.get("gpus")
     if gpus is None and snapshot and snapshot.plan.key:
         notes.append(_GPUS_UNKNOWN)

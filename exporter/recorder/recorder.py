@@ -93,7 +93,7 @@ class _Recorder:
 
     def run(self, seconds: float, name: str, progress: Callable[[float], None]) -> RecordingSummary:
         client = _KeepingClient(self.config.http, self.config.limits.page)
-        server = WatchedServer(self.target, client, self.config, self.telemetry)
+        server = WatchedServer(self.target, client, self.config, self.telemetry, patient=False)
         try:
             asyncio.run(self._sample(server, client, seconds, progress))
         except KeyboardInterrupt:

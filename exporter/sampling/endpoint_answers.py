@@ -8,6 +8,8 @@ from ..fetch import HttpClient
 
 MAX_BYTES: Final = 2**20
 """The largest answer that is read: decoded JSON takes up to thirty times its size in memory."""
+_NO_ANSWER: Final[frozenset[FetchReason]] = frozenset({"connect", "timeout", "protocol"})
+"""Why a request got no answer: the next one may."""
 
 
 class EndpointAnswers:
@@ -17,11 +19,6 @@ class EndpointAnswers:
         self._bodies: dict[str, bytes] = {}
         # not the errors themselves, which hold on to all that was at work when they were raised
         self._failures: dict[str, tuple[FetchReason, str]] = {}
-
-    @property
-    def hung(self) -> bool:
-        """Whether a path was not answered in time."""
-        return any(reason == "timeout" for reason, _ in self._failures.values())
 
     async def add(self, client: HttpClient, base: str, path: str, timeout: float) -> bool:
         """Request a path and return whether it was answered."""
@@ -35,8 +32,17 @@ class EndpointAnswers:
 
     @property
     def late(self) -> bool:
-        """Whether an endpoint did not answer in time; it may the next time."""
-        return any(reason == "timeout" for reason, _ in self._failures.values())
+        """Whether a path was not answered in time."""
+        return "timeout" in self._reasons
+
+    @property
+    def complete(self) -> bool:
+        """Whether every path that was requested was answered, be it by a refusal."""
+        return self._reasons.isdisjoint(_NO_ANSWER)
+
+    @property
+    def _reasons(self) -> set[FetchReason]:
+        return {reason for reason, _ in self._failures.values()}
 
     def get(self, path: str) -> bytes:
         """Return what a path answered; raises `FetchError` as its request did."""
@@ -57,6 +63,6 @@ async def endpoint_answers(
     answers = EndpointAnswers()
     for paths in endpoints(engine):
         for path in paths:
-            if answers.hung or await answers.add(client, base, path, timeout):
+            if answers.late or await answers.add(client, base, path, timeout):
                 break
     return answers

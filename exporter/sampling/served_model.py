@@ -23,12 +23,12 @@ from ..derive.summary import ServerLimits
 from ..derive.window import Window, on_hold
 from ..discovery.pod import PodTarget
 from ..engines.catalog import PageContext
-from ..engines.identity import Identity, identify
+from ..engines.identity import identify
 from ..engines.plan import Plan, Snapshot
 from ..gpu.telemetry import Telemetry
 from ..procfs.port_holder import PortHolder
-from .description import UNKNOWN, Description, describe
 from .reading import STALE_AFTER_MISSES, SampleCounts, ServerReading
+from .served_identity import UNKNOWN, ServedIdentity
 from .server_gpus import ServerGpus
 from .stall_watch import Get, Post, StallWatch
 
@@ -36,18 +36,14 @@ log = logging.getLogger(__name__)
 
 _HISTORY: Final = 120
 _CHARTED: Final = "generation_tokens_per_second_per_gpu"
-_RETRY_SECONDS: Final = 15.0
-"""Until the identity is read again where answers were late; twice as long each further time."""
-_RETRIES: Final = 10
 
 
 class ServedModel:
     """Follows one model of a target over its life.
 
     `target` is the target itself where it has one model, else a copy under a name that holds the
-    model's. `counts` are those of the target's samples, `resets` says how often what belonged to
-    a process was dropped. `last_identity` is the newest identity known, also that of a process that
-    has ended. `reading`, `history` and `last_identity` are for any thread.
+    model's. `counts` are those of the target's samples. `reading`, `history` and `identity.last`
+    are for any thread.
     """
 
     def __init__(
@@ -59,13 +55,14 @@ class ServedModel:
         post: Post,
         telemetry: Telemetry | None,
         model: str = "",
+        patient: bool = True,
     ) -> None:
         self.target = target
         self.counts = counts
         self.reading = ServerReading()
         self.restarts = 0
         self.history: deque[tuple[float, float]] = deque(maxlen=_HISTORY)
-        self.gpus = ServerGpus(target, telemetry)
+        self.gpus = ServerGpus(target, telemetry, patient)
         self._model = model
         self._config = config
         self._watched_since = monotonic()
@@ -77,33 +74,18 @@ class ServedModel:
         self._latency_sums = LatencySums()
         self._stall_watch = StallWatch(get, post, config)
         self._plan: Plan | None = None
-        self._identity: Identity | None = None
-        self.last_identity: Identity | None = None
-        self._descriptions: tuple[Description, ...] = ()
-        self._identity_time = float("-inf")
-        self._late_answers = 0
-        self.resets = 0
+        self.identity = ServedIdentity(patient)
         self._logged_release: str | None = None
 
     @property
     def context(self) -> PageContext:
         """What is known of the server that decides how its page is read."""
-        return self._described(self._identity).context
+        return self.identity.described(self.identity.current).context
 
     def loading(self, now: float) -> bool:
         """Whether the server has never answered yet, and not for too long (`now`: monotonic s)."""
         since = now - self._watched_since
         return self.reading.time is None and since < self._config.loading_timeout
-
-    def _described(self, identity: Identity | None) -> Description:
-        if identity is None:
-            return UNKNOWN
-        for kept in self._descriptions:
-            if kept.identity is identity:
-                return kept
-        # the identity as it was read, and that with the GPUs which telemetry knows
-        self._descriptions = (describe(identity), *self._descriptions[:1])
-        return self._descriptions[0]
 
     def miss(self, reason: str, error: str, duration: float) -> None:
         """Take that a sample failed."""
@@ -130,9 +112,9 @@ class ServedModel:
                 self.reading, time=snapshot.time, misses=0, error="", reason="", duration=duration
             )
             return
-        identity = self.gpus.identity_with_gpus(self._identity)
-        self.last_identity = identity or self.last_identity
-        described = self._described(identity)
+        identity = self.gpus.identity_with_gpus(self.identity.current)
+        self.identity.last = identity or self.identity.last
+        described = self.identity.described(identity)
         limits, labels = described.limits, described.labels
         energy = self.gpus.energy_use(identity, last.time, snapshot.time) if last else None
         if self.gpus.link and self.gpus.link.shared:
@@ -153,7 +135,7 @@ class ServedModel:
             self.restarts += len(engines)
             log.info("%s: engine %s restarted", self.target.label, ", ".join(engines))
             # another process may be another release
-            self._identity_time = float("-inf")
+            self.identity.expire()
         if self._window.last is not snapshot:
             self._window.add(snapshot)
         joules = energy.joules if energy and energy.fine and not restarted else None
@@ -213,10 +195,7 @@ class ServedModel:
         self._forget_identity()
 
     def _forget_identity(self) -> None:
-        self.resets += 1
-        self._identity = None
-        self._identity_time = float("-inf")
-        self._late_answers = 0
+        self.identity.forget()
         self.gpus.reset()
 
     def _log_unknown_names(self, current: Plan) -> None:
@@ -232,25 +211,8 @@ class ServedModel:
 
     def identity_due(self, now: float) -> bool:
         """Whether the identity is to be read again; a page must have come first."""
-        wait = self._config.identity_refresh
-        if self._late_answers:
-            wait = min(wait, _RETRY_SECONDS * 2 ** (self._late_answers - 1))
-        return (
-            self._plan is not None
-            and self.reading.misses == 0
-            and now - self._identity_time >= wait
-        )
-
-    def answers_were_late(self, late: bool) -> None:
-        """Note whether an endpoint did not answer in time: then it is asked again soon.
-
-        vLLM works its settings out when it is first asked for them, which takes seconds.
-        """
-        self._late_answers = min(self._late_answers + 1, _RETRIES) if late else 0
-
-    def mark_identifying(self) -> None:
-        """Note that the identity is being read, so that it is not read twice at once."""
-        self._identity_time = monotonic()
+        come = self._plan is not None and self.reading.misses == 0
+        return come and self.identity.due(now, self._config.identity_refresh)
 
     def identify(
         self,
@@ -259,12 +221,14 @@ class ServedModel:
         command_line: Sequence[str] | None,
         ray: bool,
         resets: int,
+        complete: bool,
     ) -> None:
         """Work out the identity from what `get` answers; safe beside `update`.
 
         `holder` is the process that holds the target's port and `command_line` its own, `ray` says
         whether it leaves its workers to Ray, `resets` is what this had when the answers were
         requested: those from before a restart that `update` has seen since are dropped.
+        `complete` says whether every endpoint answered, be it by a refusal.
         """
         current = self._plan
         if current is None:
@@ -280,16 +244,10 @@ class ServedModel:
             one_of_models=bool(self._model),
             one_of_engines=bool(current.key),
         )
-        if self.resets != resets:
+        if self.identity.resets != resets:
             return
         if not self._model:
             # the process runs all models of the page: which GPUs are whose is unknown
             self.gpus.process = holder
             self.gpus.ray_backend = ray
-        before = self._identity
-        lost = before.facts.keys() - identity.facts.keys() if before else ()
-        if before and lost and not identity.sources > before.sources:
-            # an endpoint that fails for once must not make a server look like another one; one that
-            # answers for the first time may know that a fact was wrong
-            return
-        self._identity = identity
+        self.identity.take(identity, complete)

@@ -22,7 +22,7 @@ class ServerGpus:
     restarts: a source that fails must not make a server look like another one.
     """
 
-    def __init__(self, target: Target, telemetry: Telemetry | None) -> None:
+    def __init__(self, target: Target, telemetry: Telemetry | None, patient: bool = True) -> None:
         self.process: PortHolder | None = None
         self.ray_page: RayPage | None = None
         self.ray_backend = False
@@ -30,6 +30,7 @@ class ServerGpus:
         self.problem = ""
         self._target = target
         self._telemetry = telemetry
+        self._patient = patient
         self._report: _GpuReport | None = None
         self._joined: tuple[Identity, _GpuReport, Identity] | None = None
 
@@ -39,13 +40,19 @@ class ServerGpus:
         self.problem = ""
 
     def identity_with_gpus(self, identity: Identity | None) -> Identity | None:
-        """Look up the server's GPUs and return its identity with their number and model."""
+        """Look up the server's GPUs and return its identity with their number and model.
+
+        None, where `patient`, until each source of telemetry has answered or failed once: without
+        the GPU's model it would be of another class.
+        """
         if self._telemetry:
             link = self._telemetry.link(self._user())
             self.link, self.problem = (link, "") if isinstance(link, Link) else (None, link.reason)
         if self.link:
             declared = self._target.declare.gpu_uuids if self.link.via == "declared" else ()
             self._report = len(declared or self.link.gpus), self.link.model
+        if self._patient and self._telemetry and not self._telemetry.answered:
+            return None
         if identity is None or self._report is None:
             return identity
         joined = self._joined

@@ -41,7 +41,8 @@ class WatchedServer:
     """Samples one target on an event loop, over a `client` of its own.
 
     `models` and `counts` are for any thread. There is one model, under the target's
-    own name, until a page shows several; then there is one for each of these.
+    own name, until a page shows several; then there is one for each of these. `patient` says
+    whether their identities wait for what may answer later.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class WatchedServer:
         config: Config,
         telemetry: Telemetry | None = None,
         large_pages: LargePages | None = None,
+        patient: bool = True,
     ) -> None:
         self.target = target
         self.counts = SampleCounts()
@@ -58,6 +60,7 @@ class WatchedServer:
         self._client = client
         self._config = config
         self._telemetry = telemetry
+        self._patient = patient
         self._large_pages = large_pages or LargePages(client.budget)
         self._reader = Reader(detect.wanted, config.limits.parser_limits())
         self._layout: Layout | None = None
@@ -67,7 +70,14 @@ class WatchedServer:
 
     def _served(self, target: Target, model: str) -> ServedModel:
         return ServedModel(
-            target, self._config, self.counts, self._get, self._post, self._telemetry, model
+            target,
+            self._config,
+            self.counts,
+            self._get,
+            self._post,
+            self._telemetry,
+            model,
+            self._patient,
         )
 
     async def _get(self, path: str) -> bytes:
@@ -190,13 +200,13 @@ class WatchedServer:
     def mark_identifying(self) -> None:
         """Note that the identities are being read, so that they are not read twice at once."""
         for served in self.models:
-            served.mark_identifying()
+            served.identity.mark_reading()
 
     async def identify(self) -> None:
         """Read the identity of each model; safe beside `sample`."""
         if not self._plans:
             return
-        resets = {served: served.resets for served in self.models}
+        resets = {served: served.identity.resets for served in self.models}
         holder, line = None, None
         if self.target.is_local:
             holder, line = await in_thread(self._process, "process look-up")
@@ -206,8 +216,7 @@ class WatchedServer:
         )
         ray = starts_ray_workers(line or ())
         for served, before in resets.items():
-            served.identify(answers.get, holder, line, ray, before)
-            served.answers_were_late(answers.late)
+            served.identify(answers.get, holder, line, ray, before, answers.complete)
 
     def _process(self) -> tuple[PortHolder | None, Sequence[str] | None]:
         """Return the process that holds a local server's port, and its command line."""

@@ -11,8 +11,8 @@ from ..derive.figure import number_of
 from ..gpu.reading import GpuReading
 from ..publish.figures import Json
 from ..publish.fleet import fleet_report, server_report
-from ..sampling.description import describe
 from ..sampling.reading import ServerReading
+from ..sampling.served_identity import describe
 from ..sampling.served_model import ServedModel
 from ..sampling.view import ServerView
 from .detail import Detail, as_json, detail

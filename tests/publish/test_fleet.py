@@ -135,7 +135,7 @@ def test_a_server_is_who_it_was_until_it_tells_anew() -> None:
     before = identity(model="m", version="0.20.2", runner="v1", gpus=2.0)
     for view in (shown("a", FIGURES, live=False), shown("a", FIGURES)):
         assert "last_known" not in server_report(view)
-        view.server.last_identity = before
+        view.server.identity.last = before
         last = server_report(view)["last_known"]
         assert isinstance(last, dict)
         assert [last[name] for name in ("model", "release", "runner", "gpus")] == [
@@ -145,5 +145,5 @@ def test_a_server_is_who_it_was_until_it_tells_anew() -> None:
             2,
         ]
     view = shown("a", FIGURES, identity=identity(model="m"))
-    view.server.last_identity = before
+    view.server.identity.last = before
     assert "last_known" not in server_report(view)

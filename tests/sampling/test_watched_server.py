@@ -121,27 +121,6 @@ def test_a_restart_drops_identity_window_and_history_of_versions() -> None:
         assert server.reading.identity.release == "0.27.0"
 
 
-def test_an_endpoint_that_is_late_is_asked_again_soon_and_ever_less_often() -> None:
-    def waits(server: WatchedServer) -> list[int]:
-        server.mark_identifying()
-        run(server.identify())
-        now = time.monotonic()
-        return [wait for wait in (10, 25, 50, 310) if server.identity_due(now + wait)]
-
-    with FakeServer(metrics=(200, page(100)), version=VERSION) as fake:
-        server = watch(fake, timeout=0.3)
-        run(server.sample())
-        assert waits(server) == [310]
-        fake.answers["/server_info?config_format=json"] = fake.hold
-        assert waits(server) == [25, 50, 310]
-        assert waits(server) == [50, 310]
-        assert waits(server) == [310]
-        fake.answers["/server_info?config_format=json"] = (200, b"{}")
-        assert waits(server) == [310]
-        fake.answers["/server_info?config_format=json"] = fake.hold
-        assert waits(server) == [25, 50, 310]
-
-
 def test_a_fact_goes_where_a_source_that_comes_late_knows_better_and_stays_where_one_fails() -> (
     None
 ):
@@ -158,7 +137,7 @@ def test_a_fact_goes_where_a_source_that_comes_late_knows_better_and_stays_where
                 return answers[path]
             raise FetchError("timeout", f"{path} did not answer in time")
 
-        served.identify(get, None, line, ray=False, resets=served.resets)
+        served.identify(get, None, line, ray=False, resets=served.identity.resets, complete=True)
         run(server.sample())
         assert server.reading.identity is not None
         assert server.reading.identity.text("version") == "0.26.0"

@@ -50,7 +50,9 @@ def play(watch: FleetWatch, pages: Mapping[ServedModel, Sequence[Snapshot]]) -> 
                 page = replace(snapshots[number], time=start + STEP * number)
                 asyncio.run(server.update(page, 0.01, 1000, len(page.values)))
                 if number == 0:
-                    server.identify(unanswered, None, None, False, server.resets)
+                    server.identify(
+                        unanswered, None, None, False, server.identity.resets, complete=True
+                    )
         watch.update()
 
 
