@@ -6,7 +6,6 @@ container needs a word from another.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import ceil
 from typing import Any, Final
 
 import yaml
@@ -22,8 +21,6 @@ _NAME: Final = "inferfleet-bench"
 _IMAGE: Final = f"ghcr.io/inferfleet/inferfleet:{__version__}"
 _USER: Final = 10190
 _START_SECONDS, _PROBE_SECONDS = 1800, 10
-_SLOWEST: Final = 5
-"""How many times as long as planned the load of a run may take."""
 
 _Object = dict[str, Any]
 
@@ -63,7 +60,7 @@ def _head(plan: Plan) -> str:
 
 
 def _deadline(plan: Plan) -> int:
-    return _START_SECONDS + ceil(_SLOWEST * plan.run_seconds)
+    return _START_SECONDS + plan.longest_seconds
 
 
 def _claim() -> _Object:
@@ -129,12 +126,9 @@ def _run(
     load = _client(
         "load",
         images,
-        [
-            shell_line(plan.measured(point, f"{FOLDER}/{name}-{point.name}.json"))
-            for point in plan.points
-        ],
+        [shell_line(plan.measured(point, plan.result(name, point))) for point in plan.points],
     )
-    record = _ours("record", plan.record(name, plan.run_seconds)[1:])
+    record = _ours("record", plan.record(name)[1:])
     pod = _pod([server, warm_up], [record, load])
     return {**pod, "activeDeadlineSeconds": _deadline(plan)}
 

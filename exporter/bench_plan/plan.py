@@ -17,6 +17,8 @@ FOLDER: Final = "runs"
 """Where recordings and results go."""
 
 _WARM_UP_ROUNDS: Final = 2
+_SLOWEST: Final = 5
+"""How many times as long as planned the load of a run may take."""
 _FIRST_SEED, _FIRST_WARM_UP_SEED = 1, 1001
 _MUCH: Final = 0.05
 """Share of saturated time, or of requests beyond a histogram's last bound, worth a note."""
@@ -67,6 +69,11 @@ class Plan:
         """About how long the measured part of one run takes."""
         return sum(point.seconds for point in self.points)
 
+    @property
+    def longest_seconds(self) -> int:
+        """How long the measured part of one run may take."""
+        return ceil(_SLOWEST * self.run_seconds)
+
     def warm_up(self, point: LoadPoint) -> Command:
         """Return the command that warms a server up for a point: other prompts of its shape."""
         few = replace(point, prompts=_WARM_UP_ROUNDS * point.concurrency)
@@ -78,11 +85,21 @@ class Plan:
         seed = _FIRST_SEED + self.points.index(point)
         return self.client.command(self.shape, point, Call(self.request.base_url, seed, result))
 
-    def record(self, run: str, seconds: float) -> Command:
-        """Return the command that records a run."""
-        out = f"{FOLDER}/{run}.tar.xz"
-        length = f"{ceil(seconds)}s"
-        return ("inferfleet", "record", self.request.base_url, "--out", out, "--for", length)
+    def result(self, run: str, point: LoadPoint) -> str:
+        """Return the file of what the client measures at a point of a run."""
+        return f"{FOLDER}/{run}-{point.name}.json"
+
+    def record(self, run: str) -> Command:
+        """Return the command that records a run, until the client's results have come."""
+        return (
+            *("inferfleet", "record", self.request.base_url, "--out", f"{FOLDER}/{run}.tar.xz"),
+            *("--for", f"{self.longest_seconds}s"),
+            *(
+                word
+                for point in self.points
+                for word in ("--client-result", self.result(run, point))
+            ),
+        )
 
     def compare(self) -> Command:
         """Return the command that judges the runs."""

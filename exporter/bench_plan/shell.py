@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from ..engines.registry import ENGINES
-from .load_points import LoadPoint
+from .clients import Command
 from .plan import FOLDER, Plan
 from .runs import SIDES
 from .text import shell_line
 
-_LONGEST: Final = 5
-"""How many times as long as planned a run is recorded at most."""
+_RUN: Final = "unfinished/\0"
+"""A run's name while it is under way; the shell puts its argument where no argument can be."""
 
 _FRAME: Final = """\
 #!/bin/sh
@@ -41,7 +41,7 @@ running() { kill -s 0 "$1" 2>/dev/null; }
 stop_recorder() {
     [ -n "$recorder" ] || return 0
     kill -s TERM "$recorder" 2>/dev/null || :
-    wait "$recorder" || echo "the recording ended with an error" >&2
+    wait "$recorder" 2>/dev/null || :
     recorder=
 }
 
@@ -102,6 +102,7 @@ run() {  # NAME COMMAND
         echo "$1: is recorded already"
         return 0
     fi
+    rm -f @FOLDER@/unfinished/"$1"*
     echo "$1: starting"
     start_server "$2" @FOLDER@/"$1".log
     echo "$1: warming up"
@@ -110,10 +111,12 @@ run() {  # NAME COMMAND
     @RECORD@ &
     recorder=$!
 @MEASURE@
-    stop_recorder
+    # it ends once it has the results
+    wait "$recorder"
+    recorder=
     stop_server
     # only a run that came to its end has its name
-    mv @FOLDER@/unfinished/"$1".tar.xz @FOLDER@/"$1".tar.xz
+    mv @FOLDER@/unfinished/"$1"-*.json @FOLDER@/unfinished/"$1".tar.xz @FOLDER@
 }
 
 mkdir -p @FOLDER@/unfinished
@@ -125,8 +128,6 @@ mkdir -p @FOLDER@/unfinished
 def shell_script(plan: Plan, starts: Mapping[str, str]) -> str:
     """Return the script; `starts` is the command that starts each side's server."""
     health = plan.request.base_url + ENGINES[plan.traffic.engine].health_path
-    *record, _, _, _, length = plan.record("", _LONGEST * plan.run_seconds)
-    recording = f'{FOLDER}/unfinished/"$1".tar.xz'
     values = {
         "TITLE": f"Compares two set-ups of {_comment(plan.traffic.model)} under its fleet's load.",
         "PROGRAM": f"{plan.client.program} of {plan.client.since} or later",
@@ -136,8 +137,11 @@ def shell_script(plan: Plan, starts: Mapping[str, str]) -> str:
         "WARM_UP": "\n".join(
             f"    load {shell_line(plan.warm_up(point))}" for point in plan.points
         ),
-        "RECORD": f"{shell_line(tuple(record))} --out {recording} --for {length}",
-        "MEASURE": "\n".join(f"    load {_measured(plan, point)}" for point in plan.points),
+        "RECORD": _of_argument(plan.record(_RUN)),
+        "MEASURE": "\n".join(
+            f"    load {_of_argument(plan.measured(point, plan.result(_RUN, point)))}"
+            for point in plan.points
+        ),
         "RUNS": "\n".join(
             f'run {name} "${side.upper()}"'
             for name, side in zip(plan.names, plan.order, strict=True)
@@ -148,9 +152,9 @@ def shell_script(plan: Plan, starts: Mapping[str, str]) -> str:
     return re.sub("@([A-Z_]+)@", lambda place: values[place[1]], _FRAME)
 
 
-def _measured(plan: Plan, point: LoadPoint) -> str:
-    *command, _ = plan.measured(point, "result")
-    return f'{shell_line(tuple(command))} {FOLDER}/"$1"-{point.name}.json'
+def _of_argument(command: Command) -> str:
+    """Return a command as a shell reads it, its first argument wherever a run's name stands."""
+    return " ".join('"$1"'.join(shlex.quote(part) for part in word.split("\0")) for word in command)
 
 
 def _comment(text: str) -> str:

@@ -8,7 +8,7 @@ from ..base.untrusted import one_line
 from ..compare.assess.verdict import POWER
 from .clients import Command
 from .lengths import Lengths
-from .plan import FOLDER, Plan
+from .plan import Plan
 from .runs import SIDES
 from .traffic import Traffic, quantile
 
@@ -108,9 +108,9 @@ def _plan(plan: Plan) -> Iterator[str]:
     for point in plan.points:
         yield f"       {shell_line(plan.warm_up(point))}"
     yield "  3. Record it while it is loaded:"
-    yield f"       {shell_line(plan.record(plan.names[0], plan.run_seconds))} &"
+    yield f"       {shell_line(plan.record(plan.names[0]))} &"
     for point in plan.points:
-        result = f"{FOLDER}/{plan.names[0]}-{point.name}.json"
+        result = plan.result(plan.names[0], point)
         yield f"       {shell_line(plan.measured(point, result))}"
     yield "  4. Stop the server."
     yield ""

@@ -1,6 +1,6 @@
 """A live server recorded to a file, and what was recorded in a sentence."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -24,10 +24,12 @@ def record(
     interval: float,
     http_config: Path | None,
     progress: Callable[[float], None],
+    results: Sequence[Path] = (),
 ) -> RecordingSummary:
     """Record a server for some seconds, a page each `interval` seconds; raises `InferfleetError`.
 
-    The GPUs of this machine are recorded where the server is on it.
+    The GPUs of this machine are recorded where the server is on it. `results` are files that load
+    clients are to write: it ends once all have come.
     """
     try:
         http = HttpSettings() if http_config is None else load_http_settings(http_config)
@@ -48,15 +50,17 @@ def record(
             for place, fault in validation_sentences(error, Config)
         ]
         raise ConfigError(joined(faults)) from error
-    return run(target, out, seconds, config, progress)
+    return run(target, out, seconds, config, progress, results)
 
 
 def summary(out: Path, recorded: RecordingSummary) -> str:
     """Return what was recorded, and what to look at before it is passed on."""
     pages = f"{recorded.answered} of {recorded.pages} pages"
-    gpus = f"{recorded.gpus} GPUs" if recorded.gpus else "no GPU"
+    gpus = f"{recorded.gpus} GPU{'s' * (recorded.gpus != 1)}" if recorded.gpus else "no GPU"
+    count = recorded.phases
+    phases = f", {count} load phase{'s' * (count != 1)}" if count else ""
     return (
         f"{out}: {pages} of {recorded.engine} {one_line(recorded.version)} serving "
-        f"{one_line(recorded.model)}, {gpus}. Texts, secrets, addresses and paths are left out; "
-        "names of models, adapters and labels are in it: look before you pass it on."
+        f"{one_line(recorded.model)}, {gpus}{phases}. Texts, secrets, addresses and paths are left "
+        "out; names of models, adapters and labels are in it: look before you pass it on."
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..base.errors import InferfleetError
-from ..base.untrusted import printable
+from ..base.untrusted import one_line, printable
 from .options import ConfigFile, HttpConfigFile, LogFormat, LogLevel, Targets, positive_duration
 from .process import (
     configure_logging,
@@ -165,6 +165,13 @@ def record(
     out: Annotated[Path, typer.Option(help="File to write, NAME.tar.xz.")],
     for_: Annotated[str, typer.Option("--for", help="How long to record.")] = "10m",
     every: Annotated[str, typer.Option(help="Time between two pages.")] = "2s",
+    client_result: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Result that a load client is to write: becomes a load phase. It ends once all "
+            "have come.",
+        ),
+    ] = None,
     http_config: HttpConfigFile = None,
 ) -> None:
     """Record a live server: its pages, what it says of itself, its GPUs; secrets are left out."""
@@ -188,10 +195,14 @@ def record(
                 interval,
                 http_config,
                 lambda share: bar.update(task, completed=share),
+                client_result or (),
             )
     except InferfleetError as error:
         fail(error)
     typer.echo(summary(out, recorded))
+    for fault in recorded.faults:
+        text = one_line(fault, len(fault))
+        typer.echo(f"--client-result: {text}; it gives no load phase", err=True)
 
 
 def replay(

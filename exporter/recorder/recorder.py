@@ -6,7 +6,7 @@ what the exporter saw, less what `redaction` leaves out.
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, time
@@ -19,6 +19,7 @@ from ..gpu.telemetry import Telemetry
 from ..replay.archive import MAX_BYTES, SUFFIX
 from ..sampling.watched_server import WatchedServer
 from .archive_writer import ArchiveWriter
+from .client_results import ClientResults
 from .gpu_samples import metadata_line, sample_line
 from .redaction import Redaction, answer_text
 
@@ -41,7 +42,11 @@ class _KeepingClient(HttpClient):
 
 @dataclass(frozen=True, slots=True)
 class RecordingSummary:
-    """What was recorded: pages that were answered and all of them, of which engine and GPUs."""
+    """What was recorded: pages that were answered and all of them, of which engine and GPUs.
+
+    `phases` are the load phases from results of clients, `faults` say of each result that gave none
+    what is wrong with it.
+    """
 
     answered: int
     pages: int
@@ -49,6 +54,8 @@ class RecordingSummary:
     version: str
     model: str
     gpus: int
+    phases: int
+    faults: tuple[str, ...]
 
 
 def record(
@@ -57,21 +64,25 @@ def record(
     seconds: float,
     config: Config,
     progress: Callable[[float], None],
+    results: Sequence[Path] = (),
 ) -> RecordingSummary:
     """Record a server for some seconds, a page each `config.interval`; write `path` at the end.
 
-    At least two pages; it ends early where they are more than a recording may hold, or at Ctrl-C
-    or SIGTERM: what has come by then is written. `progress` is called with the share done. Raises
-    `RecordingError` where the first page does not come or the file cannot be written.
+    At least two pages; it ends early where they are more than a recording may hold, once all
+    `results` of load clients have come, or at Ctrl-C or SIGTERM: what has come by then is written.
+    `progress` is called with the share done. Raises `RecordingError` where the first page does not
+    come or the file cannot be written.
     """
-    if not path.name.endswith(SUFFIX) or path.name == SUFFIX:
+    name = path.name.removesuffix(SUFFIX)
+    if not path.name.endswith(SUFFIX) or not name:
         raise RecordingError(f"{path} must be called NAME{SUFFIX}")
+    client_results = ClientResults(results, name, time())
     telemetry = Telemetry(config)
     telemetry.start()
     try:
         with ArchiveWriter(path) as archive:
-            recorder = _Recorder(target, archive, config, telemetry)
-            return recorder.run(seconds, path.name.removesuffix(SUFFIX), progress)
+            recorder = _Recorder(target, archive, config, telemetry, client_results)
+            return recorder.run(seconds, name, progress)
     finally:
         telemetry.stop()
 
@@ -82,6 +93,7 @@ class _Recorder:
     archive: ArchiveWriter
     config: Config
     telemetry: Telemetry
+    results: ClientResults
     redaction: Redaction = field(default_factory=Redaction)
     scrapes: list[dict[str, object]] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
@@ -114,6 +126,8 @@ class _Recorder:
             while (elapsed := monotonic() - start) <= seconds or number < 2:
                 if self.written > MAX_BYTES // 2:
                     break
+                # the page after the last result has the end of its load
+                is_last = self.results.complete and number > 0
                 progress(min(elapsed / seconds, 1.0))
                 await server.sample()
                 self._add_page(server, client)
@@ -122,7 +136,10 @@ class _Recorder:
                     await server.identify()
                     self._add_answers(client)
                 self._add_gpus(server)
+                self.results.look(time())
                 number += 1
+                if is_last:
+                    break
                 await asyncio.sleep(max(start + number * self.config.interval - monotonic(), 0.0))
         finally:
             server.close()
@@ -164,6 +181,7 @@ class _Recorder:
             self.gpu_samples.setdefault((uuid, gpu.time), (taken, line))
 
     def _finish(self, server: WatchedServer, name: str) -> RecordingSummary:
+        self.results.look(time())
         reading = server.reading
         identity, snapshot = reading.identity, reading.snapshot
         assert snapshot is not None
@@ -178,7 +196,7 @@ class _Recorder:
             "gpus": identity.number("gpus") if identity else None,
             "http": self.answers,
             "scrapes": self.scrapes,
-            "phases": [],
+            "phases": self.results.phases,
         }
         if self.gpu_metadata:
             samples = [line for _, line in sorted(self.gpu_samples.values())]
@@ -191,4 +209,6 @@ class _Recorder:
             version,
             model,
             len(self.gpu_numbers),
+            len(self.results.phases),
+            tuple(f"{path}: {fault}" for path, fault in self.results.faults.items()),
         )

@@ -41,12 +41,14 @@ class Event(BaseModel):
 
 
 class Phase(BaseModel):
-    """The keys of a load phase that are read where they are there."""
+    """The keys of a load phase that are read where they are there; latencies in seconds."""
 
     name: str
     start: UnixTime | None = None
     end: UnixTime | None = None
     gen_tok_s: Annotated[float, Field(ge=0)] | None = None
+    ttft_mean: Annotated[float, Field(ge=0)] | None = None
+    itl_mean: Annotated[float, Field(ge=0)] | None = None
 
 
 class Manifest(BaseModel):

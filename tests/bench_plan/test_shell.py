@@ -28,22 +28,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
-# each says what it was called with; a recording is there when it is told to end
+# each says what it was called with; a client's result is its last word, where it saves one
 VLLM = """\
 #!/bin/sh
 echo "vllm $*" >>calls
+case "$*" in *--save-result*) for result; do :; done; echo "{}" >"$result"; esac
 """
+# a recording is there when all the results are
 INFERFLEET = """\
 #!/bin/sh
 echo "inferfleet $*" >>calls
 [ "$1" = record ] || exit 0
-trap 'echo pages >"$4"; rm recording; exit 0' TERM
-echo ready >recording
-while :; do sleep 0.2; done
-"""
-# the load must not end before the recorder listens to its end
-MEASURED = """\
-case "$*" in *--save-result*) until [ -e recording ]; do sleep 0.2; done; esac
+recording=$4
+shift 6
+for word; do
+    [ "$word" = --client-result ] || until [ -e "$word" ]; do sleep 0.1; done
+done
+echo pages >"$recording"
 """
 
 
@@ -53,7 +54,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
         (folder / "bin").mkdir()
-        for name, content in (("vllm", VLLM + MEASURED), ("inferfleet", INFERFLEET)):
+        for name, content in (("vllm", VLLM), ("inferfleet", INFERFLEET)):
             program = folder / "bin" / name
             program.write_text(content)
             program.chmod(0o755)
@@ -122,14 +123,21 @@ def test_runs_in_their_order_each_on_a_server_of_its_own(bench: Bench) -> None:
     first, measured = calls[:2], [call for call in calls[2:5] if call.startswith("vllm")]
     assert all("--seed 100" in call for call in first)
     assert [call.rpartition(" ")[2] for call in measured] == [
-        "runs/01-baseline-quiet.json",
-        "runs/01-baseline-typical-busy.json",
+        "runs/unfinished/01-baseline-quiet.json",
+        "runs/unfinished/01-baseline-typical-busy.json",
     ]
+    (recorded,) = (call for call in calls[2:5] if call.startswith("inferfleet"))
+    assert recorded.endswith(
+        "--client-result runs/unfinished/01-baseline-quiet.json "
+        "--client-result runs/unfinished/01-baseline-typical-busy.json"
+    )
     assert "--model org/it's $HOME --dataset-name random" in measured[0]
     assert calls[-1] == (
         "inferfleet compare --baseline-recording runs/01-baseline.tar.xz runs/04-baseline.tar.xz "
         "--candidate-recording runs/02-candidate.tar.xz runs/03-candidate.tar.xz --margin 2.5%"
     )
+    assert not list((bench.folder / "runs" / "unfinished").iterdir())
+    assert len(list((bench.folder / "runs").glob("*.json"))) == 8
     names = sorted(path.name for path in (bench.folder / "runs").glob("*.tar.xz"))
     assert names == [
         *("01-baseline.tar.xz", "02-candidate.tar.xz", "03-candidate.tar.xz"),

@@ -13,6 +13,8 @@ from exporter.base.errors import ConfigError
 from exporter.config import parse_config
 from exporter.config.load import load_config
 from exporter.discovery.file_sd import parse_file_sd
+from exporter.recorder.client_results import parse_result
+from exporter.replay.manifest import parse_manifest
 from exporter.web.web_config import load_web_config
 from tests.fuzz.mutations import encoded, mutated_bytes, mutated_documents
 from tests.fuzz.refusals import refusal
@@ -44,6 +46,21 @@ WEB = {
     },
     "http_server_config": {"http2": False, "headers": {"X-Frame-Options": "deny"}},
     "basic_auth_users": {"a": "$2b$10$" + "x" * 53},
+}
+RESULT = {
+    "duration": 20.0,
+    "completed": 100,
+    "max_concurrency": None,
+    "output_throughput": 100.0,
+    "mean_ttft_ms": 30.0,
+    "p99_itl_ms": 30,
+}
+MANIFEST = {
+    "name": "a",
+    "engine": "vllm",
+    "engine_version": "0.20.2",
+    "model": "m",
+    "scrapes": [{"i": 0, "t": 1.7e9}],
 }
 FILE_SD = [
     {
@@ -100,3 +117,10 @@ def test_what_is_mutated_can_itself_be_used(folder: Path) -> None:
     assert parse_config(CONFIG, "file").targets
     assert load_web_config(folder / "web.yaml").basic_auth_users
     assert len(parse_file_sd(encoded(FILE_SD), "x.json")) == 3
+
+
+@given(data=mutated_bytes(encoded(RESULT)) | mutated_documents(RESULT).map(encoded))
+def test_a_result_of_a_load_client_is_a_phase_or_refused(data: bytes) -> None:
+    if not refusal(ValueError, lambda: parse_result(data, "busy", 1.7e9)):
+        # what a recording holds, it must be able to read again
+        parse_manifest(encoded({**MANIFEST, "phases": [parse_result(data, "busy", 1.7e9)]}))

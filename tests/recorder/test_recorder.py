@@ -193,3 +193,37 @@ def test_the_gpus_of_the_server_are_in_it_and_their_energy_counts_whole(
     assert "GPU-a" not in text
     samples = [json.loads(line) for line in text.splitlines()]
     assert {line["power_mw"] for line in samples if "t" in line} == {350e3, 400e3}
+
+
+def test_a_recording_ends_with_the_results_of_the_load_clients(
+    tmp_path: Path, dense: Recording
+) -> None:
+    path, first, second = (tmp_path / name for name in ("a.tar.xz", "a-one.json", "a-two.json"))
+    result = {"duration": 0.1, "output_throughput": 50.0, "mean_ttft_ms": 30.0}
+    calls = list[float]()
+
+    def load(share: float) -> None:
+        calls.append(share)
+        if len(calls) in (2, 3):
+            (first if len(calls) == 2 else second).write_text(json.dumps(result))
+
+    with ReplayServer([dense]) as servers:
+        done = record(servers.urls[0], path, 60.0, INTERVAL, None, load, [first, second])
+    again = load_recording(path)
+    assert (done.phases, done.faults) == (2, ())
+    assert "no GPU, 2 load phases." in summary(path, done)
+    assert [phase["name"] for phase in again.phases] == ["one", "two"]
+    assert again.phases[0]["ttft_mean"] == pytest.approx(0.03)
+    # a page after the last result, and no more
+    assert len(again.pages) == 4
+    assert again.pages[-1].time > again.phases[-1]["end"] > again.phases[-1]["start"]
+
+
+def test_a_result_that_does_not_come_is_said_and_the_recording_stays(
+    tmp_path: Path, dense: Recording
+) -> None:
+    path, result = tmp_path / "a.tar.xz", tmp_path / "a-one.json"
+    with ReplayServer([dense]) as servers:
+        done = record(servers.urls[0], path, SECONDS, INTERVAL, None, silent, [result])
+    assert load_recording(path).phases == ()
+    assert done.faults == (f"{result}: it was not written",)

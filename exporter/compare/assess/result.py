@@ -163,6 +163,21 @@ class Difference(_Model):
     candidate: str
 
 
+class PhaseLatency(_Model):
+    """A latency that the load client measured in a phase, in seconds.
+
+    `baseline` and `candidate` are the geometric means over the side's runs of each run's mean,
+    `ratio` is theirs and `estimate` has its interval, null where a side has a single run.
+    """
+
+    name: str
+    baseline: float
+    candidate: float
+    ratio: float
+    estimate: Estimate | None
+    run_spread: RunSpread
+
+
 class PhaseEffect(_Model):
     """A load phase of recorded runs: what the load client measured, and the cells' own ratio.
 
@@ -171,7 +186,8 @@ class PhaseEffect(_Model):
     side has a single run. The verdict holds beside those of the other phases (Holm). `cells_ratio`
     is the ratio of tokens per second of request time: the time sequences decoded plus the time
     requests waited for their first token. A client that keeps so many requests open sees its
-    throughput change by just that.
+    throughput change by just that; `cells_estimate` has its interval. `latencies` are the client's,
+    none where it measured none; they have no verdict.
     """
 
     phase: str
@@ -183,6 +199,8 @@ class PhaseEffect(_Model):
     p_value: float | None
     run_spread: RunSpread
     cells_ratio: float | None
+    cells_estimate: Estimate | None = None
+    latencies: tuple[PhaseLatency, ...] = ()
 
 
 class Run(_Model):

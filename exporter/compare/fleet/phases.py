@@ -1,13 +1,16 @@
 """The load phases of a recorded run, and its rate in each. Pure arithmetic."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
 from ...replay.recording import Recording
 from .windows import Windows
+
+LATENCIES: Final = {"time_to_first_token": "ttft_mean", "inter_token_latency": "itl_mean"}
+"""Keys in a manifest of the latencies that a load client measures."""
 
 _TOKENS: Final = ("decode_tokens", "first_tokens")
 _SECONDS: Final = ("decode_sequence_seconds", "first_token_seconds")
@@ -17,13 +20,15 @@ _SECONDS: Final = ("decode_sequence_seconds", "first_token_seconds")
 class Phase:
     """A load phase of one run, `start` to `end` in seconds from its first page on.
 
-    `client_rate` is the tokens per second that the load client measured, above 0.
+    `client_rate` is the tokens per second that the load client measured, above 0, and
+    `client_latencies` are its means in seconds, above 0, by `LATENCIES`.
     """
 
     name: str
     start: float
     end: float
     client_rate: float
+    client_latencies: Mapping[str, float] = field(default_factory=dict)
 
 
 def phases_of(recording: Recording) -> tuple[Phase, ...]:
@@ -35,8 +40,11 @@ def phases_of(recording: Recording) -> tuple[Phase, ...]:
             rate = float(phase["gen_tok_s"])
         except (KeyError, TypeError, ValueError):
             continue
+        latencies = {
+            name: float(value) for name, key in LATENCIES.items() if (value := phase.get(key))
+        }
         if rate > 0:
-            phases.append(Phase(str(phase["name"]), start, end, rate))
+            phases.append(Phase(str(phase["name"]), start, end, rate, latencies))
     return tuple(phases)
 
 

@@ -1,4 +1,4 @@
-"""The effect in each load phase of recorded runs, by the load client's count and by the cells.
+"""The effect in each load phase of recorded runs, by the load client's figures and by the cells.
 
 Pure arithmetic.
 """
@@ -9,10 +9,10 @@ from math import exp
 import numpy as np
 
 from ..assess.criteria import Criteria
-from ..assess.result import PhaseEffect
+from ..assess.result import Estimate, PhaseEffect, PhaseLatency
 from ..assess.verdict import estimate_of, p_value, verdict_of
 from ..fleet.arrays import Floats, Mask
-from ..fleet.phases import Phase, phase_names, request_rate
+from ..fleet.phases import LATENCIES, Phase, phase_names, request_rate
 from ..fleet.windows import Windows
 from .effect import effect_of_runs
 from .measures import known_sides, spread_of, standing_calls
@@ -47,14 +47,18 @@ def _phase_effect(
     criteria: Criteria,
 ) -> PhaseEffect | None:
     client, cells = np.full(len(phases), np.nan), np.full(len(phases), np.nan)
+    latencies = {latency: np.full(len(phases), np.nan) for latency in LATENCIES}
     for run, phase in ((i, p) for i, own in enumerate(phases) for p in own if p.name == name):
         client[run] = np.log(phase.client_rate)
         rate = request_rate(windows, run, phase)
         cells[run] = np.log(rate) if rate > 0 else np.nan
+        for latency, seconds in phase.client_latencies.items():
+            latencies[latency][run] = np.log(seconds)
     old, new = known_sides(client, candidate)
     if not len(old) or not len(new):
         return None
     effect = effect_of_runs(old, new)
+    old_cells, new_cells = known_sides(cells, candidate)
     return PhaseEffect(
         phase=name,
         verdict="not_comparable"
@@ -63,12 +67,38 @@ def _phase_effect(
         baseline_rate=exp(old.mean()),
         candidate_rate=exp(new.mean()),
         client_ratio=exp(new.mean() - old.mean()),
-        estimate=None if effect is None else estimate_of(effect, criteria.alpha),
+        estimate=_estimate(old, new, criteria),
         p_value=None if effect is None else p_value(effect),
         run_spread=spread_of(client, candidate),
-        cells_ratio=_ratio(*known_sides(cells, candidate)),
+        cells_ratio=_ratio(old_cells, new_cells),
+        cells_estimate=_estimate(old_cells, new_cells, criteria),
+        latencies=tuple(
+            known
+            for latency, logs in latencies.items()
+            if (known := _latency(latency, logs, candidate, criteria))
+        ),
+    )
+
+
+def _latency(name: str, logs: Floats, candidate: Mask, criteria: Criteria) -> PhaseLatency | None:
+    old, new = known_sides(logs, candidate)
+    ratio = _ratio(old, new)
+    if ratio is None:
+        return None
+    return PhaseLatency(
+        name=name,
+        baseline=exp(old.mean()),
+        candidate=exp(new.mean()),
+        ratio=ratio,
+        estimate=_estimate(old, new, criteria),
+        run_spread=spread_of(logs, candidate),
     )
 
 
 def _ratio(old: Floats, new: Floats) -> float | None:
     return exp(new.mean() - old.mean()) if len(old) and len(new) else None
+
+
+def _estimate(old: Floats, new: Floats, criteria: Criteria) -> Estimate | None:
+    effect = effect_of_runs(old, new)
+    return None if effect is None else estimate_of(effect, criteria.alpha)

@@ -32,11 +32,13 @@ class RunTable:
 
 
 def run_tables(comparison: Comparison) -> tuple[RunTable, ...]:
-    """Return the tables of the runs and of their load phases, none where there are no recordings.
+    """Return the tables of the runs, of their load phases and of the latencies in these.
+
+    There are none where there are no recordings.
 
     A single run a side needs no table of the runs.
     """
-    tables = _runs(comparison), _phases(comparison)
+    tables = _runs(comparison), _phases(comparison), _latencies(comparison)
     return tuple(table for table in tables if table is not None)
 
 
@@ -77,7 +79,7 @@ def _phases(comparison: Comparison) -> RunTable | None:
             phase.phase,
             f"{phase.baseline_rate:,.0f}",
             f"{phase.candidate_rate:,.0f}",
-            "unknown" if phase.cells_ratio is None else _percent(phase.cells_ratio),
+            _with_interval(phase.cells_ratio, phase.cells_estimate),
             _percent(phase.client_ratio),
         ]
         for phase in phases
@@ -96,6 +98,40 @@ def _phases(comparison: Comparison) -> RunTable | None:
         legend=AA_LEGEND if verdicts else "",
         details=_BESIDE_A_VERDICT if verdicts else frozenset(),
     )
+
+
+def _latencies(comparison: Comparison) -> RunTable | None:
+    rows = [
+        [
+            f"{phase.phase}, {latency.name.replace('_', ' ')}",
+            _milliseconds(latency.baseline),
+            _milliseconds(latency.candidate),
+            _with_interval(latency.ratio, latency.estimate),
+            _both(latency.run_spread),
+        ]
+        for phase in comparison.phases
+        for latency in phase.latencies
+    ]
+    if not rows:
+        return None
+    heads = "phase, latency", "baseline", "candidate", "change, %", "A/A, %"
+    return RunTable(
+        "by load phase, the load client's mean latencies in milliseconds",
+        heads,
+        tuple(tuple(row) for row in rows),
+        legend="more is slower; latencies have no verdict",
+        details=_BESIDE_A_VERDICT,
+    )
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1e3 * seconds:.4g}"
+
+
+def _with_interval(ratio: float | None, estimate: Estimate | None) -> str:
+    if ratio is None:
+        return "unknown"
+    return _percent(ratio) + (f" ({_interval(estimate)})" if estimate else "")
 
 
 def _interval(estimate: Estimate | None) -> str:

@@ -63,10 +63,12 @@ def made_fleet(
     starts: Sequence[float] = (),
     spans: Sequence[tuple[float, float]] = (),
     rates: Sequence[dict[str, float]] = (),
+    ttfts: Sequence[float] = (),
 ) -> RecordedFleet:
     """Return windows as recorded runs, the first ones the baseline's.
 
-    `labels` add to those of each run, `rates` are its load client's tokens/s by phase.
+    `labels` add to those of each run, `rates` are its load client's tokens/s by phase, `ttfts` its
+    seconds to the first token in all of them.
     """
     count = len(windows.servers)
     facts = tuple(
@@ -78,7 +80,10 @@ def made_fleet(
         for i in range(count)
     )
     phases = tuple(
-        tuple(Phase(name, 0.0, WIDTH, rate) for name, rate in (rates[i] if rates else {}).items())
+        tuple(
+            Phase(name, 0.0, WIDTH, rate, {"time_to_first_token": ttfts[i]} if ttfts else {})
+            for name, rate in (rates[i] if rates else {}).items()
+        )
         for i in range(count)
     )
     return RecordedFleet(

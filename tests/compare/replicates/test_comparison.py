@@ -175,6 +175,28 @@ def test_a_phase_counts_in_the_runs_that_have_it() -> None:
     assert phases["b"].client_ratio == pytest.approx(1.2)
 
 
+def test_latencies_of_the_client_stand_beside_its_rate() -> None:
+    rates = [{"a": 100.0}] * 4
+    (phase,) = compared((1.0, 1.0), (1.0, 1.0), rates=rates, ttfts=(0.1, 0.1, 0.2, 0.2)).phases
+    (latency,) = phase.latencies
+    assert latency.name == "time_to_first_token"
+    assert latency.baseline == pytest.approx(0.1)
+    assert latency.ratio == pytest.approx(2.0)
+    assert latency.estimate is not None
+    assert latency.estimate.lower < 2.0 < latency.estimate.upper
+    assert latency.run_spread.baseline == pytest.approx(0.0)
+
+
+def test_the_cells_of_a_phase_have_an_interval_of_their_own() -> None:
+    rates = [{"a": 100.0}] * 4
+    (phase,) = compared((1.0, 1.0), (1.1, 1.1), rates=rates).phases
+    assert phase.cells_ratio == pytest.approx(1.1)
+    assert phase.cells_estimate is not None
+    assert 1.0 < phase.cells_estimate.lower < 1.1 < phase.cells_estimate.upper
+    (alone,) = compared((1.0,), (1.1,), rates=rates[:2]).phases
+    assert alone.cells_estimate is None
+
+
 def test_a_claim_is_checked() -> None:
     windows = made_windows([1.00, 1.01, 1.00, 1.30, 1.31, 1.30])
     comparison = compare_runs(made_fleet(windows, 3), Criteria(0.03, 0.05), 1.56)

@@ -110,7 +110,8 @@ def of_runs() -> Report:
     """A report on made runs, three a side, the last one wild."""
     rates = [{"small": 100.0 + i, "large": 900.0 - 10 * i} for i in range(6)]
     windows = made_windows([1.0, 1.01, 1.0, 0.9, 0.91, 0.5], joules=[0.2] * 3 + [None] * 3)
-    comparison = compare_runs(made_fleet(windows, 3, rates=rates), Criteria(0.03, 0.05), None)
+    fleet = made_fleet(windows, 3, rates=rates, ttfts=[0.01 * (10 + i) for i in range(6)])
+    comparison = compare_runs(fleet, Criteria(0.03, 0.05), None)
     return Report(
         inferfleet_version="1",
         generated_at=0.0,
@@ -136,18 +137,19 @@ def printed(report: Report, width: int) -> str:
 
 
 def test_runs_and_phases_stand_in_every_report(of_runs: Report) -> None:
-    (runs, phases) = run_tables(of_runs.comparisons[0])
+    (runs, phases, latencies) = run_tables(of_runs.comparisons[0])
     names = [f"run-{i}" for i in range(6)]
     assert [row[0] for row in runs.rows[:6]] == names
     assert [row[0] for row in phases.rows] == ["small", "large"]
     for text in (printed(of_runs, 120), markdown(of_runs), html(of_runs)):
         plain = " ".join(unescape(re.sub("<[^>]+>", " ", text)).split())
-        for table in (runs, phases):
+        for table in (runs, phases, latencies):
             assert table.title.casefold() in plain.casefold()
             for row in table.rows:
                 assert all(cell in plain for cell in row)
         assert AA_LEGEND in plain
     assert "A/A, %" in phases.heads
+    assert latencies.rows[0][:3] == ("small, time to first token", "109.7", "139.8")
     assert "0.2 J" in {row[-1] for row in runs.rows}
 
 
