@@ -48,6 +48,10 @@ def _of_pattern(query: Query, selector: Selector, names: SampleNames) -> Iterato
 def _of_name(
     query: Query, prefix: str, name: str, names: SampleNames, every: Collection[str]
 ) -> Iterator[Finding]:
+    if query.is_name and name not in names.ever and f"{name}{_COUNT}" in names.ever:
+        # a setting names a histogram without what its samples end with
+        yield from _of_histogram(query, prefix, name, names)
+        return
     if name in names.after:
         yield from _of_meaning(query, f"{prefix}{name}", name, names)
         return
@@ -59,6 +63,17 @@ def _of_name(
         yield _of_gone(query, prefix, name, successor, names)
     else:
         yield _of_unknown(query, prefix, name, names)
+
+
+def _of_histogram(query: Query, prefix: str, name: str, names: SampleNames) -> Iterator[Finding]:
+    count = f"{name}{_COUNT}"
+    if count in names.after:
+        yield from _of_meaning(query, f"{prefix}{name}", count, names)
+    else:
+        yield _of_gone(query, prefix, count, names.successor(count), names, _COUNT)
+
+
+_COUNT: Final = "_count"
 
 
 def _is_renamed_on_the_way(prefix: str, name: str, names: SampleNames) -> bool:
@@ -84,9 +99,15 @@ def _of_meaning(query: Query, raw: str, name: str, names: SampleNames) -> Iterat
 
 
 def _of_gone(
-    query: Query, prefix: str, name: str, successor: str | None, names: SampleNames
+    query: Query,
+    prefix: str,
+    name: str,
+    successor: str | None,
+    names: SampleNames,
+    unwritten: str = "",
 ) -> Finding:
-    raw, engine = f"{prefix}{name}", names.catalog.engine
+    """Return what is said of a sample that is gone; `unwritten` is what the query leaves off it."""
+    raw, engine = f"{prefix}{name.removesuffix(unwritten)}", names.catalog.engine
     text = f"{raw} is of releases before {engine} {names.catalog.releases[0]}"
     if name in names.ever:
         was, last = names.ever[name]
@@ -98,7 +119,7 @@ def _of_gone(
             return _finding("type-changed", "error", query, raw, text, remedy)
     if successor is None:
         return _finding("name-removed", "error", query, raw, text, _NOTHING)
-    new_name = f"{prefix}{successor}"
+    new_name = f"{prefix}{successor.removesuffix(unwritten)}"
     remedy = f"write {new_name}, which {names.old} has too"
     if successor not in names.before:
         remedy = f"write {new_name}; while both releases run, {new_name} or {raw}"
@@ -113,11 +134,22 @@ def _of_unknown(query: Query, prefix: str, name: str, names: SampleNames) -> Fin
         replacement = f"{prefix}{suffixed}"
         remedy = f"write {replacement}"
         return _finding("name-unknown", "error", query, raw, text, remedy, replacement)
+    if f"{name}{_COUNT}" in names.after:
+        text = f"{raw} is a histogram, and no sample of {_release(names)} has its bare name"
+        remedy = _FOR_TYPE["histogram"].format(raw=raw)
+        return _finding("name-unknown", "error", query, raw, text, remedy)
     near = names.near(name)
     remedy = f"did you mean {prefix}{near}?" if near else "correct it, or leave it out"
-    # a setting may name what another program shows under the engine's prefix
-    severity: Severity = "detail" if query.is_name else "error"
+    severity: Severity = "detail" if query.is_name and not _is_listed(query, names) else "error"
     return _finding("name-unknown", severity, query, raw, text, remedy)
+
+
+def _is_listed(query: Query, names: SampleNames) -> bool:
+    """Whether a setting stands in a list of the engine's metrics.
+
+    Alone it may name what another program shows under the engine's prefix.
+    """
+    return any(other.partition(":")[2] in names.ever for other in query.beside)
 
 
 _NOTHING: Final = "no name is known to take its place: leave it out"

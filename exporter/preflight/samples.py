@@ -126,7 +126,8 @@ class SampleNames:
     def is_older(self, sample: str) -> bool:
         """Whether a sample that the catalog does not have was one of releases before it."""
         names = (sample, *(sample.removesuffix(end) for end in _SUFFIXES["histogram"]))
-        return sample not in self.ever and any(name in self.older for name in names)
+        known = sample in self.ever or f"{sample}_count" in self.ever
+        return not known and any(name in self.older for name in names)
 
     def other_type(self, sample: str) -> str | None:
         """Return the type that a metric is of in the new release, where its sample is gone."""

@@ -1,8 +1,16 @@
 """Names that a release does not have, or has otherwise; and names that are nobody's fault."""
 
 import pytest
+import yaml
+
+from exporter.preflight.catalog import release_catalog
+from exporter.preflight.names import name_findings
+from exporter.preflight.samples import SampleNames
+from exporter.preflight.sources.manifests import manifest_queries
 
 from .queries import findings_of
+
+CATALOG = release_catalog("vllm")
 
 FAULTS = [
     # text, old, new, kind, subject, replacement
@@ -147,3 +155,46 @@ def test_what_is_no_query_is_said_where_it_names_the_engine() -> None:
     (finding,) = findings_of("sum(vllm:num_requests_running", "0.19.1", "0.20.2")
     assert (finding.kind, finding.severity) == ("query-unreadable", "note")
     assert findings_of("sum(up", "0.19.1", "0.20.2") == []
+
+
+def settings_of(text: str) -> dict[str, str]:
+    queries = manifest_queries(yaml.safe_load(text), "file")
+    names = SampleNames(CATALOG, "0.20.2", "0.20.2")
+    found = [finding for query in queries for finding in name_findings(query, names)]
+    return {each.subject: each.severity for each in found}
+
+
+def test_a_name_in_a_list_of_metrics_is_the_engines() -> None:
+    listed = "[vllm:kv_cache_usage_perc, 'vllm:gpu_memory_bytes', gpu_power]"
+    assert settings_of(f"kept: {listed}") == {"vllm:gpu_memory_bytes": "error"}
+    assert settings_of("[kept: 'vllm:gpu_memory_bytes']") == {"vllm:gpu_memory_bytes": "detail"}
+    assert settings_of("kept: ['vllm:gpu_memory_bytes', x]") == {"vllm:gpu_memory_bytes": "detail"}
+
+
+def test_a_setting_may_name_a_histogram_without_what_its_samples_end_with() -> None:
+    assert settings_of("kept: ['vllm:request_prompt_tokens', 'vllm:num_preemptions_total']") == {}
+    (finding,) = findings_of("vllm:request_prompt_tokens", "0.20.2", "0.20.2")
+    assert finding.kind == "name-unknown"
+    assert "vllm:request_prompt_tokens_bucket" in finding.remedy
+    assert settings_of("kept: 'vllm:time_per_output_token_seconds'") == {
+        "vllm:time_per_output_token_seconds": "error"
+    }
+
+
+def test_a_cloud_monitors_own_dashboard_and_metric_names_are_read() -> None:
+    managed = "prometheus.googleapis.com"
+    tile = {
+        "title": "speed",
+        "plots": [
+            {"query": {"prometheusQuery": "rate(vllm:time_per_output_token_seconds_sum[5m])"}},
+            {"filter": f'metric.type="{managed}/vllm:gpu_cache_usage_perc/gauge" resource="x"'},
+            {"filter": f'metric.type="{managed}/vllm:request_prompt_tokens/histogram"'},
+        ],
+    }
+    scaler = {"pods": {"metric": {"name": f"{managed}|vllm:num_requests_swapped|gauge"}}}
+    found = settings_of(yaml.safe_dump({"tiles": [tile], "metrics": [scaler]}))
+    assert found.keys() == {
+        "vllm:time_per_output_token_seconds_sum",
+        "vllm:gpu_cache_usage_perc",
+        "vllm:num_requests_swapped",
+    }

@@ -15,10 +15,14 @@ from ..finding import Place, Use
 from .grafana import dashboard_queries, is_dashboard
 from .queries import Query
 
-_QUERY_KEYS: Final = ("expr", "query", "metricsQuery", "seriesQuery")
+_QUERY_KEYS: Final = ("expr", "query", "metricsQuery", "seriesQuery", "prometheusQuery")
 _NAME: Final = re.compile(
     r"(?:--[\w-]+=)?\"?((?:ray_|kserve_)?(?:vllm|sglang):[a-z]\w*_\w+(?:\{[^}]*\})?)\"?"
 )
+_MANAGED_NAME: Final = re.compile(
+    r"prometheus\.googleapis\.com[/|]((?:vllm|sglang):\w+)[/|](?:counter|gauge|histogram|summary)"
+)
+"""A metric as Google Cloud Monitoring names it: in filters, and in an autoscaler's metric."""
 _SCALERS: Final = ("ScaledObject", "ScaledJob", "HorizontalPodAutoscaler")
 _GATES: Final = ("AnalysisTemplate", "ClusterAnalysisTemplate", "MetricTemplate")
 
@@ -88,14 +92,27 @@ def _queries(
         for inner_key, inner in value.items():
             yield from _queries(inner, file, names, use, inner_key)
     elif isinstance(value, list):
+        texts = tuple(inner for inner in value if isinstance(inner, str))
         for inner in value:
-            yield from _queries(inner, file, names, use)
+            if not isinstance(inner, str):
+                yield from _queries(inner, file, names, use)
+            elif inner:
+                yield from _of_text(inner, Place(file, " / ".join(names)), use, "", texts)
     elif isinstance(value, str) and key not in ("image", "record", "alert"):
-        name = _NAME.fullmatch(value)
-        if key in _QUERY_KEYS:
-            yield Query(_without_templates(value), Place(file, " / ".join(names)), use)
-        elif name is not None:
-            yield Query(name[1], Place(file, " / ".join(names)), use, is_name=True)
+        yield from _of_text(value, Place(file, " / ".join(names)), use, key)
+
+
+def _of_text(
+    text: str, place: Place, use: Use, key: str, beside: tuple[str, ...] = ()
+) -> Iterator[Query]:
+    name = _NAME.fullmatch(text)
+    if key in _QUERY_KEYS:
+        yield Query(_without_templates(text), place, use)
+    elif name is not None:
+        yield Query(name[1], place, use, is_name=True, beside=beside)
+    else:
+        for managed in _MANAGED_NAME.finditer(text):
+            yield Query(managed[1], place, use, is_name=True)
 
 
 def _inside(value: Mapping[str, Any], names: tuple[str, ...], use: Use) -> tuple[Any, Use]:

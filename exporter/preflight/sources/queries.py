@@ -24,13 +24,15 @@ _WORD: Final = "grafana_variable"
 class Query:
     """A query, where it stands and what it is for.
 
-    With `is_name` it is a setting that looks like a name of the engine's, and may be another's.
+    With `is_name` it is a setting that looks like a name of the engine's, and may be another's;
+    `beside` are the settings of the same list.
     """
 
     text: str
     place: Place
     use: Use
     is_name: bool = False
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
