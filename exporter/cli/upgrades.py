@@ -1,10 +1,10 @@
 """Commands that compare releases: compare and judge."""
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from typer.core import TyperCommand
@@ -19,6 +19,22 @@ if TYPE_CHECKING:
 
 
 _RECORDINGS = "baseline_recording", "candidate_recording"
+_HTML: Final = (".html", ".htm")
+_NOT_OF_RECORDINGS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(
+        ("prometheus", "baseline", "candidate", "model", "keep_label"),
+        "the recordings are the sides; leave it out, or them",
+    ),
+    **dict.fromkeys(
+        ("window", "from_", "to", "wait", "warm_up"),
+        "a recording is compared whole; leave it out",
+    ),
+    **dict.fromkeys(
+        ("http_config", "header", "timeout"),
+        "recordings are files, nothing is asked for them; leave it out",
+    ),
+}
+"""What recordings make of options that only the servers of a Prometheus need."""
 
 KeepLabels = Annotated[
     list[str] | None,
@@ -111,6 +127,7 @@ def _faults_exit_with(code: int) -> Iterator[None]:
 
 
 def compare(
+    ctx: typer.Context,
     baseline: Annotated[str, typer.Option(help="Baseline servers, as PromQL label matchers.")] = "",
     candidate: Annotated[
         str, typer.Option(help="Candidate servers, as PromQL label matchers.")
@@ -175,6 +192,10 @@ def compare(
         # said before minutes of reading, not after them
         fault = "it is a folder" if report.is_dir() else "No such file or directory"
         raise CompareError(f"--report: {report} cannot be written: {fault}")
+    if report is not None and report.suffix.lower() not in _HTML:
+        raise CompareError(f"--report: {report}: the report is HTML; name it {report.stem}.html")
+    if baseline_recording or candidate_recording:
+        _refuse_options_of_servers(ctx)
     failures = FAILURES if gate else ()
     if fail_on:
         if gate:
@@ -204,6 +225,15 @@ def compare(
         Output(as_json, as_markdown, report, failures),
     )
     raise typer.Exit(code)
+
+
+def _refuse_options_of_servers(ctx: typer.Context) -> None:
+    """Raise `CompareError` for the first option given that recordings leave without a meaning."""
+    for param in ctx.command.params:
+        remedy = _NOT_OF_RECORDINGS.get(param.name or "")
+        source = ctx.get_parameter_source(param.name or "")
+        if remedy and source is not None and source.name == "COMMANDLINE":
+            raise CompareError(f"{param.opts[0]}: {remedy}")
 
 
 def judge(

@@ -74,17 +74,6 @@ def _tell(line: str) -> None:
 
 
 def _compare_recordings(options: Options, now: Callable[[], float]) -> Report:
-    unfit = {
-        "--prometheus": options.prometheus,
-        "--baseline": options.baseline,
-        "--candidate": options.candidate,
-        "--model": options.model,
-    }
-    for option in (option for option, given in unfit.items() if given):
-        raise CompareError(f"{option}: the recordings are the sides; leave it out, or them")
-    timed = {"--wait": options.wait, "--from": options.start, "--to": options.end}
-    for option in (option for option, given in timed.items() if given):
-        raise CompareError(f"{option}: a recording is compared whole; leave it out")
     question = question_of(options)
     recorded = read_recordings(
         options.baseline_recordings, options.candidate_recordings, options.step or WIDTH

@@ -25,9 +25,8 @@ def serve(judge: Judge, listen: str, interval: float, stop: threading.Event) -> 
     server = _MetricsServer(open_socket(parse_listen(listen, "--listen"), "--listen"), registry)
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
     thread.start()
-    _log.info(
-        "verdicts on http://%s/metrics", ListenAddress(server.server_name, server.server_port)
-    )
+    address = ListenAddress(server.server_name, server.server_port).reachable
+    _log.info("verdicts on http://%s/metrics", address)
     try:
         while True:
             judge.run()

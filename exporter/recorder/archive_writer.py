@@ -23,6 +23,8 @@ class ArchiveWriter:
         if path.is_dir():
             # it would be known only at the end, with all that was recorded lost
             raise RecordingError(f"{path} cannot be written: it is a folder")
+        if path.exists():
+            raise RecordingError(f"{path} is there already; delete it, or name another file")
         try:
             descriptor, self._partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
             self._file = open(descriptor, "wb")  # noqa: SIM115

@@ -138,9 +138,10 @@ class _Recorder:
                 self._add_gpus(server)
                 self.results.look(time())
                 number += 1
-                if is_last:
+                due = number * self.config.interval
+                if is_last or (due > seconds and number > 1):
                     break
-                await asyncio.sleep(max(start + number * self.config.interval - monotonic(), 0.0))
+                await asyncio.sleep(max(start + due - monotonic(), 0.0))
         finally:
             server.close()
 

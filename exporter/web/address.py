@@ -13,6 +13,8 @@ _ADDRESS: Final = re.compile(
     re.ASCII,
 )
 _BACKLOG: Final = 128
+_EVERY: Final = ("", "0.0.0.0", "::")
+"""Hosts that mean every interface; none of them is an address to open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,11 @@ class ListenAddress:
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
+
+    @property
+    def reachable(self) -> "ListenAddress":
+        """What to open on this machine: `localhost` where every interface is listened on."""
+        return ListenAddress("localhost", self.port) if self.host in _EVERY else self
 
 
 def parse_listen(text: str, option: str = "web.listen") -> ListenAddress:

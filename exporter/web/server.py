@@ -57,9 +57,9 @@ class WebServer:
 
     @property
     def url(self) -> str:
-        """The base address, for logs; `0.0.0.0` or `[::]` mean every interface."""
+        """The base address to open on this machine."""
         scheme = "https" if self._encrypts else "http"
-        return f"{scheme}://{ListenAddress(self._address[0], self.port)}/"
+        return f"{scheme}://{ListenAddress(self._address[0], self.port).reachable}/"
 
     @property
     def connections(self) -> int:

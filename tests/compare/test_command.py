@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from alerts.values import load
@@ -135,8 +136,7 @@ def test_for_people_and_as_markdown() -> None:
         ),
         (["--prometheus", "http://a", *SIDES, "--wait", "soon"], "write 8h or 2026-05-10T12:00"),
         (["--prometheus", "http://a", *SIDES, "--wait", "8h", "--to", "9"], "leave out --to"),
-        ([*RUNS, "--wait", "8h"], "--wait: a recording is compared whole; leave it out"),
-        ([*RUNS, "--model", "m"], "--model: the recordings are the sides; leave it out, or them"),
+        ([*RUNS, "--report", "a.pdf"], "--report: a.pdf: the report is HTML; name it a.html"),
         (RUNS, "a is not there; give a path, or one of"),
     ],
 )
@@ -146,6 +146,28 @@ def test_faults_are_one_sentence_and_exit_4(words: list[str], fault: str) -> Non
     assert output == ""
     assert fault in error
     assert error.startswith("inferfleet: ")
+
+
+OF_RECORDINGS = {
+    *("baseline_recording", "candidate_recording", "step", "margin", "claim"),
+    *("as_json", "as_markdown", "report", "gate", "fail_on", "help"),
+}
+"""What of compare has a meaning where recordings are compared."""
+
+
+def test_an_option_without_a_meaning_for_recordings_is_refused_and_never_ignored() -> None:
+    command = typer.main.get_command(app).commands["compare"]  # type: ignore[attr-defined]
+    others = {param.name: param.opts[0] for param in command.params}.items()
+    refused = dict[str, str]()
+    for name, option in others:
+        if name not in OF_RECORDINGS:
+            code, _, error = run("compare", *RUNS, option, "7d")
+            assert code == 4
+            refused[option] = error
+    assert {"--window", "--timeout", "--warm-up", "--http-config"} <= refused.keys()
+    for option, error in refused.items():
+        assert error.startswith(f"inferfleet: {option}: "), error
+        assert "leave it out" in error
 
 
 @pytest.mark.parametrize("words", [["--step", "0s"], ["--window", "soon"], ["--no-such"]])
@@ -300,7 +322,7 @@ def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
         return None if name in ("numpy", "matplotlib") else find_spec(name)
 
     monkeypatch.setattr("exporter.compare.extra.find_spec", without)
-    code, _, error = run("compare", *RUNS, "--report", "c")
+    code, _, error = run("compare", *RUNS, "--report", "c.html")
     assert code == 4
     assert error == (
         "inferfleet: comparing needs numpy and matplotlib: run pip install 'inferfleet[compare]'\n"

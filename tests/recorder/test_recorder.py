@@ -1,11 +1,13 @@
 """A live server recorded: what is read back is what the exporter saw."""
 
+import asyncio
 import json
 import signal
 import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import monotonic
+from types import SimpleNamespace
 
 import pytest
 
@@ -120,6 +122,30 @@ def test_a_folder_in_the_file_s_place_is_said_before_anything_is_asked(tmp_path:
     with pytest.raises(RecordingError, match="cannot be written: it is a folder"):
         record("http://127.0.0.1:9", path, 1.0, INTERVAL, None, silent)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "run.tar.xz"
+    path.write_bytes(b"hours of work")
+    with pytest.raises(RecordingError, match=r"run\.tar\.xz is there already; delete it, or name"):
+        record("http://127.0.0.1:9", path, 1.0, INTERVAL, None, silent)
+    assert path.read_bytes() == b"hours of work"
+
+
+@pytest.mark.parametrize("seconds", [0.01, SECONDS])
+def test_it_ends_with_its_last_page(
+    seconds: float, tmp_path: Path, dense: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses = list[float]()
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        await asyncio.sleep(seconds)
+
+    monkeypatch.setattr(recorder, "asyncio", SimpleNamespace(run=asyncio.run, sleep=pause))
+    with ReplayServer([dense]) as servers:
+        result = record(servers.urls[0], tmp_path / "run.tar.xz", seconds, INTERVAL, None, silent)
+    assert len(pauses) == result.pages - 1
 
 
 def test_ctrl_c_keeps_what_has_come(tmp_path: Path, dense: Recording) -> None:

@@ -45,6 +45,20 @@ def test_says_how_to_write_an_address(text: str) -> None:
         parse_listen(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "reachable"),
+    [
+        (":10190", "localhost:10190"),
+        ("0.0.0.0:1", "localhost:1"),
+        ("[::]:1", "localhost:1"),
+        ("[::1]:1", "[::1]:1"),
+        ("10.0.0.5:1", "10.0.0.5:1"),
+    ],
+)
+def test_what_is_shown_can_be_opened(text: str, reachable: str) -> None:
+    assert str(parse_listen(text).reachable) == reachable
+
+
 def test_an_empty_host_is_reached_over_ipv4_too() -> None:
     with (
         open_socket(ListenAddress("", 0)) as listening,

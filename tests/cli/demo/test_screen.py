@@ -61,3 +61,20 @@ def test_a_low_terminal_shows_whole_tables_and_the_whole_verdict(
     assert "Report: http://a/report" in text
     assert ("releases, each" in text) == releases
     assert [f"server-{i}" in text for i in range(8)] == [servers] * 8
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_servers_stay_longer_than_the_note(width: int) -> None:
+    headline = "b is slower than a for a model on a GPU, decoding -5 %. " * 5
+    fleet = {
+        **judged_fleet(),
+        "verdicts": [{"verdict": "regression", "headline": headline, "report": "report"}],
+        "verdict_note": "Time-lapse: the runs are real and each is counted whole. " * 6,
+    }
+    console = Console(file=io.StringIO(), width=width, height=24, emoji=False)
+    console.print(fitting_screen(fleet, "http://a/", console))
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert text.count("\n") <= 24
+    assert "Report: http://a/report" in text
+    assert all(f"server-{i}" in text for i in range(8))
