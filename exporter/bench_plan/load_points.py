@@ -1,7 +1,8 @@
 """Loads to measure at: where the fleet's decoded tokens are made. Pure arithmetic.
 
 `compare` weighs batch cells by their decoded tokens, so the points are quantiles of those: a mean
-over an hour with idle minutes in it is a batch that the fleet may never have run.
+over an hour with idle minutes in it is a batch that the fleet may never have run. So may the
+quantile itself be, where the load jumps: it is taken from the tokens around it.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,9 @@ from .traffic import Cell
 
 QUANTILES: Final = {"quiet": 0.1, "typical": 0.5, "busy": 0.9}
 """Share of the decoded tokens that are made at this batch or a smaller one."""
+
+_AROUND: Final = 0.1
+"""Share of the tokens, to each side of a quantile, among which its batch is the commonest."""
 
 _MIN_ROUNDS: Final = 4
 """Requests that each place is filled with at least, so that the ramps are the smaller part."""
@@ -57,13 +61,15 @@ def load_points(
 
 
 def _at(ordered: Sequence[Cell], share: float) -> Cell:
-    """Return the cell up to which a share of the decoded tokens are made."""
-    left = share * sum(cell.decode_tokens for cell in ordered)
+    """Return the cell that makes most of the tokens around a share of all, the first of several."""
+    total, below = sum(cell.decode_tokens for cell in ordered), 0.0
+    parts = []
     for cell in ordered:
-        left -= cell.decode_tokens
-        if left <= 0:
-            return cell
-    return ordered[-1]
+        above = below + cell.decode_tokens / total
+        part = min(above, share + _AROUND) - max(below, share - _AROUND)
+        parts.append(round(part, 9))
+        below = above
+    return ordered[parts.index(max(parts))]
 
 
 def _point(

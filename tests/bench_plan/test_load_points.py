@@ -23,6 +23,21 @@ def test_points_are_quantiles_of_the_decoded_tokens() -> None:
     assert [point.decode_batch for point in points] == [2, 16, 64]
 
 
+def test_a_jump_of_the_load_is_no_point() -> None:
+    """Where half of the tokens are made at 8 and half at 64, next to none are made between."""
+    cells = (
+        cell(8, 4_980),
+        cell(24, 20, waiting=90.0),
+        cell(32, 20, waiting=90.0),
+        cell(64, 4_980),
+    )
+    points = load_points(cells, output_tokens=11, point_seconds=60)
+    assert [(point.name, point.concurrency) for point in points] == [
+        ("quiet-typical", 8),
+        ("busy", 64),
+    ]
+
+
 def test_requests_that_wait_for_their_first_token_are_in_flight() -> None:
     assert cell(16, 1, waiting=3.0).in_flight == pytest.approx(19.0)
     assert Cell(100.0, 1600.0, 1.0).in_flight == 16.0
