@@ -46,6 +46,8 @@ class Phase(BaseModel):
     name: str
     start: UnixTime | None = None
     end: UnixTime | None = None
+    done: Annotated[float, Field(ge=0)] | None = None
+    errors: Annotated[float, Field(ge=0)] | None = None
     gen_tok_s: Annotated[float, Field(ge=0)] | None = None
     ttft_mean: Annotated[float, Field(ge=0)] | None = None
     itl_mean: Annotated[float, Field(ge=0)] | None = None

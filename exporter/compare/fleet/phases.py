@@ -21,7 +21,8 @@ class Phase:
     """A load phase of one run, `start` to `end` in seconds from its first page on.
 
     `client_rate` is the tokens per second that the load client measured, above 0, and
-    `client_latencies` are its means in seconds, above 0, by `LATENCIES`.
+    `client_latencies` are its means in seconds, above 0, by `LATENCIES`; `failed` of its `requests`
+    were not answered as they should have been.
     """
 
     name: str
@@ -29,6 +30,8 @@ class Phase:
     end: float
     client_rate: float
     client_latencies: Mapping[str, float] = field(default_factory=dict)
+    requests: int = 0
+    failed: int = 0
 
 
 def phases_of(recording: Recording) -> tuple[Phase, ...]:
@@ -43,8 +46,10 @@ def phases_of(recording: Recording) -> tuple[Phase, ...]:
         latencies = {
             name: float(value) for name, key in LATENCIES.items() if (value := phase.get(key))
         }
+        done, failed = (round(phase.get(key) or 0) for key in ("done", "errors"))
         if rate > 0:
-            phases.append(Phase(str(phase["name"]), start, end, rate, latencies))
+            name = str(phase["name"])
+            phases.append(Phase(name, start, end, rate, latencies, done + failed, failed))
     return tuple(phases)
 
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from ..assess.checks import label_values
 from ..assess.effects import MIN_COVERAGE
 from ..assess.result import Check, Difference, MeasureResult
+from ..fleet.phases import Phase
 from ..fleet.windows import ServerFacts
 from .effect import MIN_RUNS
 from .measures import MORE_RUNS, lacking_runs
@@ -57,6 +58,28 @@ def check_overlap(decode: MeasureResult) -> Check:
         outcome="passed",
         text=f"{decode.coverage:.0%} or more of each run's decode tokens at batches all runs had",
     )
+
+
+def check_requests(phases: Mapping[str, Sequence[Phase]]) -> list[Check]:
+    """Note the phase in which most requests of a load client failed; `phases` are by run."""
+    failed = [
+        (phase.failed / phase.requests, run, phase)
+        for run, own in phases.items()
+        for phase in own
+        if phase.failed
+    ]
+    if not failed:
+        return []
+    _, run, worst = max(failed, key=lambda entry: entry[0])
+    return [
+        Check(
+            name="requests",
+            outcome="noted",
+            text=f"{worst.failed:,} of {worst.requests:,} requests of the client failed in the "
+            f"phase {worst.name} of {run}, where most did: what it measured is of the others",
+            remedy="look into the server's log for why",
+        )
+    ]
 
 
 def _count(counts: tuple[int, int]) -> Check:

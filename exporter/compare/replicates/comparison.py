@@ -22,7 +22,7 @@ from ..estimate.design import Design
 from ..fleet.arrays import Floats, Mask
 from ..fleet.recordings import RecordedFleet
 from ..fleet.windows import ServerFacts, Windows
-from .checks import check_overlap, check_runs
+from .checks import check_overlap, check_requests, check_runs
 from .measures import measure_runs
 from .phases import phase_effects
 
@@ -48,6 +48,7 @@ def compare_runs(recorded: RecordedFleet, criteria: Criteria, claim: float | Non
         checks.check_settings(differing),
         meanings,
         *check_runs(named_facts, recorded.candidate, recorded.spans, differing),
+        *check_requests(dict(zip(named_facts, recorded.phases, strict=True))),
     ]
     refused = Comparison(
         engine=new[0].engine,

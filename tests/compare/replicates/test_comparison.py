@@ -1,5 +1,7 @@
 """Verdicts on made runs: what is called, what never is, and what is said of the runs."""
 
+from dataclasses import replace
+
 import pytest
 
 from exporter.compare.assess.criteria import Criteria
@@ -195,6 +197,25 @@ def test_the_cells_of_a_phase_have_an_interval_of_their_own() -> None:
     assert 1.0 < phase.cells_estimate.lower < 1.1 < phase.cells_estimate.upper
     (alone,) = compared((1.0,), (1.1,), rates=rates[:2]).phases
     assert alone.cells_estimate is None
+
+
+def test_requests_that_failed_are_noted() -> None:
+    windows = made_windows([1.0, 1.0, 1.0, 1.0])
+    fleet = made_fleet(windows, 2, rates=[{"a": 100.0, "b": 100.0}] * 4)
+    quiet = compare_runs(fleet, Criteria(0.03, 0.05), None)
+    assert all(each.name != "requests" for each in quiet.checks)
+    phases = tuple(
+        tuple(
+            replace(phase, requests=1_500, failed=run * 10 if phase.name == "b" else 1)
+            for phase in own
+        )
+        for run, own in enumerate(fleet.phases)
+    )
+    noted = check(
+        compare_runs(replace(fleet, phases=phases), Criteria(0.03, 0.05), None), "requests"
+    )
+    assert noted.outcome == "noted"
+    assert "30 of 1,500 requests of the client failed in the phase b of run-3" in noted.text
 
 
 def test_a_claim_is_checked() -> None:
