@@ -10,7 +10,7 @@ from scripts.trial.judges import QUESTION
 from scripts.trial.scenarios import CASES
 from scripts.trial.watch import _Operator
 
-OF_CACHES = ("prefill", "inter_token_latency", "energy", "hit_ratio")
+OF_CACHES = ("prefill", "energy", "hit_ratio")
 
 
 @pytest.mark.parametrize("design", ["DiD 4+4", "side by side 4+4"])

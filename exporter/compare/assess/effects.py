@@ -11,6 +11,7 @@ import numpy as np
 
 from ...vocabulary.verdict import Measure, Verdict
 from ..estimate import observations, shares
+from ..estimate.demand import at_equal_demand
 from ..estimate.design import Design
 from ..estimate.mix import Mix, Name
 from ..estimate.observations import Observations
@@ -44,12 +45,7 @@ DEPENDS_ON: Final[Mapping[Measure, tuple[Name, ...]]] = {
 }
 """Of which means of the requests the measures depend beside the load they are compared at."""
 
-_OF_CACHES: Final[tuple[Measure, ...]] = (
-    "prefill",
-    "inter_token_latency",
-    "energy",
-    "hit_ratio",
-)
+_OF_CACHES: Final[tuple[Measure, ...]] = ("prefill", "energy", "hit_ratio")
 """What changes while the prefix caches of started servers fill, though nothing else does."""
 
 _FULL_SECONDS: Final = 3600.0
@@ -82,10 +78,7 @@ def compare_measures(
     )
     # what depends on caches is judged once they are full: decoding settles long before
     warm = design.with_warm_caches()
-    _, demand = observations.inter_token_latency(windows)
-    latency, _ = at_equal_load(
-        "inter_token_latency", demand, warm.per_window(windows), forbidden, criteria
-    )
+    latency = _between_tokens(windows, index, decode.coverage, design, forbidden, criteria, mix)
     results: dict[Measure, MeasureResult] = {"inter_token_latency": latency}
     by_load: dict[Measure, Observations] = {
         "prefill": observations.prefill(windows),
@@ -115,7 +108,6 @@ def compare_measures(
             for measure in _OF_CACHES
             if measure in results and measure not in forbidden
         }
-        latency = results["inter_token_latency"]
     results |= {
         measure: _other_requests(measure, moved, results[measure])
         for measure, names in DEPENDS_ON.items()
@@ -126,6 +118,45 @@ def compare_measures(
         _by_direction(decode, latency, design),
         *withdraw_chance_calls(others, criteria.alpha, "measures judged"),
     ), index
+
+
+def _between_tokens(
+    windows: Windows,
+    decode: SpeedIndex | None,
+    coverage: float | None,
+    design: Design,
+    forbidden: Mapping[str, str],
+    criteria: Criteria,
+    mix: Mix,
+) -> MeasureResult:
+    """Return the speed between tokens at equal demand, from decoding's index and its coverage.
+
+    Where the loads hardly overlap it is the latency over the demand itself. That depends on what
+    prompts and contexts add at each batch, of which a sum of slopes does not know.
+    """
+    measure: Measure = "inter_token_latency"
+    if measure in forbidden:
+        return not_comparable(measure, forbidden[measure], code="meaning")
+    if decode is None or (not design.fault and (coverage or 0.0) < MIN_COVERAGE):
+        _, observed = observations.inter_token_latency(windows)
+        setting = replace(design.with_warm_caches(), mix_stderr=mix.demand_stderr)
+        result, _ = at_equal_load(
+            measure, observed, setting.per_window(windows), forbidden, criteria
+        )
+        moved = mix.moved("prompts to compute", "outputs")
+        return _other_requests(measure, moved, result) if moved else result
+    demand = at_equal_demand(decode, windows)
+    if not design.fault and (demand is None or demand.speed.matching.coverage < MIN_COVERAGE):
+        return not_comparable(
+            measure,
+            "less than half of the candidate's work was done below saturation, where the demand "
+            "decides the batch, and at loads the baseline also had",
+            "look at decoding, which is compared at any load",
+            code="work",
+        )
+    if demand is None:
+        return _blocked(measure, design)
+    return _of_index(measure, demand.speed, design, criteria, demand.amplification)
 
 
 def _fills_caches(windows: Windows, design: Design, warm: Design) -> bool:
@@ -177,6 +208,17 @@ def at_equal_load(
             _MORE_TRAFFIC if design.growing else "",
             code="work",
         ), None
+    return _of_index(measure, index, design, criteria), index
+
+
+def _of_index(
+    measure: Measure,
+    index: SpeedIndex,
+    design: Design,
+    criteria: Criteria,
+    amplification: float = 1.0,
+) -> MeasureResult:
+    """Return a measure from its index, in units of which an effect is so many times as large."""
     matching = index.matching
     # demand is no batch: there is nothing to cut into batch ranges
     has_batch = measure != "inter_token_latency"
@@ -192,17 +234,18 @@ def at_equal_load(
             "send both sides the same traffic",
             code="coverage",
         )
-        return result.model_copy(update=described), index
+        return result.model_copy(update=described)
     if measure == "decode" or (has_batch and criteria.detail):
         described["ranges"] = by_range(index, design, criteria)
     regression = index.regression(design)
     effect = estimate_effect(regression, design.minimum_stderr, design.spread)
+    effect = None if effect is None else effect.times(amplification)
     if design.fault:
         result = _blocked(measure, design)
         if effect is None:
-            return result, index
+            return result
         observed_ratio = float(np.exp(effect.estimate))
-        return result.model_copy(update={**described, "observed_ratio": observed_ratio}), index
+        return result.model_copy(update={**described, "observed_ratio": observed_ratio})
     used = (regression.weight[regression.treated > 0] > 0).sum()
     if effect is None or used < MIN_WINDOWS_PER_EFFECT:
         result = not_comparable(
@@ -211,11 +254,11 @@ def at_equal_load(
             _MORE_TRAFFIC if design.growing else "",
             code="work",
         )
-        return result.model_copy(update={"coverage": matching.coverage}), index
+        return result.model_copy(update={"coverage": matching.coverage})
     if measure == "decode":
         described["subgroups"] = by_subgroup(index, design, criteria)
     result = judge_effect(measure, effect, design, criteria).model_copy(update=described)
-    return _with_slower_parts(result), index
+    return _with_slower_parts(result)
 
 
 def _with_slower_parts(result: MeasureResult) -> MeasureResult:

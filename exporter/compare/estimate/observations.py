@@ -8,7 +8,7 @@ Pure arithmetic. Decode, prefill and energy are compared in their batch cells; i
 at equal demand over whole windows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -73,10 +73,16 @@ def decode(windows: Windows) -> Observations:
 
 
 def energy(windows: Windows) -> Observations:
-    """Return joules per decoded token, or step, of metered time over the decode batch."""
+    """Return joules per step of the whole batch, of metered time, over the decode batch.
+
+    A step's joules grow with its prompt tokens and its context as its time does. Those of a token
+    are a batch-th of them: falling as steep as one over the batch, which hats do not follow, and
+    growing with the prefill share itself.
+    """
     with np.errstate(all="ignore"):
         metered = windows.column("metered_decode_tokens") / windows.column("decode_tokens")
-    return _per_unit(windows, windows.column("joules"), metered * steps_of(windows))
+    per_token = _per_unit(windows, windows.column("joules"), metered * steps_of(windows))
+    return replace(per_token, time=per_token.time * per_token.x)
 
 
 def prefill(windows: Windows) -> Observations:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..fleet.arrays import Floats, Ints, Mask
 from ..statistics.regression import Regression
-from .curve import fit, huber_weights
+from .curve import Curve, fit, huber_weights
 from .design import Design
 from .matching import MIN_WINDOWS_PER_CELL, LoadRows, Matching, match_distribution, match_range
 from .observations import Observations
@@ -22,13 +22,15 @@ _MIN_WINDOWS_DESCRIBED: Final = 0.5
 class SpeedIndex:
     """Log of (time expected on the baseline's curve / time observed) by row, and the matching.
 
-    Above 0 is faster than the baseline at the same load. Arrays are parallel to the observations.
+    Above 0 is faster than the baseline at the same load. Arrays are parallel to the observations;
+    `curve` is the baseline's.
     """
 
     observations: Observations
     y: Floats
     treated: Mask
     matching: Matching
+    curve: Curve
 
     def regression(self, design: Design, mask: Mask | None = None) -> Regression:
         """Return the regression of the index on the release, over the matched rows of a mask."""
@@ -83,7 +85,7 @@ def speed_index(observations: Observations, design: Design) -> SpeedIndex | None
     y = np.log(np.where(usable, expected, observations.time) / observations.time)
     outlying = _outlier_weights(y, matching.weight, treated, cell)
     matching = replace(matching, weight=matching.weight * outlying)
-    return SpeedIndex(observations, y, treated, matching)
+    return SpeedIndex(observations, y, treated, matching, curve)
 
 
 def _outlier_weights(y: Floats, weight: Floats, treated: Mask, cell: Ints) -> Floats:

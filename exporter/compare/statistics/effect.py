@@ -14,7 +14,7 @@ Satterthwaite's (An approximate distribution of estimates of variance components
 1946, p. 110).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -43,6 +43,15 @@ class Effect:
     degrees_of_freedom: float
     limited_by: Literal["servers", "hours"]
     minimum_stderr: float
+
+    def times(self, factor: float) -> "Effect":
+        """Return the effect on so many times the outcome; the factor is above 0."""
+        return replace(
+            self,
+            estimate=factor * self.estimate,
+            stderr=factor * self.stderr,
+            minimum_stderr=factor * self.minimum_stderr,
+        )
 
     def interval(self, alpha: float) -> tuple[float, float]:
         """Return the two-sided confidence interval at significance level alpha."""

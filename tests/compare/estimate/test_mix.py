@@ -75,6 +75,22 @@ def test_longer_prompts_of_one_side(fleet: Fleet) -> None:
     assert wide.stderr > 1.5 * narrow.stderr
 
 
+def test_latency_without_shared_loads_needs_like_requests(fleet: Fleet) -> None:
+    """Six times as slow, the candidate shares no batch with the baseline; its demand does."""
+    newer_rows = newer(fleet)
+    of_sequences = ("decode_sequence_seconds", "context_token_seconds")
+    longer = {name: fleet.windows.column(name) * (1.0 + 5.0 * newer_rows) for name in of_sequences}
+    slow = with_columns(fleet, **longer)
+    called = judged(slow)
+    assert measure(called, "inter_token_latency").verdict == "regression"
+    assert called.measures[0].direction_only
+    fewer = slow.windows.column("first_tokens") / (1.0 + newer_rows)
+    refused = judged(with_columns(slow, first_tokens=fewer))
+    assert measure(refused, "inter_token_latency").verdict == "not_comparable"
+    assert "asked other things" in measure(refused, "inter_token_latency").reason
+    assert refused.verdict == "not_comparable"
+
+
 def test_unknown_requests_are_noted(fleet: Fleet) -> None:
     sums = {name: values for name, values in fleet.windows.sums.items() if name != "first_tokens"}
     blind = replace(fleet, windows=replace(fleet.windows, sums=sums), lookups=None)
