@@ -1,7 +1,7 @@
 """What a server that is started as before will do otherwise on the new release. Pure."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -14,6 +14,8 @@ from .finding import Finding, Kind, Place, Severity
 from .sources.launches import Launch
 
 _NEAR: Final = 0.8
+_NEAR_VARIABLE: Final = 0.9
+"""Variables of plugins begin as the engine's do, and are longer."""
 _SERVICE: Final = re.compile(r"\w+_(?:SERVICE_(?:HOST|PORT\w*)|PORT(?:_\d+_\w+)?)")
 """Variables that Kubernetes sets for services, whatever these are called."""
 
@@ -28,6 +30,8 @@ def launch_findings(
     """Yield what is gone, unknown or otherwise by default, of what applies to a server."""
     yield from _flags(launch, catalog, old, new)
     yield from _variables(launch, catalog, old, new)
+    if not launch.is_server:
+        return
     yield from _notes(launch, catalog.engine, old, new)
     yield from _defaults(launch, catalog, old, new)
 
@@ -62,7 +66,7 @@ def _flags(launch: Launch, catalog: ReleaseCatalog, old: str, new: str) -> Itera
             text = f"{flag} is no argument any more: {catalog.engine} {new} ends with an error"
             remedy = _instead(catalog.engine, flag, after, "take it out")
             yield _finding("argument-removed", "error", launch, flag, text, remedy)
-        elif not launch.is_wrapped:
+        elif not launch.is_wrapped or _was_one(catalog, "arguments", flag):
             text = f"{flag} is no argument of {catalog.engine} {_either(old, new)}"
             text += _elsewhere(catalog, "arguments", flag, new)
             remedy = _instead(catalog.engine, flag, after, "check it")
@@ -80,10 +84,18 @@ def _variables(launch: Launch, catalog: ReleaseCatalog, old: str, new: str) -> I
             remedy = _instead(catalog.engine, name, {}, "find what takes its place")
             yield _finding("variable-removed", "error", launch, name, text, remedy)
         elif before:
+            known = _was_one(catalog, "environment", name)
+            near = get_close_matches(name, after, 1, _NEAR_VARIABLE)
+            severity: Severity = "warning" if known or near else "detail"
             text = f"{name} is not read by {catalog.engine} {_either(old, new)}"
             text += _elsewhere(catalog, "environment", name, new)
-            remedy = _instead(catalog.engine, name, after, "take it out")
-            yield _finding("variable-unknown", "warning", launch, name, text, remedy)
+            remedy = _instead(
+                catalog.engine,
+                name,
+                near,
+                "take it out" if known else "take it out, if no plugin reads it",
+            )
+            yield _finding("variable-unknown", severity, launch, name, text, remedy)
 
 
 def _notes(launch: Launch, engine: str, old: str, new: str) -> Iterator[Finding]:
@@ -164,11 +176,22 @@ def _takes(known: Mapping[str, Any], flag: str) -> bool:
     """Whether a release takes a flag: as it is, negated, or as the beginning of another."""
     bare = flag.removeprefix("--")
     names = (flag, f"--no-{bare}", f"--{bare.removeprefix('no-')}")
-    return any(name in known for name in names) or any(name.startswith(flag) for name in known)
+    return any(name in known for name in names) or _abbreviates(flag, known)
+
+
+def _abbreviates(flag: str, known: Mapping[str, Any]) -> bool:
+    """Whether a flag is the beginning of one other: argparse refuses that of several."""
+    return sum(name.startswith(flag) for name in known) == 1
 
 
 def _either(old: str, new: str) -> str:
     return new if old == new else f"{old} or {new}"
+
+
+def _was_one(catalog: ReleaseCatalog, section: Section, name: str) -> bool:
+    """Whether any release had a name, those before the catalog by their notes."""
+    noted = (name in note.replaces for note in release_notes(catalog.engine))
+    return catalog.span(section, name) is not None or any(noted)
 
 
 def _elsewhere(catalog: ReleaseCatalog, section: Section, name: str, new: str) -> str:
@@ -195,7 +218,7 @@ def _applies(note: ReleaseNote, launch: Launch) -> bool:
     return given.isdisjoint(note.unless) and (not note.only_with or bool(used & {*note.only_with}))
 
 
-def _instead(engine: str, name: str, known: Mapping[str, Any], otherwise: str) -> str:
+def _instead(engine: str, name: str, known: Iterable[str], otherwise: str) -> str:
     """Return what takes a name's place: as a note says, else a name near to it, else a remedy."""
     for note in release_notes(engine):
         if name in note.replaces:

@@ -7,6 +7,8 @@ from pathlib import Path
 from ..engines.registry import ENGINES
 from ..vocabulary.verdict import Measure
 from .behaviour import launch_findings, release_findings
+from .catalog import release_catalog
+from .catalog.notes import release_notes
 from .comparability import Forbidden, allowed_measures, forbidden_measures
 from .finding import Finding, Group, Place, grouped
 from .names import name_findings
@@ -51,12 +53,15 @@ def review(upgrade: Upgrade, paths: Sequence[Path], given: Sequence[Launch]) -> 
     known = [each for each in read if isinstance(each, Document)]
     engine = upgrade.catalog.engine
     queries = [query for document in known for query in _queries(document)]
+    arguments = {name: _arguments(name) for name in ENGINES}
     launches = [
         *given,
         *(
             launch
             for document in known
-            for launch in document_launches(document.content, ENGINES[engine], document.file)
+            for launch in document_launches(
+                document.content, ENGINES[engine], document.file, arguments
+            )
         ),
     ]
     recorded = {name for document in known for name in recorded_names(document.content)}
@@ -67,11 +72,17 @@ def review(upgrade: Upgrade, paths: Sequence[Path], given: Sequence[Launch]) -> 
         tuple(each for each in read if isinstance(each, Unread)),
         len(known),
         len(queries),
-        len(launches),
-        _servers(launches),
+        sum(launch.is_server for launch in launches),
+        _servers([launch for launch in launches if launch.is_server]),
         allowed_measures(forbidden),
         forbidden,
     )
+
+
+def _arguments(engine: str) -> frozenset[str]:
+    """Return the arguments of any release, those before the catalog by their notes."""
+    gone = {name for note in release_notes(engine) for name in note.replaces}
+    return release_catalog(engine).names("arguments") | gone
 
 
 def _servers(launches: Sequence[Launch]) -> int | None:
@@ -95,5 +106,7 @@ def _findings(
     for query in queries:
         yield from name_findings(query, names, recorded)
     yield from release_findings(catalog, old, new)
-    for launch in launches or [Launch({}, {}, Place(f"{catalog.engine} {new}"))]:
+    if not any(launch.is_server for launch in launches):
+        launches = [*launches, Launch({}, {}, Place(f"{catalog.engine} {new}"))]
+    for launch in launches:
         yield from launch_findings(launch, catalog, old, new)

@@ -111,3 +111,34 @@ def test_a_default_of_a_feature_that_is_not_in_use_weighs_little() -> None:
         }
         severities.append(found[name].severity)
     assert severities == ["detail", "note"]
+
+
+def test_of_a_wrapper_only_what_was_once_the_engines_is_told() -> None:
+    line = "python3 -m dynamo.vllm --swap-space 4 --num-scheduler-steps 8 --its-own x"
+    found = findings(line, "0.20.2", "0.20.2")
+    assert {each.subject for each in found.values() if each.kind == "argument-unknown"} == {
+        "--swap-space",
+        "--num-scheduler-steps",
+    }
+    assert found["--num-scheduler-steps"].remedy.startswith("take it out")
+
+
+def test_a_variable_that_no_release_read_may_be_a_plugins() -> None:
+    environment = {"VLLM_SPYRE_X": "1", "VLLM_LOGING_LEVEL": "INFO", "VLLM_USE_V1": "1"}
+    found = findings("", "0.20.2", "0.20.2", environment)
+    severities = {name: found[name].severity for name in environment}
+    assert severities == {
+        "VLLM_SPYRE_X": "detail",
+        "VLLM_LOGING_LEVEL": "warning",
+        "VLLM_USE_V1": "warning",
+    }
+    assert found["VLLM_LOGING_LEVEL"].remedy == "did you mean VLLM_LOGGING_LEVEL?"
+
+
+def test_the_beginning_of_several_arguments_is_none() -> None:
+    started = launch(ENGINES["sglang"], ["--cuda-graph-max-bs", "64"], {}, Place("--args"))
+    found = {
+        each.subject: each
+        for each in launch_findings(started, release_catalog("sglang"), "0.5.9", "0.5.23")
+    }
+    assert found["--cuda-graph-max-bs"].kind == "argument-removed"

@@ -18,6 +18,9 @@ _SWITCH: Final = re.compile(
 )
 """Options that take no value, or a boolean one, by how engines name them."""
 
+_TOOL: Final = re.compile(r"(?:^|[._])(?:bench|collect_env|eval|profil|test)")
+"""What the modules beside a server that start none are called."""
+
 
 @dataclass(frozen=True, slots=True)
 class Syntax:
@@ -46,10 +49,12 @@ def arguments_start(line: Sequence[str], programs: Collection[str]) -> int | Non
         if PurePath(word).name in programs and following == "serve":
             return at + 2
         if word == "-m" and any(part in programs for part in following.split(".")[:2]):
+            if _TOOL.search(following):
+                return None
             return at + (3 if line[at + 2 : at + 3] == ["serve"] else 2)
         path = PurePath(word)
         if path.suffix == ".py" and any(part in programs for part in path.parts):
-            return at + 1
+            return None if _TOOL.search(path.name) else at + 1
     return None
 
 

@@ -38,17 +38,27 @@ def read(engine: Engine, container: Container) -> SourceReport:
 
 def command_line(container: Container) -> list[str] | None:
     """Return the server's command line, None where it is not to be known from the pod."""
-    words = [_filled(word, container.env) for word in (*container.command, *container.arguments)]
-    script = _script(words)
-    if script is not None:
-        commands = _commands(script, container.env)
-        line = next((words for words in commands if arguments_start(words, ENGINES)), None)
-    elif container.command:
-        line = words if arguments_start(words, ENGINES) is not None else None
-    else:
+    line = next(iter(named_lines(container)), None)
+    words = _filled_words(container)
+    if line is None and not container.command and _script(words) is None:
         # The image's own entry point runs: the engine, in images that carry its name.
-        line = words if any(engine in container.image for engine in ENGINES) and words else None
+        line = words if any(engine in container.image for engine in ENGINES) else None
     return _closed(line) if line else None
+
+
+def named_lines(container: Container) -> list[list[str]]:
+    """Return the command lines that name a server's program; variables not known stay as written.
+
+    A script may start several servers.
+    """
+    words = _filled_words(container)
+    script = _script(words)
+    commands = [words] if script is None else _commands(script, container.env)
+    return [line for line in commands if arguments_start(line, ENGINES) is not None]
+
+
+def _filled_words(container: Container) -> list[str]:
+    return [_filled(word, container.env) for word in (*container.command, *container.arguments)]
 
 
 def _version(engine: Engine, image: str) -> str | None:

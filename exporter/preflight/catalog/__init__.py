@@ -45,6 +45,10 @@ class ReleaseCatalog:
             if self._number(span["first"]) <= number <= self._number(span["last"])
         }
 
+    def names(self, section: Section) -> frozenset[str]:
+        """Return what any release has."""
+        return frozenset(self.sections[section])
+
     def span(self, section: Section, name: str) -> tuple[str, str] | None:
         """Return the first and the last release that had a name, None where none had."""
         spans = self.sections[section].get(name)

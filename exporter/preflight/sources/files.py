@@ -1,4 +1,4 @@
-"""Documents in files: dashboards as JSON, rules and manifests as YAML, read within limits."""
+"""Documents in files: dashboards as JSON, manifests as YAML, units; read within limits."""
 
 import json
 import re
@@ -12,10 +12,12 @@ from ...base.errors import PreflightError
 from ...base.untrusted import json_document, one_line
 from ...base.yaml_text import MAX_BYTES, YamlError, parse_yaml
 from ..finding import Finding, Place
+from .units import SUFFIXES as UNITS
+from .units import unit
 
-_BETWEEN: Final = re.compile(r"^---(?:[ \t].*)?$", re.MULTILINE)
+_BETWEEN: Final = re.compile(r"^---(?:[ \t].*)?\r?$", re.MULTILINE)
 _TEMPLATE: Final = re.compile(r"\{\{[-\s]*[\w.$]")
-_SUFFIXES: Final = (".json", ".yaml", ".yml")
+_SUFFIXES: Final = (".json", ".yaml", ".yml", *UNITS)
 _NO_DOCUMENT: Final = "it is text alone: give a document in JSON or YAML"
 _MAX_FILES: Final = 20_000
 _MAX_VALUES: Final = 2_000_000
@@ -115,6 +117,11 @@ def _documents(file: Path) -> Iterator[Document | Unread]:
             yield Document(name, json_document(body, _MAX_VALUES))
         except ValueError as error:
             yield Unread(Place(name), str(error))
+    elif file.suffix in UNITS:
+        try:
+            yield Document(name, unit(body.decode("utf-8", "replace")))
+        except ValueError as error:
+            yield Unread(Place(name), f"it is no unit: {error}".lower())
     else:
         yield from _yaml_documents(name, body.decode("utf-8", "replace"))
 
@@ -129,11 +136,32 @@ def _yaml_documents(name: str, text: str) -> Iterator[Document | Unread]:
                     yield Unread(Place(name, line=line + 1), _NO_DOCUMENT)
                 else:
                     yield Document(name, content)
+                    yield from _inner_documents(name, content)
             except YamlError as error:
                 template = "it is a template: give what it renders to"
                 fault = template if _TEMPLATE.search(part) else one_line(str(error))
                 yield Unread(Place(name, line=line + error.line), fault)
         line += part.count("\n")
+
+
+def _inner_documents(name: str, content: object) -> Iterator[Document | Unread]:
+    """Yield the documents that stand as text in another, as files of a ConfigMap do."""
+    if isinstance(content, list):
+        for inner in content:
+            yield from _inner_documents(name, inner)
+    for key, inner in content.items() if isinstance(content, dict) else ():
+        if not isinstance(inner, str):
+            yield from _inner_documents(name, inner)
+        elif "\n" in inner and _INNER.search(key):
+            for document in _yaml_documents(name, inner):
+                if isinstance(document, Document):
+                    yield document
+                else:
+                    yield replace(document, place=Place(name, key))
+
+
+_INNER: Final = re.compile(r"\.ya?ml$|^serveConfigV2$")
+"""Keys of texts that are YAML: names of files, and what a RayService is given."""
 
 
 def _lines_of(finding: Finding) -> tuple[int, ...]:

@@ -43,4 +43,23 @@ def test_text_alone_is_no_document(tmp_path: Path) -> None:
 def test_a_folder_without_documents_is_told(tmp_path: Path) -> None:
     (unread,) = documents([tmp_path])
     assert isinstance(unread, Unread)
-    assert unread.fault == "it holds no file that ends in .json, .yaml or .yml"
+    assert (
+        unread.fault == "it holds no file that ends in .json, .yaml, .yml, .service or .container"
+    )
+
+
+def test_documents_within_a_document_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "map.yaml"
+    path.write_text("data:\n  rules.yaml: |\n    groups: []\n    ---\n    a: b\n  x: |\n    c\n")
+    contents = [each.content for each in documents([path]) if isinstance(each, Document)]
+    assert contents[1:] == [{"groups": []}, {"a": "b"}]
+    path.write_text("data:\n  rules.yaml: |\n    a: [\n    b\n")
+    assert [str(each.place) for each in documents([path]) if isinstance(each, Unread)] == [
+        f"{path} (rules.yaml)"
+    ]
+
+
+def test_lines_between_documents_may_end_as_on_windows(tmp_path: Path) -> None:
+    path = tmp_path / "two.yaml"
+    path.write_bytes(b"a: b\r\n---\r\nc: d\r\n")
+    assert len(list(documents([path]))) == 2
