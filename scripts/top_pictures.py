@@ -1,6 +1,6 @@
 """Writes docs/top-fleet.svg and docs/top-server.svg: `inferfleet top` on recorded servers.
 
-    python -m scripts.top_pictures [--minutes 14]
+    python -m scripts.top_pictures [--minutes 16]
 
 The servers are played back for as long as a sizing hint needs before it advises.
 """
@@ -68,7 +68,7 @@ def _save(picture: str, name: str) -> None:
 def main() -> None:
     """Play, watch and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=14.0)
+    parser.add_argument("--minutes", type=float, default=16.0)
     seconds = parser.parse_args().minutes * 60
     recordings = [played(name, phase) for _, name, phase in _SERVERS]
     with ReplayServer(recordings, uptime=_UPTIME) as servers:

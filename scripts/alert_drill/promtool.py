@@ -11,12 +11,13 @@ from typing import Any, Final
 
 import yaml
 
+from alerts.promql import records_under
+
 from .fleet import DAY, Fleet
 from .series import notation
 
 # promtool shows results only where they are not those expected, so nothing is expected
 _SINCE: Final = f'min_over_time(timestamp(ALERTS{{alertstate="firing"}})[{DAY}m:1m])'
-_RECORD: Final = re.compile(r"[a-z_]+:[a-z0-9_:]+")
 _SAMPLE: Final = re.compile(r"\{([^{}]*)\} (-?[0-9.]+E[+-][0-9]+)")
 _LABEL: Final = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
@@ -79,18 +80,11 @@ def firing(fleet: Fleet, rules: Sequence[Path]) -> list[Firing]:
 
 def _needed(groups: list[Group]) -> list[Group]:
     """Return the groups with the alerts, and of the records those that alerts are made of."""
-    exprs = {
-        rule["record"]: rule["expr"]
-        for group in groups
-        for rule in group["rules"]
-        if "record" in rule
-    }
-    keep = set[str]()
-    new = [rule["expr"] for group in groups for rule in group["rules"] if "alert" in rule]
-    while new:
-        names = {name for expr in new for name in _RECORD.findall(expr) if name in exprs} - keep
-        keep |= names
-        new = [exprs[name] for name in names]
+    rules = [rule for group in groups for rule in group["rules"]]
+    keep = records_under(
+        (rule["expr"] for rule in rules if "alert" in rule),
+        ((rule["record"], rule["expr"]) for rule in rules if "record" in rule),
+    )
     for group in groups:
         group["rules"] = [rule for rule in group["rules"] if rule.get("record") in {None, *keep}]
     return [group for group in groups if group["rules"]]

@@ -17,6 +17,7 @@ import yaml
 
 from alerts import build
 from alerts.model import Alert, Group, Record
+from alerts.promql import records_under
 from alerts.values import Values, load
 
 CASES: Final = Path(__file__).parent.parent / "promql"
@@ -33,7 +34,6 @@ IDENTITY: Final = {
     "class": "c1",
     "config": "k1",
 }
-RECORD: Final = re.compile(r"[a-z_]+:[a-z0-9_:]+")
 # longer than any case
 _ALWAYS: Final = 400
 
@@ -54,29 +54,20 @@ def write_rules(folder: Path, found: Values) -> list[str]:
 def needed(found: Values, names: set[str]) -> list[Group]:
     """Return the groups with only these alerts or records, and the records they are made of."""
     groups = [group for part in build.groups(found).values() for group in part]
-    records = {
-        rule.record: rule for group in groups for rule in group.rules if isinstance(rule, Record)
-    }
-    keep, new = set(names), set(names)
-    exprs = {
-        rule.record if isinstance(rule, Record) else rule.alert: rule.expr
-        for group in groups
-        for rule in group.rules
-    }
-    while new:
-        text = " ".join(exprs[name] for name in new)
-        new = {name for name in RECORD.findall(text) if name in records} - keep
-        keep |= new
+    rules = [rule for group in groups for rule in group.rules]
+    keep = names | records_under(
+        (rule.expr for rule in rules if _name(rule) in names),
+        ((rule.record, rule.expr) for rule in rules if isinstance(rule, Record)),
+    )
     cut = []
     for group in groups:
-        rules = tuple(
-            rule
-            for rule in group.rules
-            if (rule.record if isinstance(rule, Record) else rule.alert) in keep
-        )
-        if rules:
-            cut.append(group.model_copy(update={"rules": rules}))
+        if rules_of := tuple(rule for rule in group.rules if _name(rule) in keep):
+            cut.append(group.model_copy(update={"rules": rules_of}))
     return cut
+
+
+def _name(rule: Record | Alert) -> str:
+    return rule.record if isinstance(rule, Record) else rule.alert
 
 
 def series(name: str, **labels: str) -> str:

@@ -9,6 +9,7 @@ import yaml
 
 from alerts import build, reference
 from alerts.model import Alert
+from alerts.promql import RECORDED
 from alerts.values import Values, load
 from exporter.publish.families import PUBLISHED
 from exporter.vocabulary.family import PREFIX
@@ -91,7 +92,7 @@ def test_every_series_read_is_published() -> None:
     for expr in expressions(values):
         for name in re.findall(rf"(?<![:\w]){PREFIX}(\w+)", expr):
             assert name in names, name
-        for name in promtool.RECORD.findall(expr):
+        for name in RECORDED.findall(expr):
             if "inferfleet" in name:
                 assert name in recorded, name
 

@@ -7,6 +7,7 @@ import pytest
 
 from alerts import build
 from alerts.model import Alert
+from alerts.promql import RECORDED
 from alerts.values import load
 
 from . import promtool
@@ -38,7 +39,7 @@ def check(
         "promql_expr_test": expressions,
     }
     promtool.run(
-        tmp_path, promtool.needed(values, set(promtool.RECORD.findall(" ".join(expected)))), [test]
+        tmp_path, promtool.needed(values, set(RECORDED.findall(" ".join(expected)))), [test]
     )
 
 

@@ -4,7 +4,6 @@ promtool writes the blocks. Rules stand on rules, so they are computed in layers
 computed by a Prometheus that holds those below it.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -12,12 +11,12 @@ from typing import Any
 
 import yaml
 
+from alerts.promql import RECORDED, records_under
 from tests.dashboards.replayed_fleet import INSTANCE
 from tests.prometheus import prometheus as running
 from tests.prometheus import promtool
 
 LOOKBACK = "1m"
-_RECORDED = re.compile(r"[a-z_]+(?::[a-z0-9_]+)+")
 _SCRAPE_LABELS = f'job="inferfleet",instance="{INSTANCE}"'
 
 
@@ -42,13 +41,8 @@ def with_dependencies(
 ) -> list[Mapping[str, Any]]:
     """Return the recording rules of some names, and those they stand on."""
     rules = [rule for group in groups for rule in group["rules"] if "record" in rule]
-    needed_names, previous = set(names), set[str]()
-    while needed_names != previous:
-        previous = set(needed_names)
-        for rule in rules:
-            if rule["record"] in needed_names:
-                needed_names |= set(_RECORDED.findall(rule["expr"]))
-    return [{"rules": [rule for rule in rules if rule["record"] in needed_names]}]
+    needed = records_under(names, ((rule["record"], rule["expr"]) for rule in rules))
+    return [{"rules": [rule for rule in rules if rule["record"] in needed]}]
 
 
 def record(folder: Path, groups: Sequence[Mapping[str, Any]], start: float, end: float) -> None:
@@ -70,7 +64,7 @@ def layers(groups: Sequence[Mapping[str, Any]]) -> list[list[dict[str, str]]]:
     rules = [rule for group in groups for rule in group["rules"] if "record" in rule]
     depth: dict[str, int] = {}
     for rule in rules:
-        below = [depth[name] for name in _RECORDED.findall(rule["expr"]) if name in depth]
+        below = [depth[name] for name in RECORDED.findall(rule["expr"]) if name in depth]
         depth[rule["record"]] = max(depth.get(rule["record"], 0), max(below, default=-1) + 1)
     by_depth: list[list[dict[str, str]]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
     for rule in rules:
