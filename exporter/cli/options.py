@@ -25,6 +25,22 @@ HttpConfigFile = Annotated[
 Headers = Annotated[
     list[str] | None, typer.Option("--header", help="HTTP header; may be repeated.")
 ]
+Prometheus = Annotated[
+    str, typer.Option("--prometheus", help="Base URL of a Prometheus-compatible API.")
+]
+OnlyModel = Annotated[
+    str, typer.Option("--model", help="Only this model: a name or label matchers.")
+]
+Window = Annotated[str, typer.Option("--window", help="Length of the time range, up to its end.")]
+Margin = Annotated[str, typer.Option("--margin", help="Smallest relative change that counts.")]
+KeepLabels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--keep-label",
+        help="External label that sets clusters apart; may be given several times. By default "
+        "those of the rules: cluster.",
+    ),
+]
 QueryTimeout = Annotated[str, typer.Option("--timeout", help="Time limit of one query.")]
 
 

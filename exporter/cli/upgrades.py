@@ -11,7 +11,19 @@ from typer.core import TyperCommand
 
 from ..base.errors import CompareError, InferfleetError
 from ..compare.command import ERROR, FAILURES, Output, parse_verdicts
-from .options import Headers, HttpConfigFile, LogFormat, LogLevel, QueryTimeout, positive_duration
+from .options import (
+    Headers,
+    HttpConfigFile,
+    KeepLabels,
+    LogFormat,
+    LogLevel,
+    Margin,
+    OnlyModel,
+    Prometheus,
+    QueryTimeout,
+    Window,
+    positive_duration,
+)
 from .process import configure_logging, run_until_interrupted
 
 if TYPE_CHECKING:
@@ -35,16 +47,6 @@ _NOT_OF_RECORDINGS: Final[Mapping[str, str]] = {
     ),
 }
 """What recordings make of options that only the servers of a Prometheus need."""
-
-KeepLabels = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--keep-label",
-        help="External label that sets clusters apart; may be given several times. By default "
-        "those of the rules: cluster.",
-    ),
-]
-
 
 WarmUp = Annotated[
     str,
@@ -132,7 +134,7 @@ def compare(
     candidate: Annotated[
         str, typer.Option(help="Candidate servers, as PromQL label matchers.")
     ] = "",
-    prometheus: Annotated[str, typer.Option(help="Base URL of a Prometheus-compatible API.")] = "",
+    prometheus: Prometheus = "",
     baseline_recording: Annotated[
         list[str] | None,
         typer.Option(help="Recorded runs of the baseline, instead of --prometheus: one or more."),
@@ -140,8 +142,8 @@ def compare(
     candidate_recording: Annotated[
         list[str] | None, typer.Option(help="Recorded runs of the candidate: one or more.")
     ] = None,
-    model: Annotated[str, typer.Option(help="Only this model: a name or label matchers.")] = "",
-    window: Annotated[str, typer.Option(help="Length of the time range, up to its end.")] = "7d",
+    model: OnlyModel = "",
+    window: Window = "7d",
     from_: Annotated[
         str, typer.Option("--from", help="Start of the time range, instead of --window.")
     ] = "",
@@ -149,7 +151,7 @@ def compare(
     step: Annotated[
         str, typer.Option(help="Width of a window; chosen by the size of the fleet by default.")
     ] = "",
-    margin: Annotated[str, typer.Option(help="Smallest relative change that counts.")] = "",
+    margin: Margin = "",
     warm_up: WarmUp = "",
     wait: Annotated[
         str,
@@ -237,16 +239,16 @@ def _refuse_options_of_servers(ctx: typer.Context) -> None:
 
 
 def judge(
-    prometheus: Annotated[str, typer.Option(help="Base URL of a Prometheus-compatible API.")],
+    prometheus: Prometheus,
     baseline: Annotated[
         str, typer.Option(help="As for compare; by default the release before the newest upgrade.")
     ] = "",
     candidate: Annotated[
         str, typer.Option(help="As for compare; by default the newest release.")
     ] = "",
-    model: Annotated[str, typer.Option(help="Only this model: a name or label matchers.")] = "",
-    window: Annotated[str, typer.Option(help="Length of the time range, up to its end.")] = "7d",
-    margin: Annotated[str, typer.Option(help="Smallest relative change that counts.")] = "",
+    model: OnlyModel = "",
+    window: Window = "7d",
+    margin: Margin = "",
     keep_label: KeepLabels = None,
     every: Annotated[str, typer.Option(help="Interval between runs.")] = "15m",
     listen: Annotated[

@@ -8,17 +8,17 @@ from typing import Annotated
 import typer
 
 from ...base.errors import InferfleetError
-from ..options import Headers, HttpConfigFile, QueryTimeout, positive_duration
+from ..options import Headers, HttpConfigFile, Prometheus, QueryTimeout, Window, positive_duration
 from ..process import configure_logging, fail
 
 
 def bench_plan(
-    prometheus: Annotated[str, typer.Option(help="Base URL of a Prometheus-compatible API.")],
+    prometheus: Prometheus,
     model: Annotated[str, typer.Option(help="The model: a name or label matchers.")],
     servers: Annotated[
         str, typer.Option(help="Only these servers of it, as PromQL label matchers.")
     ] = "",
-    window: Annotated[str, typer.Option(help="How far back traffic is looked at.")] = "7d",
+    window: Window = "7d",
     effect: Annotated[str, typer.Option(help="Change of speed that is to be found.")] = "5%",
     spread: Annotated[
         str,
