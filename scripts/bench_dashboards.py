@@ -24,14 +24,7 @@ SCRAPE: Final = 60
 MODEL: Final = "dense-a"
 SELECTED: Final = {
     "server": {"target": "server-0001"},
-    "upgrade": {
-        "model": "dense-8b",
-        "gpu_model": "NVIDIA H200",
-        "class": "caeaa8d8",
-        "baseline": "0.20.2",
-        "release": "0.26.0",
-        "claim": "56",
-    },
+    "upgrade": {**verdicts.UPGRADED, **verdicts.RELEASES, "claim": "56"},
 }
 _NAME: Final = re.compile(r"(?<![\w:])(?:\w+:)?inferfleet_[\w:]*")
 
@@ -139,7 +132,8 @@ def _copied(head: str, number: int) -> str:
 def _recorded(used: set[str], now: int) -> list[str]:
     lines = verdicts.page(now + 1e5, 0.0).splitlines()
     written = {line.partition("{")[0] for line in lines}
-    labels = 'engine="vllm",model="dense-8b",gpu_model="NVIDIA H200",class="caeaa8d8"'
+    shown = {"engine": "vllm", **verdicts.UPGRADED}
+    labels = ",".join(f'{name}="{value}"' for name, value in shown.items())
     for name in sorted(name for name in used - written if ":" in name):
         level = name.partition(":")[0]
         if level == "target":

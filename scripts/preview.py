@@ -42,14 +42,7 @@ MOST_BYTES: Final = 280_000
 STEP: Final = 30
 SELECTED: Final = {
     "server": {"target": "dense-a"},
-    "upgrade": {
-        "model": "dense-8b",
-        "gpu_model": "NVIDIA H200",
-        "class": "caeaa8d8",
-        "baseline": "0.20.2",
-        "release": "0.26.0",
-        "claim": "5",
-    },
+    "upgrade": {**verdicts.UPGRADED, **verdicts.RELEASES, "claim": "5"},
 }
 
 

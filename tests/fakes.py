@@ -1,16 +1,15 @@
 """A server whose pages a test writes as it goes."""
 
-import threading
 from collections.abc import Callable
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self
+from http.server import BaseHTTPRequestHandler
+
+from tests.loopback import LoopbackServer
 
 Answer = tuple[int, bytes] | tuple[int, bytes, dict[str, str]]
 
 
-class FakeServer:
+class FakeServer(LoopbackServer):
     """Serves what `answers` says at the time; a callable is asked anew for each request.
 
     Paths not in `answers` are 404. `hits` counts requests by path, `connected` holds the open
@@ -25,7 +24,6 @@ class FakeServer:
         self.connected: set[object] = set()
         self.headers: dict[str, str] = {}
         self.body = b""
-        self.released = threading.Event()
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -60,35 +58,12 @@ class FakeServer:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.01,), daemon=True
-        )
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(Handler)
 
     def hold(self) -> Answer:
         """Answer only when the test ends: a hung server."""
         self.released.wait(30)
         return 200, b""
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.released.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 def page(tokens: float, *, start: float = 1000.0, running: float = 1, waiting: float = 0) -> bytes:

@@ -1,4 +1,6 @@
-"""Small engine pages written in a test's own words, and the steps from page to snapshot."""
+"""Small engine pages in a test's own words, the steps from page to snapshot, and samples."""
+
+from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.engines import detect
 from exporter.engines.catalog import PageContext
@@ -29,3 +31,12 @@ def values(found: Snapshot, family: str, suffix: str = "") -> dict[str, float]:
         for sample, value in zip(found.plan.samples, found.values, strict=True)
         if sample.family == family and sample.suffix == suffix
     }
+
+
+def value_of(page: str, name: str, **labels: str) -> float | None:
+    """Return the first sample of a name that has these labels, None where there is none."""
+    for family in text_string_to_metric_families(page):
+        for sample in family.samples:
+            if sample.name == name and labels.items() <= sample.labels.items():
+                return float(sample.value)
+    return None

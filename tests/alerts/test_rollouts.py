@@ -6,6 +6,7 @@ changes; the cluster alone tells them apart.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,10 +19,11 @@ from dashboards.build import dashboards
 from exporter.compare.assess.comparison import compare
 from exporter.compare.assess.result import Comparison
 from exporter.compare.judge import Judge
-from exporter.compare.options import Options, question_of
+from exporter.compare.options import question_of
 from exporter.compare.run import run
 from exporter.vocabulary.family import PREFIX
 from tests.compare.openmetrics import openmetrics
+from tests.compare.span_options import span_options
 from tests.dashboards import panel_queries
 from tests.prometheus import fill, needs_prometheus, prometheus
 from tests.sim.comparison import NEW, OLD, START, simulate_comparison
@@ -43,6 +45,7 @@ CELLS: Final = (
 )
 BEFORE, AFTER = 25.0, 26.0
 END: Final = START + AFTER * 3600
+options = partial(span_options, (BEFORE, AFTER))
 
 
 # a fleet that has hours where others have days
@@ -159,19 +162,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         fill(folder, [with_instances(setup, text)])
     with prometheus(folder) as address:
         yield address
-
-
-def options(url: str, baseline: str = "", candidate: str = "") -> Options:
-    return Options(
-        baseline,
-        candidate,
-        url,
-        start=START - BEFORE * 3600,
-        end=END,
-        window=(BEFORE + AFTER) * 3600,
-        margin=0.03,
-        warm_up=3600.0,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,9 @@ from exporter.cli.service import Service
 from exporter.config import Config, Declaration, GpuSettings, Target, WebSettings
 from exporter.exposition import Reader
 from exporter.vocabulary.family import PREFIX
-from tests.cli.test_service import get, value
+from tests.cli.test_service import get
 from tests.fakes import Answer, FakeServer, page
+from tests.pages import value_of
 from tests.waiting import until
 
 HEALTHY = {"metrics": (200, page(100)), "version": (200, b'{"version": "0.26.0"}')}
@@ -180,10 +181,10 @@ def test_no_answer_of_one_server_ends_a_page(fault: str) -> None:
             until(read_again)
             text = get(f"{service.url}metrics").decode()
             Reader(lambda name: True).read(text)
-            assert value(text, "inferfleet_target_up", target="good") == 1
-            assert value(text, "inferfleet_target_up", target="bad") == 1
-            assert value(text, "inferfleet_generation_tokens_total", target="good") == 100
-            assert value(text, "inferfleet_server_info", target="good", release="0.26.0") == 1
+            assert value_of(text, "inferfleet_target_up", target="good") == 1
+            assert value_of(text, "inferfleet_target_up", target="bad") == 1
+            assert value_of(text, "inferfleet_generation_tokens_total", target="good") == 100
+            assert value_of(text, "inferfleet_server_info", target="good", release="0.26.0") == 1
             for line in text.splitlines():
                 assert line.rpartition(" ")[2].lower().strip("+-") not in ("inf", "nan"), line
             fleet = json.loads(get(f"{service.url}api/v1/fleet"))
@@ -218,12 +219,12 @@ def test_names_and_declarations_that_are_no_text_are_left_out_and_counted(name: 
             until(lambda: all(view.reading.identity for view in service.server_views()))
             until(lambda: all(view.server.counts.scrapes > 3 for view in service.server_views()))
             text = get(f"{service.url}metrics").decode()
-            assert value(text, "inferfleet_server_info", target="good", release="0.26.0") == 1
+            assert value_of(text, "inferfleet_server_info", target="good", release="0.26.0") == 1
             shown = name.encode("ascii", "backslashreplace").decode()
             left_out = samples(service, shown, "series_left_out")
             assert left_out["no_text"] >= 1
             assert "internal" not in left_out
-            assert (value(text, "inferfleet_target_up", target=name) == 1) is (name == "bad")
+            assert (value_of(text, "inferfleet_target_up", target=name) == 1) is (name == "bad")
             fleet = json.loads(get(f"{service.url}api/v1/fleet"))
             assert {server["target"] for server in fleet["servers"]} == {"good", name}
             assert get(service.url)
@@ -252,7 +253,7 @@ def test_a_histogram_with_bad_bounds_is_left_out_with_the_reason(fault: str) -> 
         until(lambda: all(view.live for view in s.server_views()))
         text = get(f"{s.url}metrics").decode()
         assert "time_to_first_token_seconds" not in text
-        assert value(text, "inferfleet_generation_tokens_total", target="bad") == 100
+        assert value_of(text, "inferfleet_generation_tokens_total", target="bad") == 100
         assert s.server_views()[0].server.counts.failures == {}
         (server,) = json.loads(get(f"{s.url}api/v1/fleet"))["servers"]
         (note,) = [one for one in server["notes"] if "time_to_first_token" in one]
@@ -270,7 +271,7 @@ def test_the_order_of_buckets_does_not_matter() -> None:
     with FakeServer(metrics=(200, unsorted)) as odd, serving(Target(url=odd.url, name="odd")) as s:
         until(lambda: all(view.live for view in s.server_views()))
         text = get(f"{s.url}metrics").decode()
-        assert value(text, "inferfleet_time_to_first_token_seconds_bucket", le="5.0") == 1
+        assert value_of(text, "inferfleet_time_to_first_token_seconds_bucket", le="5.0") == 1
 
 
 def test_a_type_that_lies_harms_nothing() -> None:
@@ -278,7 +279,7 @@ def test_a_type_that_lies_harms_nothing() -> None:
     with FakeServer(metrics=(200, lies + page(100))) as odd, serving(Target(url=odd.url)) as s:
         until(lambda: all(view.live for view in s.server_views()))
         text = get(f"{s.url}metrics").decode()
-        assert value(text, "inferfleet_generation_tokens_total") == 100
+        assert value_of(text, "inferfleet_generation_tokens_total") == 100
 
 
 def test_long_and_forged_names_are_one_short_sentence(caplog: pytest.LogCaptureFixture) -> None:

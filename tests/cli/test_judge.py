@@ -13,7 +13,6 @@ from time import time
 from typing import Any
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.base.errors import ConfigError
 from exporter.cli.judge.process import JudgeProcess
@@ -22,6 +21,7 @@ from exporter.compare import extra
 from exporter.compare.fleet.windows import Fleet
 from exporter.config import Config, JudgeSettings, ShardSettings, Target, WebSettings, parse_config
 from tests.compare.fake_api import FakeApi
+from tests.pages import value_of
 from tests.sim.comparison import NEW, OLD, START, simulate_comparison
 from tests.waiting import until
 
@@ -54,21 +54,25 @@ def settings(url: str, **more: Any) -> JudgeSettings:
     return JudgeSettings(prometheus=url, window=14 * 3600.0, **more)
 
 
-def value(page: str, name: str, **labels: str) -> float | None:
-    for family in text_string_to_metric_families(page):
-        for sample in family.samples:
-            if sample.name == name and labels.items() <= sample.labels.items():
-                return float(sample.value)
-    return None
-
-
 def failures(judge: JudgeProcess) -> float:
-    return value(judge.page().decode(), "inferfleet_judge_failures_total") or 0.0
+    return value_of(judge.page().decode(), "inferfleet_judge_failures_total") or 0.0
 
 
 def verdicts(judge: JudgeProcess) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = judge.report()["verdicts"]
     return found
+
+
+def hang(fake: FakeApi) -> list[str]:
+    """Have an API answer nothing until it is released; return the paths asked from here on."""
+    asked = list[str]()
+
+    def fault(number: int, path: str) -> None:
+        asked.append(path)
+        fake.released.wait(PATIENCE)
+
+    fake.fault = fault
+    return asked
 
 
 @contextmanager
@@ -89,8 +93,8 @@ def test_verdicts_stay_when_prometheus_is_lost_and_outlive_a_restart(tmp_path: P
         until(lambda: failures(judge) > 0, PATIENCE, 0.05)
         page = judge.page().decode()
     pair = {"release": NEW, "baseline": OLD, "measure": "decode"}
-    assert value(page, "inferfleet_upgrade_verdict", verdict="regression", **pair) == 1
-    assert value(page, "inferfleet_judge_last_success_timestamp_seconds") or START < 0.0
+    assert value_of(page, "inferfleet_upgrade_verdict", verdict="regression", **pair) == 1
+    assert value_of(page, "inferfleet_judge_last_success_timestamp_seconds") or START < 0.0
     with judging(settings(NOBODY, state=state)) as again:
         until(lambda: failures(again) > 0, PATIENCE, 0.05)
         ((kept,),) = (verdicts(again),)
@@ -102,19 +106,15 @@ def test_a_run_without_memory_is_a_failure_and_no_more(caplog: pytest.LogCapture
     with judging(settings(NOBODY, memory=16 << 20)) as judge:
         until(lambda: failures(judge) > 0, PATIENCE, 0.05)
         assert verdicts(judge) == []
-    assert value(judge.page().decode(), "inferfleet_judge_last_success_timestamp_seconds") is None
+    assert (
+        value_of(judge.page().decode(), "inferfleet_judge_last_success_timestamp_seconds") is None
+    )
     assert "judge" in caplog.text
 
 
 def test_a_run_that_is_killed_is_a_failure_and_no_more(caplog: pytest.LogCaptureFixture) -> None:
     with FakeApi(FLEET) as fake:
-        asked = []
-
-        def hang(number: int, path: str) -> None:
-            asked.append(path)
-            fake.released.wait(PATIENCE)
-
-        fake.fault = hang
+        asked = hang(fake)
         with judging(settings(fake.url, every=3600.0)) as judge:
             until(lambda: bool(asked), PATIENCE, 0.05)
             assert judge._process is not None
@@ -126,13 +126,7 @@ def test_a_run_that_is_killed_is_a_failure_and_no_more(caplog: pytest.LogCapture
 
 def test_a_run_that_lasts_ends_with_the_judge() -> None:
     with FakeApi(FLEET) as fake:
-        asked = []
-
-        def hang(number: int, path: str) -> None:
-            asked.append(path)
-            fake.released.wait(PATIENCE)
-
-        fake.fault = hang
+        asked = hang(fake)
         with judging(settings(fake.url)) as judge:
             until(lambda: bool(asked), PATIENCE, 0.05)
         judge._thread.join(PATIENCE)
@@ -173,7 +167,7 @@ def test_serve_publishes_the_verdicts_on_its_own_pages() -> None:
             until(lambda: "inferfleet_upgrade_verdict" not in get(metrics), PATIENCE, 0.1)
         finally:
             service.stop()
-    assert value(page, "inferfleet_upgrade_verdict", release=NEW, verdict="regression") == 1
+    assert value_of(page, "inferfleet_upgrade_verdict", release=NEW, verdict="regression") == 1
 
 
 def test_of_several_shards_the_first_judges() -> None:

@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 import yaml
-from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.base.errors import ConfigError
 from exporter.cli.service import Service
@@ -27,6 +26,7 @@ from exporter.replay.server import ReplayServer
 from exporter.vocabulary.exporter import EXPORTER
 from exporter.vocabulary.family import PREFIX
 from tests.conftest import RECORDINGS, cached_load
+from tests.pages import value_of
 from tests.prometheus import needs_prometheus, prometheus
 from tests.waiting import until
 
@@ -35,14 +35,6 @@ def get(url: str) -> bytes:
     with urllib.request.urlopen(url, timeout=10) as answer:
         body: bytes = answer.read()
         return body
-
-
-def value(page: str, name: str, **labels: str) -> float | None:
-    for family in text_string_to_metric_families(page):
-        for sample in family.samples:
-            if sample.name == name and labels.items() <= sample.labels.items():
-                return float(sample.value)
-    return None
 
 
 @contextmanager
@@ -83,20 +75,21 @@ def test_metrics_and_api_tell_the_same() -> None:
         fleet = json.loads(get(f"{service.url}api/v1/fleet"))
         assert [one["target"] for one in fleet["servers"]] == sorted(names)
         for one in fleet["servers"]:
-            assert value(page, "inferfleet_target_up", target=one["target"]) == 1
+            assert value_of(page, "inferfleet_target_up", target=one["target"]) == 1
             info = {"target": one["target"], "release": one["release"], "class": one["class"]}
-            assert value(page, "inferfleet_server_info", **info) == 1
+            assert value_of(page, "inferfleet_server_info", **info) == 1
             seats = one["facts"]["max_num_seqs"]
             assert (
-                value(page, "inferfleet_max_running_requests", source=seats["source"]) is not None
+                value_of(page, "inferfleet_max_running_requests", source=seats["source"])
+                is not None
             )
-        assert value(page, "inferfleet_targets") == 2
+        assert value_of(page, "inferfleet_targets") == 2
         missing = {
             family.name for family in EXPORTER if f"\n# TYPE {PREFIX}{family.name} " not in page
         }
         # of discovery, and of several exporters
         assert missing == {"discovered_targets", "shards"}
-        assert value(page, "process_resident_memory_bytes") is not None
+        assert value_of(page, "process_resident_memory_bytes") is not None
         assert get(f"{service.url}-/ready")
 
 
@@ -140,12 +133,12 @@ def test_a_shard_tells_what_the_sources_name_for_all(tmp_path: Path) -> None:
     service.start()
     name = "inferfleet_discovered_targets"
     try:
-        until(lambda: value(get(f"{service.url}metrics").decode(), name, source=str(path)) == 3)
+        until(lambda: value_of(get(f"{service.url}metrics").decode(), name, source=str(path)) == 3)
         page = get(f"{service.url}metrics").decode()
     finally:
         service.stop()
-    assert value(page, "inferfleet_shards", shard="1") == 3
-    assert (value(page, "inferfleet_targets") or 0) < 3
+    assert value_of(page, "inferfleet_shards", shard="1") == 3
+    assert (value_of(page, "inferfleet_targets") or 0) < 3
 
 
 def test_a_bad_reload_keeps_what_runs_and_says_so() -> None:
@@ -155,11 +148,11 @@ def test_a_bad_reload_keeps_what_runs_and_says_so() -> None:
         with pytest.raises(ConfigError):
             service.request_reload().result(20)
         flag = "inferfleet_config_last_reload_successful"
-        until(lambda: value(get(f"{service.url}metrics").decode(), flag) == 0)
+        until(lambda: value_of(get(f"{service.url}metrics").decode(), flag) == 0)
         assert len(service.server_views()) == 1
         readings.append(good)
         service.request_reload().result(20)
-        until(lambda: value(get(f"{service.url}metrics").decode(), flag) == 1)
+        until(lambda: value_of(get(f"{service.url}metrics").decode(), flag) == 1)
         assert isinstance(good, Config)
         readings.append(good.model_copy(update={"web": WebSettings(listen="127.0.0.1:1")}))
         with pytest.raises(ConfigError, match="restart"):
@@ -252,9 +245,9 @@ def test_a_hung_driver_delays_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(["vllm-dense-0.26.0"]) as (service, _):
         until(lambda: identified(service))
         page = get(f"{service.url}metrics").decode()
-        assert value(page, "inferfleet_gpu_source_up", source="nvml") is None
-        assert value(page, "inferfleet_gpu_reading_age_seconds", source="nvml") is None
-        assert value(page, "inferfleet_target_up") == 1
+        assert value_of(page, "inferfleet_gpu_source_up", source="nvml") is None
+        assert value_of(page, "inferfleet_gpu_reading_age_seconds", source="nvml") is None
+        assert value_of(page, "inferfleet_target_up") == 1
         held.set()
         live = 'inferfleet_gpu_source_up{source="nvml"} 1.0'
         until(lambda: live in get(f"{service.url}metrics").decode())

@@ -3,21 +3,20 @@
 import json
 import re
 import ssl
-import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import parse_qs
 
 import numpy as np
 
 from exporter.compare.fleet.windows import Fleet
+from tests.loopback import LoopbackServer
 
 Fault = Callable[[int, str], tuple[int, str | bytes] | None]
 
 
-class FakeApi:
+class FakeApi(LoopbackServer):
     """Serves the fleet's windows as increases.
 
     `most_values` is how many samples one answer may hold; `fault` is asked before each answer with
@@ -32,11 +31,9 @@ class FakeApi:
         fault: Fault | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._scheme = "https" if tls else "http"
         self.fleet, self.most_values, self.fault = fleet, most_values, fault
         self.queries: list[dict[str, str]] = []
         self.headers: dict[str, str] = {}
-        self.released = threading.Event()
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -60,8 +57,7 @@ class FakeApi:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        super().__init__(Handler, "https" if tls else "http")
         # a client that turns away from an unknown certificate is what a test is about
         self._server.handle_error = lambda *args: None  # type: ignore[method-assign]
         if tls:
@@ -69,13 +65,6 @@ class FakeApi:
             self._server.socket = tls.wrap_socket(
                 self._server.socket, server_side=True, do_handshake_on_connect=False
             )
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.01,), daemon=True
-        )
-
-    @property
-    def url(self) -> str:
-        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     def answer(self, path: str, form: dict[str, str]) -> tuple[int, str | bytes]:
         """Return status and body of one request."""
@@ -172,21 +161,6 @@ class FakeApi:
             labels = {"target": windows.servers[i].target}
             series.append(_range_series(labels, inside, np.full(len(inside), value), start, end))
         return series
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.released.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 def success(data: object) -> str:

@@ -5,6 +5,15 @@ import numpy as np
 from exporter.compare.fleet.windows import Fleet, Lookups, ServerKey
 
 EVERY = 60.0
+DECODE_CELLS = (
+    "seconds",
+    "gpu_seconds",
+    "decode_sequence_seconds",
+    "decode_tokens",
+    "prefill_tokens",
+    "context_token_seconds",
+)
+"""The quantities that decoding is compared by."""
 SCRAPED = {"instance": "exporter:10190", "job": "inferfleet"}
 
 

@@ -40,13 +40,12 @@ PRICES = (GpuPrice(gpu_model="NVIDIA H200", cost=3.5),)
 PRICED = load().model_copy(update={"cost_per_gpu_hour": PRICES})
 SHAPE = replayed_fleet.Shape(seconds=2700.0, upgrade=900.0, outage=2550.0)
 SPAN = SHAPE.seconds - 300.0
-PAIR = {"model": "dense-8b", "gpu_model": "NVIDIA H200", "class": "caeaa8d8"}
 SELECTED: dict[str, tuple[dict[str, str], ...]] = {
     "server": ({"target": "dense-a"}, {"target": "features"}, {"target": "sglang-a"}),
     "upgrade": (
-        {**PAIR, "baseline": "0.20.2", "release": "0.26.0", "claim": "56"},
+        {**verdicts.UPGRADED, **verdicts.RELEASES, "claim": "56"},
         {
-            **PAIR,
+            **verdicts.UPGRADED,
             "model": "features-8b",
             "class": "59c5d0a3",
             "baseline": "0.25.1",

@@ -5,9 +5,11 @@ from math import sin
 from exporter.vocabulary.verdict import VERDICTS
 from tests.dashboards.replayed_fleet import EPOCH
 
-_PAIR = (
-    'engine="vllm",model="dense-8b",gpu_model="NVIDIA H200",class="caeaa8d8",release="0.26.0",'
-    'baseline="0.20.2"'
+UPGRADED = {"model": "dense-8b", "gpu_model": "NVIDIA H200", "class": "caeaa8d8"}
+"""The servers of the replayed fleet that are upgraded."""
+RELEASES = {"baseline": "0.20.2", "release": "0.26.0"}
+_PAIR = ",".join(
+    f'{name}="{value}"' for name, value in {"engine": "vllm", **UPGRADED, **RELEASES}.items()
 )
 # the server whose page is written by hand, the only one that drafts
 _DRAFTING = (

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -11,23 +12,16 @@ from exporter.base.errors import CompareError
 from exporter.compare.fleet.servers import DEFAULT_KEEP_LABELS
 from exporter.compare.fleet.windows import ExternalLabels, Fleet
 from exporter.compare.judge import Judge
-from exporter.compare.options import Options
 from exporter.compare.run import run
-from tests.compare.openmetrics import openmetrics
+from tests.compare.openmetrics import DECODE_CELLS, openmetrics
+from tests.compare.span_options import span_options
 from tests.prometheus import fill, needs_prometheus, prometheus
 from tests.sim.comparison import NEW, OLD, START, simulate_comparison
 
 pytestmark = needs_prometheus
 BEFORE, AFTER = 8.0, 5.0
 END = START + AFTER * 3600
-CELLS = (
-    "seconds",
-    "gpu_seconds",
-    "decode_sequence_seconds",
-    "decode_tokens",
-    "prefill_tokens",
-    "context_token_seconds",
-)
+options = partial(span_options, (BEFORE, AFTER))
 EFFECTS = {"eu": -0.10, "us": 0.15}
 
 
@@ -43,25 +37,11 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("clusters") / "data"
     for seed, (cluster, effect) in enumerate(EFFECTS.items(), 11):
         fleet = simulate_comparison(seed, effect, servers=4, before=BEFORE, after=AFTER)
-        fill(folder, [openmetrics(of_cluster(fleet, cluster=cluster), CELLS)])
+        fill(folder, [openmetrics(of_cluster(fleet, cluster=cluster), DECODE_CELLS)])
     fleet = simulate_comparison(13, 0.0, servers=4, before=BEFORE, after=AFTER, model="unnamed")
-    fill(folder, [openmetrics(fleet, CELLS)])
+    fill(folder, [openmetrics(fleet, DECODE_CELLS)])
     with prometheus(folder) as address:
         yield address
-
-
-def options(url: str, baseline: str = "", candidate: str = "", **more: object) -> Options:
-    return Options(
-        baseline,
-        candidate,
-        url,
-        start=START - BEFORE * 3600,
-        end=END,
-        window=(BEFORE + AFTER) * 3600,
-        margin=0.03,
-        warm_up=3600.0,
-        **more,  # type: ignore[arg-type]
-    )
 
 
 def test_the_default_is_that_of_the_rules() -> None:

@@ -14,7 +14,7 @@ from exporter.compare.fleet.windows import Fleet
 from exporter.compare.options import Options, question_of
 from exporter.compare.run import run
 from tests.compare.fake_api import FakeApi
-from tests.compare.openmetrics import openmetrics
+from tests.compare.openmetrics import DECODE_CELLS, openmetrics
 from tests.prometheus import fill, needs_prometheus, prometheus
 from tests.sim.comparison import NEW, OLD, START, simulate_comparison
 
@@ -23,14 +23,6 @@ SPAN = Span(START - BEFORE * 3600, START + AFTER * 3600)
 SIDES = (
     parse_matchers(f'version="{OLD}"', "--baseline"),
     parse_matchers(f'version="{NEW}"', "--candidate"),
-)
-CELLS = (
-    "seconds",
-    "gpu_seconds",
-    "decode_sequence_seconds",
-    "decode_tokens",
-    "prefill_tokens",
-    "context_token_seconds",
 )
 
 
@@ -41,7 +33,7 @@ def fleet() -> Fleet:
 
 def rows(fleet: Fleet) -> dict[tuple[str, str, float, float], tuple[float, ...]]:
     windows = fleet.windows
-    columns = [windows.column(name) for name in CELLS]
+    columns = [windows.column(name) for name in DECODE_CELLS]
     return {
         (
             windows.servers[windows.server[i]].target,
@@ -132,7 +124,7 @@ def test_an_empty_api_compares_nothing() -> None:
 def test_a_real_prometheus_gives_the_verdict_of_the_fleet_it_holds(
     fleet: Fleet, tmp_path: Path
 ) -> None:
-    fill(tmp_path / "data", [openmetrics(fleet, CELLS)])
+    fill(tmp_path / "data", [openmetrics(fleet, DECODE_CELLS)])
     with prometheus(tmp_path / "data") as url:
         options = Options(
             f'version="{OLD}"',
