@@ -10,7 +10,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from alerts.values import load
@@ -146,28 +145,6 @@ def test_faults_are_one_sentence_and_exit_4(words: list[str], fault: str) -> Non
     assert output == ""
     assert fault in error
     assert error.startswith("inferfleet: ")
-
-
-OF_RECORDINGS = {
-    *("baseline_recording", "candidate_recording", "step", "margin", "claim"),
-    *("as_json", "as_markdown", "report", "gate", "fail_on", "help"),
-}
-"""What of compare has a meaning where recordings are compared."""
-
-
-def test_an_option_without_a_meaning_for_recordings_is_refused_and_never_ignored() -> None:
-    command = typer.main.get_command(app).commands["compare"]  # type: ignore[attr-defined]
-    others = {param.name: param.opts[0] for param in command.params}.items()
-    refused = dict[str, str]()
-    for name, option in others:
-        if name not in OF_RECORDINGS:
-            code, _, error = run("compare", *RUNS, option, "7d")
-            assert code == 4
-            refused[option] = error
-    assert {"--window", "--timeout", "--warm-up", "--http-config"} <= refused.keys()
-    for option, error in refused.items():
-        assert error.startswith(f"inferfleet: {option}: "), error
-        assert "leave it out" in error
 
 
 @pytest.mark.parametrize("words", [["--step", "0s"], ["--window", "soon"], ["--no-such"]])

@@ -15,12 +15,8 @@ import pytest
 
 from alerts import build
 from alerts.model import as_dict
-from alerts.values import GpuPrice, load
+from alerts.values import load
 from dashboards.build import dashboards
-from exporter.publish.families import PUBLISHED
-from exporter.vocabulary.engine import BUCKETS
-from exporter.vocabulary.exporter import JUDGE
-from exporter.vocabulary.family import PREFIX
 from tests.dashboards import (
     database,
     firing,
@@ -31,13 +27,10 @@ from tests.dashboards import (
     written_queries,
 )
 from tests.dashboards.panel_queries import QueryResult
+from tests.dashboards.used_names import JUDGED, PRICED, SWITCH, used
 from tests.prometheus import fill
 
 Json = dict[str, Any]
-
-# prices are nobody's default, and two panels are about them
-PRICES = (GpuPrice(gpu_model="NVIDIA H200", cost=3.5),)
-PRICED = load().model_copy(update={"cost_per_gpu_hour": PRICES})
 SHAPE = replayed_fleet.Shape(seconds=2700.0, upgrade=900.0, outage=2550.0)
 SPAN = SHAPE.seconds - 300.0
 SELECTED: dict[str, tuple[dict[str, str], ...]] = {
@@ -76,66 +69,11 @@ FEATURES = {
 }
 # No page has it beside the limit of adapters: vLLM's Rust front end alone lets them be told apart.
 WITHOUT_DATA = {"server / Adapters / B"}
-# panels that say so need buckets which this fleet's exporter does not show by itself
-SWITCH = "publish.buckets"
 UPGRADES = {
     "dense-a": SHAPE.upgrade,
     "dense-b": SHAPE.upgrade + 600.0,
     "moe-a": SHAPE.upgrade + 300.0,
 }
-_NAME = re.compile(r"(?<![\w:])(?:\w+:)?inferfleet_[\w:]*")
-# Judged over hours of traffic that no test waits for; `verdicts.py` writes them out.
-JUDGED = set(_NAME.findall(verdicts.page(1e6, 0.0)))
-
-
-def published() -> set[str]:
-    """Return every name the exporter and the rules give a series."""
-    names = set[str]()
-    for family in PUBLISHED:
-        ends = ("_bucket", "_sum", "_count") if family.kind == "histogram" else ("",)
-        names |= {f"{PREFIX}{family.name}{end}" for end in ends}
-    return names | {record.record for record in build.records(PRICED)}
-
-
-def used() -> set[str]:
-    """Return every name a panel, an annotation or a variable asks for."""
-    exprs = list[str]()
-    for dashboard in dashboards(load()).values():
-        exprs += [
-            t["expr"] for panel in panel_queries.panels(dashboard) for t in panel.get("targets", ())
-        ]
-        exprs += [mark["expr"] for mark in dashboard["annotations"]["list"]]
-        variables = dashboard["templating"]["list"]
-        exprs += [each["query"]["query"] for each in variables if each["type"] == "query"]
-    return {name for expr in exprs for name in _NAME.findall(expr)}
-
-
-def test_no_query_uses_a_name_that_nobody_publishes() -> None:
-    assert len(used()) > 150
-    assert used() - published() == set()
-
-
-def test_buckets_shown_by_default_are_those_that_rules_and_dashboards_read() -> None:
-    read, switched = set[str](), set[str]()
-    for dashboard in dashboards(load()).values():
-        for panel in panel_queries.panels(dashboard):
-            text = json.dumps(panel)
-            names = set(re.findall(rf"{PREFIX}(\w+)_bucket", text))
-            if SWITCH in text:
-                switched |= names
-                assert all(name in panel["description"] for name in names)
-            else:
-                read |= names
-    everything = build.everything(load())
-    exprs = [rule.expr for rule in build.records(everything)]
-    exprs += [rule.expr for rule in build.alerts(everything)]
-    read |= set(re.findall(rf"{PREFIX}(\w+)_bucket", " ".join(exprs)))
-    assert read == set(BUCKETS)
-    assert switched == {"queue_seconds", "prefill_seconds", "decode_seconds"}
-
-
-def test_the_written_verdicts_have_the_names_that_the_judge_publishes() -> None:
-    assert {f"{PREFIX}{family.name}" for family in JUDGE} == JUDGED
 
 
 @dataclass(frozen=True, slots=True)
