@@ -86,7 +86,7 @@ app.command(
 )(compare)
 app.command(
     cls=JudgeCommand,
-    epilog=_examples("judge --prometheus http://prometheus:9090 --every 15m --listen :10191"),
+    epilog=_examples("judge --prometheus http://prometheus:9090 --every 5m --listen :10191"),
 )(judge)
 app.command(
     epilog=_examples(

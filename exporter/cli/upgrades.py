@@ -250,7 +250,7 @@ def judge(
     window: Window = "7d",
     margin: Margin = "",
     keep_label: KeepLabels = None,
-    every: Annotated[str, typer.Option(help="Interval between runs.")] = "15m",
+    every: Annotated[str, typer.Option(help="Interval between runs.")] = "5m",
     listen: Annotated[
         str,
         typer.Option("--listen", "--web.listen-address", help="Address of the metrics page."),

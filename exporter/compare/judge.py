@@ -71,7 +71,7 @@ class Judge(Collector):
         sides = question.baseline, question.candidate
         keep_labels = self._options.keep_labels
         fleet = fetch_fleet(self._api, sides, question.models, span, keep_labels=keep_labels)
-        return analyse_upgrades(fleet, question, now)
+        return analyse_upgrades(fleet, question, now, self.verdicts.comparisons)
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics of the last verdicts."""

@@ -109,7 +109,7 @@ def report_of(fleet: Fleet, question: Question, now: float, span: Span | None) -
         baseline=format_matchers(question.baseline),
         candidate=format_matchers(question.candidate),
         margin=question.margin,
-        alpha=question.alpha,
+        alpha=min((comparison.alpha for comparison in comparisons), default=question.alpha),
         window_seconds=fleet.windows.width,
         start=span.start if span else None,
         end=span.end if span else None,

@@ -21,7 +21,7 @@ class JudgeSettings(StrictModel):
     """
 
     prometheus: str
-    every: Annotated[Duration, Field(gt=0)] = 900.0
+    every: Annotated[Duration, Field(gt=0)] = 300.0
     window: Annotated[Duration, Field(gt=0)] = 7 * 86_400.0
     timeout: Annotated[Duration, Field(gt=0)] = 120.0
     margin: Annotated[Share, Field(gt=0, lt=1)] | None = None

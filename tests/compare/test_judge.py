@@ -9,7 +9,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.base.errors import CompareError
 from exporter.compare.assess.comparison import Question
-from exporter.compare.assess.upgrades import INTERIM_HOURS, interim_analysis, newest_upgrades
+from exporter.compare.assess.upgrades import newest_upgrades
+from exporter.compare.fleet.windows import Fleet
+from exporter.compare.interim import analyse_upgrades
 from exporter.compare.judge import Judge
 from exporter.compare.options import Options
 from tests.compare.fake_api import FakeApi, success
@@ -39,21 +41,59 @@ def judge(
     return Judge(options, state, lambda: now)
 
 
-def test_upgrades_are_found_and_judged_at_looks_only() -> None:
+def test_upgrades_are_found() -> None:
     upgrades = newest_upgrades(FLEET, QUESTION)
     assert len(upgrades) == 1
     assert upgrades[0].question.baseline[0].value == OLD
     assert upgrades[0].question.candidate[0].value == NEW
-    start = upgrades[0].start
-    assert abs(start - START) < 600
-    assert interim_analysis(FLEET, upgrades[0], start + 3600 * 2.9) is None
-    two = interim_analysis(FLEET, upgrades[0], start + 3600 * 3.1)
-    later = interim_analysis(FLEET, upgrades[0], start + 3600 * 4.9)
-    assert two is not None
-    assert later is not None
-    # between two looks nothing new is seen
-    assert len(two[0].windows) == len(later[0].windows) < len(FLEET.windows)
-    assert two[1].alpha == pytest.approx(0.05 / len(INTERIM_HOURS))
+    assert abs(upgrades[0].start - START) < 600
+
+
+def until(fleet: Fleet, end: float) -> Fleet:
+    windows = fleet.windows
+    return replace(fleet, windows=windows.where(windows.time + windows.width <= end), end=end)
+
+
+def test_an_analysis_shares_the_level_with_all_others() -> None:
+    (early,) = analyse_upgrades(until(FLEET, START + 3600), QUESTION, START + 3600)
+    (late,) = analyse_upgrades(FLEET, QUESTION, END)
+    assert early.alpha < late.alpha < 0.05
+
+
+def test_a_decided_verdict_stays_with_the_time_it_was_decided() -> None:
+    (first,) = analyse_upgrades(until(FLEET, START + 900), QUESTION, START + 900)
+    assert (first.verdict, first.decided_at) == ("not_comparable", None)
+    (decided,) = analyse_upgrades(FLEET, QUESTION, END, [first])
+    assert (decided.verdict, decided.decided_at) == ("regression", END)
+    # other data refresh the estimate, and not the verdict
+    (later,) = analyse_upgrades(until(FLEET, END - 1800), QUESTION, END + 300, [decided])
+    assert (later.verdict, later.decided_at) == ("regression", END)
+    assert later.measures[0].verdict == "regression"
+    assert later.measures[0].estimate != decided.measures[0].estimate
+    # nor do data that have gone, as after a rollback
+    (gone,) = analyse_upgrades(until(FLEET, START + 900), QUESTION, END + 300, [decided])
+    assert gone == decided
+    # a clock that went back makes no decision lie ahead
+    (back,) = analyse_upgrades(FLEET, QUESTION, END - 7200, [decided])
+    assert (back.verdict, back.decided_at) == ("regression", END - 7200)
+
+
+def test_a_regression_found_later_takes_the_place_of_another_verdict() -> None:
+    (decided,) = analyse_upgrades(FLEET, QUESTION, END)
+    equal = decided.model_copy(update={"verdict": "equivalent", "decided_at": END - 3600})
+    (later,) = analyse_upgrades(FLEET, QUESTION, END, [equal])
+    assert (later.verdict, later.decided_at) == ("regression", END)
+
+
+def test_another_upgrade_and_one_that_came_again_start_anew() -> None:
+    (decided,) = analyse_upgrades(FLEET, QUESTION, END)
+    other = decided.model_copy(update={"server_class": "other"})
+    early = until(FLEET, START + 900)
+    (fresh,) = analyse_upgrades(early, QUESTION, START + 900, [other])
+    assert fresh.decided_at is None
+    before = decided.model_copy(update={"decided_at": START - 86_400})
+    (again,) = analyse_upgrades(early, QUESTION, START + 900, [before])
+    assert (again.verdict, again.decided_at) == ("not_comparable", None)
 
 
 def test_a_fleet_of_one_release_has_no_upgrade() -> None:

@@ -10,9 +10,10 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from exporter.compare.assess.comparison import Question, class_change, compare, pending
-from exporter.compare.assess.upgrades import class_changes, interim_analysis, newest_upgrades
+from exporter.compare.assess.comparison import Question, class_change
+from exporter.compare.assess.upgrades import class_changes, newest_upgrades
 from exporter.compare.fleet.windows import Fleet
+from exporter.compare.interim import analyse_upgrades
 from exporter.compare.series import metrics
 from exporter.compare.verdicts import Verdicts
 from exporter.vocabulary.exporter import JUDGE
@@ -57,11 +58,9 @@ def samples(verdicts: Verdicts) -> dict[str, list[tuple[dict[str, str], float]]]
 
 
 def judged(fleet: Fleet) -> Verdicts:
-    """Return the verdicts on the fleet's upgrade at its first analysis."""
-    (upgrade,) = newest_upgrades(fleet, QUESTION)
-    analysis = interim_analysis(fleet, upgrade, START + 5 * 3600.0)
-    assert analysis is not None
-    return Verdicts(succeeded_at=START, comparisons=compare(*analysis))
+    """Return the verdicts on the fleet's upgrade."""
+    end = START + 5 * 3600.0
+    return Verdicts(succeeded_at=START, comparisons=analyse_upgrades(fleet, QUESTION, end))
 
 
 def test_a_verdict_is_published_with_all_that_it_rests_on() -> None:
@@ -118,10 +117,11 @@ def test_a_release_in_several_workloads_has_the_namespace_alone() -> None:
 
 
 def test_an_upgrade_that_waits_says_for_what_and_until_when() -> None:
-    (upgrade,) = newest_upgrades(FLEET, QUESTION)
-    first = upgrade.start + 3 * 3600.0
-    waiting = pending(FLEET, upgrade.question, first)
-    waiting = tuple(each.model_copy(update={"answer_at": first}) for each in waiting)
+    windows = FLEET.windows
+    early = replace(FLEET, windows=windows.where(windows.time < START + 600.0), end=START + 600.0)
+    waiting = analyse_upgrades(early, QUESTION, START + 600.0)
+    first = waiting[0].ready_at
+    assert first is not None
     found = samples(Verdicts(comparisons=waiting))
     verdicts = {labels["verdict"] for labels, value in found["upgrade_verdict"] if value == 1}
     assert verdicts == {"not_comparable"}

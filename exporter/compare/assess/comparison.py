@@ -11,7 +11,6 @@ from typing import Final
 
 import numpy as np
 
-from ...base.units import format_utc
 from ...vocabulary.exporter import PLACE_LABELS
 from ...vocabulary.verdict import Measure, Reason, Verdict
 from ..estimate.design import Design, choose_design
@@ -44,8 +43,9 @@ class Question:
     """What is compared: the two sides as matchers, and by which criteria.
 
     `margin` is relative, `alpha` the significance level, `warm_up` how long after its start a
-    server is not judged, in seconds; `claim` is a ratio. Without `detail` no effects by batch cell
-    are worked out, and by range those of decode alone.
+    server is not judged at most, in seconds; `claim` is a ratio. Without `detail` no effects by
+    batch cell are worked out, and by range those of decode alone. `sequential` is whether it is
+    asked again and again.
     """
 
     baseline: tuple[Matcher, ...]
@@ -57,6 +57,7 @@ class Question:
     claim: float | None = None
     models: tuple[Matcher, ...] = ()
     detail: bool = True
+    sequential: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +86,8 @@ def compare(fleet: Fleet, question: Question) -> tuple[Comparison, ...]:
     """
     parts = _parts(fleet, _choose_sides(fleet, question))
     comparisons = [_compare_sides(fleet, part, question) for part in parts]
-    return _withdraw_chance_calls(comparisons, question.alpha)
-
-
-def pending(fleet: Fleet, question: Question, first_analysis: float) -> tuple[Comparison, ...]:
-    """Return the comparisons of an upgrade that is first judged at a Unix time to come."""
-    text = f"the candidate has run for too short a time, first judged {format_utc(first_analysis)}"
-    check = Check(name="data", outcome="failed", text=text, remedy="ask again then")
-    return tuple(
-        _finish(
-            _refused(fleet, part, [check]).model_copy(update={"ready_at": first_analysis}), question
-        )
-        for part in _parts(fleet, _choose_sides(fleet, question))
-    )
+    level = min((comparison.alpha for comparison in comparisons), default=question.alpha)
+    return _withdraw_chance_calls(comparisons, level)
 
 
 def class_change(fleet: Fleet, question: Question) -> Comparison:
@@ -196,11 +186,11 @@ def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Compariso
         end=fleet.end,
         can_widen=fleet.ran_earlier((*question.baseline, *question.models)),
     )
-    criteria = Criteria(question.margin, question.alpha, question.detail)
+    criteria = Criteria(question.margin, question.alpha, question.detail, question.sequential)
     lookups = _lookups_of(fleet.lookups, sides)
     mix = mix_shift(windows, lookups, design)
     design = replace(design, mix_stderr=mix.stderr)
-    results, index = compare_measures(windows, design, lookups, forbidden, criteria, mix)
+    results, index, level = compare_measures(windows, design, lookups, forbidden, criteria, mix)
     unknown = set(index.observations.unknown) if index else set[str]()
     if context:
         unknown.discard("context")
@@ -248,7 +238,7 @@ def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Compariso
             external_labels=_external_labels(old, new),
             place=_place(new_facts),
         ),
-        question,
+        replace(question, alpha=level),
     )
 
 

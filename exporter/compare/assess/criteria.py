@@ -3,11 +3,12 @@
 Pure arithmetic.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ...vocabulary.verdict import Measure, Reason
 from ..estimate.design import Design
+from ..estimate.spending import look_level
 from ..statistics.effect import Effect
 from .result import MeasureResult
 from .verdict import (
@@ -29,11 +30,20 @@ class Criteria:
     """What a verdict is judged by: the margin (relative) and the significance level.
 
     Without `detail` no effects by batch cell are worked out, and by range those of decode alone.
+    `sequential` is whether it is one of any number of looks at growing data, which share the level.
     """
 
     margin: float
     alpha: float
     detail: bool = True
+    sequential: bool = False
+
+    def at_look(self, effect: Effect | None, design: Design) -> "Criteria":
+        """Return the criteria of a look that has an effect, at the level that is its share."""
+        if not self.sequential or effect is None:
+            return self
+        information = min((design.shared_stderr / effect.stderr) ** 2, 1.0)
+        return replace(self, alpha=look_level(self.alpha, information), sequential=False)
 
 
 def judge_effect(

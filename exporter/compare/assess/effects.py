@@ -16,9 +16,9 @@ from ..estimate.design import Design
 from ..estimate.mix import Mix, Name
 from ..estimate.observations import Observations
 from ..estimate.shares import Share
-from ..estimate.speed import SpeedIndex, speed_index
+from ..estimate.speed import SpeedIndex, speed_index, transient_variance
 from ..fleet.windows import Lookups, Windows
-from ..statistics.effect import estimate_effect
+from ..statistics.effect import Effect, estimate_effect
 from .criteria import Criteria, judge_effect, not_comparable
 from .result import MeasureResult
 from .subgroups import by_cell, by_range, by_subgroup
@@ -61,11 +61,12 @@ def compare_measures(
     forbidden: Mapping[str, str],
     criteria: Criteria,
     mix: Mix,
-) -> tuple[tuple[MeasureResult, ...], SpeedIndex | None]:
-    """Return every measure there is data for, decode first, and decode's index for the timeline.
+) -> tuple[tuple[MeasureResult, ...], SpeedIndex | None, float]:
+    """Return every measure there is data for, decode first, decode's index, and the level used.
 
     `forbidden` maps the measures that may not be compared to the reason; `mix` is how the sides'
-    requests differ.
+    requests differ. Where it is one of many looks, what is known of decode says how much of the
+    level it may use.
     """
     drafted = windows.column("spec_draft_tokens") > 0
     speculating = {bool(drafted[design.treated == side].any()) for side in (False, True)}
@@ -73,9 +74,11 @@ def compare_measures(
     if len(speculating) > 1:
         # a step of one side is then no step of the other
         windows = windows.without("spec_accepted_tokens")
-    decode, index = at_equal_load(
-        "decode", observations.decode(windows), design, forbidden, criteria
-    )
+    decoded = observations.decode(windows)
+    if criteria.sequential and decoded.rows.any():
+        look = speed_index(decoded, design)
+        criteria = criteria.at_look(None if look is None else _effect(look, design), design)
+    decode, index = at_equal_load("decode", decoded, design, forbidden, criteria)
     # what depends on caches is judged once they are full: decoding settles long before
     warm = design.with_warm_caches()
     latency = _between_tokens(windows, index, decode.coverage, design, forbidden, criteria, mix)
@@ -115,9 +118,13 @@ def compare_measures(
     }
     others = [results[measure] for measure in MEASURES if measure in results]
     return (
-        _by_direction(decode, latency, design),
-        *withdraw_chance_calls(others, criteria.alpha, "measures judged"),
-    ), index
+        (
+            _by_direction(decode, latency, design),
+            *withdraw_chance_calls(others, criteria.alpha, "measures judged"),
+        ),
+        index,
+        criteria.alpha,
+    )
 
 
 def _between_tokens(
@@ -238,7 +245,7 @@ def _of_index(
     if measure == "decode" or (has_batch and criteria.detail):
         described["ranges"] = by_range(index, design, criteria)
     regression = index.regression(design)
-    effect = estimate_effect(regression, design.minimum_stderr, design.spread)
+    effect = _effect(index, design)
     effect = None if effect is None else effect.times(amplification)
     if design.fault:
         result = _blocked(measure, design)
@@ -278,6 +285,15 @@ def _with_slower_parts(result: MeasureResult) -> MeasureResult:
 def _blocked(measure: Measure, design: Design) -> MeasureResult:
     """Return the result of a measure that the design keeps from being compared."""
     return not_comparable(measure, design.fault, design.remedy, code=design.reason_code)
+
+
+def _effect(index: SpeedIndex, design: Design) -> Effect | None:
+    return estimate_effect(
+        index.regression(design),
+        design.minimum_stderr,
+        design.spread,
+        transient_variance(index, design),
+    )
 
 
 def of_share(

@@ -241,7 +241,8 @@ class Comparison(_Model):
     judge that goes on can answer, null where it has or may never. `external_labels` are those of
     its cluster, empty where there are none, or where the baseline ran in another one. `place` is
     the namespace and the workload of the candidate, each where all of its servers have the same.
-    `alpha` is the significance level of its intervals.
+    `alpha` is the significance level of its intervals: of one look, where it is asked again and
+    again. `decided_at` is when a judge decided its verdict (Unix seconds), which stays.
     """
 
     engine: str
@@ -268,6 +269,7 @@ class Comparison(_Model):
     external_labels: dict[str, str] = {}
     place: dict[str, str] = {}
     alpha: float = 0.05
+    decided_at: float | None = None
     claim: Claim | None = None
 
 

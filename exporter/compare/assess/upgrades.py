@@ -1,28 +1,24 @@
-"""Which upgrades there are in a fleet, and at which moments each is judged. Pure arithmetic.
-
-Testing again and again until something shows finds something in every upgrade. So an upgrade is
-judged at fixed interim analyses only, each with its share of the significance level (Bonferroni),
-and between two of them the verdict of the last one stands.
-"""
+"""Which upgrades there are in a fleet, and since when. Pure arithmetic."""
 
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
+from ..fleet.arrays import Floats
 from ..fleet.matchers import Matcher, match_all
 from ..fleet.windows import ExternalLabels, Fleet
 from .comparison import Question
 
-INTERIM_HOURS: Final = (2.0, 6.0, 24.0)
-"""Hours of the candidate after warm-up at which it is judged."""
+_GAP_SECONDS: Final = 3600.0
+"""For how long a release has no server, not even an idle one, to have been taken back."""
 _IDLE_SECONDS: Final = 6 * 3600.0
 """For how long a release that runs may have had no work: a night without traffic."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """A release that came after another, and since when (Unix seconds) it had work."""
+    """A release that came after another, and since when (Unix seconds) it has run without a gap."""
 
     question: Question
     start: float
@@ -61,7 +57,7 @@ def newest_upgrades(fleet: Fleet, question: Question) -> tuple[Upgrade, ...]:
                     baseline=(Matcher("release", "=", baseline), *same),
                     candidate=(Matcher("release", "=", candidate), *same),
                 ),
-                starts[candidate],
+                _last_start(windows.time[rows[candidate]]),
             )
         )
     return tuple(upgrades)
@@ -117,30 +113,16 @@ def class_changes(fleet: Fleet, question: Question) -> tuple[Upgrade, ...]:
     return tuple(changes)
 
 
-def first_work(fleet: Fleet, question: Question) -> float | None:
-    """Return when the candidate that the matchers choose first had work (Unix seconds), or None."""
+def last_start(fleet: Fleet, question: Question) -> float | None:
+    """Return since when the candidate that the matchers choose has run (Unix seconds), or None."""
     candidate = fleet.windows.of_servers(
         [match_all(question.candidate, labels) for labels in fleet.labels]
     )
-    return float(candidate.time.min()) if len(candidate) else None
+    return _last_start(candidate.time) if len(candidate) else None
 
 
-def next_analysis(upgrade: Upgrade, now: float) -> float | None:
-    """Return the Unix time of the next interim analysis, None after the last."""
-    first_used = upgrade.start + upgrade.question.warm_up
-    times = (first_used + 3600.0 * hours for hours in INTERIM_HOURS)
-    return next((time for time in times if time > now), None)
-
-
-def interim_analysis(fleet: Fleet, upgrade: Upgrade, now: float) -> tuple[Fleet, Question] | None:
-    """Return the data and the question of the last interim analysis, None before the first."""
-    first_used = upgrade.start + upgrade.question.warm_up
-    passed = [hours for hours in INTERIM_HOURS if first_used + 3600.0 * hours <= now]
-    if not passed:
-        return None
-    end = first_used + 3600.0 * passed[-1]
-    windows = fleet.windows.where(fleet.windows.time + fleet.windows.width <= end)
-    return (
-        replace(fleet, windows=windows, end=end),
-        replace(upgrade.question, alpha=upgrade.question.alpha / len(INTERIM_HOURS)),
-    )
+def _last_start(time: Floats) -> float:
+    """Return the first window after the last gap: a release taken back that came again."""
+    windows = np.unique(time)
+    later = np.flatnonzero(np.diff(windows) > _GAP_SECONDS)
+    return float(windows[later[-1] + 1] if len(later) else windows[0])

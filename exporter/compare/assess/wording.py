@@ -1,5 +1,6 @@
 """The words of a result: its headline, and how changes and reasons are written. Pure."""
 
+from math import ceil, log10
 from typing import Final
 
 from ...vocabulary.verdict import MEASURES, VERDICTS, Measure
@@ -9,6 +10,8 @@ from .verdict import is_call
 _BESIDE_DECODE: Final[tuple[Measure, ...]] = ("prefill", "hit_ratio", "speculation", "energy")
 """Measures the headline names where they changed; inter-token latency follows from the first."""
 
+_SMALL_LEVEL: Final = 1e-3
+
 
 def percent_change(ratio: float) -> str:
     """Return a ratio as a signed change in percent."""
@@ -17,7 +20,10 @@ def percent_change(ratio: float) -> str:
 
 def confidence(alpha: float) -> str:
     """Return the confidence level of intervals at the significance level `alpha`."""
-    return f"{100.0 * (1.0 - alpha):.3g} %"
+    if alpha >= _SMALL_LEVEL:
+        return f"{100.0 * (1.0 - alpha):.3g} %"
+    # as many nines as there are, never 100 %
+    return f"{100.0 * (1.0 - alpha):.{ceil(-log10(alpha)) - 2}f} %"
 
 
 def batch_range(low: float, high: float) -> str:

@@ -133,6 +133,12 @@ class Design:
         """Return the design without rows in which a started server's caches may still fill."""
         return replace(self, keep=self.keep & ~self.young)
 
+    @property
+    def shared_stderr(self) -> float:
+        """The standard error that stays as it is however long the servers are watched."""
+        between = self.spread.value if self.spread else 0.0
+        return float(np.sqrt(self.minimum_stderr**2 + between))
+
     def per_window(self, windows: Windows) -> "Design":
         """Return the design of the collapsed windows: each has what its first row had."""
         first = windows.first_rows()

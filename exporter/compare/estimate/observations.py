@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from ..fleet.arrays import Floats, Mask
+from ..fleet.arrays import Floats, Ints, Mask
 from ..fleet.windows import IDLE, Windows, collapse
 
 _MIN_SECONDS: Final = 2.0
@@ -28,8 +28,8 @@ class Observations:
 
     `x` is what the curve runs over (decode batch, or tokens per second for inter-token latency);
     `loads` are the covariates that must overlap, on a log scale; `covariates` those of the curve, a
-    column each; `work` what coverage counts. `rows` marks which rows of the windows these are;
-    `unknown` names the covariates that the engines do not report.
+    column each; `work` what coverage counts. `rows` marks which rows of the windows these are,
+    `window` numbers those in time; `unknown` names the covariates that the engines do not report.
     """
 
     x: Floats
@@ -40,6 +40,7 @@ class Observations:
     work: Floats
     rows: Mask
     unknown: tuple[str, ...]
+    window: Ints
 
     def where(self, mask: Mask) -> "Observations":
         """Return the observations of a mask, which has an entry for each of them."""
@@ -54,6 +55,7 @@ class Observations:
             self.work[mask],
             rows,
             self.unknown,
+            self.window[mask],
         )
 
 
@@ -143,6 +145,16 @@ def _per_unit(
         columns.append(np.nan_to_num(values) * x)
     covariates = np.stack(columns, axis=1) if columns else np.zeros((len(x), 0))
     weight = seconds[rows] / windows.width
+    time = windows.time[rows]
+    window = np.rint((time - time.min(initial=np.inf)) / windows.width).astype(np.int64)
     return Observations(
-        x, spent[rows] / work[rows], covariates, loads, weight, work[rows], rows, tuple(unknown)
+        x,
+        spent[rows] / work[rows],
+        covariates,
+        loads,
+        weight,
+        work[rows],
+        rows,
+        tuple(unknown),
+        window,
     )

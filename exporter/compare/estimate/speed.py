@@ -16,6 +16,10 @@ from .matching import MIN_WINDOWS_PER_CELL, LoadRows, Matching, match_distributi
 from .observations import Observations
 
 _MIN_WINDOWS_DESCRIBED: Final = 0.5
+_LEAST_TIMES: Final = 4
+"""Means of each server that a variance is taken of, at least."""
+_WHOLE: Final = 0.5
+"""Part of a time's work that must be there for its mean to count."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +27,7 @@ class SpeedIndex:
     """Log of (time expected on the baseline's curve / time observed) by row, and the matching.
 
     Above 0 is faster than the baseline at the same load. Arrays are parallel to the observations;
-    `curve` is the baseline's.
+    `curve` is the baseline's, `reference` the weights of its rows, earlier ones among them.
     """
 
     observations: Observations
@@ -31,6 +35,7 @@ class SpeedIndex:
     treated: Mask
     matching: Matching
     curve: Curve
+    reference: Floats
 
     def regression(self, design: Design, mask: Mask | None = None) -> Regression:
         """Return the regression of the index on the release, over the matched rows of a mask."""
@@ -45,6 +50,43 @@ class SpeedIndex:
             design.node_effects,
             design.concurrent,
         )
+
+
+def transient_variance(index: SpeedIndex, design: Design) -> float:
+    """Return the variance of an effect from how servers differ from themselves over a short time.
+
+    A server is slower for an hour and not for the next, by its neighbours or its traffic, and all
+    windows of a short watch are of one such hour: what they show of it is too little. The servers
+    of the baseline tell, by the variance of their means over times as long as the candidate's.
+    """
+    used, step = index.matching.weight > 0, index.observations.window
+    node, weight = design.node[index.observations.rows], index.reference
+    length = len(np.unique(step[used & index.treated]))
+    reference = weight > 0
+    if not design.concurrent or not length or not reference.any() or min(design.servers) < 1:
+        return 0.0
+    first, last = int(step[reference].min()), int(step[reference].max())
+    # where the past is short, shorter times tell, in which servers vary by more
+    length = max(min(length, (last + 1 - first) // _LEAST_TIMES), 1)
+    times = (last - first) // length + 1
+    key = node[reference] * times + (step[reference] - first) // length
+    size = len(design.nodes) * times
+    total = np.bincount(key, weight[reference], size).reshape(-1, times)
+    sums = np.bincount(key, weight[reference] * index.y[reference], size).reshape(-1, times)
+    # a time that a server ran for a part of only is shorter than the candidate's
+    known = total > _WHOLE * np.max(total, axis=1, initial=0.0, keepdims=True)
+    mean = np.where(known, sums / np.where(known, total, 1.0), 0.0)
+    # what all servers have in common at a time is in both sides, and a server's level in its own
+    for axis in (0, 1):
+        count = np.maximum(known.sum(axis, keepdims=True), 1)
+        mean = np.where(known, mean - mean.sum(axis, keepdims=True) / count, 0.0)
+    degrees = int(known.sum() - known.any(0).sum() - known.any(1).sum() + 1)
+    squares = float((mean**2).sum())
+    variance = squares / max(degrees, 1) * sum(1.0 / servers for servers in design.servers)
+    if design.node_effects or design.spread is None:
+        return variance
+    # with no past to compare with, what machines differ by is there from the first moment on
+    return variance + design.spread.mode
 
 
 def speed_index(observations: Observations, design: Design) -> SpeedIndex | None:
@@ -83,9 +125,10 @@ def speed_index(observations: Observations, design: Design) -> SpeedIndex | None
     matched = match(load_rows, min_windows)
     matching = replace(matched, weight=np.where(keep, matched.weight, 0.0))
     y = np.log(np.where(usable, expected, observations.time) / observations.time)
+    reference = np.where(treated, 0.0, matched.weight)
     outlying = _outlier_weights(y, matching.weight, treated, cell)
     matching = replace(matching, weight=matching.weight * outlying)
-    return SpeedIndex(observations, y, treated, matching, curve)
+    return SpeedIndex(observations, y, treated, matching, curve, reference)
 
 
 def _outlier_weights(y: Floats, weight: Floats, treated: Mask, cell: Ints) -> Floats:

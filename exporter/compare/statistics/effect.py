@@ -76,6 +76,11 @@ class Variance:
         total = self.value * self.degrees_of_freedom + other.value * other.degrees_of_freedom
         return Variance(total / degrees, degrees)
 
+    @property
+    def mode(self) -> float:
+        """The likeliest variance, where this is a scaled inverse chi-squared prior."""
+        return self.value * self.degrees_of_freedom / (self.degrees_of_freedom + 2.0)
+
     def plus(self, other: "Variance") -> "Variance":
         """Return the variance of a sum of independent terms (Satterthwaite 1946)."""
         total = self.value + other.value
@@ -88,13 +93,16 @@ class Variance:
 
 
 def estimate_effect(
-    regression: Regression, minimum_stderr: float, spread: Variance | None = None
+    regression: Regression,
+    minimum_stderr: float,
+    spread: Variance | None = None,
+    transient: float = 0.0,
 ) -> Effect | None:
     """Return the effect of `treated`, None where the rows do not identify one.
 
     On the scale of the outcome, `minimum_stderr` is a standard error that comes on top of that of
     the data. `spread` is the variance of the effect that nodes alone make, as far as it is known
-    from elsewhere.
+    from elsewhere, `transient` what they make by differing from themselves over so short a time.
     """
     if not _has_both_sides(regression):
         return None
@@ -113,6 +121,9 @@ def estimate_effect(
     # one errs is not known, so the larger is taken.
     value = max(variance.value, bootstrap_variance(regression, weight))
     variance = Variance(value, variance.degrees_of_freedom)
+    # a short watch shows too little of how nodes differ from themselves from hour to hour
+    if transient > value:
+        variance = Variance(transient, np.inf)
     # What the data cannot show is independent of it and adds as a variance: the floor, and the
     # curve's error, which grows with the effect.
     known = minimum_stderr**2 + (_CURVE_ERROR * estimate) ** 2

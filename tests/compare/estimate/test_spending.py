@@ -1,42 +1,43 @@
 """The significance level is spent once, however often one looks."""
 
 from itertools import pairwise
+from statistics import NormalDist
 
 import numpy as np
 import pytest
 
-from exporter.compare.estimate.spending import FIRST_LOOK, look_level, look_times
-from exporter.compare.statistics.t_distribution import quantile
+from exporter.compare.estimate.spending import POWER, look_level
+
+NORMAL = NormalDist()
 
 
-@pytest.mark.parametrize("hours", [0.1, 1.0, 1.5, 2.0, 3.3, 7.0, 23.0, 24.0, 24.5, 167.0])
-def test_looks_double_and_the_last_is_apart(hours: float) -> None:
-    times = look_times(hours * 3600)
-    assert times[-1] == hours * 3600
-    assert all(time == FIRST_LOOK * 2**i for i, time in enumerate(times[:-1]))
-    assert all(1.41 < later / time < 2.83 for time, later in pairwise(times))
+def test_the_level_grows_with_what_is_known_and_stays_below_the_whole() -> None:
+    levels = [look_level(0.05, information) for information in np.linspace(0.01, 1.0, 100)]
+    assert all(earlier < later for earlier, later in pairwise(levels))
+    assert levels[-1] < 0.05
 
 
-def test_a_single_look_has_the_whole_level() -> None:
-    assert look_level(0.05, [1.0]) == pytest.approx(0.05)
+def test_the_boundary_is_a_power_of_the_information() -> None:
+    bounds = [-NORMAL.inv_cdf(look_level(0.05, information) / 2) for information in (1.0, 0.0625)]
+    assert bounds[1] / bounds[0] == pytest.approx(0.0625 ** (POWER - 0.5))
 
 
-def test_the_boundaries_are_the_published_ones() -> None:
-    # Lan and DeMets' function of the Pocock type, five looks evenly, two-sided 0.05
-    bounds = [
-        quantile(1 - look_level(0.05, [(i + 1) / 5 for i in range(looks)]) / 2, 1e6)
-        for looks in range(1, 6)
-    ]
-    assert bounds == pytest.approx([2.438, 2.427, 2.410, 2.397, 2.386], abs=0.002)
+def test_next_to_nothing_known_is_no_level_at_all() -> None:
+    assert 0.0 < look_level(0.05, 1e-9) < 1e-9
 
 
-@pytest.mark.parametrize("fractions", [(0.17, 0.33, 0.67, 1.0), (0.05, 1.0), (0.9, 0.95, 1.0)])
-def test_data_without_a_change_are_called_as_often_as_promised(
-    fractions: tuple[float, ...],
+@pytest.mark.parametrize("alpha", [0.05, 0.01])
+@pytest.mark.parametrize("first", [0.02, 0.3, 0.8])
+def test_looks_at_any_number_of_moments_call_no_more_than_was_promised(
+    alpha: float, first: float
 ) -> None:
-    levels = [look_level(0.05, fractions[: i + 1]) for i in range(len(fractions))]
-    random, steps = np.random.default_rng(5), np.diff((0.0, *fractions))
-    sums = np.cumsum(random.standard_normal((200_000, len(steps))) * np.sqrt(steps), axis=1)
-    bounds = [quantile(1 - level / 2, 1e6) for level in levels]
-    called = (np.abs(sums) / np.sqrt(fractions) > bounds).any(1).mean()
-    assert called == pytest.approx(0.05, abs=0.002)
+    # information that the looks share: a part of the error is the same at all of them
+    information = np.exp(np.linspace(np.log(first), 0.0, 400))
+    random = np.random.default_rng(5)
+    steps = np.sqrt(np.diff((0.0, *information)))
+    called = 0
+    for _ in range(10):
+        motion = np.cumsum(random.standard_normal((2_000, len(steps))) * steps, axis=1)
+        bounds = [-NORMAL.inv_cdf(look_level(alpha, float(t)) / 2) for t in information]
+        called += int((np.abs(motion) / np.sqrt(information) > bounds).any(1).sum())
+    assert 0.1 * alpha < called / 20_000 < alpha
