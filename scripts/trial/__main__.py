@@ -21,7 +21,9 @@ from .report import report, write  # noqa: E402
 from .scenarios import CASES  # noqa: E402
 from .tables import Results  # noqa: E402
 from .trials import jobs, judge, read, run_all, save  # noqa: E402
-from .watch import Watch, Watched, table, watch  # noqa: E402
+from .watch import Watch, table, watch  # noqa: E402
+from .watch import read as read_watched  # noqa: E402
+from .watch import save as save_watched  # noqa: E402
 
 
 def main() -> None:
@@ -32,10 +34,13 @@ def main() -> None:
     names = [name for name in CASES if any(part in name for part in options.only)]
     seeds = range(options.first, options.first + options.seeds)
     if options.watch:
-        todo = [Watch(name, seed) for seed in seeds for name in names]
-        watched = list[Watched]()
-        for found in run_all(watch, todo, options.jobs, options.minutes):
-            watched += found
+        watched = [each for path in options.read for each in read_watched(path)]
+        if not options.read:
+            todo = [Watch(name, seed) for seed in seeds for name in names]
+            for found in run_all(watch, todo, options.jobs, options.minutes):
+                watched += found
+        if options.save:
+            save_watched(watched, options.save)
         section, text = "watch", "\n".join([f"`{command}`", "", *table(watched)])
     else:
         outcomes = list[Outcome]()
@@ -68,9 +73,9 @@ def _options() -> argparse.Namespace:
     )
     arguments.add_argument("--plan", choices=tuple(PLANS), help="only the designs of this plan")
     arguments.add_argument("--watch", action="store_true", help="ask again for 24 hours")
-    arguments.add_argument("--save", type=Path, help="keep the outcomes in this file (.jsonl.xz)")
+    arguments.add_argument("--save", type=Path, help="keep the results in this file (.jsonl.xz)")
     arguments.add_argument(
-        "--read", type=Path, nargs="+", default=[], help="take the outcomes from such files"
+        "--read", type=Path, nargs="+", default=[], help="take the results from such files"
     )
     arguments.add_argument("--write", help="the section of docs/trials.md to write: was, is, watch")
     return arguments.parse_args()

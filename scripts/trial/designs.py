@@ -65,6 +65,7 @@ WATCH: Final = Plan(8, 4, 24.0, 25.0)
 WATCHED: Final = {
     "DiD 2+2": Design("watch", 2, -24.0),
     "DiD 4+4": Design("watch", 4, -24.0),
+    "side by side 2+2": Design("watch", 2, -1.0),
     "side by side 4+4": Design("watch", 4, -1.0),
 }
 """What is asked again and again: designs of the watched fleet."""

@@ -1,9 +1,15 @@
-"""A day of asking again: when `compare --wait` has its verdict, and whether it is right."""
+"""A day of asking again: when `compare --wait` has its verdict, and whether it is right.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import median
-from typing import NamedTuple
+Asked every five minutes at first, and less often when the time between two looks is a twentieth of
+what has passed: looks that close are nearly one, and a day of them takes hours to try.
+"""
+
+import json
+import lzma
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +17,7 @@ from numpy.typing import NDArray
 from exporter.compare.assess.comparison import Question
 from exporter.compare.assess.result import Report
 from exporter.compare.fleet.windows import Fleet
+from exporter.compare.interim import UNDECIDED
 from exporter.compare.run import report_of
 from exporter.compare.sequential import Waiting, wait_for_verdict
 
@@ -19,17 +26,19 @@ from .designs import WATCH, WATCHED, Design, members
 from .fleet import Run, run_fleet
 from .judges import QUESTION
 from .outcome import Outcome
-from .scenarios import CASES
+from .scenarios import CASES, WITHOUT_EFFECT
 
 HOURS = 24.0
+_SPARSE: Final = 0.05
 
 
 class Watched(NamedTuple):
-    """A verdict, and how many hours after the upgrade's begin it was reached, by looks."""
+    """A verdict, how many hours after the upgrade's begin it was reached, and by which measures."""
 
     outcome: Outcome
     hours: float
     looks: int
+    measures: Sequence[str] = ()
 
 
 class Watch(NamedTuple):
@@ -64,7 +73,8 @@ class _Operator:
         return self.clock
 
     def sleep(self, seconds: float) -> None:
-        self.clock += seconds
+        sparse = _SPARSE * (self.clock - EPOCH)
+        self.clock = min(self.clock + max(seconds, sparse), EPOCH + 3600.0 * HOURS)
 
 
 def watch(job: Watch) -> list[Watched]:
@@ -84,33 +94,61 @@ def watch(job: Watch) -> list[Watched]:
         report = wait_for_verdict(QUESTION, waiting)
         true = true_ratios(run, operator.servers)["overall"]
         outcome = Outcome(job.scenario, name, job.seed, "compare", "overall", report.verdict, true)
-        results.append(Watched(outcome, (operator.clock - EPOCH) / 3600.0, operator.looks))
+        hours = (operator.clock - EPOCH) / 3600.0
+        measures = [
+            result.measure
+            for comparison in report.comparisons
+            for result in comparison.measures
+            if result.verdict == report.verdict
+        ]
+        results.append(Watched(outcome, hours, operator.looks, measures))
     return results
 
 
 def table(results: Sequence[Watched]) -> list[str]:
-    """Return a row a scenario and design: right, wrong, undecided, and the hours they took."""
+    """Return a row a scenario and design, and one for all scenarios in which nothing changes."""
     lines = [
         "| | design | fleets | right | wrong | undecided | hours to the right verdict |",
         "|---|---|---|---|---|---|---|",
     ]
-    keys = dict.fromkeys((each.outcome.scenario, each.outcome.design) for each in results)
-    for scenario, design in sorted(keys, key=lambda key: (list(CASES).index(key[0]), key[1])):
-        found = [
-            each
-            for each in results
-            if (each.outcome.scenario, each.outcome.design) == (scenario, design)
-        ]
-        right = [each for each in found if each.outcome.is_right]
-        wrong = sum(each.outcome.is_wrong for each in found)
-        undecided = sum(
-            each.outcome.verdict in ("inconclusive", "not_comparable") for each in found
-        )
-        hours = f"{median(each.hours for each in right):.1f}" if right else ""
-        parts = (len(right), wrong, undecided)
-        lines.append(
-            f"| {scenario} | {design} | {len(found)} | "
-            + " | ".join(f"{100 * part / len(found):.0f}" for part in parts)
-            + f" | {hours} |"
-        )
+    designs = dict.fromkeys(each.outcome.design for each in results)
+    groups = {name: (name,) for name in CASES} | {"nothing changes": tuple(WITHOUT_EFFECT)}
+    for group in groups.items():
+        for design in designs:
+            lines += _row(group, design, results)
     return lines
+
+
+def _row(group: tuple[str, Collection[str]], design: str, results: Sequence[Watched]) -> list[str]:
+    """Return the row of a named group of scenarios in a design, none without fleets."""
+    name, scenarios = group
+    watched = [
+        each
+        for each in results
+        if each.outcome.scenario in scenarios and each.outcome.design == design
+    ]
+    if not watched:
+        return []
+    right = sorted(each.hours for each in watched if each.outcome.is_right)
+    wrong = sum(each.outcome.is_wrong for each in watched)
+    undecided = sum(each.outcome.verdict in UNDECIDED for each in watched)
+    shares = " | ".join(
+        f"{100 * part / len(watched):.0f}" for part in (len(right), wrong, undecided)
+    )
+    hours = f"{np.median(right):.1f} ({np.quantile(right, 0.9):.1f})" if right else ""
+    return [f"| {name} | {design} | {len(watched)} | {shares} | {hours} |"]
+
+
+def save(results: Iterable[Watched], path: Path) -> None:
+    """Write results to a file, as JSON lines packed by xz."""
+    with lzma.open(path, "wt", encoding="utf-8") as file:
+        for each in results:
+            file.write(json.dumps(each._asdict() | {"outcome": asdict(each.outcome)}) + "\n")
+
+
+def read(path: Path) -> list[Watched]:
+    """Return the results of a file that `save` wrote."""
+    with lzma.open(path, "rt", encoding="utf-8") as file:
+        return [
+            Watched(Outcome(**fields.pop("outcome")), **fields) for fields in map(json.loads, file)
+        ]

@@ -118,8 +118,10 @@ def test_a_release_in_several_workloads_has_the_namespace_alone() -> None:
 
 def test_an_upgrade_that_waits_says_for_what_and_until_when() -> None:
     windows = FLEET.windows
-    early = replace(FLEET, windows=windows.where(windows.time < START + 600.0), end=START + 600.0)
-    waiting = analyse_upgrades(early, QUESTION, START + 600.0)
+    # two servers run the candidate, and the second warms up
+    end = START + 4200.0
+    early = replace(FLEET, windows=windows.where(windows.time < end), end=end)
+    waiting = analyse_upgrades(early, QUESTION, end)
     first = waiting[0].ready_at
     assert first is not None
     found = samples(Verdicts(comparisons=waiting))

@@ -14,6 +14,7 @@ import numpy as np
 
 from alerts.values import Judgement
 from exporter.compare.assess.comparison import Question
+from exporter.compare.assess.result import Comparison
 from exporter.compare.fleet.windows import Fleet
 from exporter.compare.interim import analyse_upgrades
 from exporter.vocabulary.verdict import VERDICTS, Measure
@@ -73,20 +74,25 @@ def rollout(
         return Rollout(name, replace(fleet, windows=recent.where(old[recent.server])), {})
     question = Question((), (), margin=settings.margin, warm_up=settings.warm_up, detail=False)
     runs = np.arange(START + every, START + AFTER_HOURS * 3600.0 + 1.0, every)
-    verdicts = {float(now): _judged(fleet, question, float(now)) for now in runs}
-    return Rollout(name, fleet, verdicts)
+    return Rollout(name, fleet, _judged(fleet, question, [float(now) for now in runs]))
 
 
-def _judged(fleet: Fleet, question: Question, now: float) -> dict[Measure, str]:
-    """Return what the judge says at a Unix time of the measures that gates ask for."""
-    windows = fleet.windows
-    seen = replace(fleet, windows=windows.where(windows.time + windows.width <= now), end=now)
-    return {
-        result.measure: result.verdict
-        for comparison in analyse_upgrades(seen, question, now)
-        for result in comparison.measures
-        if result.measure in _MEASURES
-    }
+def _judged(
+    fleet: Fleet, question: Question, runs: Sequence[float]
+) -> dict[float, dict[Measure, str]]:
+    """Return what the judge says at Unix times of the measures that gates ask for."""
+    windows, comparisons = fleet.windows, tuple[Comparison, ...]()
+    verdicts = dict[float, dict[Measure, str]]()
+    for now in runs:
+        seen = replace(fleet, windows=windows.where(windows.time + windows.width <= now), end=now)
+        comparisons = analyse_upgrades(seen, question, now, comparisons)
+        verdicts[now] = {
+            result.measure: result.verdict
+            for comparison in comparisons
+            for result in comparison.measures
+            if result.measure in _MEASURES
+        }
+    return verdicts
 
 
 def _lines(rollouts: Iterable[Rollout]) -> Iterator[str]:
