@@ -20,6 +20,12 @@ from .sides import absence
 
 INTERVAL: Final = 300.0
 """Seconds between two looks: the width of a window, before which there is nothing new."""
+_LOOKS_PER_TIME: Final = 24.0
+"""How many looks the time that has passed is worth: after two hours they follow less often.
+
+Twenty minutes more tell next to nothing of a release that has run for eight hours, and each look
+reads the whole of it again.
+"""
 _SHARE: Final = 4.0
 """How many times as long as a look takes the next one follows at the soonest."""
 _PAUSES: Final = (60.0, 120.0, 240.0, 300.0)
@@ -65,7 +71,8 @@ def wait_for_verdict(question: Question, waiting: Waiting) -> Report:
             failures += 1
             _pause(waiting, until, failures, one_line(str(error), SENTENCE_CHARACTERS))
             continue
-        if last_start(fleet, question) is None and not over:
+        start = last_start(fleet, question)
+        if start is None and not over:
             absences += 1
             _pause(waiting, until, absences, absence(fleet, question))
             continue
@@ -73,7 +80,8 @@ def wait_for_verdict(question: Question, waiting: Waiting) -> Report:
         if over or report.verdict not in UNDECIDED:
             return report
         # a fleet that takes long to read is looked at less often
-        pause = max(INTERVAL, _SHARE * (waiting.now() - end))
+        passed = end - (began if start is None else start)
+        pause = max(INTERVAL, passed / _LOOKS_PER_TIME, _SHARE * (waiting.now() - end))
         following = min(end + pause, until)
         waiting.tell(
             f"{one_line(report.headline, SENTENCE_CHARACTERS)} {_expected(report, until)}; "

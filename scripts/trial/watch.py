@@ -1,15 +1,11 @@
-"""A day of asking again: when `compare --wait` has its verdict, and whether it is right.
-
-Asked every five minutes at first, and less often when the time between two looks is a twentieth of
-what has passed: looks that close are nearly one, and a day of them takes hours to try.
-"""
+"""A day of asking again: when `compare --wait` has its verdict, and whether it is right."""
 
 import json
 import lzma
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +25,6 @@ from .outcome import Outcome
 from .scenarios import CASES, WITHOUT_EFFECT
 
 HOURS = 24.0
-_SPARSE: Final = 0.05
 
 
 class Watched(NamedTuple):
@@ -73,8 +68,7 @@ class _Operator:
         return self.clock
 
     def sleep(self, seconds: float) -> None:
-        sparse = _SPARSE * (self.clock - EPOCH)
-        self.clock = min(self.clock + max(seconds, sparse), EPOCH + 3600.0 * HOURS)
+        self.clock += seconds
 
 
 def watch(job: Watch) -> list[Watched]:

@@ -94,7 +94,7 @@ def test_no_change_is_called_when_it_is_proven() -> None:
     assert ask.clock.now() < ask.until
 
 
-def test_what_stays_undecided_is_looked_at_every_five_minutes_until_the_time_is_over() -> None:
+def test_what_stays_undecided_is_looked_at_until_the_time_is_over() -> None:
     ask = asking(FEW, hours=1.0)
     report = ask.run()
     assert report.verdict == "not_comparable"
