@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from ..fleet.arrays import Floats, Ints, Mask
+from ..statistics.effect import Variance
 from ..statistics.regression import Regression
 from .curve import Curve, fit, huber_weights
 from .design import Design
@@ -52,7 +53,7 @@ class SpeedIndex:
         )
 
 
-def transient_variance(index: SpeedIndex, design: Design) -> float:
+def transient_variance(index: SpeedIndex, design: Design) -> Variance | None:
     """Return the variance of an effect from how servers differ from themselves over a short time.
 
     A server is slower for an hour and not for the next, by its neighbours or its traffic, and all
@@ -64,7 +65,7 @@ def transient_variance(index: SpeedIndex, design: Design) -> float:
     length = len(np.unique(step[used & index.treated]))
     reference = weight > 0
     if not design.concurrent or not length or not reference.any() or min(design.servers) < 1:
-        return 0.0
+        return None
     first, last = int(step[reference].min()), int(step[reference].max())
     # where the past is short, shorter times tell, in which servers vary by more
     length = max(min(length, (last + 1 - first) // _LEAST_TIMES), 1)
@@ -82,11 +83,13 @@ def transient_variance(index: SpeedIndex, design: Design) -> float:
         mean = np.where(known, mean - mean.sum(axis, keepdims=True) / count, 0.0)
     degrees = int(known.sum() - known.any(0).sum() - known.any(1).sum() + 1)
     squares = float((mean**2).sum())
-    variance = squares / max(degrees, 1) * sum(1.0 / servers for servers in design.servers)
-    if design.node_effects or design.spread is None:
-        return variance
-    # with no past to compare with, what machines differ by is there from the first moment on
-    return variance + design.spread.mode
+    if degrees < 1:
+        return None
+    variance = squares / degrees * sum(1.0 / servers for servers in design.servers)
+    if not design.node_effects and design.spread is not None:
+        # with no past to compare with, what machines differ by is there from the first moment on
+        variance += design.spread.mode
+    return Variance(variance, degrees)
 
 
 def speed_index(observations: Observations, design: Design) -> SpeedIndex | None:

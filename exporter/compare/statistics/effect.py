@@ -96,7 +96,7 @@ def estimate_effect(
     regression: Regression,
     minimum_stderr: float,
     spread: Variance | None = None,
-    transient: float = 0.0,
+    transient: Variance | None = None,
 ) -> Effect | None:
     """Return the effect of `treated`, None where the rows do not identify one.
 
@@ -122,8 +122,12 @@ def estimate_effect(
     value = max(variance.value, bootstrap_variance(regression, weight))
     variance = Variance(value, variance.degrees_of_freedom)
     # a short watch shows too little of how nodes differ from themselves from hour to hour
-    if transient > value:
-        variance = Variance(transient, np.inf)
+    if transient and transient.value > value:
+        degrees = transient.degrees_of_freedom
+        if not regression.node_effects:
+            # how they differ from each other is in it, and known no better than before
+            degrees = min(degrees, variance.degrees_of_freedom)
+        variance = Variance(transient.value, degrees)
     # What the data cannot show is independent of it and adds as a variance: the floor, and the
     # curve's error, which grows with the effect.
     known = minimum_stderr**2 + (_CURVE_ERROR * estimate) ** 2
