@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import Final
 
 from ..engines.catalog import engine_catalog
 from .finding import Finding, Kind, Severity
+from .labels import label_findings
 from .samples import SampleNames
+from .shapes import metric_shapes
 from .sources.queries import Query, Selector, UnreadableQueryError, selectors
 
 
@@ -30,12 +33,20 @@ def name_findings(
         )
         return
     every = {selector.name for selector in asked}
-    for selector in dict.fromkeys(asked):
+    # a metric that is grouped in two ways is one name
+    for selector in dict.fromkeys(replace(each, grouping=None) for each in asked):
         match = namespace.fullmatch(selector.name)
         if selector.name_pattern:
             yield from _of_pattern(query, selector, names)
         elif match is not None and selector.name not in recorded:
             yield from _of_name(query, match["prefix"], match["name"], names, every)
+    shapes = metric_shapes(names.catalog.engine, names.old, names.new)
+    yield from dict.fromkeys(
+        finding
+        for selector in asked
+        if (match := namespace.fullmatch(selector.name)) and selector.name not in recorded
+        for finding in label_findings(query, selector, selector.name, match["name"], shapes)
+    )
 
 
 def _of_pattern(query: Query, selector: Selector, names: SampleNames) -> Iterator[Finding]:

@@ -30,12 +30,12 @@ class SampleNames:
     @cached_property
     def before(self) -> Mapping[str, str]:
         """Samples of the old release, each with its metric's type."""
-        return _samples(self.catalog.facts("metrics", self.old))
+        return samples_of(self.catalog.facts("metrics", self.old))
 
     @cached_property
     def after(self) -> Mapping[str, str]:
         """Samples of the new release, each with its metric's type."""
-        return _samples(self.catalog.facts("metrics", self.new))
+        return samples_of(self.catalog.facts("metrics", self.new))
 
     @cached_property
     def ever(self) -> Mapping[str, tuple[str, str]]:
@@ -43,7 +43,7 @@ class SampleNames:
         return {
             name: (kind, release)
             for release in self.catalog.releases
-            for name, kind in _samples(self.catalog.facts("metrics", release)).items()
+            for name, kind in samples_of(self.catalog.facts("metrics", release)).items()
         }
 
     @cached_property
@@ -179,7 +179,8 @@ def _nearest(name: str, known: tuple[str, ...]) -> str | None:
     return near[0] if near else None
 
 
-def _samples(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def samples_of(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return the samples of metrics, without the engine's prefix, each with its metric's type."""
     return {
         f"{_base(name, kind)}{suffix}": kind
         for name, kind in ((name, str(fact["type"])) for name, fact in metrics.items())

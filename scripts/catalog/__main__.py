@@ -16,7 +16,7 @@ import yaml
 
 from .arguments import arguments
 from .environment import environment
-from .metrics import metrics
+from .metrics import labels, metrics
 from .packages import CACHE, sources
 from .ranges import ranges
 from .requires import requires
@@ -24,7 +24,12 @@ from .requires import requires
 OUT: Final = Path("exporter/preflight/catalog")
 _RELEASES: Final = Path(__file__).parent / "releases.yaml"
 _LEAST_KEPT: Final = 0.8
-_SECTIONS: Final = {"metrics": metrics, "arguments": arguments, "environment": environment}
+_SECTIONS: Final = {
+    "metrics": metrics,
+    "labels": labels,
+    "arguments": arguments,
+    "environment": environment,
+}
 
 
 def release_facts(engine: str, release: str) -> dict[str, dict[str, dict[str, object]]]:

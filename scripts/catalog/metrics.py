@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from .literals import Scope, bucket_families, buckets_of, labels_of, shared_labels
 from .syntax import called, keyword, parsed, text_of
 
 _KIND: Final = re.compile(r"(?i)(counter|gauge|histogram|summary)(?:_?cls|_?metadata)?$")
@@ -34,18 +35,34 @@ def metrics(texts: Mapping[str, str], engine: str) -> dict[str, dict[str, object
     }
     # a class of names is used in files that hold none themselves
     users = re.compile("|".join(map(re.escape, {name.partition(".")[0] for name in shared})))
+    families = bucket_families(parsed(text) for text in texts.values() if "_BUCKETS" in text)
     found = dict[str, dict[str, object]]()
     for path, text in texts.items():
         if path not in trees and not (shared and users.search(text)):
             continue
         tree = trees.get(path) or parsed(text)
-        for name, kind, labels in _definitions(tree, {**shared, **_constants(tree)}):
+        constants = {**shared, **_constants(tree)}
+        for name, fact in _definitions(tree, constants, families):
             if not name.startswith(own):
                 continue
-            known = found.setdefault(name, {"type": kind})
-            if labels and "labels" not in known:
-                known["labels"] = labels
+            if name not in found:
+                found[name] = fact
+                continue
+            # what two definitions say otherwise is not known
+            known = found[name]
+            for key in {*known, *fact} - {"type"}:
+                if known.get(key) != fact.get(key):
+                    known.pop(key, None)
     return found
+
+
+def labels(texts: Mapping[str, str], engine: str) -> dict[str, dict[str, object]]:
+    """Return the labels that metrics of the engine share, by name."""
+    return shared_labels(
+        parsed(text)
+        for text in texts.values()
+        if "labels" in text and (f"{engine}:" in text or "MetricsCollector" in text)
+    )
 
 
 def _constants(tree: ast.Module) -> dict[str, object]:
@@ -68,8 +85,10 @@ def _constants(tree: ast.Module) -> dict[str, object]:
     return known
 
 
-def _definitions(tree: ast.Module, constants: Constants) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield name, type and labels of every metric that a module defines."""
+def _definitions(
+    tree: ast.Module, constants: Constants, families: Mapping[str, tuple[float, ...]]
+) -> Iterator[tuple[str, dict[str, object]]]:
+    """Yield the name of every metric that a module defines, with what is known of it."""
     for function in _scopes(tree):
         nodes = list(_within(function))
         keyed = dict(_keyed(nodes))
@@ -77,10 +96,26 @@ def _definitions(tree: ast.Module, constants: Constants) -> Iterator[tuple[str, 
             if not isinstance(node, ast.Call) or (kind := _kind(node)) is None:
                 continue
             given = keyword(node, "name") or (node.args[0] if node.args else None)
-            labels = sorted(_labels(keyword(node, "labelnames")))
+            fact = _fact(node, kind, Scope(nodes, constants, families))
             for name in _names(keyed.get(node, given), nodes, constants):
                 if _NAME.fullmatch(name):
-                    yield name, kind, labels
+                    yield name, dict(fact)
+
+
+def _fact(node: ast.Call, kind: str, scope: Scope) -> dict[str, object]:
+    """Return the type of a metric and, where known, its labels and buckets.
+
+    `shared` is whether it has the labels that all metrics share beside its own.
+    """
+    fact: dict[str, object] = {"type": kind}
+    labels = labels_of(keyword(node, "labelnames"), scope)
+    if labels is not None:
+        own, shared = labels
+        fact |= {"labels": sorted(own), "shared": shared}
+    buckets = buckets_of(keyword(node, "buckets"), scope) if kind == "histogram" else None
+    if buckets is not None:
+        fact["buckets"] = list(buckets)
+    return fact
 
 
 def _scopes(tree: ast.Module) -> Iterator[ast.AST]:
@@ -176,14 +211,3 @@ def _rows(source: ast.expr, nodes: list[ast.AST], constants: Constants) -> Itera
         except (ValueError, TypeError, SyntaxError, RecursionError):
             continue
         yield from literal if isinstance(literal, tuple | list) else ()
-
-
-def _labels(value: ast.expr | None) -> set[str]:
-    """Return the labels that stand as texts; names of lists are those that all metrics share."""
-    if value is None:
-        return set()
-    return {
-        node.value
-        for node in ast.walk(value)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }

@@ -14,7 +14,7 @@ from packaging.version import Version
 
 from ...engines.registry import ENGINES
 
-Section = Literal["metrics", "arguments", "environment", "requires"]
+Section = Literal["metrics", "labels", "arguments", "environment", "requires"]
 _SPAN: Final = ("first", "last")
 
 
@@ -66,6 +66,7 @@ def release_catalog(engine: str) -> ReleaseCatalog:
     document = json.loads(files(__package__).joinpath(f"{engine}.json").read_text("utf-8"))
     sections: dict[Section, Mapping[str, Sequence[Mapping[str, Any]]]] = {
         "metrics": document["metrics"],
+        "labels": document["labels"],
         "arguments": document["arguments"],
         "environment": document["environment"],
         "requires": document["requires"],

@@ -128,6 +128,7 @@ def _documents(file: Path) -> Iterator[Document | Unread]:
 
 def _yaml_documents(name: str, text: str) -> Iterator[Document | Unread]:
     line = 0
+    text = text.replace("\r\n", "\n")
     for part in _BETWEEN.split(text):
         if part.strip():
             try:

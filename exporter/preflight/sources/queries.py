@@ -18,6 +18,7 @@ from ..finding import Place, Use
 _VARIABLE: Final = r"(?:\$\{[A-Za-z_]\w*(?::[^}]*)?\}|\[\[[A-Za-z_]\w*[^\]]*\]\]|\$[A-Za-z_]\w*)"
 _TEXT: Final = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|`[^`]*`')
 _WORD: Final = "grafana_variable"
+_Grouping = tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,15 @@ class Query:
 class Selector:
     """What one selector asks for: a metric's name and its matchers (label, operator, value).
 
-    `name_pattern` is that of a matcher of `__name__`, empty where the name stands itself.
+    `name_pattern` is that of a matcher of `__name__`, empty where the name stands itself;
+    `grouping` are the labels that the aggregation around it keeps, None where it keeps all or those
+    it does not name.
     """
 
     name: str
     matchers: tuple[tuple[str, str, str], ...]
     name_pattern: str = ""
+    grouping: tuple[str, ...] | None = None
 
 
 class UnreadableQueryError(ValueError):
@@ -58,7 +62,7 @@ def selectors(text: str) -> tuple[Selector, ...]:
         tree = promql_parser.parse(filled_in(text))
     except ValueError as error:
         raise UnreadableQueryError(one_line(str(error).partition("\n")[0])) from None
-    return tuple(_selector(node) for node in _nodes(tree))
+    return tuple(_selector(node, grouping) for node, grouping in _nodes(tree))
 
 
 def filled_in(text: str) -> str:
@@ -102,25 +106,36 @@ def _range(text: str) -> str:
     return f"[{':'.join('5m' if '$' in part else part for part in text[1:-1].split(':', 1))}]"
 
 
-def _nodes(node: Any) -> Iterator[Any]:
-    """Yield the vector selectors of a tree, those of ranges and subqueries among them."""
-    stack = [node]
+def _nodes(node: Any) -> Iterator[tuple[Any, _Grouping]]:
+    """Yield the vector selectors of a tree, those of ranges and subqueries among them.
+
+    Each is with the labels that the innermost aggregation around it keeps.
+    """
+    stack: list[tuple[Any, _Grouping]] = [(node, None)]
     while stack:
-        current = stack.pop()
+        current, grouping = stack.pop()
         if isinstance(current, promql_parser.VectorSelector):
-            yield current
+            yield current, grouping
             continue
         if isinstance(current, promql_parser.MatrixSelector):
-            yield current.vector_selector
+            yield current.vector_selector, grouping
             continue
+        if isinstance(current, promql_parser.AggregateExpr):
+            grouping = _grouping(current.modifier)
         for attribute in ("lhs", "rhs", "expr", "param"):
             child = getattr(current, attribute, None)
             if child is not None:
-                stack.append(child)
-        stack.extend(getattr(current, "args", None) or ())
+                stack.append((child, grouping))
+        stack.extend((each, grouping) for each in getattr(current, "args", None) or ())
 
 
-def _selector(node: Any) -> Selector:
+def _grouping(modifier: Any) -> _Grouping:
+    if modifier is None:
+        return ()
+    return tuple(modifier.labels) if str(modifier.type).endswith(".By") else None
+
+
+def _selector(node: Any, grouping: _Grouping) -> Selector:
     name, pattern, matchers = node.name or "", "", list[tuple[str, str, str]]()
     for matcher in node.matchers.matchers:
         operator = _OPERATORS.get(str(matcher.op), "=")
@@ -130,7 +145,7 @@ def _selector(node: Any) -> Selector:
             name = matcher.value
         elif operator == "=~":
             pattern = matcher.value
-    return Selector(name, tuple(matchers), pattern)
+    return Selector(name, tuple(matchers), pattern, grouping)
 
 
 _OPERATORS: Final = {

@@ -32,6 +32,13 @@ def test_what_is_no_text_is_told(tmp_path: Path, name: str, body: bytes) -> None
     assert unread.fault == "it is no text in UTF-8; give JSON or YAML"
 
 
+def test_lines_may_end_as_they_do_on_windows(tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_bytes(b"a: 1\r\n---\r\nb: 2\r\n")
+    contents = [each.content for each in documents([file]) if isinstance(each, Document)]
+    assert contents == [{"a": "1"}, {"b": "2"}]
+
+
 def test_text_alone_is_no_document(tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("upgrade on Monday\n")
