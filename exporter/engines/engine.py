@@ -45,10 +45,10 @@ class Engine:
 
     `name` is its word in labels and the name of its catalog; `title` is for people; `images` are
     the repositories of its published container images, whose tags are its versions;
-    `variable_prefixes` is how its environment variables begin. `health_path`
-    answers while the server is well and costs it no work. `metrics_hint` says what switches the
-    metrics off. `runtime_settings` are names it lists among its settings though they are measured,
-    counted or drawn at random at start.
+    `variable_prefixes` is how its environment variables begin; what begins with a later prefix is
+    read as if it began with the first, too. `health_path` answers while the server is well and
+    costs it no work. `metrics_hint` says what switches the metrics off. `runtime_settings` are
+    names it lists among its settings though they are measured, counted or drawn at random at start.
 
     `option_facts` reads its options by full name, `endpoint_reports` asks its own endpoints;
     `endpoints` are the paths it asks, those that answer the same question together, newest first.

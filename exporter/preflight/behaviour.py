@@ -51,10 +51,28 @@ def release_findings(catalog: ReleaseCatalog, old: str, new: str) -> Iterator[Fi
             severity = "warning"
             driver = _DRIVERS.get(_major(wanted))
             remedy = f"every node needs a driver from {driver} on" if driver else ""
+        elif package in _FLOORS and _floor(was, package) < _floor(wanted, package):
+            severity = "note"
+            remedy = _FLOORS[package]
         source = f"metadata of {catalog.engine} {new}" + " and its torch" * (package == "cuda")
         yield Finding(
             "requirement-changed", severity, "server", place, package, text, remedy, source=source
         )
+
+
+_FLOORS: Final = {
+    "python": "an image brings its own; elsewhere install it first",
+    "transformers": "try models with code of their own and chat templates before",
+}
+"""What to do where a release needs a newer one than the release before could do with."""
+
+
+def _floor(wanted: str, package: str) -> Version:
+    """Return the oldest version that a requirement takes: Python's to its minor, else its major."""
+    match = re.search(r"[>=]=([0-9]+)(\.[0-9]+)?", wanted)
+    if match is None:
+        return Version("0")
+    return Version(match[1] + (match[2] or "") * (package == "python"))
 
 
 def _flags(launch: Launch, catalog: ReleaseCatalog, old: str, new: str) -> Iterator[Finding]:
@@ -75,11 +93,15 @@ def _flags(launch: Launch, catalog: ReleaseCatalog, old: str, new: str) -> Itera
 
 def _variables(launch: Launch, catalog: ReleaseCatalog, old: str, new: str) -> Iterator[Finding]:
     before, after = (catalog.facts("environment", release) for release in (old, new))
+    prefixes = ENGINES[catalog.engine].variable_prefixes
     for name in launch.environment:
-        own = name.startswith(ENGINES[catalog.engine].variable_prefixes)
-        if not own or name in after or _SERVICE.fullmatch(name):
+        prefix = next((each for each in prefixes if name.startswith(each)), None)
+        if prefix is None or _SERVICE.fullmatch(name):
             continue
-        if name in before:
+        names = {name, f"{prefixes[0]}{name.removeprefix(prefix)}"}
+        if names & after.keys():
+            continue
+        if names & before.keys():
             text = f"{name} is not read any more by {catalog.engine} {new}: its setting is lost"
             remedy = _instead(catalog.engine, name, {}, "find what takes its place")
             yield _finding("variable-removed", "error", launch, name, text, remedy)

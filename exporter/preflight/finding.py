@@ -116,6 +116,8 @@ def _harm(group: Group) -> tuple[object, ...]:
     return (
         SEVERITIES.index(first.severity),
         USES.index(first.use),
+        # without it nothing starts
+        first.kind != "requirement-changed",
         -len(group.findings),
         first.subject,
     )

@@ -2,10 +2,10 @@
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from .syntax import called, classes, default_text, fields, keyword, parsed
+from .syntax import called, classes, default_text, fields, keyword, parsed, text_of
 
 _VLLM_FILE: Final = "vllm/envs.py"
 _SGLANG_FILE: Final = "sglang/srt/environ.py"
@@ -24,12 +24,11 @@ def environment(texts: Mapping[str, str], engine: str) -> dict[str, dict[str, ob
     Variables that a module reads by itself are without one, unless they are declared too.
     """
     file, declared = (_VLLM_FILE, _vllm) if engine == "vllm" else (_SGLANG_FILE, _sglang)
-    names = set[str]()
+    tree = parsed(texts.get(file, ""))
+    names = set(_old_names(tree))
     for text in texts.values():
         names |= set(_READ[engine].findall(text))
-    return dict(
-        sorted({**{name: {} for name in names}, **declared(parsed(texts.get(file, "")))}.items())
-    )
+    return dict(sorted({**{name: {} for name in names}, **declared(tree)}.items()))
 
 
 def _vllm(tree: ast.Module) -> dict[str, dict[str, object]]:
@@ -62,6 +61,23 @@ def _sglang(tree: ast.Module) -> dict[str, dict[str, object]]:
             default = value.args[0] if value.args else keyword(value, "default")
             found[target.id] = _with_default(default_text(default))
     return dict(sorted(found.items()))
+
+
+def _old_names(tree: ast.Module) -> Iterator[str]:
+    """Yield the names under which variables of another name are still taken."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            old = keyword(node, "deprecated_name")
+            if called(node) == "_print_deprecated_env" and len(node.args) > 1:
+                old = node.args[1]
+            name = text_of(old) if old is not None else None
+            if name:
+                yield name
+        elif isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                name = text_of(key)
+                if name and isinstance(value, ast.Call) and called(value) == "_DeprecatedEnv":
+                    yield from [name] * (keyword(value, "replacement") is not None)
 
 
 def _with_default(default: str | None) -> dict[str, object]:

@@ -142,3 +142,54 @@ def test_the_beginning_of_several_arguments_is_none() -> None:
         for each in launch_findings(started, release_catalog("sglang"), "0.5.9", "0.5.23")
     }
     assert found["--cuda-graph-max-bs"].kind == "argument-removed"
+
+
+def test_a_floor_that_rises_is_a_note() -> None:
+    found = {each.subject: each for each in release_findings(CATALOG, "0.20.2", "0.33.0")}
+    assert (found["python"].severity, found["transformers"].severity) == ("note", "note")
+    assert found["torch"].severity == "detail"
+    back = {each.subject: each for each in release_findings(CATALOG, "0.33.0", "0.20.2")}
+    assert back["python"].severity == "detail"
+    same = {each.subject: each for each in release_findings(CATALOG, "0.19.1", "0.20.2")}
+    assert same["python"].severity == "detail"
+
+
+def of_sglang(line: str, old: str, new: str, environment: dict[str, str]) -> dict[str, Finding]:
+    started = launch(ENGINES["sglang"], line.split(), environment, Place("--args"))
+    catalog = release_catalog("sglang")
+    return {each.subject: each for each in launch_findings(started, catalog, old, new)}
+
+
+def test_a_variable_by_its_old_name_is_read_as_long_as_it_is_forwarded() -> None:
+    environment = {
+        "SGL_DISABLE_TP_MEMORY_INBALANCE_CHECK": "1",
+        "SGLANG_NSA_FUSE_TOPK": "1",
+        "SGL_CHUNKED_PREFIX_CACHE_THRESHOLD": "1",
+    }
+    assert not environment.keys() & of_sglang("", "0.5.9", "0.5.20", environment).keys()
+    found = of_sglang("", "0.5.9", "0.5.23", environment)
+    assert found["SGLANG_NSA_FUSE_TOPK"].remedy == "write DSA for NSA in its name"
+    assert found["SGL_DISABLE_TP_MEMORY_INBALANCE_CHECK"].severity == "error"
+
+
+@pytest.mark.parametrize(
+    ("line", "old", "new", "subject", "severity"),
+    [
+        ("--enable-ep-moe", "0.5.2", "0.5.3", "back ends of MoE", "error"),
+        ("--enable-lora", "0.5.4", "0.5.5", "--lora-backend", "note"),
+        ("", "0.5.9", "0.5.10", "CUDA graphs of prefill", "note"),
+        ("--speculative-algorithm EAGLE", "0.5.9", "0.5.10", "memory for drafts", "note"),
+        ("--speculative-algorithm EAGLE", "0.5.10", "0.5.11", "overlap of speculation", "note"),
+        ("", "0.5.17", "0.5.18", "SGLANG_AUTO_NUMA_BIND", "note"),
+        ("", "0.5.18", "0.5.19", "prefix cache", "note"),
+        ("", "0.5.19", "0.5.20", "--chunked-prefill-size", "note"),
+        ("", "0.5.20", "0.5.21", "core of the prefix cache", "note"),
+    ],
+)
+def test_what_sglang_does_otherwise_is_told_where_it_applies(
+    line: str, old: str, new: str, subject: str, severity: str
+) -> None:
+    assert of_sglang(line, old, new, {})[subject].severity == severity
+    moot = "--disable-cuda-graph --disable-radix-cache --chunked-prefill-size 4096"
+    quiet = f"{moot} --lora-backend triton --disable-overlap-schedule --mem-fraction-static 0.8"
+    assert subject not in of_sglang(quiet, old, new, {"SGLANG_AUTO_NUMA_BIND": "0"})
