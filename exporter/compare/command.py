@@ -57,7 +57,7 @@ def main(
     from .run import run
 
     options = Options(
-        **_own(flags, "from", "to"),
+        **_parsed_options(flags, "from", "to"),
         start=parse_time(flags["from"], "--from") if flags["from"] else None,
         end=parse_time(flags["to"], "--to") if flags["to"] else None,
     )
@@ -96,7 +96,7 @@ def judge(
     from .options import Options
     from .schedule import serve
 
-    options = Options(**_own(flags))
+    options = Options(**_parsed_options(flags))
     judging = Judge(options, state)
     if not once:
         serve(judging, listen, interval, Event())
@@ -106,11 +106,11 @@ def judge(
     sys.stdout.write(judging.page())
 
 
-def _own(flags: Mapping[str, Any], *others: str) -> dict[str, Any]:
+def _parsed_options(flags: Mapping[str, Any], *excluded: str) -> dict[str, Any]:
     """Return the options that flags give as they are written, but for some others."""
     from .options import parse_headers, read_http_settings
 
-    options = {name: value for name, value in flags.items() if name not in others}
+    options = {name: value for name, value in flags.items() if name not in excluded}
     http = read_http_settings(options.pop("http_config"))
     options["headers"] = parse_headers(options["headers"], http)
     return {**options, "http": http, "margin": _share(flags["margin"], "--margin")}

@@ -65,9 +65,9 @@ class _Upgrades:
             **{name: comparison.external_labels.get(name, "") for name in self._external},
         }
         for name, side in (("baseline", comparison.baseline), ("candidate", comparison.candidate)):
-            this = {**values, "side": name}
-            self._set("upgrade_servers", this, side.servers)
-            self._set("upgrade_compared_seconds", this, 3600.0 * side.hours)
+            labels = {**values, "side": name}
+            self._set("upgrade_servers", labels, side.servers)
+            self._set("upgrade_compared_seconds", labels, 3600.0 * side.hours)
         self._set("upgrade_judged_timestamp_seconds", values, judged_at)
         self._set("upgrade_confidence_level_ratio", values, 1.0 - comparison.alpha)
         if comparison.answer_at is not None:
@@ -77,8 +77,8 @@ class _Upgrades:
 
     def _add_measure(self, result: MeasureResult, values: dict[str, str]) -> None:
         for verdict in VERDICTS:
-            this = {**values, "verdict": verdict}
-            self._set("upgrade_verdict", this, float(verdict == result.verdict))
+            labels = {**values, "verdict": verdict}
+            self._set("upgrade_verdict", labels, float(verdict == result.verdict))
         if estimate := result.estimate:
             for bound, ratio in (
                 ("estimate", estimate.ratio),
@@ -92,10 +92,10 @@ class _Upgrades:
             self._set("upgrade_coverage_ratio", values, result.coverage)
         for cell in result.cells:
             # named as the exporter names its load cells
-            this = {**values, "batch": f"{cell.high:.15g}"}
-            self._set("upgrade_batch_work_ratio", this, cell.token_share)
+            labels = {**values, "batch": f"{cell.high:.15g}"}
+            self._set("upgrade_batch_work_ratio", labels, cell.token_share)
             if cell.estimate is not None:
-                self._set("upgrade_batch_effect_ratio", this, cell.estimate.ratio)
+                self._set("upgrade_batch_effect_ratio", labels, cell.estimate.ratio)
 
     def _set(self, name: str, values: dict[str, str], value: float) -> None:
         labels = (*self._external, *_FAMILIES[name].labels)

@@ -16,7 +16,7 @@ from .fleet.matchers import Matcher, format_matchers, match_all
 from .fleet.windows import Fleet
 
 _MAX_LISTED: Final = 12
-_NEAR: Final = 0.75
+_SIMILARITY: Final = 0.75
 """How alike a name must be to be what was meant: releases are all somewhat alike."""
 
 _Labels = Mapping[str, str]
@@ -51,11 +51,11 @@ def absence(fleet: Fleet, question: Question) -> str:
 
 def missing_sides(fleet: Fleet, question: Question) -> str:
     """Return why there is nothing to compare, of sides that are known."""
-    worked = fleet.labels
+    active = fleet.labels
     idle = [
         f"the {name} ({_releases(_chosen(fleet, matchers))})"
         for name, matchers in (("baseline", question.baseline), ("candidate", question.candidate))
-        if not any(match_all((*matchers, *question.models), labels) for labels in worked)
+        if not any(match_all((*matchers, *question.models), labels) for labels in active)
     ]
     if idle:
         answer = required_overlap(fleet.windows.width)
@@ -75,13 +75,13 @@ def missing_sides(fleet: Fleet, question: Question) -> str:
 def _check_known(
     fleet: Fleet, question: Question, matchers: tuple[Matcher, ...], option: str
 ) -> None:
-    known = _known(fleet)
-    every = *matchers, *question.models
-    if any(match_all(every, labels) for labels in known):
+    known = _known_labels(fleet)
+    required = *matchers, *question.models
+    if any(match_all(required, labels) for labels in known):
         return
-    if fleet.ran_earlier(every):
+    if fleet.ran_earlier(required):
         raise CompareError(
-            f"{option}: {format_matchers(every)} ran before this time alone; widen --window, or "
+            f"{option}: {format_matchers(required)} ran before this time alone; widen --window, or "
             "choose a time with --from and --to"
         )
     if not known:
@@ -89,28 +89,28 @@ def _check_known(
             f"{option}: there are no series of inferfleet in this time; is --prometheus the one "
             "that scrapes the exporter?"
         )
-    for matcher in every:
+    for matcher in required:
         if not any(matcher.matches(labels) for labels in known):
             place = "--model" if matcher in question.models else option
             values = {labels[matcher.label] for labels in known if labels.get(matcher.label)}
-            near = get_close_matches(matcher.value, sorted(values), 1, _NEAR)
-            guess = f"; did you mean {one_line(near[0])}?" if near else ""
+            similar = get_close_matches(matcher.value, sorted(values), 1, _SIMILARITY)
+            suggestion = f"; did you mean {one_line(similar[0])}?" if similar else ""
             raise CompareError(
-                f"{place}: no server has {matcher}; known are {_listed(values)}{guess}"
+                f"{place}: no server has {matcher}; known are {_listed(values)}{suggestion}"
             )
     raise CompareError(
-        f"{option}: no server has all of {format_matchers(every)} at once; the releases known are "
-        f"{_releases(known)}"
+        f"{option}: no server has all of {format_matchers(required)} at once; the releases known "
+        f"are {_releases(known)}"
     )
 
 
-def _known(fleet: Fleet) -> list[_Labels]:
+def _known_labels(fleet: Fleet) -> list[_Labels]:
     """Return the labels of every server of the time, those with work first."""
     return [*fleet.labels, *fleet.known]
 
 
 def _chosen(fleet: Fleet, matchers: Sequence[Matcher]) -> list[_Labels]:
-    return [labels for labels in _known(fleet) if match_all(matchers, labels)]
+    return [labels for labels in _known_labels(fleet) if match_all(matchers, labels)]
 
 
 def _served(servers: Sequence[_Labels]) -> str:

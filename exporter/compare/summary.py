@@ -14,7 +14,7 @@ def verdict_report(verdicts: Verdicts) -> Json:
     return {
         "judged_at": verdicts.succeeded_at or None,
         # names in Prometheus are outside text
-        "verdicts": [printable(_upgrade(each)) for each in verdicts.comparisons],
+        "verdicts": [printable(_upgrade(comparison)) for comparison in verdicts.comparisons],
     }
 
 

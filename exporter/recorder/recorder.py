@@ -176,10 +176,10 @@ class _Recorder:
             if uuid not in self.gpu_numbers:
                 self.gpu_numbers[uuid] = len(self.gpu_numbers)
                 self.gpu_metadata.append(metadata_line(gpu, self.gpu_numbers[uuid]))
-            taken = time() - (monotonic() - gpu.time)
-            line = sample_line(gpu, self.gpu_numbers[uuid], taken)
+            sampled_at = time() - (monotonic() - gpu.time)
+            line = sample_line(gpu, self.gpu_numbers[uuid], sampled_at)
             # a reading stands until the next one: it is written down once
-            self.gpu_samples.setdefault((uuid, gpu.time), (taken, line))
+            self.gpu_samples.setdefault((uuid, gpu.time), (sampled_at, line))
 
     def _finish(self, server: WatchedServer, name: str) -> RecordingSummary:
         self.results.look(time())

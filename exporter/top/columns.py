@@ -57,8 +57,8 @@ def _latency(family: str, title: str) -> Column:
         quantile = histogram.quantile(0.9) if histogram else None
         if quantile is None:
             return None
-        known = (quantile.value, quantile.upper, quantile.lower)
-        return next((each for each in known if each is not None), None)
+        bounds = (quantile.value, quantile.upper, quantile.lower)
+        return next((bound for bound in bounds if bound is not None), None)
 
     return Column(title, 9, text, number)
 
@@ -96,17 +96,17 @@ COLUMNS: Final = (
 
 def columns_for(width: int) -> Sequence[Column]:
     """Return the columns that fit beside a name of `NAME_LEAST` columns."""
-    left = width - NAME_LEAST - _PADDING
-    shown = list[Column]()
+    room = width - NAME_LEAST - _PADDING
+    columns = list[Column]()
     for column in COLUMNS:
-        left -= column.width + _PADDING
-        if left < 0:
+        room -= column.width + _PADDING
+        if room < 0:
             break
-        shown.append(column)
-    return shown
+        columns.append(column)
+    return columns
 
 
 def name_width(width: int, columns: Sequence[Column], longest: int) -> int:
     """Return how many columns the name has: what is left, and no more than the longest needs."""
-    left = width - _PADDING - sum(column.width + _PADDING for column in columns)
-    return max(min(left, longest), min(NAME_LEAST, max(left, 1)))
+    room = width - _PADDING - sum(column.width + _PADDING for column in columns)
+    return max(min(room, longest), min(NAME_LEAST, max(room, 1)))

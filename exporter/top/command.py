@@ -53,8 +53,8 @@ def top_config(
         )
     config = parse_config(data, str(path) if path else "the command line")
     if not config.targets and config.discovery == Config().discovery:
-        where = f"{path} names no server" if path else "give the URL of a server, or --config FILE"
-        raise ConfigError(f"nothing to watch: {where}")
+        remedy = f"{path} names no server" if path else "give the URL of a server, or --config FILE"
+        raise ConfigError(f"nothing to watch: {remedy}")
     if path:
         return config
     local = any(target.is_local for target in config.targets)
@@ -69,23 +69,23 @@ def objectives_of(
 
     def objectives(model: str) -> Objectives:
         slo = values.slo
-        special = next((s for s in slo.models if re.fullmatch(s.model, model)), None)
-        first = (special and special.time_to_first_token) or slo.time_to_first_token
-        latency = (special and special.inter_token_latency) or slo.inter_token_latency
-        known = Objectives(
+        of_model = next((s for s in slo.models if re.fullmatch(s.model, model)), None)
+        first = (of_model and of_model.time_to_first_token) or slo.time_to_first_token
+        latency = (of_model and of_model.inter_token_latency) or slo.inter_token_latency
+        result = Objectives(
             Objective(first.threshold, first.objective),
             Objective(latency.threshold, latency.objective),
         )
         if first_token is not None:
-            known = replace(
-                known,
-                time_to_first_token=replace(known.time_to_first_token, threshold=first_token),
+            result = replace(
+                result,
+                time_to_first_token=replace(result.time_to_first_token, threshold=first_token),
             )
         if between is not None:
-            known = replace(
-                known, inter_token_latency=replace(known.inter_token_latency, threshold=between)
+            result = replace(
+                result, inter_token_latency=replace(result.inter_token_latency, threshold=between)
             )
-        return known
+        return result
 
     return objectives
 
@@ -146,10 +146,10 @@ def fleet_of(poller: Poller) -> Fleet:
     )
 
 
-def _until(true: Callable[[], bool], watch: FleetWatch, seconds: float) -> None:
+def _until(condition: Callable[[], bool], watch: FleetWatch, seconds: float) -> None:
     """Take readings until something holds, or some seconds have passed."""
     deadline = monotonic() + seconds
     watch.update()
-    while not true() and (left := deadline - monotonic()) > 0:
-        sleep(min(_TICK, left))
+    while not condition() and (remaining := deadline - monotonic()) > 0:
+        sleep(min(_TICK, remaining))
         watch.update()

@@ -91,9 +91,9 @@ def detail(
     first = histograms.get("time_to_first_token_seconds")
     between = histograms.get("inter_token_latency_seconds")
     caching = reading.identity.facts.get("prefix_caching") if reading.identity else None
-    known = None
+    sizing = None
     if reading.snapshot:
-        known = evidence(
+        sizing = evidence(
             reading.snapshot,
             limits,
             peaks,
@@ -113,5 +113,5 @@ def detail(
             first, histograms.get(TIME_PER_TOKEN), objectives, window.seconds
         ),
         load_curve=load_curve(reading.load),
-        hints=hints(known) if known else (),
+        hints=hints(sizing) if sizing else (),
     )

@@ -34,7 +34,7 @@ WIDE: Final = 118
 """Columns from which on two panels stand side by side."""
 _BAR: Final = 24
 _GUTTER: Final = 3
-_ELSEWHERE: Final = frozenset(
+_IN_OTHER_PANELS: Final = frozenset(
     figure.name for figure in FIGURES if figure.unit == "s" or figure.name == "bound"
 )
 """Figures that stand in the head or among the latencies."""
@@ -165,7 +165,7 @@ def _figures(report: Json, detail: Detail) -> Iterator[Text]:
     }
     beside = {moment for mean, moment in _MOMENTS.items() if report.get(mean) is not None}
     for figure in FIGURES:
-        if figure.name in _ELSEWHERE or figure.name in beside:
+        if figure.name in _IN_OTHER_PANELS or figure.name in beside:
             continue
         moment = _MOMENTS.get(figure.name, "")
         remarks = [f"now {number_text(BY_NAME[moment], report.get(moment))}"] if moment else []
@@ -180,10 +180,10 @@ def _figures(report: Json, detail: Detail) -> Iterator[Text]:
 def _latency(detail: Detail, width: int) -> list[Text]:
     rows = []
     for family in LATENCIES:
-        known = detail.distributions.get(family)
-        if known is not None:
-            mean = ABSENT if known.mean is None else duration_text(known.mean)
-            quantiles = (known.p50, known.p90, known.p99)
+        distribution = detail.distributions.get(family)
+        if distribution is not None:
+            mean = ABSENT if distribution.mean is None else duration_text(distribution.mean)
+            quantiles = (distribution.p50, distribution.p90, distribution.p99)
             rows.append([TITLES[family], mean, *map(quantile_text, quantiles)])
     return grid(["", "mean", "p50", "p90", "p99"], rows, width)
 
@@ -226,8 +226,8 @@ def _requests(detail: Detail) -> Iterator[Text]:
     for family, title in _ENDINGS.items():
         counts = detail.events.get(family)
         if counts is not None:
-            shown = [f"{name} {count:,.0f}".strip() for name, count in counts.items() if count]
-            yield cell(title, ", ".join(shown) or "0")
+            texts = [f"{name} {count:,.0f}".strip() for name, count in counts.items() if count]
+            yield cell(title, ", ".join(texts) or "0")
     finished = detail.events.get("requests_finished_total")
     if finished is not None and detail.window_seconds:
         yield cell("rate", f"{sum(finished.values()) / detail.window_seconds:.3g} requests/s")
@@ -239,10 +239,10 @@ def _requests(detail: Detail) -> Iterator[Text]:
         ("request_prompt_tokens", "prompt"),
         ("request_completion_tokens", "completion"),
     ):
-        known = detail.distributions.get(family)
-        if known is not None and known.count:
-            mean = ABSENT if known.mean is None else tokens_text(known.mean)
-            largest = quantile_text(known.p99, tokens=True)
+        distribution = detail.distributions.get(family)
+        if distribution is not None and distribution.count:
+            mean = ABSENT if distribution.mean is None else tokens_text(distribution.mean)
+            largest = quantile_text(distribution.p99, tokens=True)
             yield cell(title, f"mean {mean}, p99 {largest} tokens")
 
 

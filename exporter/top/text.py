@@ -75,13 +75,13 @@ def wrapped(text: Text, width: int) -> list[Text]:
 def flow(cells: Iterable[Text], width: int) -> list[Text]:
     """Return cells in lines of at most `width` columns, as many to a line as fit."""
     lines = list[Text]()
-    for each in cells:
-        if lines and lines[-1].cell_len + _GAP + each.cell_len <= width:
-            lines[-1] = Text.assemble(lines[-1], " " * _GAP, each)
-        elif each.cell_len <= width:
-            lines.append(each)
+    for text in cells:
+        if lines and lines[-1].cell_len + _GAP + text.cell_len <= width:
+            lines[-1] = Text.assemble(lines[-1], " " * _GAP, text)
+        elif text.cell_len <= width:
+            lines.append(text)
         else:
-            lines += wrapped(each, width)
+            lines += wrapped(text, width)
     return lines
 
 
@@ -128,10 +128,10 @@ def _padded(text: str, width: int, left: bool = True) -> str:
 
 def sparkline(values: Sequence[float], width: int) -> str:
     """Return the newest values as bars from 0 to the largest of them."""
-    shown = values[-width:]
-    largest = max(shown)
+    newest = values[-width:]
+    largest = max(newest)
     steps = len(_BARS) - 1
-    return "".join(_BARS[round(steps * (value / largest)) if largest else 0] for value in shown)
+    return "".join(_BARS[round(steps * (value / largest)) if largest else 0] for value in newest)
 
 
 def joined(lines: Sequence[Text]) -> Text:
@@ -152,9 +152,9 @@ def shortened(text: str, width: int) -> str:
     if cell_len(text) <= width:
         return text
     begin = (width - 1) // 2
-    end, kept = "", width - 1 - begin
+    end, room = "", width - 1 - begin
     for character in reversed(text):
-        if cell_len(character + end) > kept:
+        if cell_len(character + end) > room:
             break
         end = character + end
     return f"{set_cell_size(text, begin).rstrip()}~{end}"

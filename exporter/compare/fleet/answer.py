@@ -55,8 +55,10 @@ def _series(item: object, start: float, end: float) -> Series:
         raise AnswerError(f"answered {_shown(samples)} where the samples of a series belong")
     # a million of them: checked in loops of C
     if not (set(map(type, samples)) <= {list} and set(map(len, samples)) <= {2}):
-        wrong = next(each for each in samples if not (type(each) is list and len(each) == 2))
-        raise AnswerError(f"answered {_shown(wrong)} where a time and a value belong")
+        fault = next(
+            sample for sample in samples if not (type(sample) is list and len(sample) == 2)
+        )
+        raise AnswerError(f"answered {_shown(fault)} where a time and a value belong")
     time = _numbers([time for time, _ in samples], "a time")
     value = _numbers([value for _, value in samples], "a value")
     # times come rounded to milliseconds
@@ -64,8 +66,8 @@ def _series(item: object, start: float, end: float) -> Series:
     if outside.any():
         raise AnswerError(f"answered a sample of the time {time[outside][0]:g}, not asked for")
     # larger ones have no place among 32-bit numbers, and no work comes to so much
-    known = np.abs(value) < np.finfo(np.float32).max
-    return Series(_labels(item.get("metric", {})), time[known], value[known])
+    plausible = np.abs(value) < np.finfo(np.float32).max
+    return Series(_labels(item.get("metric", {})), time[plausible], value[plausible])
 
 
 def _labels(item: object) -> dict[str, str]:
@@ -79,7 +81,7 @@ def _labels(item: object) -> dict[str, str]:
     return item
 
 
-def _numbers(values: list[Any], what: str) -> Floats:
+def _numbers(values: list[Any], kind: str) -> Floats:
     kinds = set(map(type, values))
     texts = values if kinds == {str} else [value for value in values if type(value) is str]
     # Python would read 1_000 as a number too
@@ -88,8 +90,8 @@ def _numbers(values: list[Any], what: str) -> Floats:
             return np.array([*map(float, values)], dtype=np.float64)
         except (ValueError, OverflowError):
             pass
-    wrong = next(value for value in values if not _is_number(value))
-    raise AnswerError(f"answered {_shown(wrong)} where {what} belongs")
+    fault = next(value for value in values if not _is_number(value))
+    raise AnswerError(f"answered {_shown(fault)} where {kind} belongs")
 
 
 def _is_number(value: Any) -> bool:

@@ -29,7 +29,7 @@ _MAX_BYTES: Final = 256 << 20
 RUN_TIMEOUTS: Final = 30
 """A run's time limit, in time limits of one query."""
 _HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "gzip"}
-_WHICH: Final = "; is --prometheus the address of a Prometheus?"
+_IS_IT_PROMETHEUS: Final = "; is --prometheus the address of a Prometheus?"
 _TOO_LARGE_WORDS: Final = (
     "too many samples",
     "maximum resolution",
@@ -87,7 +87,9 @@ class PrometheusApi:
         try:
             return parse_matrix(data, start, end)
         except AnswerError as error:
-            raise QueryError(f"{self.url} {error}, to the query {query}{_WHICH}") from None
+            raise QueryError(
+                f"{self.url} {error}, to the query {query}{_IS_IT_PROMETHEUS}"
+            ) from None
 
     def range_in_chunks(
         self, query: str, times: Floats, step: float, series: int
@@ -119,7 +121,9 @@ class PrometheusApi:
         try:
             return parse_label_sets(data)
         except AnswerError as error:
-            raise QueryError(f"{self.url} {error}, to the series of {match}{_WHICH}") from None
+            raise QueryError(
+                f"{self.url} {error}, to the series of {match}{_IS_IT_PROMETHEUS}"
+            ) from None
 
     def _post(self, endpoint: str, form: Mapping[str, str | float]) -> Any:
         """Return `data` of an answer; try again what may pass, up to four times in all."""
@@ -162,7 +166,7 @@ class PrometheusApi:
         )
         fault = f"{url} answered {status}: {one_line(' '.join(message.split())) or 'nothing'}"
         if status in (200, 404) and not answer:
-            fault += f"; {problem}{_WHICH}"
+            fault += f"; {problem}{_IS_IT_PROMETHEUS}"
         if status != 429 and (
             status == 413 or any(word in fault.lower() for word in _TOO_LARGE_WORDS)
         ):
@@ -173,13 +177,13 @@ class PrometheusApi:
 
     def _time_left(self) -> float:
         """Return the seconds that a query may take, or raise `QueryError` where the run is over."""
-        left = self._run_end - monotonic()
-        if left <= 0:
+        remaining = self._run_end - monotonic()
+        if remaining <= 0:
             raise QueryError(
                 f"{self.url}: all queries together took longer than {RUN_TIMEOUTS} times --timeout "
                 f"({self._timeout:g} s); ask for a shorter --window or a wider --step, or give more"
             )
-        return min(self._timeout, left)
+        return min(self._timeout, remaining)
 
 
 def _base_address(url: str) -> str:
@@ -191,9 +195,9 @@ def _base_address(url: str) -> str:
         )
     try:
         parts = urlsplit(url)
-        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
-        known = False
-    if not known:
+        valid = False
+    if not valid:
         raise CompareError(f"--prometheus: {url!r} is no address; write http://HOST:9090")
     return url.rstrip("/").removesuffix("/api/v1")

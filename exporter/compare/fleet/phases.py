@@ -46,10 +46,10 @@ def phases_of(recording: Recording) -> tuple[Phase, ...]:
         latencies = {
             name: float(value) for name, key in LATENCIES.items() if (value := phase.get(key))
         }
-        done, failed = (round(phase.get(key) or 0) for key in ("done", "errors"))
+        succeeded, failed = (round(phase.get(key) or 0) for key in ("done", "errors"))
         if rate > 0:
             name = str(phase["name"])
-            phases.append(Phase(name, start, end, rate, latencies, done + failed, failed))
+            phases.append(Phase(name, start, end, rate, latencies, succeeded + failed, failed))
     return tuple(phases)
 
 

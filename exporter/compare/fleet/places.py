@@ -65,29 +65,29 @@ def _placed(
     servers: Sequence[ServerKey], hardware: Sequence[_Hardware], width: float
 ) -> tuple[ServerKey, ...]:
     on_machine: dict[tuple[str, str], list[int]] = {}
-    for i, (server, known) in enumerate(zip(servers, hardware, strict=True)):
-        on_machine.setdefault((server.cluster, known.machine), []).append(i)
+    for i, (server, own_hardware) in enumerate(zip(servers, hardware, strict=True)):
+        on_machine.setdefault((server.cluster, own_hardware.machine), []).append(i)
     single = {
         key: bool(key[1])
         and not _overlap([(servers[i].target_key, hardware[i].lifetime) for i in members], width)
         for key, members in on_machine.items()
     }
     placed = []
-    for server, known in zip(servers, hardware, strict=True):
-        key = server.cluster, known.machine
+    for server, own_hardware in zip(servers, hardware, strict=True):
+        key = server.cluster, own_hardware.machine
         members = on_machine[key]
         place = ""
         # of servers that followed each other on a machine, some with their GPUs known and some not,
         # the machine alone is known of all
-        if known.gpus and not (single[key] and any(not hardware[i].gpus for i in members)):
-            place = "gpus " + " ".join(sorted(known.gpus))
-        elif known.machine:
-            place = f"node {known.machine}"
+        if own_hardware.gpus and not (single[key] and any(not hardware[i].gpus for i in members)):
+            place = "gpus " + " ".join(sorted(own_hardware.gpus))
+        elif own_hardware.machine:
+            place = f"node {own_hardware.machine}"
             if not single[key]:
                 place = f"{server.target} on {place}"
         if place:
             place = "/".join(filter(None, (server.cluster, place)))
-        machine = "/".join(filter(None, key)) if known.machine else ""
+        machine = "/".join(filter(None, key)) if own_hardware.machine else ""
         placed.append(replace(server, node=place, machine=machine))
     return tuple(placed)
 
@@ -117,8 +117,8 @@ def _fetch(
 ) -> _Values:
     """Return the values of a label of an info series, by target."""
     step = max(span.seconds / _MAX_POINTS, 60.0)
-    by = ", ".join((*keep_labels, "target", label))
-    query = f'max by ({by}) (max_over_time(inferfleet_{name}{{{label}!=""}}[{step:.0f}s]))'
+    grouping = ", ".join((*keep_labels, "target", label))
+    query = f'max by ({grouping}) (max_over_time(inferfleet_{name}{{{label}!=""}}[{step:.0f}s]))'
     values: dict[TargetKey, list[tuple[str, Interval]]] = {}
     times = np.arange(span.start + step, span.end + step, step)
     for series in api.range_in_chunks(query, times, step, _SERIES):

@@ -150,8 +150,8 @@ def _fetch_windows(api: PrometheusApi, cells: Cells, grid: _Grid, progress: Prog
     matchers = selector(cells.servers)
     sums: dict[str, npt.NDArray[np.float32]] = {}
     picked: npt.NDArray[np.int64] | None = None
-    for done, quantity in enumerate(_FETCHED):
-        progress(done / (len(_FETCHED) + 1), quantity.replace("_", " "))
+    for number, quantity in enumerate(_FETCHED):
+        progress(number / (len(_FETCHED) + 1), quantity.replace("_", " "))
         table = np.full(shape, np.nan, dtype=np.float32)
         query = (
             f"sum by ({', '.join(cells.group_by)}) "
@@ -192,7 +192,7 @@ def _fetch_lookups(
     target_of_server = np.array(
         [targets.setdefault(server.target_key, len(targets)) for server in windows.servers]
     )
-    by = ", ".join((*keep_labels, "target"))
+    grouping = ", ".join((*keep_labels, "target"))
     owner = np.full((len(targets), len(grid.ends)), -1, dtype=np.int64)
     row, column = target_of_server[windows.server], grid.columns(windows.time + grid.width)
     owner[row, column] = windows.server
@@ -202,7 +202,7 @@ def _fetch_lookups(
     for name in ("queried", "hit"):
         table = np.full(owner.shape, np.nan)
         query = (
-            f"sum by ({by}) (increase(inferfleet_prefix_cache_{name}_tokens_total"
+            f"sum by ({grouping}) (increase(inferfleet_prefix_cache_{name}_tokens_total"
             f'{{cache="local"}}[{grid.width:.0f}s]))'
         )
         for series in api.range_in_chunks(query, grid.ends, grid.width, len(targets)):
@@ -222,8 +222,8 @@ def _fetch_excluded(
     api: PrometheusApi, grid: _Grid, keep_labels: Sequence[str]
 ) -> dict[ExternalLabels, dict[str, float]]:
     """Return the seconds that the exporters of each cluster left out, by reason."""
-    by = ", ".join((*keep_labels, "reason"))
-    query = f"sum by ({by}) (increase({_EXCLUDED}[{grid.width:.0f}s]))"
+    grouping = ", ".join((*keep_labels, "reason"))
+    query = f"sum by ({grouping}) (increase({_EXCLUDED}[{grid.width:.0f}s]))"
     excluded: dict[ExternalLabels, dict[str, float]] = {}
     for series in api.range_in_chunks(query, grid.ends, grid.width, _REASONS):
         seconds = float(np.nansum(series.values))

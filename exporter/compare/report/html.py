@@ -18,7 +18,7 @@ def html(report: Report) -> str:
     """Return the report as an HTML page."""
     style = files(__package__).joinpath("report.css").read_text(encoding="utf-8")
     generated = datetime.fromtimestamp(report.generated_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    many = len(report.comparisons) > 1
+    several = len(report.comparisons) > 1
     parts = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
@@ -28,7 +28,10 @@ def html(report: Report) -> str:
         f'<header class="{report.verdict}"><p class="verdict">{VERDICTS[report.verdict]}</p>',
         f"<h1>{escape(report.headline)}</h1></header><main>",
         *(f'<p class="note">{escape(note)}</p>' for note in report.notes),
-        *(_section(comparison, many, f"c{i}") for i, comparison in enumerate(report.comparisons)),
+        *(
+            _section(comparison, several, f"c{i}")
+            for i, comparison in enumerate(report.comparisons)
+        ),
         "</main><footer>",
         f"<p>Baseline <code>{escape(report.baseline)}</code>, candidate "
         f"<code>{escape(report.candidate)}</code>; {escape(_span(report))}windows of "
@@ -50,9 +53,9 @@ def _span(report: Report) -> str:
     return f"{start} to {end} UTC; "
 
 
-def _section(comparison: Comparison, many: bool, prefix: str) -> str:
+def _section(comparison: Comparison, several: bool, prefix: str) -> str:
     parts = ["<section>"]
-    if many:
+    if several:
         parts.append(f'<h2 class="{comparison.verdict}">{escape(comparison.headline)}</h2>')
     parts += [_effects(comparison), _reasons(comparison), _figures(comparison, prefix)]
     parts += [_run_table(table) for table in run_tables(comparison)]

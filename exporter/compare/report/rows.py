@@ -64,14 +64,14 @@ def effect_table(comparison: Comparison) -> EffectTable:
 
 def _lies_outside(measure: MeasureResult) -> bool:
     """Whether a measure lies outside its batch ranges, or outside the halves of a subgroup."""
-    whole = _ratio(measure)
+    overall = _ratio(measure)
     ranges = [_ratio(part) for part in measure.ranges]
     halves = [part.estimate.ratio for part in measure.subgroups]
     parts = [ranges] if len(ranges) > 1 and None not in ranges else []
     for group in (*parts, *zip(halves[::2], halves[1::2], strict=False)):
-        known = [ratio for ratio in group if ratio is not None]
-        if whole is not None and not (
-            min(known) - _MIN_OUTSIDE <= whole <= max(known) + _MIN_OUTSIDE
+        ratios = [ratio for ratio in group if ratio is not None]
+        if overall is not None and not (
+            min(ratios) - _MIN_OUTSIDE <= overall <= max(ratios) + _MIN_OUTSIDE
         ):
             return True
     return False

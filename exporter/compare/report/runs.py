@@ -89,7 +89,11 @@ def _phases(comparison: Comparison) -> RunTable | None:
         verdicts = tuple(phase.verdict for phase in phases)
         heads += ["interval, %", "A/A, %", "verdict"]
         for row, phase in zip(rows, phases, strict=True):
-            row += [_interval(phase.estimate), _both(phase.run_spread), VERDICTS[phase.verdict]]
+            row += [
+                _interval(phase.estimate),
+                _sides_text(phase.run_spread),
+                VERDICTS[phase.verdict],
+            ]
     return RunTable(
         "by load phase, in the load client's tokens/s",
         tuple(heads),
@@ -107,7 +111,7 @@ def _latencies(comparison: Comparison) -> RunTable | None:
             _milliseconds(latency.baseline),
             _milliseconds(latency.candidate),
             _with_interval(latency.ratio, latency.estimate),
-            _both(latency.run_spread),
+            _sides_text(latency.run_spread),
         ]
         for phase in comparison.phases
         for latency in phase.latencies
@@ -138,7 +142,7 @@ def _interval(estimate: Estimate | None) -> str:
     return "" if estimate is None else f"{_percent(estimate.lower)} to {_percent(estimate.upper)}"
 
 
-def _both(spread: RunSpread) -> str:
+def _sides_text(spread: RunSpread) -> str:
     sides = spread.baseline, spread.candidate
     return " / ".join("-" if side is None else f"{100.0 * side:.1f}" for side in sides)
 

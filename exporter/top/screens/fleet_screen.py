@@ -76,8 +76,8 @@ class FleetScreen(Refreshed):
         before, self._shown = self._shown, rows
         if list(before) == list(rows):
             for place, (old, new) in enumerate(zip(before.values(), rows.values(), strict=True)):
-                for column, (was, text) in enumerate(zip(old, new, strict=True)):
-                    if was != text or was.style != text.style:
+                for column, (previous, text) in enumerate(zip(old, new, strict=True)):
+                    if previous != text or previous.style != text.style:
                         table.update_cell_at(Coordinate(place, column), text)
             return
         selected = self._selected(before, table)
@@ -104,14 +104,14 @@ class FleetScreen(Refreshed):
         cells = [cell("servers", f"{len(live)} of {len(watches)} up", "bold")]
         for name in _SUMMED:
             figure = BY_NAME[name]
-            known = [number_of(watch.reading.figures.get(name)) for watch in live]
-            numbers = [number for number in known if number is not None]
+            values = [number_of(watch.reading.figures.get(name)) for watch in live]
+            numbers = [number for number in values if number is not None]
             if numbers:
                 cells.append(cell(figure.title, text_of(figure, exact_sum(numbers))))
         order = self._sorted_by or "server"
         cells.append(cell("sorted by", f"{order}{', reversed' if self._reversed else ''}"))
         width = self.app.size.width
-        problems = [each for p in self._watch.problems for each in wrapped(line(f"! {p}"), width)]
+        problems = [part for p in self._watch.problems for part in wrapped(line(f"! {p}"), width)]
         return [*flow(cells, width), *problems]
 
     def _order(self, watches: Sequence[ServerWatch]) -> list[ServerWatch]:
@@ -120,9 +120,9 @@ class FleetScreen(Refreshed):
         if column is None or column.number is None:
             return sorted(watches, key=lambda watch: watch.label, reverse=self._reversed)
         numbers = {watch.label: column.number(watch) for watch in watches}
-        known = [watch for watch in watches if numbers[watch.label] is not None]
-        known.sort(key=lambda watch: numbers[watch.label] or 0.0, reverse=not self._reversed)
-        return [*known, *(watch for watch in watches if numbers[watch.label] is None)]
+        numbered = [watch for watch in watches if numbers[watch.label] is not None]
+        numbered.sort(key=lambda watch: numbers[watch.label] or 0.0, reverse=not self._reversed)
+        return [*numbered, *(watch for watch in watches if numbers[watch.label] is None)]
 
     def action_sort(self) -> None:
         """Sort by the next column that has numbers."""

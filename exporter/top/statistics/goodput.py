@@ -46,10 +46,10 @@ def goodput(
     """
     if not first or not per_token or seconds <= 0:
         return None
-    soon = first.within(objectives.time_to_first_token.threshold)
+    in_time = first.within(objectives.time_to_first_token.threshold)
     steady = per_token.within(objectives.inter_token_latency.threshold)
-    if soon is None or steady is None:
+    if in_time is None or steady is None:
         return None
     rate = per_token.count / seconds
-    low = max(0.0, soon.low + steady.low - 1.0)
-    return Share(low * rate, min(soon.high, steady.high) * rate)
+    low = max(0.0, in_time.low + steady.low - 1.0)
+    return Share(low * rate, min(in_time.high, steady.high) * rate)

@@ -48,31 +48,34 @@ def hints(evidence: Evidence) -> tuple[Hint, ...]:
     return tuple(_hints(evidence))
 
 
-def _hints(known: Evidence) -> Iterator[Hint]:
-    if known.limits.max_num_seqs is not None and known.peaks.engine_running is not None:
-        yield _sequences(known, known.limits.max_num_seqs, known.peaks.engine_running)
-    if known.limits.max_model_len is not None and known.longest_prompt is not None:
-        yield _context(known, known.limits.max_model_len, known.longest_prompt)
-    if known.peaks.kv_usage is not None:
-        yield _kv_cache(known, known.peaks.kv_usage)
-    if known.limits.max_num_batched_tokens is not None and known.peaks.token_budget is not None:
-        yield _token_budget(known, known.peaks.token_budget)
-    if known.prefix_caching is False:
+def _hints(evidence: Evidence) -> Iterator[Hint]:
+    if evidence.limits.max_num_seqs is not None and evidence.peaks.engine_running is not None:
+        yield _sequences(evidence, evidence.limits.max_num_seqs, evidence.peaks.engine_running)
+    if evidence.limits.max_model_len is not None and evidence.longest_prompt is not None:
+        yield _context(evidence, evidence.limits.max_model_len, evidence.longest_prompt)
+    if evidence.peaks.kv_usage is not None:
+        yield _kv_cache(evidence, evidence.peaks.kv_usage)
+    if (
+        evidence.limits.max_num_batched_tokens is not None
+        and evidence.peaks.token_budget is not None
+    ):
+        yield _token_budget(evidence, evidence.peaks.token_budget)
+    if evidence.prefix_caching is False:
         yield Hint(
             "prefix caching", "too_little_data", "It is off.", "What it would find cannot be seen."
         )
-    elif known.looked_up and known.hits is not None:
-        yield _prefix_cache(known, known.looked_up, known.hits)
+    elif evidence.looked_up and evidence.hits is not None:
+        yield _prefix_cache(evidence, evidence.looked_up, evidence.hits)
 
 
-def _sequences(known: Evidence, limit: float, running: float) -> Hint:
-    peaks = known.peaks
+def _sequences(evidence: Evidence, limit: float, running: float) -> Hint:
+    peaks = evidence.peaks
     seen = f"At most {_whole(running)} of {_whole(limit)} sequences ran in an engine"
     if peaks.waiting is not None:
         seen += f" and {_whole(peaks.waiting)} requests waited"
     seen += f", in {format_duration(peaks.busy_seconds)} with work."
     full = running >= FULL_BATCH * limit and bool(peaks.waiting)
-    if missing := _missing_time(known):
+    if missing := _missing_time(evidence):
         return Hint("max_num_seqs", "too_little_data", seen, missing, running, limit)
     if full and peaks.kv_usage is not None and peaks.kv_usage >= FULL_CACHE:
         advice = (
@@ -91,14 +94,14 @@ def _sequences(known: Evidence, limit: float, running: float) -> Hint:
     return Hint("max_num_seqs", "change", seen, advice, running, limit)
 
 
-def _context(known: Evidence, limit: float, prompt: Quantile) -> Hint:
-    requests, completion = known.requests or 0.0, known.longest_completion
+def _context(evidence: Evidence, limit: float, prompt: Quantile) -> Hint:
+    requests, completion = evidence.requests or 0.0, evidence.longest_completion
     longest = f"The longest prompt {_bucket(prompt)}"
     if completion is not None:
         longest += f", the longest completion {_bucket(completion)}"
     given = f"of {_whole(limit)} tokens that a request may have"
-    seen = f"{longest}, {given}; {_whole(requests)} requests{_since(known)}."
-    if missing := _missing_requests(known):
+    seen = f"{longest}, {given}; {_whole(requests)} requests{_since_start(evidence)}."
+    if missing := _missing_requests(evidence):
         return Hint("max_model_len", "too_little_data", seen, missing, None, limit)
     most = _sum(prompt.upper, completion.upper if completion else 0.0)
     if most is not None and most <= AMPLE * limit:
@@ -111,26 +114,26 @@ def _context(known: Evidence, limit: float, prompt: Quantile) -> Hint:
     return Hint("max_model_len", "fits", seen, "", most, limit)
 
 
-def _kv_cache(known: Evidence, usage: float) -> Hint:
-    peaks, capacity = known.peaks, known.kv_capacity
+def _kv_cache(evidence: Evidence, usage: float) -> Hint:
+    peaks, capacity = evidence.peaks, evidence.kv_capacity
     need = None if capacity is None else finite(usage * capacity)
     seen = f"At most {_share(usage)} was in use"
     if need is not None and capacity is not None:
         seen += f", {_whole(need)} of an engine's {_whole(capacity)} tokens"
     seen += f", in {format_duration(peaks.busy_seconds)} with work"
-    if known.preemptions is not None:
-        seen += f"; {_whole(known.preemptions)} requests preempted{_since(known)}"
-    if capacity is not None and known.limits.max_model_len:
-        longest = capacity / known.limits.max_model_len
+    if evidence.preemptions is not None:
+        seen += f"; {_whole(evidence.preemptions)} requests preempted{_since_start(evidence)}"
+    if capacity is not None and evidence.limits.max_model_len:
+        longest = capacity / evidence.limits.max_model_len
         seen += f". {longest:.1f} requests of max_model_len fit at once"
-    if known.preemptions:
+    if evidence.preemptions:
         advice = (
             "Preempted requests are computed again: more memory for the cache "
             "(gpu_memory_utilization, mem_fraction_static), a smaller kv_cache_dtype, or fewer "
             "sequences would avoid it."
         )
         return Hint("KV cache", "change", f"{seen}.", advice, need, capacity)
-    if missing := _missing_time(known):
+    if missing := _missing_time(evidence):
         return Hint("KV cache", "too_little_data", f"{seen}.", missing, need, capacity)
     if usage <= AMPLE:
         advice = (
@@ -141,14 +144,14 @@ def _kv_cache(known: Evidence, usage: float) -> Hint:
     return Hint("KV cache", "fits", f"{seen}.", "", need, capacity)
 
 
-def _token_budget(known: Evidence, share: float) -> Hint:
-    limit = known.limits.max_num_batched_tokens or 0.0
+def _token_budget(evidence: Evidence, share: float) -> Hint:
+    limit = evidence.limits.max_num_batched_tokens or 0.0
     seen = (
         f"A step held {_share(share)} of {_whole(limit)} tokens, as a mean of the fullest window, "
-        f"in {format_duration(known.peaks.busy_seconds)} with work."
+        f"in {format_duration(evidence.peaks.busy_seconds)} with work."
     )
     name, need = "max_num_batched_tokens", share * limit
-    if missing := _missing_time(known):
+    if missing := _missing_time(evidence):
         return Hint(name, "too_little_data", seen, missing, need, limit)
     if share >= FULL_BUDGET:
         advice = (
@@ -158,16 +161,16 @@ def _token_budget(known: Evidence, share: float) -> Hint:
     return Hint(name, "fits", seen, "", need, limit)
 
 
-def _prefix_cache(known: Evidence, looked_up: float, hits: float) -> Hint:
+def _prefix_cache(evidence: Evidence, looked_up: float, hits: float) -> Hint:
     share = hits / looked_up
     seen = (
         f"{_share(share)} of {_whole(looked_up)} prompt tokens looked up were "
-        f"found{_since(known)}: {_whole(hits)} tokens."
+        f"found{_since_start(evidence)}: {_whole(hits)} tokens."
     )
-    if known.peaks.kv_usage is not None:
-        unused = _share(max(1.0 - known.peaks.kv_usage, 0.0))
+    if evidence.peaks.kv_usage is not None:
+        unused = _share(max(1.0 - evidence.peaks.kv_usage, 0.0))
         seen += f" At least {unused} of the KV cache was left to it."
-    if missing := _missing_requests(known):
+    if missing := _missing_requests(evidence):
         return Hint("prefix caching", "too_little_data", seen, missing, share)
     if share < USELESS:
         advice = (
@@ -178,27 +181,27 @@ def _prefix_cache(known: Evidence, looked_up: float, hits: float) -> Hint:
     return Hint("prefix caching", "fits", seen, "", share)
 
 
-def _missing_time(known: Evidence) -> str:
-    missing = LEAST_SECONDS - known.peaks.busy_seconds
+def _missing_time(evidence: Evidence) -> str:
+    missing = LEAST_SECONDS - evidence.peaks.busy_seconds
     if missing <= 0:
         return ""
     return f"Too early to say; missing: {format_duration(missing)} with work."
 
 
-def _missing_requests(known: Evidence) -> str:
-    if known.requests is None:
+def _missing_requests(evidence: Evidence) -> str:
+    if evidence.requests is None:
         return "It cannot be said: the server does not count its requests."
-    requests = LEAST_REQUESTS - known.requests
-    seconds = LEAST_LIFETIME - (LEAST_LIFETIME if known.lifetime is None else known.lifetime)
+    requests = LEAST_REQUESTS - evidence.requests
+    seconds = LEAST_LIFETIME - (LEAST_LIFETIME if evidence.lifetime is None else evidence.lifetime)
     missing = [f"{_whole(requests)} more requests"] if requests > 0 else []
     missing += [f"{format_duration(seconds)} since its start"] if seconds > 0 else []
     return f"Too early to say; missing: {', '.join(missing)}." if missing else ""
 
 
-def _since(known: Evidence) -> str:
-    if known.lifetime is None:
+def _since_start(evidence: Evidence) -> str:
+    if evidence.lifetime is None:
         return " since the server's start"
-    return f" since its start {format_duration(known.lifetime)} ago"
+    return f" since its start {format_duration(evidence.lifetime)} ago"
 
 
 def _bucket(bucket: Quantile) -> str:
@@ -207,8 +210,8 @@ def _bucket(bucket: Quantile) -> str:
     return f"had at most {_whole(bucket.upper)} tokens"
 
 
-def _sum(one: float | None, other: float | None) -> float | None:
-    return None if one is None or other is None else one + other
+def _sum(first: float | None, second: float | None) -> float | None:
+    return None if first is None or second is None else first + second
 
 
 def _whole(number: float) -> str:

@@ -37,6 +37,6 @@ class Peaks:
         )
 
 
-def larger(one: float | None, other: float | None) -> float | None:
+def larger(first: float | None, second: float | None) -> float | None:
     """Return the larger of two numbers, of which either may be unknown."""
-    return max((number for number in (one, other) if number is not None), default=None)
+    return max((number for number in (first, second) if number is not None), default=None)
