@@ -122,10 +122,8 @@ class _Recorder:
     ) -> None:
         start, identified, number = monotonic(), -_IDENTIFY_EVERY, 0
         try:
-            # rates take two pages, however slowly they come
-            while (elapsed := monotonic() - start) <= seconds or number < 2:
-                if self.written > MAX_BYTES // 2:
-                    break
+            while self.written <= MAX_BYTES // 2:
+                elapsed = monotonic() - start
                 # the page after the last result has the end of its load
                 is_last = self.results.complete and number > 0
                 progress(min(elapsed / seconds, 1.0))
@@ -138,10 +136,12 @@ class _Recorder:
                 self._add_gpus(server)
                 self.results.look(time())
                 number += 1
-                due = number * self.config.interval
-                if is_last or (due > seconds and number > 1):
+                elapsed = monotonic() - start
+                pause = max(number * self.config.interval - elapsed, 0.0)
+                # rates take two pages, however slowly they come
+                if is_last or (elapsed + pause > seconds and number > 1):
                     break
-                await asyncio.sleep(max(start + due - monotonic(), 0.0))
+                await asyncio.sleep(pause)
         finally:
             server.close()
 

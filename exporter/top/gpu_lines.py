@@ -30,8 +30,8 @@ def _cells(gpu: Json) -> Iterator[Text]:
         yield cell("power", f"{power:,.0f}{'' if limit is None else f' of {limit:,.0f}'} W")
     used, total = _number(gpu, "memory_used_bytes"), _number(gpu, "memory_total_bytes")
     if used is not None:
-        of = "" if total is None else f" of {total / _GIB:,.1f}"
-        yield cell("memory", f"{used / _GIB:,.1f}{of} GiB")
+        limit_text = "" if total is None else f" of {total / _GIB:,.1f}"
+        yield cell("memory", f"{used / _GIB:,.1f}{limit_text} GiB")
     for key, title in (
         ("utilization_ratio", "any kernel ran"),
         ("sm_active_ratio", "SMs active"),
@@ -46,8 +46,8 @@ def _cells(gpu: Json) -> Iterator[Text]:
         yield cell("temperature", f"{temperature:.0f} °C")
     reasons = gpu.get("throttled")
     if isinstance(reasons, list):
-        held = ", ".join(map(str, reasons))
-        yield cell("held down by", held or "nothing", "bold" if held else "")
+        throttling = ", ".join(map(str, reasons))
+        yield cell("held down by", throttling or "nothing", "bold" if throttling else "")
 
 
 def _number(gpu: Json, key: str) -> float | None:

@@ -142,8 +142,8 @@ def joined(lines: Sequence[Text]) -> Text:
 def beside(left: Sequence[Text], right: Sequence[Text], width: int) -> list[Text]:
     """Return two columns of lines, the left one being `width` columns wide."""
     return [
-        Text.assemble(one, " " * (width - one.cell_len), other)
-        for one, other in zip_longest(left, right, fillvalue=Text())
+        Text.assemble(left_line, " " * (width - left_line.cell_len), right_line)
+        for left_line, right_line in zip_longest(left, right, fillvalue=Text())
     ]
 
 

@@ -49,22 +49,25 @@ class Criteria:
 def judge_effect(
     measure: Measure, effect: Effect, design: Design, criteria: Criteria
 ) -> MeasureResult:
-    """Return the result of a measure from its effect on the log ratio."""
-    verdict = verdict_of(effect, criteria.margin, criteria.alpha)
-    required, remedy = None, ""
-    if verdict == "inconclusive":
-        remedy = _EXCHANGE if design.kind == "side by side" else ""
-        required = required_sample_size(
-            effect, criteria.margin, criteria.alpha, min(design.servers), design.hours[1]
-        )
+    """Return the result of a measure from its effect on the log ratio, and what would settle it."""
+    result = result_of(measure, effect, criteria)
+    if result.verdict != "inconclusive":
+        return result
+    required = required_sample_size(
+        effect, criteria.margin, criteria.alpha, min(design.servers), design.hours[1]
+    )
+    remedy = _EXCHANGE if design.kind == "side by side" else ""
+    return result.model_copy(update={"required_sample_size": required, "remedy": remedy})
+
+
+def result_of(measure: Measure, effect: Effect, criteria: Criteria) -> MeasureResult:
+    """Return the result of a measure from its effect on the log ratio, of whatever design."""
     return MeasureResult(
         measure=measure,
-        verdict=verdict,
+        verdict=verdict_of(effect, criteria.margin, criteria.alpha),
         estimate=estimate_of(effect, criteria.alpha),
         p_value=p_value(effect),
         minimum_detectable_effect=minimum_detectable_effect(effect, criteria.alpha),
-        required_sample_size=required,
-        remedy=remedy,
     )
 
 

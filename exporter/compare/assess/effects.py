@@ -5,7 +5,7 @@ Pure arithmetic.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 
@@ -25,14 +25,7 @@ from .subgroups import by_cell, by_range, by_subgroup
 from .verdict import withdraw_chance_calls
 from .wording import batch_range
 
-MEASURES: Final[tuple[Measure, ...]] = (
-    "decode",
-    "prefill",
-    "inter_token_latency",
-    "energy",
-    "hit_ratio",
-    "speculation",
-)
+MEASURES: Final[tuple[Measure, ...]] = get_args(Measure)
 """What is compared, in the order of the report."""
 
 MIN_COVERAGE: Final = 0.5

@@ -149,7 +149,7 @@ def _fetch_windows(api: PrometheusApi, cells: Cells, grid: _Grid, progress: Prog
     shape = len(cells.batch), len(grid.ends)
     matchers = selector(cells.servers)
     sums: dict[str, npt.NDArray[np.float32]] = {}
-    picked: npt.NDArray[np.int64] | None = None
+    rows: npt.NDArray[np.int64] | None = None
     for number, quantity in enumerate(_FETCHED):
         progress(number / (len(_FETCHED) + 1), quantity.replace("_", " "))
         table = np.full(shape, np.nan, dtype=np.float32)
@@ -161,13 +161,14 @@ def _fetch_windows(api: PrometheusApi, cells: Cells, grid: _Grid, progress: Prog
             cell = cells.number(series)
             if cell is not None:
                 table[cell, grid.columns(series.times)] = series.values
-        if picked is None:
-            picked = np.flatnonzero(table > 0)
-        values = table.ravel()[picked]
+        if rows is None:
+            rows = np.flatnonzero(table > 0)
+        values = table.ravel()[rows]
         if quantity == "seconds" or not np.isnan(values).all():
             sums[quantity] = values
         del table
-    rows = picked if picked is not None else np.zeros(0, dtype=np.int64)
+    if rows is None:
+        rows = np.zeros(0, dtype=np.int64)
     cell_of_row, window = np.divmod(rows, max(len(grid.ends), 1))
     return Windows(
         cells.servers,
@@ -211,11 +212,11 @@ def _fetch_lookups(
                 table[target, grid.columns(series.times)] = series.values
         tables.append(table)
     queried, hit = tables
-    known = (owner >= 0) & (queried > 0) & np.isfinite(hit)
-    if not known.any():
+    valid = (owner >= 0) & (queried > 0) & np.isfinite(hit)
+    if not valid.any():
         return None
     starts = np.broadcast_to(grid.starts, owner.shape)
-    return Lookups(owner[known], starts[known], queried[known], hit[known])
+    return Lookups(owner[valid], starts[valid], queried[valid], hit[valid])
 
 
 def _fetch_excluded(

@@ -135,8 +135,8 @@ def _side_names(baseline: list[str], candidate: list[str]) -> tuple[str, str]:
 def _common_name(names: list[str]) -> str:
     if len(names) == 1:
         return names[0]
-    letters = enumerate(zip(*names, strict=False))
-    differing = (position for position, each in letters if len(set(each)) > 1)
+    columns = enumerate(zip(*names, strict=False))
+    differing = (position for position, characters in columns if len(set(characters)) > 1)
     common = names[0][: next(differing, min(map(len, names)))]
     # half a number or a word is no name: run-10 and run-11 begin with run, not with run-1
     while common and common[-1].isalnum() and any(n[len(common) :][:1].isalnum() for n in names):

@@ -74,12 +74,12 @@ def fetch_earlier(
     api: PrometheusApi, end: float, keep_labels: Sequence[str]
 ) -> tuple[dict[str, str], ...]:
     """Return the labels of the servers that ran in the weeks before a time (Unix seconds)."""
-    by = ", ".join((*keep_labels, "target", *SERVER_INFO.labels))
-    query = f"max by ({by}) (last_over_time(inferfleet_server_info[{_EARLIER_STEP:.0f}s]))"
+    grouping = ", ".join((*keep_labels, "target", *SERVER_INFO.labels))
+    query = f"max by ({grouping}) (last_over_time(inferfleet_server_info[{_EARLIER_STEP:.0f}s]))"
     times = np.arange(end - _EARLIER_SECONDS, end + 1e-6, _EARLIER_STEP)
     series = api.range_in_chunks(query, times, _EARLIER_STEP, _SERIES)
     return tuple(
-        {tuple(sorted(each.labels.items())): dict(each.labels) for each in series}.values()
+        {tuple(sorted(info.labels.items())): dict(info.labels) for info in series}.values()
     )
 
 

@@ -40,7 +40,7 @@ def check_runs(
     ]
     return [
         _count((len(sides[0]), len(sides[1]))),
-        *_alike(facts, sides),
+        *_replicates(facts, sides),
         *_starts(facts, dict(zip(names, spans, strict=True))),
         _order(spans, candidate),
         *_same(facts, sides, differing),
@@ -64,8 +64,8 @@ def check_requests(phases: Mapping[str, Sequence[Phase]]) -> list[Check]:
     """Note the phase in which most requests of a load client failed; `phases` are by run."""
     failed = [
         (phase.failed / phase.requests, run, phase)
-        for run, own in phases.items()
-        for phase in own
+        for run, run_phases in phases.items()
+        for phase in run_phases
         if phase.failed
     ]
     if not failed:
@@ -83,9 +83,9 @@ def check_requests(phases: Mapping[str, Sequence[Phase]]) -> list[Check]:
 
 
 def _count(counts: tuple[int, int]) -> Check:
-    lacking = lacking_runs(counts)
-    if lacking:
-        return Check(name="runs", outcome="failed", text=lacking, remedy=MORE_RUNS)
+    fault = lacking_runs(counts)
+    if fault:
+        return Check(name="runs", outcome="failed", text=fault, remedy=MORE_RUNS)
     return Check(
         name="runs",
         outcome="passed",
@@ -93,7 +93,7 @@ def _count(counts: tuple[int, int]) -> Check:
     )
 
 
-def _alike(facts: Mapping[str, ServerFacts], sides: Sequence[Sequence[str]]) -> list[Check]:
+def _replicates(facts: Mapping[str, ServerFacts], sides: Sequence[Sequence[str]]) -> list[Check]:
     """Note settings that differ within a side: then its runs are no replicates."""
     if max(map(len, sides)) < MIN_RUNS:
         return []
@@ -143,8 +143,8 @@ def _order(spans: Sequence[tuple[float, float]], candidate: Sequence[bool]) -> C
         [span for span, is_new in zip(spans, candidate, strict=True) if is_new == side]
         for side in (False, True)
     )
-    for first, then, name in ((old, new, "baseline"), (new, old, "candidate")):
-        if max(end for _, end in first) <= min(start for start, _ in then):
+    for first, following, name in ((old, new, "baseline"), (new, old, "candidate")):
+        if max(end for _, end in first) <= min(start for start, _ in following):
             return Check(
                 name="order",
                 outcome="noted",

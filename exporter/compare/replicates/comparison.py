@@ -42,7 +42,9 @@ def compare_runs(recorded: RecordedFleet, criteria: Criteria, claim: float | Non
     meanings, forbidden = checks.check_meanings(engines, versions, roles)
     context = checks.check_context(engines, versions, (old_facts, new_facts))
     identity = checks.check_identity(old, new, dict(zip(servers, facts, strict=True)))
-    named_facts = {server.target: own for server, own in zip(servers, facts, strict=True)}
+    named_facts = {
+        server.target: server_facts for server, server_facts in zip(servers, facts, strict=True)
+    }
     passed = [
         identity,
         checks.check_settings(differing),

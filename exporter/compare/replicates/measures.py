@@ -13,14 +13,13 @@ from typing import Final, TypeVar
 import numpy as np
 
 from ...vocabulary.verdict import Measure
-from ..assess.criteria import Criteria, not_comparable
+from ..assess.criteria import Criteria, not_comparable, result_of
 from ..assess.effects import MEASURES, MIN_COVERAGE
 from ..assess.result import MeasureResult, PhaseEffect, RangeEffect, RequiredSampleSize, RunSpread
 from ..assess.subgroups import RANGES
 from ..assess.verdict import (
     estimate_of,
     holm,
-    minimum_detectable_effect,
     p_value,
     verdict_of,
     withdraw_chance_calls,
@@ -98,8 +97,8 @@ def lacking_runs(counts: tuple[int, int]) -> str:
         return ""
     if max(counts) <= 1:
         return "there is one run each, and nothing tells what two runs of one side differ by"
-    few = "baseline" if counts[0] < counts[1] else "candidate"
-    return f"there is one run of the {few}, and nothing tells what two of its runs differ by"
+    side = "baseline" if counts[0] < counts[1] else "candidate"
+    return f"there is one run of the {side}, and nothing tells what two of its runs differ by"
 
 
 def spread_of(logs: Floats, candidate: Mask) -> RunSpread:
@@ -191,19 +190,11 @@ def _result(measure: Measure, logs: Floats, candidate: Mask, criteria: Criteria)
         return result.model_copy(
             update={"observed_ratio": exp(new.mean() - old.mean()), "run_spread": spread}
         )
-    verdict, required = verdict_of(effect, criteria.margin, criteria.alpha), None
-    if verdict == "inconclusive":
+    result, required = result_of(measure, effect, criteria), None
+    if result.verdict == "inconclusive":
         runs = required_runs(old, new, criteria.margin, criteria.alpha)
         required = RequiredSampleSize(servers=runs, hours=None)
-    return MeasureResult(
-        measure=measure,
-        verdict=verdict,
-        estimate=estimate_of(effect, criteria.alpha),
-        p_value=p_value(effect),
-        minimum_detectable_effect=minimum_detectable_effect(effect, criteria.alpha),
-        required_sample_size=required,
-        run_spread=spread,
-    )
+    return result.model_copy(update={"required_sample_size": required, "run_spread": spread})
 
 
 def _by_batch(
@@ -260,8 +251,8 @@ def _acceptance(windows: Windows, runs: int) -> Floats:
     return _log_share(accepted, drafted)
 
 
-def _log_share(part: Floats, whole: Floats) -> Floats:
-    known = (part > 0) & (whole > 0)
+def _log_share(part: Floats, total: Floats) -> Floats:
+    positive = (part > 0) & (total > 0)
     logs = np.full(len(part), np.nan)
-    logs[known] = np.log(part[known] / whole[known])
+    logs[positive] = np.log(part[positive] / total[positive])
     return logs

@@ -129,9 +129,10 @@ def _run_table(table: RunTable) -> str:
     )
     rows = ""
     for (name, *texts), verdict in zip_longest(table.rows, table.verdicts):
-        own = [*classes[1:-1], verdict or classes[-1]]
+        row_classes = [*classes[1:-1], verdict or classes[-1]]
         cells = "".join(
-            f'<td class="{css}">{escape(text)}</td>' for text, css in zip(texts, own, strict=True)
+            f'<td class="{css}">{escape(text)}</td>'
+            for text, css in zip(texts, row_classes, strict=True)
         )
         rows += f"<tr><th>{escape(name)}</th>{cells}</tr>"
     legend = f"<p class=note>{escape(table.legend)}</p>" if table.legend else ""

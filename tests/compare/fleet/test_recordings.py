@@ -222,17 +222,9 @@ def test_a_copy_of_a_run_is_no_other_run(tmp_path: Path) -> None:
         compared((replicates("moe", "v1")[0], str(copy)), replicates("moe", "v2"))
 
 
-def test_other_faults() -> None:
+def test_a_recording_that_is_not_there_is_named() -> None:
     with pytest.raises(RecordingError, match="nowhere"):
         compared((DENSE,), ("nowhere",))
-    for more, option in (
-        ({"prometheus": "http://a"}, "--prometheus"),
-        ({"model": "m"}, "--model"),
-        ({"wait": "8h"}, "--wait"),
-        ({"end": 9.0}, "--to"),
-    ):
-        with pytest.raises(CompareError, match=f"^{option}: "):
-            compared((DENSE,), (DENSE_NEW,), **more)
 
 
 def test_any_recording_will_do() -> None:
