@@ -38,11 +38,12 @@ _SCRAPE: Final = 300.0
 class Rollout:
     """Half of the servers on the candidate at `START`; `name` is its cluster.
 
-    `verdicts` are the judge's, by the Unix time of each of its runs.
+    `verdicts` are the judge's, by the Unix time of each of its runs. Without the fleet only gates
+    that ask for these can decide.
     """
 
     name: str
-    fleet: Fleet
+    fleet: Fleet | None
     verdicts: dict[float, dict[Measure, str]]
 
 
@@ -143,6 +144,7 @@ def by_judge(rollout: Rollout, ask: Ask) -> dict[str, Decision]:
 
 def by_comparison(rollout: Rollout, gate: ComparingGate) -> Decision:
     """Return what a gate decides that runs `inferfleet compare`."""
+    assert rollout.fleet is not None
     with FakeApi(rollout.fleet) as api:
         if gate == "Job":
             own = {
