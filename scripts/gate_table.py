@@ -2,16 +2,13 @@
 
 `python -m scripts.gate_table --write` puts the table into docs/deploy.md. The gates' own queries
 and commands are run, on clocks of their own, and decided on as Argo Rollouts, Flagger and a Job do.
-`--save FILE` keeps what was judged, and `--read FILE` puts it before the gates on another machine,
-with a Prometheus.
 """
 
 import argparse
 import os
-import pickle
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing import Pool
 from pathlib import Path
 from statistics import median
@@ -34,7 +31,7 @@ from tests.deploy.gated_rollouts import (  # noqa: E402
 from tests.deploy.gates import Decision  # noqa: E402
 
 DOCUMENT: Final = Path(__file__).parent.parent / "docs" / "deploy.md"
-HOURS: Final = Path(__file__).parent.parent / "exporter" / "preflight" / "gate_hours.yaml"
+HOURS: Final = Path(__file__).parent.parent / "exporter" / "preflight" / "plan" / "gate_hours.yaml"
 _HOURS_HEAD: Final = """\
 # `inferfleet compare --wait 8h` on simulated rollouts of four of eight servers, hours from their
 # traffic to the decision. Written by `python -m scripts.gate_table --write`.
@@ -68,9 +65,6 @@ SCENARIOS: Final = (
 )
 
 
-_Judged = tuple[Scenario, Rollout, dict[str, Decision]]
-
-
 def main() -> None:
     """Run all gates on all rollouts; print the table or write it."""
     arguments = argparse.ArgumentParser(description=__doc__)
@@ -79,22 +73,24 @@ def main() -> None:
     arguments.add_argument("--processes", type=int, default=2)
     arguments.add_argument("--nice", type=int, default=10)
     arguments.add_argument("--write", action="store_true", help=f"write the table of {DOCUMENT}")
-    arguments.add_argument("--save", type=Path, help="keep what was judged in this file, and end")
-    arguments.add_argument("--read", type=Path, help="take what was judged from such a file")
     options = arguments.parse_args()
     os.nice(options.nice)
-    if options.read:
-        judged: list[_Judged] = pickle.loads(options.read.read_bytes())
-    else:
-        judged = judge_all(options.fleets, options.first_seed, options.processes)
-    if options.save:
-        options.save.write_bytes(pickle.dumps(judged))
-        return
+    jobs = [
+        (scenario, number, options.first_seed + 1000 * kind + number)
+        for kind, scenario in enumerate(SCENARIOS)
+        for number in range(1 if scenario.once else options.fleets)
+    ]
+    with Pool(options.processes) as pool:
+        compared = pool.map(_compared, jobs, chunksize=1)
+    rollouts = [each for each, _ in compared]
     with (
         tempfile.TemporaryDirectory() as folder,
-        prometheus_of(Path(folder), [each for _, each, _ in judged]) as ask,
+        prometheus_of(Path(folder), rollouts) as ask,
     ):
-        decisions = [(scenario, {**by_judge(each, ask), **own}) for scenario, each, own in judged]
+        decisions = [
+            (scenario, {**by_judge(each, ask), **own})
+            for (scenario, _, _), (each, own) in zip(jobs, compared, strict=True)
+        ]
     text = table(decisions)
     if options.write:
         DOCUMENT.write_text(with_sections(DOCUMENT.read_text(), {"gates": text}))
@@ -103,18 +99,7 @@ def main() -> None:
         print(text)
 
 
-def judge_all(fleets: int, first_seed: int, processes: int) -> list[_Judged]:
-    """Return what the judge and `compare` say of so many rollouts of each kind."""
-    jobs = [
-        (scenario, number, first_seed + 1000 * kind + number)
-        for kind, scenario in enumerate(SCENARIOS)
-        for number in range(1 if scenario.once else fleets)
-    ]
-    with Pool(processes) as pool:
-        return pool.map(_judged, jobs, chunksize=1)
-
-
-def _judged(job: tuple[Scenario, int, int]) -> _Judged:
+def _compared(job: tuple[Scenario, int, int]) -> tuple[Rollout, dict[str, Decision]]:
     scenario, number, seed = job
     simulated = rollout(
         f"{scenario.name} {number}",
@@ -129,8 +114,7 @@ def _judged(job: tuple[Scenario, int, int]) -> _Judged:
     decisions: dict[str, Decision] = {
         _NAMES.get(gate, gate): by_comparison(simulated, gate) for gate in _COMPARING
     }
-    # gates ask for verdicts alone, and the fleet is large
-    return scenario, replace(simulated, fleet=None), decisions
+    return simulated, decisions
 
 
 def table(decisions: Sequence[tuple[Scenario, dict[str, Decision]]]) -> str:
@@ -139,7 +123,7 @@ def table(decisions: Sequence[tuple[Scenario, dict[str, Decision]]]) -> str:
     heads = "".join(f" {kind.name} |" for kind in kinds)
     lines = [f"| gate |{heads}", "|---" * (len(kinds) + 1) + "|"]
     for gate in decisions[0][1]:
-        cells = (_cell([made[gate] for kind, made in decisions if kind == each]) for each in kinds)
+        cells = (_cell([made[gate] for kind, made in decisions if kind is each]) for each in kinds)
         lines.append(f"| {gate} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -149,7 +133,7 @@ def hours_of_comparing(decisions: Sequence[tuple[Scenario, dict[str, Decision]]]
     gate = _NAMES["Argo Rollouts, compare"]
     lines = [_HOURS_HEAD]
     for kind in dict.fromkeys(scenario for scenario, _ in decisions if not scenario.once):
-        hours = [made[gate].hours for each, made in decisions if each == kind]
+        hours = [made[gate].hours for each, made in decisions if each is kind]
         lines.append(
             f"- {{rollout: {kind.name}, median: {median(hours):.1f}, least: {min(hours):.1f}, "
             f"most: {max(hours):.1f}}}\n"

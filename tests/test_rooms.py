@@ -30,6 +30,7 @@ ROOMS = (
     "exporter.preflight.catalog",
     "exporter.preflight.sources",
     "exporter.preflight",
+    "exporter.preflight.plan",
     "exporter.preflight.report",
     "exporter.compare.extra",
     "exporter.compare.fleet",
@@ -41,6 +42,7 @@ ROOMS = (
     "exporter.compare.sides",
     "exporter.compare.options",
     "exporter.bench_plan",
+    "exporter.compare.forecast",
     "exporter.compare.interim",
     "exporter.compare.sequential",
     "exporter.compare.run",
@@ -69,6 +71,7 @@ PURE = (
     "compare/statistics",
     "compare/estimate",
     "compare/assess",
+    "compare/forecast",
     "compare/replicates",
     "bench_plan",
 )

@@ -38,12 +38,11 @@ _SCRAPE: Final = 300.0
 class Rollout:
     """Half of the servers on the candidate at `START`; `name` is its cluster.
 
-    `verdicts` are the judge's, by the Unix time of each of its runs. Without the fleet only gates
-    that ask for these can decide.
+    `verdicts` are the judge's, by the Unix time of each of its runs.
     """
 
     name: str
-    fleet: Fleet | None
+    fleet: Fleet
     verdicts: dict[float, dict[Measure, str]]
 
 
@@ -144,7 +143,6 @@ def by_judge(rollout: Rollout, ask: Ask) -> dict[str, Decision]:
 
 def by_comparison(rollout: Rollout, gate: ComparingGate) -> Decision:
     """Return what a gate decides that runs `inferfleet compare`."""
-    assert rollout.fleet is not None
     with FakeApi(rollout.fleet) as api:
         if gate == "Job":
             own = {

@@ -1,15 +1,22 @@
 """The options of `preflight`."""
 
-import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ... import __version__
 from ...base.errors import InferfleetError, PreflightError
+from ..options import (
+    Headers,
+    HttpConfigFile,
+    KeepLabels,
+    OnlyModel,
+    QueryTimeout,
+    positive_duration,
+)
 from ..process import configure_logging, fail
+from .question import LiveQuestion
 
 _FAIL_ON = ("error", "warning", "never")
 _Paths = list[Path] | None
@@ -41,8 +48,22 @@ def preflight(
         ),
     ] = None,
     prometheus: Annotated[
-        str, typer.Option(help="Prometheus' address, for the plan's command.")
-    ] = "http://prometheus:9090",
+        str,
+        typer.Option(help="Base URL of a Prometheus-compatible API, to plan by the fleet's past."),
+    ] = "",
+    model: OnlyModel = "",
+    window: Annotated[str, typer.Option(help="How much of the fleet's past is read.")] = "3d",
+    effect: Annotated[str, typer.Option(help="Loss of speed that is to be found.")] = "5%",
+    margin: Annotated[
+        str, typer.Option(help="Smallest relative change that counts; by default the rules'.")
+    ] = "",
+    keep_label: KeepLabels = None,
+    http_config: HttpConfigFile = None,
+    header: Headers = None,
+    timeout: QueryTimeout = "2m",
+    gate: Annotated[
+        str, typer.Option(help="Fill in a gate for the rollout: argo, flagger or job.")
+    ] = "",
     diff: Annotated[bool, typer.Option("--diff", help="Print corrected files as a diff.")] = False,
     fix: Annotated[bool, typer.Option("--fix", help="Write corrected names into files.")] = False,
     details: Annotated[bool, typer.Option("--details", help="Print what weighs little.")] = False,
@@ -55,37 +76,49 @@ def preflight(
 ) -> None:
     """Say what an upgrade will break: dashboards, rules, autoscalers, arguments, comparisons."""
     configure_logging("error")
+    from ...preflight.plan.gates import GATES
+
     if fail_on not in _FAIL_ON:
         raise typer.BadParameter(
             f"{fail_on!r} is none of {', '.join(_FAIL_ON)}", param_hint="--fail-on"
         )
+    chosen = next((each for each in GATES if each == gate), None)
+    if gate and chosen is None:
+        raise typer.BadParameter(f"{gate!r} is none of {', '.join(GATES)}", param_hint="--gate")
     _refuse_two(("--json", as_json), ("--markdown", as_markdown), ("--diff", diff))
     _refuse_two(("--fix", fix), ("--diff", diff))
+    asked = LiveQuestion(
+        prometheus=prometheus,
+        model=model,
+        window=positive_duration(window, "--window"),
+        effect=effect,
+        margin=margin,
+        http_config=http_config,
+        headers=tuple(header or ()),
+        keep_labels=tuple(keep_label or ()),
+        timeout=positive_duration(timeout, "--timeout"),
+    )
     try:
         _require_parser()
-        from ...preflight.plan import steps
-        from ...preflight.review import review
         from ...preflight.upgrade import parse_upgrade
         from . import run
+        from .planning import plan_for
 
         upgrade = parse_upgrade(old, new)
         paths = [*(dashboards or ()), *(rules or ()), *(manifests or ())]
-        reviewed = review(upgrade, paths, run.launches(upgrade, args, env))
+        reviewed = run.reviewed(upgrade, paths, args, env)
         if fix:
             run.correct(reviewed)
-        elif diff:
-            run.show_differences(reviewed)
         if sarif is not None:
-            from ...preflight.report.sarif import sarif as sarif_log
-
-            log = sarif_log(reviewed, __version__, run.source_line, details)
-            run.write(sarif, json.dumps(log, indent=1) + "\n")
+            run.write_sarif(sarif, reviewed, details)
+        if diff:
+            run.show_differences(reviewed)
+        else:
+            plan = plan_for(reviewed, servers or reviewed.servers, asked, chosen)
+            form: run.Form = "json" if as_json else "markdown" if as_markdown else "text"
+            run.show(reviewed, plan, form, details)
     except InferfleetError as error:
         fail(error)
-    if fix or not diff:
-        form: run.Form = "json" if as_json else "markdown" if as_markdown else "text"
-        plan = steps(reviewed, servers or reviewed.servers, prometheus)
-        run.show(reviewed, plan, form, details)
     raise typer.Exit(run.exit_code(reviewed, fail_on))
 
 

@@ -3,7 +3,7 @@
 import json
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Final, Literal
@@ -12,17 +12,18 @@ from urllib.parse import quote
 import typer
 from rich.console import Console
 
+from ... import __version__
 from ...base.errors import ConfigError, PreflightError
 from ...base.yaml_text import read_text
 from ...engines.registry import ENGINES
 from ...preflight.corrections import corrected, corrections, difference
 from ...preflight.finding import Finding, Place, Severity
-from ...preflight.plan import Step
+from ...preflight.plan.steps import Plan
 from ...preflight.report.document import document
 from ...preflight.report.markdown import markdown
-from ...preflight.report.sarif import SourceLine
+from ...preflight.report.sarif import SourceLine, sarif
 from ...preflight.report.terminal import print_review
-from ...preflight.review import Review
+from ...preflight.review import Review, review
 from ...preflight.sources.files import file_lines, file_text
 from ...preflight.sources.launches import Launch, environment_file, launch
 from ...preflight.upgrade import Upgrade
@@ -52,6 +53,17 @@ def launches(upgrade: Upgrade, args: str | None, env: Path | None) -> list[Launc
         raise PreflightError(f"--env {env}: {error}") from None
     place = Place("--args" if args is not None else "--env")
     return [launch(ENGINES[upgrade.catalog.engine], words, variables, place)]
+
+
+def reviewed(upgrade: Upgrade, paths: Sequence[Path], args: str | None, env: Path | None) -> Review:
+    """Return what an upgrade breaks in files and in the server that options give."""
+    return review(upgrade, paths, launches(upgrade, args, env))
+
+
+def write_sarif(file: Path, review: Review, details: bool) -> None:
+    """Write a review as SARIF; raise `PreflightError` where it cannot be."""
+    log = sarif(review, __version__, source_line, details)
+    write(file, json.dumps(log, indent=1) + "\n")
 
 
 def show_differences(review: Review) -> None:
@@ -92,7 +104,7 @@ def write(file: Path, text: str) -> None:
         raise PreflightError(f"{file} cannot be written: {error.strerror or error}") from None
 
 
-def show(review: Review, plan: tuple[Step, ...], form: Form, details: bool) -> None:
+def show(review: Review, plan: Plan, form: Form, details: bool) -> None:
     """Print a review."""
     if form == "json":
         print_whole(json.dumps(document(review, plan), indent=2) + "\n")

@@ -70,7 +70,9 @@ def compare_measures(
     decoded = observations.decode(windows)
     if criteria.sequential and decoded.rows.any():
         look = speed_index(decoded, design)
-        criteria = criteria.at_look(None if look is None else _effect(look, design), design)
+        criteria = criteria.at_look(
+            None if look is None else equal_load_effect(look, design), design
+        )
     decode, index = at_equal_load("decode", decoded, design, forbidden, criteria)
     # what depends on caches is judged once they are full: decoding settles long before
     warm = design.with_warm_caches()
@@ -238,7 +240,7 @@ def _of_index(
     if measure == "decode" or (has_batch and criteria.detail):
         described["ranges"] = by_range(index, design, criteria)
     regression = index.regression(design)
-    effect = _effect(index, design)
+    effect = equal_load_effect(index, design)
     effect = None if effect is None else effect.times(amplification)
     if design.fault:
         result = _blocked(measure, design)
@@ -280,7 +282,8 @@ def _blocked(measure: Measure, design: Design) -> MeasureResult:
     return not_comparable(measure, design.fault, design.remedy, code=design.reason_code)
 
 
-def _effect(index: SpeedIndex, design: Design) -> Effect | None:
+def equal_load_effect(index: SpeedIndex, design: Design) -> Effect | None:
+    """Return the effect of the release at equal load, None where the rows do not identify one."""
     return estimate_effect(
         index.regression(design),
         design.minimum_stderr,

@@ -4,11 +4,11 @@ from dataclasses import asdict
 from typing import Any
 
 from ...base.untrusted import printable
-from ..plan import Step
+from ..plan.steps import Plan
 from ..review import Review
 
 
-def document(review: Review, plan: tuple[Step, ...]) -> dict[str, Any]:
+def document(review: Review, plan: Plan) -> dict[str, Any]:
     """Return a review with every finding, by harm; what is unknown is left out."""
     upgrade = review.upgrade
     whole = {
@@ -26,7 +26,9 @@ def document(review: Review, plan: tuple[Step, ...]) -> dict[str, Any]:
         "findings": [_without_empty(asdict(finding)) for finding in review.findings],
         "comparable": list(review.allowed),
         "not_comparable": [asdict(each) for each in review.forbidden],
-        "plan": [_without_empty(asdict(step)) for step in plan],
+        "fleet": None if plan.live is None else asdict(plan.live),
+        "fleet_remarks": list(plan.remarks),
+        "plan": [_without_empty(asdict(step)) for step in plan.steps],
     }
     shown: dict[str, Any] = printable(whole)
     return shown

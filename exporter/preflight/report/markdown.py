@@ -3,12 +3,22 @@
 from ...base.untrusted import SENTENCE_CHARACTERS, one_line
 from ...vocabulary.verdict import MEASURES
 from ..finding import SEVERITIES
-from ..plan import Step
+from ..plan.steps import Plan
 from ..review import Review
-from .wording import TITLES, headline, kinds_of_use, looked_at, not_comparable
+from .wording import (
+    TITLES,
+    fleet_line,
+    headline,
+    hours_head,
+    hours_note,
+    hours_rows,
+    kinds_of_use,
+    looked_at,
+    not_comparable,
+)
 
 
-def markdown(review: Review, plan: tuple[Step, ...]) -> str:
+def markdown(review: Review, plan: Plan) -> str:
     """Return a review as Markdown; details are folded."""
     lines = [f"### {_text(headline(review))}", "", _text(looked_at(review)), ""]
     lines += [f"- {_text(remark)}" for remark in review.upgrade.remarks]
@@ -30,15 +40,37 @@ def markdown(review: Review, plan: tuple[Step, ...]) -> str:
     lines += ["", "**Comparable across it**", ""]
     lines += [f"- {MEASURES[measure].title}" for measure in review.allowed]
     lines += [f"- {_text(not_comparable(forbidden))}" for forbidden in review.forbidden]
+    lines += _fleet(plan)
     lines += ["", "**The upgrade**", ""]
-    for number, step in enumerate(plan, 1):
+    for number, step in enumerate(plan.steps, 1):
         lines.append(f"{number}. {_text(step.text)}")
         lines += (
             ["", f"       {one_line(step.command, SENTENCE_CHARACTERS)}", ""]
             if step.command
             else []
         )
+        if step.manifest:
+            lines += ["", *(f"       {_line(line)}" for line in step.manifest.splitlines()), ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _fleet(plan: Plan) -> list[str]:
+    lines = [f"- {_text(remark)}" for remark in plan.remarks]
+    if plan.live is not None:
+        lines = [f"- {_text(fleet_line(plan.live))}", *lines]
+    if plan.live is not None and plan.live.rollouts:
+        rows = [hours_head(plan.live), ("---",) * 3, *hours_rows(plan.live)]
+        lines += ["", *(f"| {' | '.join(map(_cell, row))} |" for row in rows), ""]
+        lines.append(_text(hours_note(plan.live)))
+    return ["", "**The fleet**", "", *lines] if lines else []
+
+
+def _cell(text: str) -> str:
+    return text if text == "---" else _text(text)
+
+
+def _line(text: str) -> str:
+    return one_line(text, SENTENCE_CHARACTERS)
 
 
 def _text(text: object) -> str:

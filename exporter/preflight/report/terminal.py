@@ -8,16 +8,26 @@ from rich.text import Text
 from ...base.untrusted import SENTENCE_CHARACTERS, one_line
 from ...vocabulary.verdict import MEASURES
 from ..finding import SEVERITIES, Group, Place
-from ..plan import Step
+from ..plan.steps import Plan, Step
 from ..review import Review
-from .wording import TITLES, headline, kinds_of_use, looked_at, not_comparable
+from .wording import (
+    TITLES,
+    fleet_line,
+    headline,
+    hours_head,
+    hours_note,
+    hours_rows,
+    kinds_of_use,
+    looked_at,
+    not_comparable,
+)
 
 _STYLES: Final = {"error": "bold red", "warning": "yellow", "note": "cyan", "detail": "dim"}
 _MOST_PLACES: Final = 3
 _MOST_UNREAD: Final = 3
 
 
-def print_review(review: Review, plan: tuple[Step, ...], console: Console, details: bool) -> None:
+def print_review(review: Review, plan: Plan, console: Console, details: bool) -> None:
     """Print a review: what was looked at, findings by harm, what may be compared, the plan."""
     worst = review.groups[0].first.severity if review.groups else "detail"
     _print(console, headline(review), _STYLES[worst] if worst == "error" else "bold")
@@ -36,12 +46,40 @@ def print_review(review: Review, plan: tuple[Step, ...], console: Console, detai
     if hidden and not details:
         _print(console, f"\n{hidden} more of little weight: --details", "dim")
     _print_comparability(review, console)
+    _print_fleet(plan, console)
     console.print()
     _print(console, "The upgrade", "bold")
-    for number, step in enumerate(plan, 1):
-        _print(console, f"{number}. {step.text}", indent=2)
-        if step.command:
-            console.print(Text(f"     {step.command}"), soft_wrap=True)
+    for number, step in enumerate(plan.steps, 1):
+        _print_step(number, step, console)
+
+
+def _print_fleet(plan: Plan, console: Console) -> None:
+    live = plan.live
+    if live is None and not plan.remarks:
+        return
+    console.print()
+    _print(console, "The fleet", "bold")
+    if live is not None:
+        _print(console, fleet_line(live), indent=2)
+    for remark in plan.remarks:
+        _print(console, remark, "yellow", indent=2)
+    if live is None or not live.rollouts:
+        return
+    rows = [hours_head(live), *hours_rows(live)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        style = "dim" if row is rows[0] else ""
+        console.print(Text(f"    {'  '.join(cells).rstrip()}", style=style), soft_wrap=True)
+    _print(console, hours_note(live), "dim", indent=4)
+
+
+def _print_step(number: int, step: Step, console: Console) -> None:
+    _print(console, f"{number}. {step.text}", indent=2)
+    for line in (step.command, *step.manifest.splitlines()):
+        if line:
+            shown = one_line(line, SENTENCE_CHARACTERS)
+            console.print(Text(f"     {shown}"), soft_wrap=True)
 
 
 def _print_unread(review: Review, console: Console) -> None:

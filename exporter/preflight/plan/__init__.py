@@ -1,0 +1,1 @@
+"""The plan of an upgrade: steps, the hours they take, the command and the gate. Pure."""
