@@ -16,6 +16,7 @@ from ...vocabulary.verdict import Measure, Reason, Verdict
 from ..estimate.design import Design, choose_design
 from ..estimate.mix import mix_shift
 from ..estimate.shares import kept_lookups
+from ..estimate.spread import NodeKnowledge, learn_nodes, other_servers, servers_beside
 from ..fleet.matchers import Matcher, match_all
 from ..fleet.windows import ExternalLabels, Fleet, Lookups, ServerFacts, ServerKey
 from . import checks
@@ -101,8 +102,8 @@ def class_change(fleet: Fleet, question: Question) -> Comparison:
 def _parts(fleet: Fleet, sides: _Sides) -> Iterator[_Sides]:
     """Yield the sides of each model on each kind of GPU, of each cluster and class both have."""
     servers = fleet.windows.servers
-    order = sorted(range(len(servers)), key=lambda i: _model_and_gpu(servers[i]))
-    for _, group in groupby(order, key=lambda i: _model_and_gpu(servers[i])):
+    order = sorted(range(len(servers)), key=lambda i: servers[i].model_and_gpu)
+    for _, group in groupby(order, key=lambda i: servers[i].model_and_gpu):
         for cluster in _shared(list(group), sides, lambda i: servers[i].external_labels):
             for members in _shared(cluster, sides, lambda i: servers[i].server_class):
                 part = sides.within(set(members))
@@ -121,11 +122,6 @@ def _choose_sides(fleet: Fleet, question: Question) -> _Sides:
         baseline.append(is_old and not is_new)
         candidate.append(is_new and not is_old)
     return _Sides(baseline, candidate)
-
-
-def _model_and_gpu(server: ServerKey) -> tuple[str, str]:
-    # one model has its path in one place and its bare name in another
-    return server.model.rpartition("/")[2].casefold(), server.gpu_model.casefold()
 
 
 def _shared(
@@ -190,7 +186,10 @@ def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Compariso
     lookups = _lookups_of(fleet.lookups, sides)
     mix = mix_shift(windows, lookups, design)
     design = replace(design, mix_stderr=mix.stderr)
-    results, index, level = compare_measures(windows, design, lookups, forbidden, criteria, mix)
+    learnt = _known_of_nodes(fleet, sides, design, question)
+    results, index, level = compare_measures(
+        windows, design, lookups, forbidden, criteria, mix, learnt
+    )
     unknown = set(index.observations.unknown) if index else set[str]()
     if context:
         unknown.discard("context")
@@ -240,6 +239,23 @@ def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Compariso
         ),
         replace(question, alpha=level),
     )
+
+
+def _known_of_nodes(
+    fleet: Fleet, sides: _Sides, design: Design, question: Question
+) -> dict[Measure, NodeKnowledge]:
+    """Return what data beside the comparison tells of its nodes, where they have no past in it."""
+    if design.node_effects or design.fault:
+        return {}
+    servers = fleet.windows.servers
+    names = [each.machine if design.unit == "machine" else each.node_name for each in servers]
+    compared = [design.nodes[i] for i in np.unique(design.node[design.keep])]
+    beside, before = servers_beside(servers, names, sides.either, compared)
+    others, past = (
+        other_servers(fleet.windows, names, flags, fleet.facts, question.warm_up)
+        for flags in (beside, before)
+    )
+    return learn_nodes(others, past, compared)
 
 
 def _lookups_of(lookups: Lookups | None, sides: _Sides) -> Lookups | None:

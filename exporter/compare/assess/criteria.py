@@ -4,13 +4,14 @@ Pure arithmetic.
 """
 
 from dataclasses import dataclass, replace
-from typing import Final
+from math import sqrt
+from typing import Final, Literal
 
 from ...vocabulary.verdict import Measure, Reason
 from ..estimate.design import Design
 from ..estimate.spending import look_level
-from ..statistics.effect import Effect
-from .result import MeasureResult
+from ..statistics.effect import Effect, Variance
+from .result import MeasureResult, NodeSpread, SpreadSource
 from .verdict import (
     estimate_of,
     minimum_detectable_effect,
@@ -68,6 +69,40 @@ def result_of(measure: Measure, effect: Effect, criteria: Criteria) -> MeasureRe
         estimate=estimate_of(effect, criteria.alpha),
         p_value=p_value(effect),
         minimum_detectable_effect=minimum_detectable_effect(effect, criteria.alpha),
+    )
+
+
+def node_spread(effect: Effect, design: Design) -> NodeSpread | None:
+    """Return what nodes are taken to differ by, None where an interval does not rest on it."""
+    factor, own = design.node_factor, effect.of_nodes
+    if own is None or not factor:
+        return None
+    compared = Variance(own.value / factor, own.degrees_of_freedom)
+    total, sources = design.assumed.pooled(compared), [_source("assumed", design.assumed)]
+    learnt, others = design.learnt.spread, design.learnt_machines
+    if learnt is not None and others is not None:
+        total = total.pooled(others)
+        source = _source("other_servers", others)
+        update = {"servers": learnt.servers, "releases": learnt.releases}
+        sources.append(source.model_copy(update=update))
+    source = _source("compared_servers", compared)
+    sources.append(source.model_copy(update={"servers": sum(design.arms)}))
+    return NodeSpread(
+        between="starts" if design.has_past else "machines",
+        past_release=design.learnt.past.release if design.learnt.past else None,
+        deviation=sqrt(total.value),
+        degrees_of_freedom=total.degrees_of_freedom,
+        sources=tuple(sources),
+    )
+
+
+def _source(
+    name: Literal["assumed", "other_servers", "compared_servers"], variance: Variance
+) -> SpreadSource:
+    return SpreadSource(
+        source=name,
+        deviation=sqrt(variance.value),
+        degrees_of_freedom=variance.degrees_of_freedom,
     )
 
 

@@ -17,7 +17,7 @@ from ..estimate.warm_up import Settling
 from ..fleet.matchers import Matcher
 from ..fleet.windows import Fleet, ServerFacts, Windows
 from .effects import DEPENDS_ON, MIN_COVERAGE
-from .result import Check, MeasureResult
+from .result import Check, MeasureResult, NodeSpread, SpreadSource
 
 _MAX_AGE_DIFFERENCE_SECONDS: Final = 6 * 86_400.0
 _MIN_PRESENT_SHARE: Final = 0.5
@@ -75,6 +75,7 @@ def check_data(
         _age(_median_ages(windows, design, facts)),
         _gaps(*_present_and_expected(windows), excluded),
         _design(design),
+        *_node_spread(decode.node_spread),
         _overlap(decode, design),
         *_covariates(unknown),
     ]
@@ -222,6 +223,39 @@ def _design(design: Design) -> Check:
         text=f"{design.kind}: {design.servers[0]} {design.unit}s on the baseline, "
         f"{design.servers[1]} on the candidate, {design.hours[1]:.1f} h of the candidate",
     )
+
+
+def _node_spread(spread: NodeSpread | None) -> list[Check]:
+    """Say what nodes are taken to differ by, and what that is from."""
+    if spread is None:
+        return []
+    subject = {
+        "machines": "servers of one release are taken to differ by",
+        "starts": "a server is taken to change from start to start by",
+    }[spread.between]
+    listed = ", ".join(
+        f"{_percent(source.deviation)} {_source(source)} ({source.degrees_of_freedom:.0f})"
+        for source in spread.sources
+    )
+    text = (
+        f"{subject} {_percent(spread.deviation)} at equal load (standard deviation, with "
+        f"{spread.degrees_of_freedom:.0f} degrees of freedom): {listed}"
+    )
+    if spread.past_release is not None:
+        text = f"each server is set against its own speed under {spread.past_release}; {text}"
+    return [Check(name="spread", outcome="passed", text=text)]
+
+
+def _source(source: SpreadSource) -> str:
+    if source.source == "assumed":
+        return "assumed beforehand"
+    if source.source == "compared_servers":
+        return f"of the {source.servers} compared"
+    return f"of {source.servers} other servers ({', '.join(source.releases)})"
+
+
+def _percent(deviation: float) -> str:
+    return f"{100 * deviation:.1f} %"
 
 
 def _overlap(decode: MeasureResult, design: Design) -> Check:

@@ -17,9 +17,10 @@ from ..estimate.mix import Mix, Name
 from ..estimate.observations import Observations
 from ..estimate.shares import Share
 from ..estimate.speed import SpeedIndex, speed_index, transient_variance
+from ..estimate.spread import NOTHING_LEARNT, NodeKnowledge
 from ..fleet.windows import Lookups, Windows
 from ..statistics.effect import Effect, estimate_effect
-from .criteria import Criteria, judge_effect, not_comparable
+from .criteria import Criteria, judge_effect, node_spread, not_comparable
 from .result import MeasureResult
 from .subgroups import by_cell, by_range, by_subgroup
 from .verdict import withdraw_chance_calls
@@ -54,12 +55,13 @@ def compare_measures(
     forbidden: Mapping[str, str],
     criteria: Criteria,
     mix: Mix,
+    learnt: Mapping[Measure, NodeKnowledge],
 ) -> tuple[tuple[MeasureResult, ...], SpeedIndex | None, float]:
     """Return every measure there is data for, decode first, decode's index, and the level used.
 
     `forbidden` maps the measures that may not be compared to the reason; `mix` is how the sides'
-    requests differ. Where it is one of many looks, what is known of decode says how much of the
-    level it may use.
+    requests differ, `learnt` what is known of nodes beside, for each measure. Where it is one of
+    many looks, what is known of decode says how much of the level it may use.
     """
     drafted = windows.column("spec_draft_tokens") > 0
     speculating = {bool(drafted[design.treated == side].any()) for side in (False, True)}
@@ -68,6 +70,7 @@ def compare_measures(
         # a step of one side is then no step of the other
         windows = windows.without("spec_accepted_tokens")
     decoded = observations.decode(windows)
+    design = replace(design, learnt=learnt.get("decode", NOTHING_LEARNT))
     if criteria.sequential and decoded.rows.any():
         look = speed_index(decoded, design)
         criteria = criteria.at_look(
@@ -85,7 +88,7 @@ def compare_measures(
     for measure, observed in by_load.items():
         if observed.rows.any():
             known = mix.prefill_stderr if measure == "prefill" else mix.stderr
-            setting = replace(warm, mix_stderr=known)
+            setting = replace(warm, mix_stderr=known, learnt=learnt.get(measure, NOTHING_LEARNT))
             results[measure], _ = at_equal_load(measure, observed, setting, forbidden, criteria)
     as_shares: dict[Measure, Share | None] = {
         "hit_ratio": shares.hit_ratio(lookups, windows, warm),
@@ -141,7 +144,9 @@ def _between_tokens(
         return not_comparable(measure, forbidden[measure], code="meaning")
     if decode is None or (not design.fault and (coverage or 0.0) < MIN_COVERAGE):
         _, observed = observations.inter_token_latency(windows)
-        setting = replace(design.with_warm_caches(), mix_stderr=mix.demand_stderr)
+        setting = replace(
+            design.with_warm_caches(), mix_stderr=mix.demand_stderr, learnt=NOTHING_LEARNT
+        )
         result, _ = at_equal_load(
             measure, observed, setting.per_window(windows), forbidden, criteria
         )
@@ -259,6 +264,7 @@ def _of_index(
         return result.model_copy(update={"coverage": matching.coverage})
     if measure == "decode":
         described["subgroups"] = by_subgroup(index, design, criteria)
+    described["node_spread"] = node_spread(effect, design)
     result = judge_effect(measure, effect, design, criteria).model_copy(update=described)
     return _with_slower_parts(result)
 

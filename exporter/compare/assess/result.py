@@ -92,6 +92,37 @@ class RunSpread(_Model):
     candidate: float | None
 
 
+class SpreadSource(_Model):
+    """What something says of how nodes differ: `deviation` is a standard deviation of log speeds.
+
+    `assumed` is what is taken before any server is looked at, `other_servers` are those of the
+    model and GPU that are not compared, with their releases, `compared_servers` those that are.
+    `degrees_of_freedom` is what it counts for.
+    """
+
+    source: Literal["assumed", "other_servers", "compared_servers"]
+    deviation: float
+    degrees_of_freedom: float
+    servers: int | None = None
+    releases: tuple[str, ...] = ()
+
+
+class NodeSpread(_Model):
+    """By how much nodes are taken to differ where the release does nothing, and what says so.
+
+    `between` is what differs: machines, where no node has a past of its own, else the starts of
+    one machine. `past_release` is the one that all compared nodes ran before, where each is set
+    against its own speed under it. `deviation` and `degrees_of_freedom` are those of all sources
+    together.
+    """
+
+    between: Literal["machines", "starts"]
+    past_release: str | None = None
+    deviation: float
+    degrees_of_freedom: float
+    sources: tuple[SpreadSource, ...]
+
+
 class MeasureResult(_Model):
     """One measure.
 
@@ -99,7 +130,8 @@ class MeasureResult(_Model):
     `coverage` is the share of the candidate's work done at loads the baseline also had.
     `observed_ratio` is the ratio the windows show where no interval can be given: a description,
     no estimate. `direction_only` is true where the direction is called and the size is not known.
-    `run_spread` is what recorded runs of one side differ by, null where there are no recordings.
+    `node_spread` is what its interval rests on; `run_spread` is what recorded runs of one side
+    differ by, null where there are no recordings.
     `reason` and `remedy` are sentences where the verdict needs them, `reason_code` is the word for
     such a reason.
     """
@@ -116,6 +148,7 @@ class MeasureResult(_Model):
     reason_code: Reason | None = None
     remedy: str = ""
     required_sample_size: RequiredSampleSize | None = None
+    node_spread: NodeSpread | None = None
     run_spread: RunSpread | None = None
     ranges: tuple[RangeEffect, ...] = ()
     cells: tuple[RangeEffect, ...] = ()

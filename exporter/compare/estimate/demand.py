@@ -65,7 +65,7 @@ def at_equal_demand(index: SpeedIndex, windows: Windows) -> DemandIndex | None:
     coverage = matching.coverage * unsaturated / float(work.sum())
     speed = replace(
         index,
-        y=_log_ratio(index) / amplification,
+        y=_log_ratio(index) / amplification - index.level,
         matching=replace(matching, weight=weight, coverage=coverage),
     )
     return DemandIndex(speed, amplification)

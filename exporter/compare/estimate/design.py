@@ -3,9 +3,9 @@
 A place is a server's node; where pods were renamed and their places cannot be matched, the machine.
 
 Pure arithmetic. The data chooses the design: a crossover where the releases were exchanged between
-nodes; difference in differences where some nodes stayed on the baseline and the upgraded ones have
-an earlier period; else side by side; else the same nodes before and after, which needs a day of
-each, because nothing else tells the hour of the day from the release.
+nodes; difference in differences where some nodes stayed on a release and those that changed to the
+other have an earlier period; else side by side; else the same nodes before and after, which needs a
+day of each, because nothing else tells the hour of the day from the release.
 """
 
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ from ..fleet.windows import ServerFacts, Windows
 from ..statistics.effect import Variance
 from .blocker import DAY_HOURS, Blocker, Rows, explain, is_running, required_overlap
 from .crossover import candidate_first
+from .spread import MIN_EARLIER_SECONDS, NOTHING_LEARNT, NodeKnowledge
 from .warm_up import NO_START, Settling, learn_warm_up
 
 Unit = Literal["server", "machine"]
 
-_MIN_EARLIER_SECONDS: Final = 6 * 3600.0
 _LONG_SECONDS: Final = 12 * 3600.0
 _MACHINES: Final = Variance(0.02**2, 2.0)
 """What is known beforehand of the variance of the speed of machines of one kind.
@@ -61,13 +61,14 @@ class Design:
     warm-up after a start, `reference` those of the baseline that its curve is fitted on, earlier
     ones among them; `node` and `block` number the clusters;
     `treated_arm` holds of each node whether it ran the candidate, in a crossover whether it ran it
-    first. `servers` and `hours` count those with data, of baseline and candidate; `unit` says what
-    a node is; `candidate_start` is the candidate's first window (Unix seconds); `warm_up_seconds`
+    first, and where servers were put back whether it was. `servers` and `hours` count those with
+    data, of baseline and candidate; `unit` says what a node is; `candidate_start` is the
+    candidate's first window (Unix seconds); `warm_up_seconds`
     what was dropped as warm-up, and `settling` how baseline and candidate settled. `fault` says
     what the design lacks, `reason_code` the same in a word and `remedy` what to do about it, empty
     or None where nothing; `mix_stderr` is the standard error that other requests leave;
     `ready_at` is up to when data can be enough (Unix seconds), None where unknown. `growing` is
-    whether the candidate still runs.
+    whether the candidate still runs; `learnt` is what other data show of how nodes differ.
     """
 
     kind: Kind
@@ -92,6 +93,7 @@ class Design:
     unit: Unit = "server"
     mix_stderr: float = 0.0
     reason_code: Reason | None = None
+    learnt: NodeKnowledge = NOTHING_LEARNT
 
     @property
     def concurrent(self) -> bool:
@@ -118,16 +120,55 @@ class Design:
         A few nodes that happen to be alike would seem to rule out what nodes are known to differ
         by: so it counts beside what they show. None where a side has no node.
         """
-        upgraded = int(self.treated_arm.sum())
-        others = self.servers[0] if self.kind == "side by side" else len(self.nodes) - upgraded
-        groups = (upgraded,) if self.kind == "before and after" else (upgraded, others)
-        if min(groups) < 1:
+        known, learnt = self.assumed, self.learnt_machines
+        if learnt is not None:
+            known = known.pooled(learnt)
+        factor = self.node_factor
+        return Variance(factor * known.value, known.degrees_of_freedom) if factor else None
+
+    @property
+    def levels(self) -> Floats:
+        """What is taken off each node's log speed: its level under a release before, or nothing."""
+        past = self.learnt.past
+        return np.array([past.levels.get(name, 0.0) if past else 0.0 for name in self.nodes])
+
+    @property
+    def assumed(self) -> Variance:
+        """What is taken for the variance between nodes before any server is looked at."""
+        return _SHIFTS if self.has_past else _MACHINES
+
+    @property
+    def has_past(self) -> bool:
+        """Whether each node is set against its own past, under these releases or another one."""
+        return self.node_effects or self.learnt.past is not None
+
+    @property
+    def learnt_machines(self) -> Variance | None:
+        """What other servers show of the variance between machines, None where it is no use.
+
+        They may differ in another way than those compared, and speak no louder than these do.
+        """
+        # what a start changes on one machine is not what machines differ by
+        if self.has_past or self.learnt.spread is None:
             return None
-        prior = _SHIFTS if self.node_effects else _MACHINES
-        value = prior.value * sum(1.0 / n for n in groups)
+        known = self.learnt.spread.variance
+        compared = max(sum(self.arms) - 2.0, 1.0)
+        return Variance(known.value, min(known.degrees_of_freedom, compared))
+
+    @property
+    def node_factor(self) -> float:
+        """The variance of an effect over the one between nodes, 0 where a side has no node."""
+        if min(self.arms) < 1:
+            return 0.0
         # half of the difference between what the two orders show is the effect
-        value *= 0.25 if self.kind == "crossover" else 1.0
-        return Variance(value, prior.degrees_of_freedom)
+        return sum(1.0 / n for n in self.arms) * (0.25 if self.kind == "crossover" else 1.0)
+
+    @property
+    def arms(self) -> tuple[int, ...]:
+        """How many nodes got the candidate, or got it first, and how many others there are."""
+        nodes = np.unique(self.node[self.keep])
+        upgraded = int(self.treated_arm[nodes].sum())
+        return (upgraded,) if self.kind == "before and after" else (upgraded, len(nodes) - upgraded)
 
     def with_warm_caches(self) -> "Design":
         """Return the design without rows in which a started server's caches may still fill."""
@@ -208,6 +249,12 @@ def _design(
         kind, first, last, treated_arm = "crossover", -np.inf, np.inf, exchanged
     else:
         kind, first, last = _kind(windows, node, treated & keep, reference)
+        if kind == "side by side":
+            # put back on the baseline, a server has its past under the candidate
+            mirrored, *span = _kind(windows, node, reference, treated & keep)
+            if mirrored == "difference in differences":
+                kind, (first, last) = mirrored, span
+                treated_arm = np.bincount(node[reference], minlength=len(nodes)) > 0
     keep &= (windows.time >= first) & (windows.time <= last)
     start = _earliest(windows.time[treated & keep])
     hours = _hours(windows, ~treated & keep), _hours(windows, treated & keep)
@@ -268,7 +315,7 @@ def _kind(
         return "before and after", *always
     enough = shared >= required_overlap(windows.width)
     if len(controls) and len(upgraded) and enough:
-        long_enough = _hours(windows, earlier) * 3600 >= _MIN_EARLIER_SECONDS
+        long_enough = _hours(windows, earlier) * 3600 >= MIN_EARLIER_SECONDS
         # most upgraded nodes need a past, or the effect is that of other machines
         if long_enough and len(np.unique(node[earlier])) >= max(len(upgraded) // 2, 1):
             return "difference in differences", -np.inf, last

@@ -28,7 +28,8 @@ class SpeedIndex:
     """Log of (time expected on the baseline's curve / time observed) by row, and the matching.
 
     Above 0 is faster than the baseline at the same load. Arrays are parallel to the observations;
-    `curve` is the baseline's, `reference` the weights of its rows, earlier ones among them.
+    `curve` is the baseline's, `reference` the weights of its rows, earlier ones among them, `level`
+    what was taken off for a node's own speed before.
     """
 
     observations: Observations
@@ -37,6 +38,7 @@ class SpeedIndex:
     matching: Matching
     curve: Curve
     reference: Floats
+    level: Floats
 
     def regression(self, design: Design, mask: Mask | None = None) -> Regression:
         """Return the regression of the index on the release, over the matched rows of a mask."""
@@ -127,11 +129,12 @@ def speed_index(observations: Observations, design: Design) -> SpeedIndex | None
     match = match_range if design.concurrent else match_distribution
     matched = match(load_rows, min_windows)
     matching = replace(matched, weight=np.where(keep, matched.weight, 0.0))
-    y = np.log(np.where(usable, expected, observations.time) / observations.time)
+    level = design.levels[design.node[rows]]
+    y = np.log(np.where(usable, expected, observations.time) / observations.time) - level
     reference = np.where(treated, 0.0, matched.weight)
     outlying = _outlier_weights(y, matching.weight, treated, cell)
     matching = replace(matching, weight=matching.weight * outlying)
-    return SpeedIndex(observations, y, treated, matching, curve, reference)
+    return SpeedIndex(observations, y, treated, matching, curve, reference, level)
 
 
 def _outlier_weights(y: Floats, weight: Floats, treated: Mask, cell: Ints) -> Floats:

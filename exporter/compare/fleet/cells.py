@@ -1,6 +1,6 @@
 """The cells of the servers that two sides are chosen from, and how their series are selected."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,6 +28,8 @@ _SCRAPED: Final = frozenset(
 """Labels by which copies of a server's series differ where several scrape or watch it."""
 
 _MAX_MATCHED_VALUES: Final = 20
+ENOUGH_SERVERS: Final = 24
+"""Servers that show by themselves how far servers differ: with fewer, others are asked for too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,12 @@ def fetch_cells(
     span: Span,
     keep_labels: Sequence[str],
 ) -> Cells:
-    """Return the cells of the servers that a side's matchers choose, in the order of labels."""
+    """Return the cells of the servers that a side's matchers choose, in the order of labels.
+
+    Where they are few, those of other servers of the same models and GPUs are among them.
+    """
     names, keys = (*keep_labels, *CELL), set[tuple[str, ...]]()
+    others = set[tuple[str, ...]]()
     group_by = *keep_labels, *_GROUP_BY
     copies: dict[tuple[str, ...], dict[str, set[str]]] = {}
     for labels in api.series("inferfleet_load_seconds_total", span.start, span.end):
@@ -73,6 +79,9 @@ def fetch_cells(
             copy = *(cell[name] for name in group_by), labels.get("engine_index", "")
             for name in labels.keys() - _SCRAPED - cell.keys():
                 copies.setdefault(copy, {}).setdefault(name, set()).add(labels[name])
+        else:
+            others.add(tuple(cell.values()))
+    keys |= _others_alike(keys, others, keep_labels)
     servers: dict[tuple[str, ...], int] = {}
     numbers: dict[tuple[str, ...], int] = {}
     cell_server, batches = list[int](), list[float]()
@@ -91,6 +100,30 @@ def fetch_cells(
         np.array(batches),
         _ambiguities(copies),
     )
+
+
+def _others_alike(
+    keys: Set[tuple[str, ...]], others: Set[tuple[str, ...]], keep_labels: Sequence[str]
+) -> set[tuple[str, ...]]:
+    """Return the cells of other servers that show how servers of the chosen models differ.
+
+    Whole releases are taken, those of the fewest servers first, until there are enough: a query
+    selects by release.
+    """
+    chosen = {_server(key[:-1], keep_labels) for key in keys}
+    alike = {server.model_and_gpu for server in chosen}
+    groups: dict[tuple[str, ...], dict[ServerKey, list[tuple[str, ...]]]] = {}
+    for key in sorted(others):
+        server = _server(key[:-1], keep_labels)
+        if server.model_and_gpu in alike:
+            group = server.model, server.gpu_model, server.release, server.server_class
+            groups.setdefault(group, {}).setdefault(server, []).append(key)
+    count, added = len(chosen), set[tuple[str, ...]]()
+    for servers in sorted(groups.values(), key=len):
+        if 1 < len(servers) <= ENOUGH_SERVERS and count < ENOUGH_SERVERS:
+            count += len(servers)
+            added.update(key for cells in servers.values() for key in cells)
+    return added
 
 
 def _server(values: tuple[str, ...], keep_labels: Sequence[str]) -> ServerKey:

@@ -53,6 +53,12 @@ class ServerKey:
         return "/".join(value for _, value in self.external_labels if value)
 
     @property
+    def model_and_gpu(self) -> tuple[str, str]:
+        """The model and GPU that servers share to be compared, however they are written."""
+        # one model has its path in one place and its bare name in another
+        return self.model.rpartition("/")[2].casefold(), self.gpu_model.casefold()
+
+    @property
     def labels(self) -> dict[str, str]:
         """The labels as they stand on the cells."""
         return {

@@ -35,7 +35,8 @@ class Effect:
     """An effect on the scale of the outcome: estimate, standard error, degrees of freedom.
 
     `limited_by` is what more of would narrow the interval; no amount of data brings the standard
-    error below `minimum_stderr`.
+    error below `minimum_stderr`. `of_nodes` is the part of the variance that the data's own nodes
+    show, before what is known from elsewhere is pooled with it.
     """
 
     estimate: float
@@ -43,6 +44,7 @@ class Effect:
     degrees_of_freedom: float
     limited_by: Literal["servers", "hours"]
     minimum_stderr: float
+    of_nodes: "Variance | None" = None
 
     def times(self, factor: float) -> "Effect":
         """Return the effect on so many times the outcome; the factor is above 0."""
@@ -134,7 +136,12 @@ def estimate_effect(
     total = variance.plus(Variance(known, np.inf))
     limited_by: Literal["servers", "hours"] = "servers" if clustered.by_node else "hours"
     return Effect(
-        estimate, float(np.sqrt(total.value)), total.degrees_of_freedom, limited_by, minimum_stderr
+        estimate,
+        float(np.sqrt(total.value)),
+        total.degrees_of_freedom,
+        limited_by,
+        minimum_stderr,
+        clustered.of_node,
     )
 
 
@@ -173,7 +180,7 @@ def _cluster(regression: Regression, influence: Floats) -> _Cluster:
     node_degrees = float(max(nodes - groups, 1))
     # neighbouring blocks are not quite independent: more degrees of freedom are not claimed
     block_degrees = float(max(min(blocks - 1, _MAX_BLOCK_DEGREES_OF_FREEDOM), 1))
-    of_node = float((sums.sum(1) ** 2).sum()) * nodes / node_degrees
+    of_node = _between_nodes(regression, sums.sum(1), node_degrees)
     of_block = float((sums.sum(0) ** 2).sum()) * blocks / max(blocks - 1, 1)
     excess = max(of_block - float((sums**2).sum()), 0.0)
     return _Cluster(
@@ -182,6 +189,19 @@ def _cluster(regression: Regression, influence: Floats) -> _Cluster:
         # without a past of their own the nodes' differences are in the effect, however many hours
         of_node >= of_block or not regression.node_effects,
     )
+
+
+def _between_nodes(regression: Regression, influence: Floats, degrees: float) -> float:
+    """Return the variance that nodes make, from their influences.
+
+    The arms' nodes are taken to differ by as much, so that the few of a small arm are not all that
+    is known of it: an influence times the nodes of its arm is what its node differs by.
+    """
+    present = np.bincount(regression.node[regression.weight > 0], minlength=regression.nodes) > 0
+    arm = regression.treated_arm.astype(np.int64) * regression.time_effects
+    counts = np.bincount(arm[present], minlength=2)
+    squares = float(((influence * counts[arm])[present] ** 2).sum())
+    return squares / degrees * float((1.0 / counts[counts > 0]).sum())
 
 
 def _sums_by_cluster(regression: Regression, influence: Floats) -> Floats:

@@ -55,6 +55,15 @@ def absorbed(values: Floats, weight: Floats, regression: Regression) -> Floats:
     return np.asarray(values - by_node[regression.node] - by_block[regression.block])
 
 
+def node_levels(regression: Regression) -> Floats:
+    """Return the effect of each node on the outcome, beside those of time block.
+
+    Those of nodes that no common block links, directly or by others, differ by an arbitrary number.
+    """
+    by_node, _ = _two_way_effects(regression.y, regression.weight, regression)
+    return by_node
+
+
 def coefficient(outcome: Floats, treatment: Floats, weight: Floats) -> float | None:
     """Return the slope of an outcome on an absorbed treatment, None where that has no variation.
 

@@ -58,6 +58,20 @@ def test_some_stay_and_the_upgraded_have_a_past() -> None:
     assert list(design.treated_arm) == [True, True, False, False]
 
 
+def test_servers_put_back_have_their_past_under_the_candidate() -> None:
+    lives = [(n, "new", 0.0, 20.0) for n in "ab"]
+    lives += [(n, "new", 0.0, 12.0) for n in "cd"] + [(n, "old", 12.0, 20.0) for n in "cd"]
+    design = chosen(windows(*lives))
+    assert design.kind == "difference in differences"
+    assert design.fault == ""
+    assert design.servers == (2, 4)
+    assert list(design.treated_arm) == [False, False, True, True]
+    assert design.arms == (2, 2)
+    # half an hour of a past is none
+    short = chosen(windows(*[(n, r, max(f - 11.5, 0.0), to - 11.5) for n, r, f, to in lives]))
+    assert short.kind == "side by side"
+
+
 def test_new_servers_beside_old_ones() -> None:
     design = chosen(windows(*[(n, "old", 0, 6) for n in "ab"], *[(n, "new", 0, 6) for n in "cd"]))
     assert design.kind == "side by side"

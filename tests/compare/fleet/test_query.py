@@ -1,5 +1,6 @@
 """Windows from an API are the windows that were there, whatever the API bears at once."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +84,27 @@ def test_an_api_that_bears_nothing_is_told(fleet: Fleet) -> None:
         fetched(fake)
 
 
-def test_releases_of_no_side_are_not_asked_for(fleet: Fleet) -> None:
+def test_other_releases_of_the_model_are_asked_for_where_few_servers_are_compared(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They show how far servers of the model and GPU differ."""
+    with FakeApi(fleet) as fake:
+        few = fetch_fleet(PrometheusApi(fake.url), (SIDES[0], SIDES[0]), (), SPAN)
+        monkeypatch.setattr("exporter.compare.fleet.cells.ENOUGH_SERVERS", 4)
+        enough = fetch_fleet(PrometheusApi(fake.url), (SIDES[0], SIDES[0]), (), SPAN)
+    assert {s.release for s in few.windows.servers} == {OLD, NEW}
+    assert {s.release for s in enough.windows.servers} == {OLD}
+
+
+@pytest.mark.parametrize("label", ["model", "gpu_model"])
+def test_releases_of_no_side_are_not_asked_for(fleet: Fleet, label: str) -> None:
+    """Another model says nothing of how servers of this one differ, nor does another GPU."""
+    changed = {label: "another"}
+    servers = tuple(
+        replace(s, **changed) if s.release == NEW else s  # type: ignore[arg-type]
+        for s in fleet.windows.servers
+    )
+    fleet = replace(fleet, windows=replace(fleet.windows, servers=servers))
     with FakeApi(fleet) as fake:
         fetched_fleet = fetch_fleet(PrometheusApi(fake.url), (SIDES[0], SIDES[0]), (), SPAN)
         queries = [

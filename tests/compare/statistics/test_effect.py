@@ -94,3 +94,22 @@ def test_what_is_not_identified_is_none() -> None:
     assert estimate_effect(replace(regression, weight=regression.weight * untreated), 0.0) is None
     # every node ran the candidate in all of its rows: nothing is left of it beside the nodes
     assert estimate_effect(replace(regression, treated=always), 0.0) is None
+
+
+@pytest.mark.parametrize("few", [1, 2])
+def test_the_nodes_of_a_small_side_are_taken_to_differ_as_those_of_the_other(few: int) -> None:
+    """Two canaries that happen to be alike are two of ten machines, not a spread of their own."""
+    regression = replace(upgraded_nodes(0, nodes=10), node_effects=False)
+    arm = np.arange(10) < few
+    # beside each other at all times, and no noise but what nodes differ by
+    treated = arm[regression.node].astype(np.float64)
+    shown = list[float]()
+    for seed in range(40):
+        level = 0.01 * np.random.default_rng(seed).standard_normal(10)
+        case = replace(regression, y=level[regression.node], treated=treated, treated_arm=arm)
+        effect = estimate_effect(case, 0.0)
+        assert effect is not None
+        assert effect.of_nodes is not None
+        assert effect.of_nodes.degrees_of_freedom == 8
+        shown.append(effect.of_nodes.value)
+    assert np.mean(shown) == pytest.approx(0.01**2 * (1 / few + 1 / (10 - few)), rel=0.25)
