@@ -3,7 +3,7 @@
 `python -m scripts.forecast_hours --write` puts the table into docs/preflight.md. The fleets are
 simulated in two ways that share nothing (tests/sim and scripts/trial), their truth is known, and
 the forecast sees no moment after the upgrade begins. The pauses of `compare --wait` are drawn out
-to a quarter of an hour.
+to a quarter of an hour, and to a sixth of the time that has passed.
 """
 
 import argparse
@@ -45,11 +45,12 @@ DOCUMENT: Final = Path(__file__).parent.parent / "docs" / "preflight.md"
 EFFECT: Final = 0.05
 SERVERS: Final = 8
 _PAUSE: Final = 900.0
+_PAUSE_SHARE: Final = 1 / 6
+"""Least pause between two looks in seconds, and as a part of the time since the upgrade."""
 _BEFORE_HOURS: Final = 48.0
 _SIMULATED: Final[dict[str, tuple[str, Shape]]] = {
     "plain": ("none", "dense"),
     "low traffic": ("low traffic", "dense"),
-    "steep day": ("steep day", "dense"),
     "MoE": ("none", "moe"),
 }
 _SIMULATED_ROWS: Final = (
@@ -90,12 +91,12 @@ def main() -> None:
     arguments.add_argument("--write", action="store_true", help=f"write the table of {DOCUMENT}")
     options = arguments.parse_args()
     os.nice(options.nice)
-    rows = list[Row]()
+    lines = list[str]()
     for row in _rows(options.fleets, options.trials, options.first):
-        print(_line(row), flush=True)
-        rows.append(row)
+        lines.append(_line(row))
+        print(lines[-1], flush=True)
     if options.write:
-        text = "\n".join((*_HEAD, *map(_line, rows))) + "\n"
+        text = "\n".join((*_HEAD, *lines)) + "\n"
         DOCUMENT.write_text(with_sections(DOCUMENT.read_text(), {"forecast": text}))
 
 
@@ -195,7 +196,7 @@ def _hours(upgraded: Upgraded, verdict: str) -> float | None:
         return report_of(fleet, asked, until, None)
 
     def sleep(seconds: float) -> None:
-        clock[0] += max(seconds, _PAUSE)
+        clock[0] += max(seconds, _PAUSE, _PAUSE_SHARE * (clock[0] - upgraded.start))
 
     report = wait_for_verdict(
         question,

@@ -59,6 +59,8 @@ def review(upgrade: Upgrade, paths: Sequence[Path], given: Sequence[Launch]) -> 
         *(
             launch
             for document in known
+            # a dashboard starts nothing, and is large
+            if not is_dashboard(document.content)
             for launch in document_launches(
                 document.content, ENGINES[engine], document.file, arguments
             )
