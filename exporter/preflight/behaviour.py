@@ -96,7 +96,7 @@ def _variables(launch: Launch, catalog: ReleaseCatalog, old: str, new: str) -> I
     prefixes = ENGINES[catalog.engine].variable_prefixes
     for name in launch.environment:
         prefix = next((each for each in prefixes if name.startswith(each)), None)
-        if prefix is None or _SERVICE.fullmatch(name):
+        if prefix is None:
             continue
         names = {name, f"{prefixes[0]}{name.removeprefix(prefix)}"}
         if names & after.keys():
@@ -107,6 +107,8 @@ def _variables(launch: Launch, catalog: ReleaseCatalog, old: str, new: str) -> I
             yield _finding("variable-removed", "error", launch, name, text, remedy)
         elif before:
             known = _was_one(catalog, "environment", name)
+            if not known and _SERVICE.fullmatch(name):
+                continue
             near = get_close_matches(name, after, 1, _NEAR_VARIABLE)
             severity: Severity = "warning" if known or near else "detail"
             text = f"{name} is not read by {catalog.engine} {_either(old, new)}"

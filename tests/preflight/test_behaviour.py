@@ -47,6 +47,9 @@ def test_a_slip_is_told_from_what_is_gone() -> None:
 
 def test_a_variable_that_is_not_read_any_more_is_an_error_with_what_takes_its_place() -> None:
     environment = {"VLLM_FLASHINFER_MOE_BACKEND": "latency", "VLLM_SERVICE_PORT": "1", "HOME": "/"}
+    assert "VLLM_EC_SIDE_CHANNEL_PORT" in findings(
+        "", "0.20.2", "0.20.2", {"VLLM_EC_SIDE_CHANNEL_PORT": "1"}
+    )
     found = findings("", "0.23.0", "0.24.0", environment)
     assert found["VLLM_FLASHINFER_MOE_BACKEND"].severity == "error"
     assert "--moe-backend" in found["VLLM_FLASHINFER_MOE_BACKEND"].remedy

@@ -21,7 +21,8 @@ from .settings import public_settings
 _SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "zsh"})
 _KUBERNETES_VARIABLE: Final = re.compile(r"\$\$|\$\(([A-Za-z_][\w.-]*)\)")
 _SHELL_VARIABLE: Final = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
-_ENDS_COMMAND: Final = frozenset([";", "&", "&&", "|", "||", "(", ")", "<", ">", ">>", "\n"])
+_SUBSTITUTION: Final = re.compile(r"\$\(\([^()]*\)\)|\$\([^()]*\)")
+_ENDS_COMMAND: Final = frozenset(";&|()<>\n")
 _VERSION_TAG: Final = (
     r"v?(?P<version>[0-9]+\.[0-9]+\.[0-9]+(?:\.?(?:post|rc|dev)[0-9]+)?)(?:-\S*|@\S*)?"
 )
@@ -89,13 +90,16 @@ def _script(words: Sequence[str]) -> str | None:
 
 def _commands(script: str, env: Mapping[str, str]) -> Iterator[list[str]]:
     """Yield the commands of a shell script that are plain enough to be read."""
-    lexer = shlex.shlex(script.replace("\\\n", " "), posix=True, punctuation_chars=";&|()<>\n")
+    # what is worked out stays open, and is no end of the command
+    text = _SUBSTITUTION.sub("$?", script.replace("\\\n", " "))
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=";&|()<>\n")
     lexer.whitespace = " \t\r"
     lexer.whitespace_split = True
     command = list[str]()
     try:
         for word in lexer:
-            if _ENDS_COMMAND.intersection(word) or set(word) <= _ENDS_COMMAND:
+            # other words hold such a character where it is quoted
+            if word and set(word) <= _ENDS_COMMAND:
                 yield command
                 command = []
             else:

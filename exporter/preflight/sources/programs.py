@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ...discovery.container import Container
 
-_ARGUMENTS: Final = re.compile(r"(?:.*_)?(?:kw)?(?:args|arguments)")
+_ARGUMENTS: Final = re.compile(r"(?:.*_)?(?:kw)?(?:args|arguments|flags)")
 _VARIABLES: Final = re.compile(r"(?:extra_?)?env(?:ironment)?(?:_?vars?|_?variables)?")
 _NO_PROGRAM: Final = re.compile(r"-|[\w-][\w.-]*/[\w.-]+$|serve$")
 _WORD_START: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[-.]")

@@ -63,6 +63,18 @@ def test_open_value_is_unknown_and_costs_only_itself(words: list[str]) -> None:
     assert "max_num_seqs" not in known
 
 
+def test_what_a_script_works_out_is_open_and_ends_no_command() -> None:
+    script = "vllm serve org/m --max-num-seqs $((2 * N)) --seed $(date +%s) --max-model-len 8"
+    line = command_line(made(["sh", "-c", script]))
+    assert line is not None
+    assert line[3:] == ["--max-num-seqs", "", "--seed", "", "--max-model-len", "8"]
+
+
+def test_a_quoted_word_ends_no_command() -> None:
+    script = 'vllm serve org/m --kv-transfer-config \'{"a":\n "b|(c)"}\' --seed 1; echo'
+    assert (command_line(made(["sh", "-c", script])) or [])[-2:] == ["--seed", "1"]
+
+
 def test_open_size_of_the_layout_is_not_taken_for_one() -> None:
     known = _known(made(["vllm", "serve", "org/m", "--tensor-parallel-size", "$(TP)"]))
     assert "tensor_parallel" not in known

@@ -72,6 +72,11 @@ spec:
   args: [--swap-space=8, --max-model-len=4096]
   env: {VLLM_X: "1"}
 """,
+    "flags of a recipe": """
+VLLM_X: "1"
+common_extra_flags: "--swap-space 8"
+decode_extra_flags: "--max-model-len 4096 --enforce-eager"
+""",
     "arguments in a chart's values": """
 vllm:
   VLLM_X: "1"
