@@ -17,7 +17,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 from .designs import PLANS  # noqa: E402
 from .outcome import Outcome  # noqa: E402
-from .report import report, write  # noqa: E402
+from .report import measures_report, report, write  # noqa: E402
 from .scenarios import CASES  # noqa: E402
 from .tables import Results  # noqa: E402
 from .trials import jobs, judge, read, run_all, save  # noqa: E402
@@ -53,7 +53,10 @@ def main() -> None:
                 outcomes += judged
         if options.save:
             save(outcomes, options.save)
-        section, text = options.write or "", report(Results(outcomes), command)
+        results = Results(outcomes)
+        section, text = options.write or "", report(results, command)
+        if options.measures:
+            text = measures_report(results, command, options.measures)
     print(text)
     print(f"{monotonic() - begin:.0f} s")
     if options.write:
@@ -77,7 +80,12 @@ def _options() -> argparse.Namespace:
     arguments.add_argument(
         "--read", type=Path, nargs="+", default=[], help="take the results from such files"
     )
-    arguments.add_argument("--write", help="the section of docs/trials.md to write: was, is, watch")
+    arguments.add_argument(
+        "--measures", nargs="+", default=[], help="tables of these measures alone, every case"
+    )
+    arguments.add_argument(
+        "--write", help="the section of docs/trials.md to write: was, is, measures, watch"
+    )
     return arguments.parse_args()
 
 

@@ -1,11 +1,12 @@
 """The tables of the trials: printed, or written into their document."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from scripts.bench.document import with_sections
 
-from .tables import Results, accuracy, by_effect, by_scenario, opposite, totals
+from .tables import Results, accuracy, by_effect, by_scenario, of_measure, opposite, totals
 
 DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "trials.md"
 
@@ -44,6 +45,23 @@ def report(results: Results, command: str) -> str:
             lines += ["", title, "", *table]
     wrong, count = opposite(results, "compare", "decode")
     lines += ["", f"Called with the opposite sign, decode: compare {wrong} of {count}."]
+    return "\n".join(lines)
+
+
+def measures_report(results: Results, command: str, measures: Sequence[str]) -> str:
+    """Return the tables of some measures alone, each case a row; `command` is what was run."""
+    seeds = sorted(results.seeds)
+    if not seeds:
+        return f"`{command}`; no fleet was begun."
+    lines = [f"`{command}`; {len(seeds)} fleets a row at most, seeds {seeds[0]} to {seeds[-1]}."]
+    lines += [
+        "",
+        "Nothing true changes. Wrong calls (of the worst scenario), equivalent, and how often",
+    ]
+    lines += ["the 95 % interval holds the truth, in %:", "", *totals(results, measures)]
+    for measure in measures:
+        title = f"`{measure}`: wrong / right / equivalent / not comparable / holds the truth, in %:"
+        lines += ["", title, "", *of_measure(results, measure)]
     return "\n".join(lines)
 
 

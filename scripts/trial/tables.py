@@ -11,7 +11,15 @@ from .outcome import CALLS, Outcome
 from .scenarios import WITH_EFFECT, WITHOUT_EFFECT
 
 HAND = ("tok/s", "ITL", "MW tok/s", "MW ITL")
-_MEASURES = ("overall", "decode", "prefill", "inter_token_latency", "energy", "speculation")
+_MEASURES = (
+    "overall",
+    "decode",
+    "prefill",
+    "inter_token_latency",
+    "energy",
+    "hit_ratio",
+    "speculation",
+)
 _SHORT = {"inter_token_latency": "latency"}
 
 
@@ -77,16 +85,18 @@ class Results:
         return [name for name in known if name in present]
 
 
-def totals(results: Results) -> list[str]:
+def totals(results: Results, measures: Sequence[str] = ()) -> list[str]:
     """Return a row a judge and measure, over all scenarios without an effect, by design.
+
+    With `measures` those of `compare` alone.
 
     A cell has the wrong calls (of the worst scenario), equivalent, and how often the interval
     holds the truth.
     """
     lines = _head(["judge", "measure", *results.designs])
     names = results.scenarios(WITHOUT_EFFECT)
-    rows = [("compare", measure) for measure in _MEASURES]
-    rows += [(rule, "decode") for rule in HAND]
+    rows = [("compare", measure) for measure in measures or _MEASURES]
+    rows += [] if measures else [(rule, "decode") for rule in HAND]
     for judge, measure in rows:
         cells = [judge, _SHORT.get(measure, measure)]
         for design in results.designs:
@@ -113,6 +123,23 @@ def by_scenario(results: Results, judge: str, measure: str) -> list[str]:
         measure,
         WITHOUT_EFFECT,
         lambda found: f"{found.wrong:.0f} / {found.equivalent:.0f} / {found.not_comparable:.0f}",
+    )
+
+
+def of_measure(results: Results, measure: str) -> list[str]:
+    """Return a row a case of one measure of `compare`, by design.
+
+    A cell has wrong calls / right / equivalent / not comparable / intervals that hold the truth.
+    """
+    return _grid(
+        results,
+        "compare",
+        measure,
+        [*WITHOUT_EFFECT, *WITH_EFFECT],
+        lambda found: (
+            f"{found.wrong:.0f} / {found.right:.0f} / {found.equivalent:.0f} / "
+            f"{found.not_comparable:.0f} / {_percent(found.covered)}"
+        ),
     )
 
 

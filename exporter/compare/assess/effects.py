@@ -23,7 +23,7 @@ from ..statistics.effect import Effect, estimate_effect
 from .criteria import Criteria, judge_effect, node_spread, not_comparable
 from .result import MeasureResult
 from .subgroups import by_cell, by_range, by_subgroup
-from .verdict import withdraw_chance_calls
+from .verdict import is_call, withdraw_chance_calls
 from .wording import batch_range
 
 MEASURES: Final[tuple[Measure, ...]] = get_args(Measure)
@@ -35,6 +35,7 @@ MIN_WINDOWS_PER_EFFECT: Final = 12
 
 DEPENDS_ON: Final[Mapping[Measure, tuple[Name, ...]]] = {
     "prefill": ("prompts to compute", "outputs"),
+    "hit_ratio": ("prompts", "outputs"),
     "speculation": ("prompts to compute", "outputs"),
 }
 """Of which means of the requests the measures depend beside the load they are compared at."""
@@ -46,6 +47,7 @@ _FULL_SECONDS: Final = 3600.0
 
 _LARGE_LATENCY_CHANGE: Final = 0.10
 _MORE_TRAFFIC: Final = "wait for more traffic"
+_RUN_BOTH: Final = "run both releases at once, on the same traffic"
 
 
 def compare_measures(
@@ -136,34 +138,24 @@ def _between_tokens(
 ) -> MeasureResult:
     """Return the speed between tokens at equal demand, from decoding's index and its coverage.
 
-    Where the loads hardly overlap it is the latency over the demand itself. That depends on what
-    prompts and contexts add at each batch, of which a sum of slopes does not know.
+    Where the loads hardly overlap, or the baseline's batch at such demands is not known, it is the
+    latency over the demand itself. That depends on what prompts and contexts add at each batch, of
+    which a sum of slopes does not know.
     """
     measure: Measure = "inter_token_latency"
     if measure in forbidden:
         return not_comparable(measure, forbidden[measure], code="meaning")
-    if decode is None or (not design.fault and (coverage or 0.0) < MIN_COVERAGE):
-        _, observed = observations.inter_token_latency(windows)
-        setting = replace(
-            design.with_warm_caches(), mix_stderr=mix.demand_stderr, learnt=NOTHING_LEARNT
-        )
-        result, _ = at_equal_load(
-            measure, observed, setting.per_window(windows), forbidden, criteria
-        )
-        moved = mix.moved("prompts to compute", "outputs")
-        return _other_requests(measure, moved, result) if moved else result
-    demand = at_equal_demand(decode, windows)
-    if not design.fault and (demand is None or demand.speed.matching.coverage < MIN_COVERAGE):
-        return not_comparable(
-            measure,
-            "less than half of the candidate's work was done below saturation, where the demand "
-            "decides the batch, and at loads the baseline also had",
-            "look at decoding, which is compared at any load",
-            code="work",
-        )
-    if demand is None:
-        return _blocked(measure, design)
-    return _of_index(measure, demand.speed, design, criteria, demand.amplification)
+    demand = None
+    if decode is not None and (design.fault or (coverage or 0.0) >= MIN_COVERAGE):
+        demand = at_equal_demand(decode, windows)
+    if demand is not None and demand.speed.matching.coverage >= MIN_COVERAGE:
+        return _of_index(measure, demand.speed, design, criteria, demand.amplification)
+    _, observed = observations.inter_token_latency(windows)
+    warm = design.with_warm_caches()
+    setting = replace(warm, mix_stderr=mix.demand_stderr, learnt=NOTHING_LEARNT)
+    result, _ = at_equal_load(measure, observed, setting.per_window(windows), forbidden, criteria)
+    moved = mix.moved("prompts to compute", "outputs")
+    return _other_requests(measure, moved, result) if moved else result
 
 
 def _fills_caches(windows: Windows, design: Design, warm: Design) -> bool:
@@ -245,7 +237,7 @@ def _of_index(
     if measure == "decode" or (has_batch and criteria.detail):
         described["ranges"] = by_range(index, design, criteria)
     regression = index.regression(design)
-    effect = equal_load_effect(index, design)
+    effect = equal_load_effect(index, design, amplification)
     effect = None if effect is None else effect.times(amplification)
     if design.fault:
         result = _blocked(measure, design)
@@ -288,12 +280,17 @@ def _blocked(measure: Measure, design: Design) -> MeasureResult:
     return not_comparable(measure, design.fault, design.remedy, code=design.reason_code)
 
 
-def equal_load_effect(index: SpeedIndex, design: Design) -> Effect | None:
-    """Return the effect of the release at equal load, None where the rows do not identify one."""
+def equal_load_effect(
+    index: SpeedIndex, design: Design, amplification: float = 1.0
+) -> Effect | None:
+    """Return the effect of the release at equal load, None where the rows do not identify one.
+
+    `amplification` is how many times as large the outcome is that it stands for.
+    """
     return estimate_effect(
         index.regression(design),
         design.minimum_stderr,
-        design.spread,
+        design.spread_over(amplification),
         transient_variance(index, design),
     )
 
@@ -325,7 +322,35 @@ def of_share(
         return not_comparable(
             measure, "the share fell to nothing, so no ratio can be given", code="work"
         )
-    return judge_effect(measure, effect, design, criteria)
+    result = judge_effect(measure, effect, design, criteria)
+    if is_call(result) and not design.concurrent:
+        reason = "one release ran after the other, and what is asked may have changed it as well"
+        update = {"verdict": "inconclusive", "reason": reason, "remedy": _RUN_BOTH}
+        return result.model_copy(update=update)
+    if measure == "hit_ratio" and result.verdict == "regression":
+        return _while_it_rises(share, result, design, criteria)
+    return result
+
+
+def _while_it_rises(
+    share: Share, result: MeasureResult, design: Design, criteria: Criteria
+) -> MeasureResult:
+    """Return a loss of hits as not comparable where it shrinks by the margin within its time.
+
+    A large cache may fill for hours after a start, longer than any warm-up that is waited for.
+    """
+    halves = shares.effect_by_half(share, design)
+    if halves is None or halves[1] - halves[0] < criteria.margin:
+        return result
+    refused = not_comparable(
+        result.measure,
+        f"the candidate's hit rate still rises (from {100 * halves[0]:+.0f} % in the first half of "
+        f"its time to {100 * halves[1]:+.0f} % in the second)",
+        "wait" if design.growing else "",
+        code="overlap",
+    )
+    ratio = result.estimate.ratio if result.estimate else None
+    return refused.model_copy(update={"observed_ratio": ratio})
 
 
 def _by_direction(decode: MeasureResult, latency: MeasureResult, design: Design) -> MeasureResult:

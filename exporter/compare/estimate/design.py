@@ -113,6 +113,17 @@ class Design:
         """The standard error of the log ratio that no amount of data gets below."""
         return float(np.hypot(_MINIMUM_STDERR[self.kind], self.mix_stderr))
 
+    def spread_over(self, amplification: float) -> Variance | None:
+        """Return the spread in units of an outcome that changes so many times as much as speed.
+
+        Machines differ by their speed, and the outcome by that many times as much. What is taken
+        for starts lies at the upper end of what was recorded of speed, and holds for both.
+        """
+        spread = self.spread
+        if spread is None or not self.has_past:
+            return spread
+        return Variance(spread.value / amplification**2, spread.degrees_of_freedom)
+
     @property
     def spread(self) -> Variance | None:
         """The variance of an effect that nodes make, as far as it is known beforehand.

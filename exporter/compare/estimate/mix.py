@@ -16,9 +16,9 @@ from ..fleet.arrays import Floats
 from ..fleet.windows import Lookups, Windows, collapse
 from ..statistics.regression import Regression, absorbed, coefficient
 from .design import Design
-from .shares import hit_ratio
+from .shares import hit_ratio, kept_row
 
-Name = Literal["prompts to compute", "outputs", "cached share"]
+Name = Literal["prompts", "prompts to compute", "outputs", "cached share"]
 
 MAX_SHIFT: Final = 0.20
 """Relative difference of a mean up to which requests are taken to be alike.
@@ -75,10 +75,13 @@ def mix_shift(windows: Windows, lookups: Lookups | None, design: Design) -> Mix:
     """Return how the requests of both sides differ, by server and whole window."""
     ratios: dict[Name, float] = {}
     whole, whole_design = collapse(windows), design.per_window(windows)
+    tokens_of: dict[Name, Floats] = {
+        "prompts": _looked_up(lookups, whole, whole_design),
+        "prompts to compute": whole.column("prefill_tokens"),
+        "outputs": whole.column("decode_tokens"),
+    }
     requests = whole.column("first_tokens")
-    lengths: dict[Name, str] = {"prompts to compute": "prefill_tokens", "outputs": "decode_tokens"}
-    for name, column in lengths.items():
-        tokens = whole.column(column)
+    for name, tokens in tokens_of.items():
         rows = whole_design.keep & (requests >= _MIN_REQUESTS) & (tokens > 0)
         if rows.any():
             length = tokens[rows] / requests[rows]
@@ -102,6 +105,18 @@ def mix_shift(windows: Windows, lookups: Lookups | None, design: Design) -> Mix:
         if shift is not None:
             ratios["cached share"] = shift
     return Mix(ratios)
+
+
+def _looked_up(lookups: Lookups | None, whole: Windows, design: Design) -> Floats:
+    """Return the tokens of the prompts of each whole window, cached ones included, or NaN.
+
+    Every prompt is looked up in the prefix cache.
+    """
+    tokens = np.full(len(whole), np.nan)
+    if lookups is not None and len(lookups.server) and design.keep.any():
+        row = kept_row(lookups, whole, design)
+        tokens[row[row >= 0]] = lookups.queried[row >= 0]
+    return tokens
 
 
 def _shift(regression: Regression) -> float | None:

@@ -12,7 +12,7 @@ import numpy as np
 from ..fleet.arrays import Floats, Ints, Mask
 from ..fleet.windows import Lookups, Windows, collapse
 from ..statistics.effect import Effect, estimate_effect
-from ..statistics.regression import Regression
+from ..statistics.regression import Regression, absorbed, coefficient
 from .design import Design
 
 _MIN_LOOKUPS: Final = 1000.0
@@ -76,7 +76,7 @@ def hit_ratio(lookups: Lookups | None, windows: Windows, design: Design) -> Shar
     kept = kept_lookups(lookups, windows, design)
     if kept is None:
         return None
-    rows, source = kept.queried > _MIN_LOOKUPS, _kept_row(kept, windows, design)
+    rows, source = kept.queried > _MIN_LOOKUPS, kept_row(kept, windows, design)
     if not rows.any():
         return None
     return Share(
@@ -92,11 +92,11 @@ def kept_lookups(lookups: Lookups | None, windows: Windows, design: Design) -> L
     """Return the lookups of the windows that a design keeps, None where there are none."""
     if lookups is None or not len(lookups.server) or not design.keep.any():
         return None
-    rows = _kept_row(lookups, windows, design) >= 0
+    rows = kept_row(lookups, windows, design) >= 0
     return lookups.where(rows) if rows.any() else None
 
 
-def _kept_row(lookups: Lookups, windows: Windows, design: Design) -> Ints:
+def kept_row(lookups: Lookups, windows: Windows, design: Design) -> Ints:
     """Return for each lookup a kept row of its server and window, -1 where there is none.
 
     Lookups belong to a whole server, rows to its batch cells: any cell's row of the same window
@@ -124,6 +124,25 @@ def share_effect(share: Share, design: Design) -> Effect | None:
         share.regression(design),
         design.minimum_stderr,
     )
+
+
+def effect_by_half(share: Share, design: Design) -> tuple[float, float] | None:
+    """Return the relative change in the first and second half of the candidate's time blocks.
+
+    None where a half does not identify one.
+    """
+    regression = share.regression(design)
+    blocks = np.unique(share.block[share.treated])
+    middle = blocks[len(blocks) // 2]
+    changes = list[float]()
+    for half in (share.block < middle, share.block >= middle):
+        weight = np.where(half | ~share.treated, regression.weight, 0.0)
+        treatment = absorbed(regression.treated, weight, regression)
+        change = coefficient(absorbed(regression.y, weight, regression), treatment, weight)
+        if change is None or not (half & share.treated).any():
+            return None
+        changes.append(change)
+    return changes[0], changes[1]
 
 
 def log_scale(effect: Effect) -> Effect | None:

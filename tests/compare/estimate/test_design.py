@@ -162,3 +162,20 @@ def test_renamed_pods_of_unknown_place_are_told_what_would_help() -> None:
     assert design.unit == "server"
     assert "different servers at different times" in design.fault
     assert "inferfleet_server_pod_info" in design.remedy
+
+
+def test_machines_differ_as_much_more_as_an_outcome_grows() -> None:
+    """Side by side they are in the effect; what starts differ by is taken as of the outcome."""
+    beside = [(n, "old", 0.0, 6.0) for n in "ab"] + [(n, "new", 0.0, 6.0) for n in "cd"]
+    past = [
+        *((n, "old", 0.0, 24.0) for n in "ab"),
+        *((n, "new", 24.0, 31.0) for n in "ab"),
+        *((n, "old", 0.0, 31.0) for n in "cd"),
+    ]
+    for lives, factor in ((beside, 1.0), (past, 0.25)):
+        design = chosen(windows(*lives))
+        spread, over = design.spread, design.spread_over(2.0)
+        assert spread is not None
+        assert over is not None
+        assert over.value == pytest.approx(factor * spread.value)
+        assert over.degrees_of_freedom == spread.degrees_of_freedom

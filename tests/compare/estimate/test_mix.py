@@ -91,6 +91,22 @@ def test_latency_without_shared_loads_needs_like_requests(fleet: Fleet) -> None:
     assert refused.verdict == "not_comparable"
 
 
+def test_longer_prompts_tell_nothing_of_the_hit_rate(fleet: Fleet) -> None:
+    """All tokens of a prompt are looked up, cached or not: twice as many are other prompts."""
+    assert fleet.lookups is not None
+    factor = 1.0 + np.array([server.release == NEW for server in fleet.windows.servers])
+    longer = factor[fleet.lookups.server]
+    lookups = replace(
+        fleet.lookups, queried=fleet.lookups.queried * longer, hit=fleet.lookups.hit * longer
+    )
+    comparison = judged(replace(fleet, lookups=lookups))
+    assert "prompts +" in mix(comparison)[1]
+    refused = measure(comparison, "hit_ratio")
+    assert refused.verdict == "not_comparable"
+    assert "asked other things (prompts +" in refused.reason
+    assert measure(comparison, "prefill").verdict != "not_comparable"
+
+
 def test_unknown_requests_are_noted(fleet: Fleet) -> None:
     sums = {name: values for name, values in fleet.windows.sums.items() if name != "first_tokens"}
     blind = replace(fleet, windows=replace(fleet.windows, sums=sums), lookups=None)
