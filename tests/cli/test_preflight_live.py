@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from typer.testing import CliRunner, Result
 from exporter.cli.app import app
 from exporter.compare.fleet.windows import Fleet
 from tests.compare.fake_api import FakeApi
+from tests.compare.openmetrics import DECODE_CELLS, openmetrics
+from tests.prometheus import fill, needs_prometheus, prometheus
 from tests.sim.comparison import simulate_comparison
 
 MODEL = "meta/llama"
@@ -28,7 +31,12 @@ def fleet_now(servers: int, hours: float) -> Fleet:
     end = float(windows.time.max()) + windows.width
     moved = np.floor((time.time() - end) / windows.width) * windows.width
     facts = (
-        replace(known, limits={**known.limits, "gpus": 2.0}, starts=()) for known in fleet.facts
+        replace(
+            known,
+            limits={**known.limits, "gpus": 2.0},
+            starts=tuple(start + moved for start in known.starts),
+        )
+        for known in fleet.facts
     )
     return replace(
         fleet,
@@ -70,6 +78,16 @@ def test_the_command_and_the_gate_name_the_fleet(document: dict[str, object]) ->
     assert command.endswith("--wait 8h --fail-on regression --margin 10%")
     assert "value: meta/llama" in steps[-1]["manifest"]
     assert "on the fleet's own traffic" in steps[0]["text"]
+
+
+@needs_prometheus
+def test_a_real_prometheus_is_read(tmp_path: Path) -> None:
+    fill(tmp_path / "data", [openmetrics(fleet_now(4, 17.0), DECODE_CELLS, 300.0)])
+    with prometheus(tmp_path / "data") as url:
+        result = run(url, "--json", "--effect", "20%", "--margin", "10%")
+    fleet = json.loads(result.stdout)["fleet"]
+    assert (fleet["servers"], fleet["gpus"], fleet["model"]) == (4, 8, MODEL)
+    assert fleet["rollouts"][0]["loss"]["decided"] > 0
 
 
 def test_a_short_past_falls_back_on_the_table_and_says_so() -> None:

@@ -115,7 +115,7 @@ def _measured_canary(live: LiveFleet, canary: RolloutHours) -> Step:
 
 def _after(hours: Hours) -> str:
     if hours.median is None:
-        return f"in {hours.decided} of {hours.tried} cases within {WAIT}"
+        return f"within {WAIT} in {hours.decided or 'none'} of {hours.tried} cases"
     return f"after {hours.median:.2g} h"
 
 

@@ -104,6 +104,7 @@ def _hours(hours: Hours) -> str:
     if hours.least is None or hours.most is None:
         return "not in time"
     middle = "not in time" if hours.median is None else f"{hours.median:.3g} h"
-    span = f"{hours.least:.3g} to {hours.most:.3g}"
-    few = f", {hours.decided} of {hours.tried}" if hours.decided < hours.tried else ""
-    return f"{middle} ({span}{few})" if few or hours.least < hours.most else middle
+    parts = [f"{hours.least:.3g} to {hours.most:.3g}"] if hours.least < hours.most else []
+    if hours.decided < hours.tried:
+        parts.append(f"{hours.decided} of {hours.tried}")
+    return f"{middle} ({', '.join(parts)})" if parts else middle

@@ -83,7 +83,7 @@ def canary(upgraded: int, loss: Hours, no_change: Hours) -> RolloutHours:
                 canary(8, hours(2.0, 2.0, 2.0), hours(None, None, 2.0)),
             ],
             8,
-            "no change is shown in 1 of 3 cases within 8h",
+            "no change is shown within 8h in 1 of 3 cases",
         ),
     ],
 )
