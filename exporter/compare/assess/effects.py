@@ -12,7 +12,7 @@ import numpy as np
 from ...vocabulary.verdict import Measure, Verdict
 from ..estimate import observations, shares
 from ..estimate.demand import at_equal_demand
-from ..estimate.design import Design
+from ..estimate.design import MACHINES_IN_ENERGY, Design
 from ..estimate.mix import Mix, Name
 from ..estimate.observations import Observations
 from ..estimate.shares import Share
@@ -91,6 +91,8 @@ def compare_measures(
         if observed.rows.any():
             known = mix.prefill_stderr if measure == "prefill" else mix.stderr
             setting = replace(warm, mix_stderr=known, learnt=learnt.get(measure, NOTHING_LEARNT))
+            if measure == "energy":
+                setting = replace(setting, machines=MACHINES_IN_ENERGY)
             results[measure], _ = at_equal_load(measure, observed, setting, forbidden, criteria)
     as_shares: dict[Measure, Share | None] = {
         "hit_ratio": shares.hit_ratio(lookups, windows, warm),

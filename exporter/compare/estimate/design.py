@@ -35,6 +35,9 @@ and 8.8 % with a probability of 90 %. Recorded pairs of servers set up alike on 
 1.1 % (dense) and 6.3 % (mixture of experts) of a short run.
 """
 
+MACHINES_IN_ENERGY: Final = Variance(0.04**2, 2.0)
+"""The same for energy: machines of one kind differ by the power they take too. An assumption."""
+
 _SHIFTS: Final = Variance(0.01**2, 2.0)
 """The same for what a restart changes on one machine, beside the release.
 
@@ -68,7 +71,8 @@ class Design:
     what the design lacks, `reason_code` the same in a word and `remedy` what to do about it, empty
     or None where nothing; `mix_stderr` is the standard error that other requests leave;
     `ready_at` is up to when data can be enough (Unix seconds), None where unknown. `growing` is
-    whether the candidate still runs; `learnt` is what other data show of how nodes differ.
+    whether the candidate still runs; `learnt` is what other data show of how nodes differ,
+    `machines` what is taken for it beforehand.
     """
 
     kind: Kind
@@ -94,6 +98,7 @@ class Design:
     mix_stderr: float = 0.0
     reason_code: Reason | None = None
     learnt: NodeKnowledge = NOTHING_LEARNT
+    machines: Variance = _MACHINES
 
     @property
     def concurrent(self) -> bool:
@@ -146,7 +151,7 @@ class Design:
     @property
     def assumed(self) -> Variance:
         """What is taken for the variance between nodes before any server is looked at."""
-        return _SHIFTS if self.has_past else _MACHINES
+        return _SHIFTS if self.has_past else self.machines
 
     @property
     def has_past(self) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter.compare.estimate.design import Design, choose_design
+from exporter.compare.estimate.design import MACHINES_IN_ENERGY, Design, choose_design
 from exporter.compare.fleet.arrays import Floats
 from exporter.compare.fleet.windows import ServerFacts, ServerKey, Windows
 
@@ -179,3 +179,12 @@ def test_machines_differ_as_much_more_as_an_outcome_grows() -> None:
         assert over is not None
         assert over.value == pytest.approx(factor * spread.value)
         assert over.degrees_of_freedom == spread.degrees_of_freedom
+
+
+def test_machines_differ_in_power_too() -> None:
+    beside = [(n, "old", 0.0, 6.0) for n in "ab"] + [(n, "new", 0.0, 6.0) for n in "cd"]
+    design = chosen(windows(*beside))
+    speed, energy = design.spread, replace(design, machines=MACHINES_IN_ENERGY).spread
+    assert speed is not None
+    assert energy is not None
+    assert energy.value > 2.0 * speed.value
