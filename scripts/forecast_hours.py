@@ -84,8 +84,12 @@ class Row:
 def main() -> None:
     """Forecast and compare; print the table or write it."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--fleets", type=int, default=2, help="simulated fleets of each kind")
-    arguments.add_argument("--trials", type=int, default=1, help="fleets run step by step")
+    arguments.add_argument(
+        "--fleets", type=int, default=2, help="simulated fleets of each kind, 0 for none"
+    )
+    arguments.add_argument(
+        "--trials", type=int, default=1, help="fleets run step by step, 0 for none"
+    )
     arguments.add_argument("--first", type=int, default=96_000, help="the first seed")
     arguments.add_argument("--nice", type=int, default=10)
     arguments.add_argument("--write", action="store_true", help=f"write the table of {DOCUMENT}")
@@ -101,7 +105,7 @@ def main() -> None:
 
 
 def _rows(fleets: int, trials: int, first: int) -> Iterator[Row]:
-    for kind, canary in _SIMULATED_ROWS:
+    for kind, canary in _SIMULATED_ROWS if fleets else ():
         pairs = [_simulated(kind, canary, first + number) for number in range(fleets)]
         yield _row(kind, canary, pairs)
     if trials:
