@@ -56,8 +56,6 @@ def wait_for_verdict(question: Question, waiting: Waiting) -> Report:
     """
     began, failures, absences = waiting.now(), 0, 0
     until, fleet = max(waiting.until, began), None
-    # a single look has the whole level
-    question = replace(question, sequential=until > began)
     while True:
         end = min(waiting.now(), until)
         over = end >= until - _EARLY
@@ -76,7 +74,14 @@ def wait_for_verdict(question: Question, waiting: Waiting) -> Report:
             absences += 1
             _pause(waiting, until, absences, absence(fleet, question))
             continue
-        report = waiting.judge(fleet, question, end)
+        # a single look has the whole level
+        if until > began:
+            horizon = (until - (began if start is None else start)) / 3600.0
+            question = replace(question, horizon=horizon)
+        # effects by batch cell are for whoever reads the report that ends it
+        report = waiting.judge(fleet, question if over else replace(question, detail=False), end)
+        if not over and report.verdict not in UNDECIDED:
+            report = waiting.judge(fleet, question, end)
         if over or report.verdict not in UNDECIDED:
             return report
         # a fleet that takes long to read is looked at less often

@@ -45,8 +45,8 @@ class Question:
 
     `margin` is relative, `alpha` the significance level, `warm_up` how long after its start a
     server is not judged at most, in seconds; `claim` is a ratio. Without `detail` no effects by
-    batch cell are worked out, and by range those of decode alone. `sequential` is whether it is
-    asked again and again.
+    batch cell are worked out, and by range those of decode alone. `horizon` is after
+    how many hours of the candidate it is asked for the last time, 0 where it is asked once.
     """
 
     baseline: tuple[Matcher, ...]
@@ -58,7 +58,7 @@ class Question:
     claim: float | None = None
     models: tuple[Matcher, ...] = ()
     detail: bool = True
-    sequential: bool = False
+    horizon: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Compariso
         end=fleet.end,
         can_widen=fleet.ran_earlier((*question.baseline, *question.models)),
     )
-    criteria = Criteria(question.margin, question.alpha, question.detail, question.sequential)
+    criteria = Criteria(question.margin, question.alpha, question.detail, question.horizon)
     lookups = _lookups_of(fleet.lookups, sides)
     mix = mix_shift(windows, lookups, design)
     design = replace(design, mix_stderr=mix.stderr)

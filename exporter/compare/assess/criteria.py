@@ -31,20 +31,25 @@ class Criteria:
     """What a verdict is judged by: the margin (relative) and the significance level.
 
     Without `detail` no effects by batch cell are worked out, and by range those of decode alone.
-    `sequential` is whether it is one of any number of looks at growing data, which share the level.
+    `horizon` is after how many hours of the candidate's work the last look is, where it is one of any
+    number of looks at growing data, which share the level; 0 for a single one.
     """
 
     margin: float
     alpha: float
     detail: bool = True
-    sequential: bool = False
+    horizon: float = 0.0
 
     def at_look(self, effect: Effect | None, design: Design) -> "Criteria":
         """Return the criteria of a look that has an effect, at the level that is its share."""
-        if not self.sequential or effect is None:
+        if not self.horizon or effect is None:
             return self
-        information = min((design.shared_stderr / effect.stderr) ** 2, 1.0)
-        return replace(self, alpha=look_level(self.alpha, information), sequential=False)
+        # what hours average out falls as one over them until the last look, the rest stays
+        shared, present = design.shared_stderr**2, effect.stderr**2
+        passed = min(design.hours[1] / self.horizon, 1.0)
+        last = shared + max(present - shared, 0.0) * passed
+        information = min(last / present, 1.0)
+        return replace(self, alpha=look_level(self.alpha, information), horizon=0.0)
 
 
 def judge_effect(

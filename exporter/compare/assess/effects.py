@@ -73,7 +73,7 @@ def compare_measures(
         windows = windows.without("spec_accepted_tokens")
     decoded = observations.decode(windows)
     design = replace(design, learnt=learnt.get("decode", NOTHING_LEARNT))
-    if criteria.sequential and decoded.rows.any():
+    if criteria.horizon and decoded.rows.any():
         look = speed_index(decoded, design)
         criteria = criteria.at_look(
             None if look is None else equal_load_effect(look, design), design

@@ -7,15 +7,15 @@ family (Wang and Tsiatis, Approximately optimal one-parameter boundaries for gro
 trials, Biometrics 43, 1987, p. 193) that allows a look at any moment.
 
 What a look knows is the inverse of its variance. A part of the variance is the same at all looks,
-such as the difference between machines: it bounds what can ever be known, and an estimate that is
-near that bound hardly changes any more. So the looks share the level by that information, not by
-time, and a level follows from its own look alone: no history has to be kept.
+such as the difference between machines: an estimate that rests on it hardly changes any more. So
+the looks share the level by that information, not by time, and a level follows from its own look
+and the last one's time alone: no history has to be kept.
 """
 
 from statistics import NormalDist
 from typing import Final
 
-POWER: Final = 0.4
+POWER: Final = 0.25
 """The boundary of the family: 0 is O'Brien and Fleming's, 0.5 would be Pocock's."""
 
 _NORMAL: Final = NormalDist()
@@ -26,8 +26,8 @@ _LEAST: Final = 1e-12
 def look_level(alpha: float, information: float) -> float:
     """Return the two-sided level at which a look tests.
 
-    `information` is the part that is in of all that can ever be known, above 0 up to 1. Looks at
-    any number of moments make a wrong call together with a probability of at most `alpha`.
+    `information` is the part that is in of what will be known at the last look, above 0 up to 1.
+    Looks at any number of moments make a wrong call together with a probability of at most `alpha`.
 
     A Brownian motion crosses C t^p on either side before 1 with a probability of about
     (1 - p) / (1/2 - p) 2 (1 - Phi(C)): the tangent approximation of Jennen and Lerche (First exit

@@ -153,7 +153,7 @@ def _outcome(
 ) -> _Outcome:
     """Return after how many hours a pretended upgrade has each verdict, None for none in time."""
     upgrade, candidates = pretended_upgrade(fleet, rollout, chosen, start)
-    criteria = Criteria(terms.margin, terms.alpha, detail=False, sequential=True)
+    criteria = Criteria(terms.margin, terms.alpha, detail=False, horizon=terms.wait / 3600.0)
     shift = log1p(-terms.effect)
     loss: float | None = None
     verdict, decided = "", None

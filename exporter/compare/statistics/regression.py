@@ -79,23 +79,38 @@ def coefficient(outcome: Floats, treatment: Floats, weight: Floats) -> float | N
 def _two_way_effects(
     values: Floats, weight: Floats, regression: Regression
 ) -> tuple[Floats, Floats]:
-    """Solve the normal equations of node and block effects by elimination of the nodes.
+    """Solve the normal equations of node and block effects by elimination of the more numerous.
 
-    What is left to solve is as large as there are time blocks, some hundreds at most, however many
-    the nodes are.
+    What is left to solve is as large as there are of the others: some nodes, or hours.
     """
     node, block = regression.node, regression.block
     nodes, blocks = regression.nodes, regression.blocks
-    joint = np.bincount(node * blocks + block, weight, nodes * blocks).reshape(nodes, blocks)
     sums = weight * values
-    of_node = np.bincount(node, sums, nodes)
-    of_block = np.bincount(block, sums, blocks)
+    joint, of_node, of_block = (
+        np.bincount(key, numbers, size).astype(np.float64)
+        for key, numbers, size in (
+            (node * blocks + block, weight, nodes * blocks),
+            (node, sums, nodes),
+            (block, sums, blocks),
+        )
+    )
+    joint = joint.reshape(nodes, blocks)
+    if nodes < blocks:
+        by_block, by_node = _eliminated(joint.T, of_block, of_node)
+    else:
+        by_node, by_block = _eliminated(joint, of_node, of_block)
+    return by_node, by_block
+
+
+def _eliminated(joint: Floats, of_row: Floats, of_column: Floats) -> tuple[Floats, Floats]:
+    """Return the effects of rows and columns from weights by both, and from sums by each."""
+    columns = len(of_column)
     inverse = 1.0 / np.maximum(joint.sum(1), TINY)
     schur = np.diag(joint.sum(0)) - joint.T @ (joint * inverse[:, None])
-    # a constant may move from the blocks to the nodes; a touch of ridge settles where it is, also
-    # where a replicate has drawn one block alone and nothing but rounding is left
+    # a constant may move from the columns to the rows; a touch of ridge settles where it is, also
+    # where a replicate has drawn one of them alone and nothing but rounding is left
     scale = max(float(np.trace(schur)), 1e-6 * float(joint.sum()), TINY)
-    schur.flat[:: blocks + 1] += 1e-10 * scale / blocks
-    by_block = np.linalg.solve(schur, of_block - joint.T @ (of_node * inverse))
-    by_node = (of_node - joint @ by_block) * inverse
-    return np.asarray(by_node), np.asarray(by_block)
+    schur.flat[:: columns + 1] += 1e-10 * scale / columns
+    by_column = np.linalg.solve(schur, of_column - joint.T @ (of_row * inverse))
+    by_row = (of_row - joint @ by_column) * inverse
+    return np.asarray(by_row), np.asarray(by_column)
