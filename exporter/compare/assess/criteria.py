@@ -31,7 +31,7 @@ class Criteria:
     """What a verdict is judged by: the margin (relative) and the significance level.
 
     Without `detail` no effects by batch cell are worked out, and by range those of decode alone.
-    `horizon` is after how many hours of the candidate's work the last look is, where it is one of any
+    `horizon` is after how many hours of the candidate's work the last look is, where there are any
     number of looks at growing data, which share the level; 0 for a single one.
     """
 
