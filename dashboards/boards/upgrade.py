@@ -121,8 +121,8 @@ def _verdict() -> Row:
             ),
             stat(
                 "Next answer",
-                "When an upgrade without an answer is judged next; empty where it has one, or "
-                "where waiting does not help.",
+                "When an upgrade without an answer may have it; empty where it has one, or where "
+                "waiting does not help.",
                 queries.ANSWER_EXPECTED,
                 unit="dateTimeFromNow",
                 size=(4, 5),

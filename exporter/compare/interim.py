@@ -75,7 +75,7 @@ def _with_decision(
         )
     if comparison.measures[0].estimate is None:
         # the data that it was decided on have gone, and nothing is there to refresh it with
-        return before
+        return before.model_copy(update={"decided_at": min(decided_at, now)})
     decisions = {
         result.measure: {
             "verdict": result.verdict,
@@ -87,7 +87,9 @@ def _with_decision(
         if result.verdict not in UNDECIDED
     }
     measures = tuple(
-        result.model_copy(update=decisions.get(result.measure, {}))
+        result
+        if result.verdict == "regression"
+        else result.model_copy(update=decisions.get(result.measure, {}))
         for result in comparison.measures
     )
     return comparison.model_copy(

@@ -92,15 +92,20 @@ def wait_for_verdict(question: Question, waiting: Waiting) -> Report:
             f"{one_line(report.headline, SENTENCE_CHARACTERS)} {_expected(report, until)}; "
             f"next look at {format_utc(following)}"
         )
-        waiting.sleep(following - waiting.now())
+        _sleep_until(waiting, following, pause)
 
 
 def _pause(waiting: Waiting, until: float, times: int, missing: str) -> None:
     """Say what is missing, and sleep the longer the more often it was."""
-    now = waiting.now()
-    following = min(now + _PAUSES[min(times, len(_PAUSES)) - 1], until)
+    pause = _PAUSES[min(times, len(_PAUSES)) - 1]
+    following = min(waiting.now() + pause, until)
     waiting.tell(f"{missing}; asked again at {format_utc(following)}")
-    waiting.sleep(following - now)
+    _sleep_until(waiting, following, pause)
+
+
+def _sleep_until(waiting: Waiting, following: float, most: float) -> None:
+    """Sleep until a time: not at all where it is over, no longer where the clock went back."""
+    waiting.sleep(min(max(following - waiting.now(), 0.0), most))
 
 
 def _expected(report: Report, until: float) -> str:

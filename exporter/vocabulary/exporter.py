@@ -263,8 +263,8 @@ JUDGE: Final = (
     Family(
         "upgrade_answer_expected_timestamp_seconds",
         "gauge",
-        "Unix time at which an upgrade without an answer is judged next; absent where it has one, "
-        "or where waiting does not help.",
+        "Unix time at which an upgrade without an answer may have it; absent where it has one, or "
+        "where waiting does not help.",
         _UPGRADE,
     ),
     Family(

@@ -102,6 +102,17 @@ def test_verdicts_stay_when_prometheus_is_lost_and_outlive_a_restart(tmp_path: P
     assert kept["measures"]["decode"]["upper"] < 1
 
 
+def test_what_was_decided_stays_from_run_to_run_without_a_file() -> None:
+    with FakeApi(FLEET) as fake, judging(settings(fake.url, every=0.05)) as judge:
+        until(lambda: bool(verdicts(judge)), PATIENCE, 0.05)
+        first = judge._verdicts
+        until(lambda: judge._verdicts is not first, PATIENCE, 0.05)
+        later = judge._verdicts
+    assert later.succeeded_at > first.succeeded_at
+    assert first.comparisons[0].decided_at is not None
+    assert later.comparisons[0].decided_at == first.comparisons[0].decided_at
+
+
 def test_a_run_without_memory_is_a_failure_and_no_more(caplog: pytest.LogCaptureFixture) -> None:
     with judging(settings(NOBODY, memory=16 << 20)) as judge:
         until(lambda: failures(judge) > 0, PATIENCE, 0.05)

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -73,6 +74,8 @@ def test_a_decided_verdict_stays_with_the_time_it_was_decided() -> None:
     # nor do data that have gone, as after a rollback
     (gone,) = analyse_upgrades(until(FLEET, START + 900), QUESTION, END + 300, [decided])
     assert gone == decided
+    (gone,) = analyse_upgrades(until(FLEET, START + 900), QUESTION, END - 7200, [decided])
+    assert gone == decided.model_copy(update={"decided_at": END - 7200})
     # a clock that went back makes no decision lie ahead
     (back,) = analyse_upgrades(FLEET, QUESTION, END - 7200, [decided])
     assert (back.verdict, back.decided_at) == ("regression", END - 7200)
@@ -83,6 +86,59 @@ def test_a_regression_found_later_takes_the_place_of_another_verdict() -> None:
     equal = decided.model_copy(update={"verdict": "equivalent", "decided_at": END - 3600})
     (later,) = analyse_upgrades(FLEET, QUESTION, END, [equal])
     assert (later.verdict, later.decided_at) == ("regression", END)
+
+
+def test_a_measure_that_regresses_later_does_not_keep_what_was_decided_of_it() -> None:
+    (decided,) = analyse_upgrades(FLEET, QUESTION, END)
+    assert decided.verdict == "regression"
+    prefill = decided.measures[1]
+    assert (prefill.measure, prefill.verdict) == ("prefill", "regression")
+    measures = decided.measures[0], prefill.model_copy(update={"verdict": "equivalent"})
+    (later,) = analyse_upgrades(
+        FLEET, QUESTION, END, [decided.model_copy(update={"measures": measures})]
+    )
+    assert later.decided_at == END
+    assert later.measures[1].verdict == "regression"
+
+
+def test_a_release_that_hardly_decodes_shares_the_level_too() -> None:
+    windows = FLEET.windows
+    few = {"decode_tokens", "metered_decode_tokens"}
+    sums = {
+        name: np.minimum(values, 1.0) if name in few else values
+        for name, values in windows.sums.items()
+    }
+    fleet = replace(FLEET, windows=replace(windows, sums=sums))
+    (comparison,) = analyse_upgrades(fleet, QUESTION, END)
+    assert comparison.measures[0].estimate is None
+    prefill = next(each for each in comparison.measures if each.measure == "prefill")
+    assert prefill.estimate
+    assert comparison.alpha < 0.02
+
+
+def without(fleet: Fleet, begin: float, end: float, release: str = "") -> Fleet:
+    """Return a fleet in which nobody was seen, or no server of a release, in some hours."""
+    windows = fleet.windows
+    gone = np.array([release in ("", server.release) for server in windows.servers])
+    hours = (windows.time - START) / 3600.0
+    kept = ~(gone[windows.server] & (hours >= begin) & (hours < end))
+    return replace(fleet, windows=windows.where(kept), lookups=None)
+
+
+@pytest.mark.parametrize(
+    ("release", "again"), [("", False), (OLD, False), (NEW, True)], ids=["all", "other", "own"]
+)
+def test_hours_in_which_nobody_was_seen_are_no_rollback(release: str, again: bool) -> None:
+    (upgrade,) = newest_upgrades(without(FLEET, 2.0, 3.5, release), QUESTION)
+    assert (upgrade.start >= START + 3.5 * 3600) == again
+
+
+def test_windows_of_hours_are_no_gaps() -> None:
+    windows = FLEET.windows
+    coarse = np.floor(windows.time / 7200.0) * 7200.0
+    fleet = replace(FLEET, windows=replace(windows, time=coarse, width=7200.0))
+    (upgrade,) = newest_upgrades(fleet, QUESTION)
+    assert upgrade.start <= START
 
 
 def test_another_upgrade_and_one_that_came_again_start_anew() -> None:

@@ -122,6 +122,45 @@ def test_a_fleet_that_takes_long_to_read_is_looked_at_less_often() -> None:
     assert {later - end for end, later in pairwise(ask.ends[:-1])} == {800.0}
 
 
+@pytest.mark.parametrize("failing", [False, True], ids=["a look", "a failed reading"])
+def test_what_outlasts_the_time_is_followed_by_the_last_look(failing: bool) -> None:
+    ask = asking(FEW, begin=1.0, hours=0.1)
+    judge, until = ask._judge, ask.until
+
+    def slowly(fleet: Fleet, question: Question, end: float) -> Report:
+        ask.clock.sleep(400.0)
+        return judge(fleet, question, end)
+
+    def lost(time: float) -> bool:
+        if not ask.ends or time >= until:
+            return False
+        ask.clock.sleep(400.0)
+        return True
+
+    if failing:
+        ask.fault = lost
+    else:
+        ask._judge = slowly  # type: ignore[method-assign]
+    assert ask.run().verdict == "not_comparable"
+    assert ask.ends[-1] == until
+
+
+def test_a_clock_that_goes_back_makes_no_pause_longer() -> None:
+    ask = asking(FEW, begin=3.0, hours=1.0)
+    judge, slept = ask._judge, list[float]()
+
+    def set_back(fleet: Fleet, question: Question, end: float) -> Report:
+        if len(ask.ends) == 2:
+            ask.clock.time -= 3600.0
+        return judge(fleet, question, end)
+
+    sleep = ask.clock.sleep
+    ask.clock.sleep = lambda seconds: (slept.append(seconds), sleep(seconds))[1]  # type: ignore[method-assign, func-returns-value]
+    ask._judge = set_back  # type: ignore[method-assign]
+    ask.run()
+    assert max(slept) < 600.0
+
+
 def test_the_baseline_is_asked_for_a_candidate_that_comes_later() -> None:
     ask = asking(SLOWER, begin=-2.0, hours=8.0)
     assert ask.run().verdict == "regression"

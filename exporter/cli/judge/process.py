@@ -22,7 +22,7 @@ from ...compare.series import metrics
 from ...compare.summary import Json, verdict_report
 from ...compare.verdicts import MAX_BYTES, Verdicts
 from ...config import JudgeSettings
-from .run import Outcome
+from .run import Order, Outcome
 
 _QUERY_TIMEOUTS: Final = 31
 """A run's time limit in time limits of one query: one more than all of its queries may take."""
@@ -112,7 +112,8 @@ class JudgeProcess(Collector):
             with process:
                 assert process.stdin is not None
                 assert process.stdout is not None
-                process.stdin.write(self.settings.model_dump_json().encode())
+                order = Order(settings=self.settings, verdicts=self._verdicts)
+                process.stdin.write(order.model_dump_json().encode())
                 process.stdin.close()
                 output = process.stdout.read(MAX_BYTES + 1)
                 if len(output) > MAX_BYTES:

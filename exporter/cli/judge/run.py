@@ -1,4 +1,4 @@
-"""One run of the judge as a process of its own: settings on standard input, its outcome on output.
+"""One run of the judge as a process of its own: its order on standard input, its outcome on output.
 
 It gives way to the process that samples: lower priority, a limit of memory, and the first to go
 where the machine has none left.
@@ -20,6 +20,13 @@ from ...compare.verdicts import Verdicts
 from ...config import JudgeSettings
 
 _NICENESS: Final = 10
+
+
+class Order(BaseModel):
+    """What a run is given: its settings, and the verdicts of the one before, if there was one."""
+
+    settings: JudgeSettings
+    verdicts: Verdicts = Verdicts()
 
 
 class Outcome(BaseModel):
@@ -52,7 +59,7 @@ def give_way(memory: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
 
 
-def judge(settings: JudgeSettings) -> Outcome:
+def judge(order: Order) -> Outcome:
     """Judge once; raises `InferfleetError` where that cannot even begin."""
     extra.require("numpy")
     from alerts.values import load
@@ -60,7 +67,7 @@ def judge(settings: JudgeSettings) -> Outcome:
     from ...compare.judge import Judge
     from ...compare.options import Options
 
-    shipped = load().matched
+    settings, shipped = order.settings, load().matched
     options = Options(
         prometheus=settings.prometheus,
         margin=settings.margin or shipped.margin,
@@ -72,18 +79,21 @@ def judge(settings: JudgeSettings) -> Outcome:
         keep_labels=settings.keep_labels,
     )
     judge = Judge(options, settings.state)
+    if order.verdicts.succeeded_at:
+        # what was decided stays, also where no file keeps it
+        judge.verdicts = order.verdicts
     return Outcome(succeeded=judge.run(), verdicts=judge.verdicts)
 
 
 def main() -> None:
-    """Read the settings, judge, and write the outcome as JSON."""
+    """Read the order, judge, and write the outcome as JSON."""
     handler = _Lines()
     handler.setFormatter(logging.Formatter("%(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    settings = JudgeSettings.model_validate_json(sys.stdin.buffer.read())
-    give_way(settings.memory)
+    order = Order.model_validate_json(sys.stdin.buffer.read())
+    give_way(order.settings.memory)
     try:
-        outcome = judge(settings)
+        outcome = judge(order)
     except InferfleetError as error:
         outcome = Outcome(succeeded=False, log=(str(error),))
     except MemoryError:

@@ -63,7 +63,7 @@ def compare_measures(
 
     `forbidden` maps the measures that may not be compared to the reason; `mix` is how the sides'
     requests differ, `learnt` what is known of nodes beside, for each measure. Where it is one of
-    many looks, what is known of decode says how much of the level it may use.
+    many looks, what is known of decode, or else of prefill, says how much of the level it may use.
     """
     drafted = windows.column("spec_draft_tokens") > 0
     speculating = {bool(drafted[design.treated == side].any()) for side in (False, True)}
@@ -71,20 +71,23 @@ def compare_measures(
     if len(speculating) > 1:
         # a step of one side is then no step of the other
         windows = windows.without("spec_accepted_tokens")
-    decoded = observations.decode(windows)
+    decoded, prefilled = observations.decode(windows), observations.prefill(windows)
+    by_level: dict[Measure, Observations] = {"decode": decoded, "prefill": prefilled}
+    # servers that hardly decode have no decoding that tells how much is known
+    for measure, observed in by_level.items():
+        if criteria.horizon and observed.rows.any():
+            setting = replace(design, learnt=learnt.get(measure, NOTHING_LEARNT))
+            look = speed_index(observed, setting)
+            effect = None if look is None else equal_load_effect(look, setting)
+            criteria = criteria.at_look(effect, setting)
     design = replace(design, learnt=learnt.get("decode", NOTHING_LEARNT))
-    if criteria.horizon and decoded.rows.any():
-        look = speed_index(decoded, design)
-        criteria = criteria.at_look(
-            None if look is None else equal_load_effect(look, design), design
-        )
     decode, index = at_equal_load("decode", decoded, design, forbidden, criteria)
     # what depends on caches is judged once they are full: decoding settles long before
     warm = design.with_warm_caches()
     latency = _between_tokens(windows, index, decode.coverage, design, forbidden, criteria, mix)
     results: dict[Measure, MeasureResult] = {"inter_token_latency": latency}
     by_load: dict[Measure, Observations] = {
-        "prefill": observations.prefill(windows),
+        "prefill": prefilled,
         "energy": observations.energy(windows),
     }
     for measure, observed in by_load.items():

@@ -5,13 +5,13 @@ from typing import Final
 
 import numpy as np
 
-from ..fleet.arrays import Floats
+from ..fleet.arrays import Mask
 from ..fleet.matchers import Matcher, match_all
-from ..fleet.windows import ExternalLabels, Fleet
+from ..fleet.windows import ExternalLabels, Fleet, Windows
 from .comparison import Question
 
 _GAP_SECONDS: Final = 3600.0
-"""For how long a release has no server, not even an idle one, to have been taken back."""
+"""For how long a release has no server, not even an idle one, while others do, to be taken back."""
 _IDLE_SECONDS: Final = 6 * 3600.0
 """For how long a release that runs may have had no work: a night without traffic."""
 
@@ -57,7 +57,7 @@ def newest_upgrades(fleet: Fleet, question: Question) -> tuple[Upgrade, ...]:
                     baseline=(Matcher("release", "=", baseline), *same),
                     candidate=(Matcher("release", "=", candidate), *same),
                 ),
-                _last_start(windows.time[rows[candidate]]),
+                _last_start(windows, rows[candidate]),
             )
         )
     return tuple(upgrades)
@@ -115,14 +115,18 @@ def class_changes(fleet: Fleet, question: Question) -> tuple[Upgrade, ...]:
 
 def last_start(fleet: Fleet, question: Question) -> float | None:
     """Return since when the candidate that the matchers choose has run (Unix seconds), or None."""
-    candidate = fleet.windows.of_servers(
-        [match_all(question.candidate, labels) for labels in fleet.labels]
-    )
-    return _last_start(candidate.time) if len(candidate) else None
+    chosen = [match_all(question.candidate, labels) for labels in fleet.labels]
+    rows = np.asarray(chosen, dtype=bool)[fleet.windows.server]
+    return _last_start(fleet.windows, rows) if rows.any() else None
 
 
-def _last_start(time: Floats) -> float:
-    """Return the first window after the last gap: a release taken back that came again."""
-    windows = np.unique(time)
-    later = np.flatnonzero(np.diff(windows) > _GAP_SECONDS)
-    return float(windows[later[-1] + 1] if len(later) else windows[0])
+def _last_start(windows: Windows, rows: Mask) -> float:
+    """Return the first window after the last gap: a release taken back that came again.
+
+    A time that nobody was seen at is no gap of the release: nothing was asked, or all were down.
+    """
+    known = np.unique(windows.time)
+    seen = np.unique(windows.time[rows])
+    others = np.diff(np.searchsorted(known, seen)) - 1
+    later = np.flatnonzero(others * windows.width >= _GAP_SECONDS)
+    return float(seen[later[-1] + 1] if len(later) else seen[0])
