@@ -5,10 +5,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.values import load
 from exporter.compare.fleet.windows import Fleet, Lookups, ServerFacts, ServerKey, Windows
 from exporter.config.root import LoadCellSettings
-from exporter.vocabulary.verdict import Measure
 from tests.sim.cells import UPPER
 
 from .fleet import Run
@@ -21,21 +19,15 @@ EPOCH: Final = 1_700_000_000.0 - 1_700_000_000.0 % 3600.0
 """Unix time of the upgrade."""
 OLD: Final = "0.20.2"
 NEW: Final = "0.26.0"
-WARM_UP: Final = load().matched.warm_up
-"""Seconds after a start that no verdict counts."""
+BASELINE_COUNTERS: Final = (
+    "decode_baseline_seconds",
+    "finished_prefill_baseline_seconds",
+    "baseline_joules",
+    "spec_accepted_baseline_tokens",
+)
+"""What the same work would have counted on the old release; nothing that judges reads them."""
 EXPORTER_WARM_UP: Final = LoadCellSettings().warm_up
 """Seconds after a start that the exporter counts in no cell."""
-
-TRUTH: Final[dict[Measure, tuple[str, str]]] = {
-    "decode": ("decode_baseline_seconds", "decode_sequence_seconds"),
-    "prefill": ("finished_prefill_baseline_seconds", "finished_prefill_seconds"),
-    "energy": ("baseline_joules", "joules"),
-    "speculation": ("spec_accepted_tokens", "spec_accepted_baseline_tokens"),
-}
-"""Each measure's true change: one counter over the other, of which one is of the old release.
-
-With speculation decoding is judged by the step, so that what is accepted is a measure of its own.
-"""
 
 
 def counted(run: Run) -> NDArray[np.bool_]:
@@ -46,7 +38,7 @@ def counted(run: Run) -> NDArray[np.bool_]:
 
 
 def amounts(run: Run) -> dict[str, Array]:
-    """Return the work of each interval by quantity, as the exporter counts it."""
+    """Return the work of each interval by quantity, as the exporter counts it, beside its truth."""
     counts = run.counts
     seconds = np.full(run.life.shape, INTERVAL)
     queue = run.queue[:, :-1] & run.queue[:, 1:]
@@ -58,6 +50,7 @@ def amounts(run: Run) -> dict[str, Array]:
         "metered_decode_tokens": counts["decode_tokens"],
     }
     copied = (
+        *BASELINE_COUNTERS,
         "decode_sequence_seconds",
         "decode_tokens",
         "prefill_tokens",
@@ -167,24 +160,3 @@ def _facts(run: Run, version: str, starts: tuple[float, ...]) -> ServerFacts:
         "kv_cache_capacity_tokens": profile.capacity,
     }
     return ServerFacts(labels, limits, starts)
-
-
-def true_ratios(run: Run, servers: NDArray[np.int64]) -> dict[str, float]:
-    """Return the true change of each measure that has one, and of the whole; nan where no work.
-
-    The whole is decode's, or prefill's where that is a loss larger than decode's.
-    """
-    ratios: dict[str, float] = {name: true_ratio(run, servers, name) for name in TRUTH}
-    whole = ratios["decode"]
-    if ratios["prefill"] < min(whole, 1.0):
-        whole = ratios["prefill"]
-    return {**ratios, "overall": whole}
-
-
-def true_ratio(run: Run, servers: NDArray[np.int64], measure: Measure) -> float:
-    """Return the true change of speed at the candidate's load, of judged time: 1 is none."""
-    top, bottom = TRUTH[measure]
-    judged = counted(run)[servers] & (run.release[servers] == 1)
-    judged &= run.age[servers] - INTERVAL >= WARM_UP
-    above, below = (run.counts[name][servers][judged].sum() for name in (top, bottom))
-    return float(above / below) if below else float("nan")

@@ -10,15 +10,17 @@ from numpy.typing import NDArray
 
 from alerts.values import load
 from exporter.compare.assess.comparison import Question, compare
-from exporter.compare.assess.result import Comparison
+from exporter.compare.assess.result import Comparison, Estimate
+from exporter.compare.assess.subgroups import MIN_SHARE_JUDGED
 from exporter.compare.fleet.matchers import parse_matchers
 from exporter.compare.fleet.windows import Fleet
 from scripts.hand_rules import beyond, mann_whitney
 
-from .cells import NEW, OLD, comparison_input, true_ratios
+from .cells import NEW, OLD, comparison_input
 from .designs import DESIGNS, members
 from .fleet import Run
 from .outcome import Outcome
+from .truth import Truth, truth_of
 
 _SETTINGS: Final = load().matched
 QUESTION: Final = Question(
@@ -45,21 +47,33 @@ class Trial:
         return members(self.run.lives, DESIGNS[self.design])
 
     @cached_property
+    def fleet(self) -> Fleet:
+        """What `compare` reads of it."""
+        return comparison_input(self.run, self.servers, 3600.0 * DESIGNS[self.design].since)
+
+    @cached_property
+    def work(self) -> Truth:
+        """The candidate's judged work, with its truth."""
+        return truth_of(self.fleet, QUESTION)
+
+    @cached_property
     def truth(self) -> dict[str, float]:
         """The true change of each measure that has one."""
-        return true_ratios(self.run, self.servers)
+        return self.work.ratios()
 
-    @property
-    def since(self) -> float:
-        """When its data begin, in seconds from the upgrade on."""
-        return 3600.0 * DESIGNS[self.design].since
-
-    def outcome(self, judge: str, measure: str, verdict: str, **figures: float | None) -> Outcome:
-        """Return what a judge says, beside the truth of the measure.
+    def outcome(
+        self,
+        judge: str,
+        measure: str,
+        verdict: str,
+        true: float | None = None,
+        **figures: float | None,
+    ) -> Outcome:
+        """Return what a judge says, beside the truth of the measure or another that is given.
 
         A measure without a truth of its own has one only where nothing changes at all.
         """
-        true = self.truth.get(measure)
+        true = self.truth.get(measure) if true is None else true
         if true is None and not self.run.case.effect.size:
             true = 1.0
         return Outcome(
@@ -69,7 +83,7 @@ class Trial:
 
 def verdicts(trial: Trial) -> Iterator[Outcome]:
     """Yield what every judge says of a design's part of a fleet."""
-    fleet = comparison_input(trial.run, trial.servers, trial.since)
+    fleet = trial.fleet
     comparison = compare(fleet, QUESTION)[0]
     yield from _of_compare(trial, comparison)
     yield from _by_hand(trial, fleet, comparison)
@@ -80,14 +94,18 @@ def _of_compare(trial: Trial, comparison: Comparison) -> Iterator[Outcome]:
     yield trial.outcome("compare", "overall", comparison.verdict)
     for result in (decode, *comparison.measures[1:]):
         estimate = result.estimate if result.verdict != "not_comparable" else None
-        figures = {}
-        if estimate is not None:
-            figures = {
-                "ratio": estimate.ratio,
-                "lower": estimate.lower,
-                "upper": estimate.upper,
-            }
-        yield trial.outcome("compare", result.measure, result.verdict, **figures)
+        yield trial.outcome("compare", result.measure, result.verdict, **_figures(estimate))
+    for part in decode.ranges:
+        if part.verdict != "not_comparable" and part.token_share >= MIN_SHARE_JUDGED:
+            true = trial.work.ratio("decode", part.low, part.high)
+            figures = _figures(part.estimate)
+            yield trial.outcome("compare", "range", part.verdict, true, **figures)
+
+
+def _figures(estimate: Estimate | None) -> dict[str, float | None]:
+    if estimate is None:
+        return {}
+    return {"ratio": estimate.ratio, "lower": estimate.lower, "upper": estimate.upper}
 
 
 def _by_hand(trial: Trial, fleet: Fleet, comparison: Comparison) -> Iterator[Outcome]:

@@ -6,7 +6,16 @@ from typing import Final
 
 from scripts.bench.document import with_sections
 
-from .tables import Results, accuracy, by_effect, by_scenario, of_measure, opposite, totals
+from .tables import (
+    Results,
+    accuracy,
+    by_effect,
+    by_scenario,
+    of_measure,
+    opposite,
+    ranges,
+    totals,
+)
 
 DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "trials.md"
 
@@ -39,6 +48,11 @@ def report(results: Results, command: str) -> str:
         (
             "`compare`, decode: bias of the estimate / intervals that hold the truth, in %:",
             accuracy(results, "compare", "decode"),
+        ),
+        (
+            "Ranges of batch, decode: in % how many of those with a true change of the margin are "
+            "called so / of those without any are called wrongly:",
+            ranges(results),
         ),
     ):
         if len(table) > 2:

@@ -7,7 +7,7 @@ from math import nan
 import numpy as np
 
 from .designs import DESIGNS
-from .outcome import CALLS, Outcome
+from .outcome import CALLS, MARGIN, Outcome
 from .scenarios import WITH_EFFECT, WITHOUT_EFFECT
 
 HAND = ("tok/s", "ITL", "MW tok/s", "MW ITL")
@@ -152,6 +152,26 @@ def by_effect(results: Results, judge: str, measure: str) -> list[str]:
         WITH_EFFECT,
         lambda found: f"{found.right:.0f} / {found.wrong:.0f}",
     )
+
+
+def ranges(results: Results) -> list[str]:
+    """Return a row a case: of the ranges of batch, found changes and wrong calls by design.
+
+    A change counts where it is the margin at least; the shares are in percent of the ranges with
+    such a change, and of those with none.
+    """
+    lines = _head(["", *results.designs])
+    for name in results.scenarios([*WITHOUT_EFFECT, *WITH_EFFECT]):
+        cells = []
+        for design in results.designs:
+            picked = results.of("compare", "range", [name], [design])
+            changed = [each for each in picked if abs((each.true or 1.0) - 1.0) >= MARGIN]
+            still = [each for each in picked if each.direction == "equivalent"]
+            found = f"{rates(changed).right:.0f} of {len(changed)}" if changed else ""
+            wrong = f"{rates(still).wrong:.0f} of {len(still)}" if still else ""
+            cells.append(f"{found} / {wrong}" if picked else "")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return lines
 
 
 def accuracy(results: Results, judge: str, measure: str) -> list[str]:

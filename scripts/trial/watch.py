@@ -17,12 +17,13 @@ from exporter.compare.interim import UNDECIDED
 from exporter.compare.run import report_of
 from exporter.compare.sequential import Waiting, wait_for_verdict
 
-from .cells import EPOCH, comparison_input, true_ratios
+from .cells import EPOCH, comparison_input
 from .designs import WATCH, WATCHED, Design, members
 from .fleet import Run, run_fleet
 from .judges import QUESTION
 from .outcome import Outcome
 from .scenarios import CASES, WITHOUT_EFFECT
+from .truth import truth_of
 
 HOURS = 24.0
 
@@ -86,7 +87,7 @@ def watch(job: Watch) -> list[Watched]:
             tell=lambda line: None,
         )
         report = wait_for_verdict(QUESTION, waiting)
-        true = true_ratios(run, operator.servers)["overall"]
+        true = truth_of(operator.read(EPOCH + 3600.0 * HOURS), QUESTION).ratios()["overall"]
         outcome = Outcome(job.scenario, name, job.seed, "compare", "overall", report.verdict, true)
         hours = (operator.clock - EPOCH) / 3600.0
         measures = [

@@ -79,8 +79,9 @@ def upgraded(case: Case, end: float, seed: int = 1) -> Fleet:
         for side, begin, until in lives:
             servers.append(_server(case, number, side))
             facts.append(_facts(case, side, start - 86_400.0 if side == 0 else begin))
+            own = _resampled(tapes[side], random)
             for time in np.arange(begin, until, WIDTH):
-                sums = _drawn(tapes[side], random)
+                sums = _drawn(own, random)
                 rows += [(len(servers) - 1, float(time), batch, sums[batch]) for batch in sums]
     return Fleet(_windows(servers, rows), tuple(facts), source="recorded", end=end)
 
@@ -102,6 +103,11 @@ def _intervals(tape: Recording) -> Sequence[Work]:
                 works.append((batch, grown))
         before = now
     return works
+
+
+def _resampled(tape: Sequence[Work], random: np.random.Generator) -> Sequence[Work]:
+    """Return as many moments of a tape at random: another tape of the same length."""
+    return [tape[int(i)] for i in random.integers(len(tape), size=len(tape))]
 
 
 def _drawn(tape: Sequence[Work], random: np.random.Generator) -> dict[str, dict[str, float]]:

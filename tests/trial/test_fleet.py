@@ -7,15 +7,16 @@ from exporter.compare.assess.comparison import compare
 from exporter.derive.load_cell import batch_label
 from scripts.trial import judges
 from scripts.trial.cells import (
+    NEW,
     amounts,
     cell_of,
     comparison_input,
     counted,
-    true_ratio,
 )
 from scripts.trial.designs import DESIGNS, PLANS, Plan, lives, members
 from scripts.trial.fleet import Run, run_fleet
 from scripts.trial.scenarios import CASES, Case, Effect, Scenario
+from scripts.trial.truth import truth_of
 from tests.sim.cells import QUANTITIES, UPPER
 
 SMALL = Plan(4, 2, 8.0, 4.0)
@@ -63,14 +64,29 @@ def test_a_started_server_is_down_and_then_warms_up(fleet: Run) -> None:
 
 
 def test_a_large_effect_is_found_and_the_truth_is_in_the_interval(fleet: Run) -> None:
-    truth = true_ratio(fleet, EVERYONE, "decode")
+    compared = comparison_input(fleet, EVERYONE, fleet.begin)
+    truth = truth_of(compared, judges.QUESTION).ratio("decode")
     assert truth == pytest.approx(0.8, abs=0.01)
-    comparison = compare(comparison_input(fleet, EVERYONE, fleet.begin), judges.QUESTION)[0]
+    comparison = compare(compared, judges.QUESTION)[0]
     decode = comparison.measures[0]
     assert comparison.design == "difference in differences"
     assert decode.verdict == "regression"
     assert decode.estimate is not None
     assert decode.estimate.lower - 0.02 < truth < decode.estimate.upper + 0.02
+
+
+def test_the_truth_is_of_the_work_that_is_judged() -> None:
+    """A change of wide steps alone is that of their share of the time, range by range."""
+    run = run_fleet(Case(Scenario(rate=4.0), Effect(-0.20, "wide")), SMALL, 3)
+    truth = truth_of(comparison_input(run, EVERYONE, run.begin), judges.QUESTION)
+    assert truth.ratio("decode", 64.0) == pytest.approx(0.8, abs=0.01)
+    assert truth.ratio("decode", 0.0, 48.0) == pytest.approx(1.0, abs=0.01)
+    assert 0.81 < truth.ratio("decode") < 0.99
+    windows = truth.fleet.windows
+    newer = np.array([server.release == NEW for server in windows.servers])[windows.server]
+    assert not truth.judged[~newer].any()
+    # caches fill for as long as speed settles at least
+    assert 0 < truth.warm.sum() <= truth.judged.sum() < newer.sum()
 
 
 @pytest.mark.parametrize("name", DESIGNS)

@@ -7,7 +7,7 @@ import pytest
 
 from scripts.trial import trials
 from scripts.trial.outcome import MARGIN, Outcome
-from scripts.trial.tables import Results, by_effect, by_scenario, opposite, rates, totals
+from scripts.trial.tables import Results, by_effect, by_scenario, opposite, ranges, rates, totals
 
 PLAIN = Outcome("plain", "DiD 4+4", 1, "compare", "decode", "equivalent", 1.0, 1.01, 0.99, 1.03)
 
@@ -77,3 +77,17 @@ def test_jobs_go_seed_by_seed() -> None:
 def test_without_time_no_fleet_is_begun() -> None:
     todo = trials.jobs(["plain"], ["all"], [1])
     assert list(trials.run_all(trials.judge, todo, 1, minutes=0.0)) == [[]]
+
+
+def test_ranges_with_a_change_are_counted_apart_from_those_without() -> None:
+    one = replace(PLAIN, scenario="-5 %", measure="range")
+    changed = replace(one, true=0.8)
+    outcomes = [
+        one,
+        replace(one, verdict="regression"),
+        replace(changed, verdict="regression"),
+        replace(changed, verdict="inconclusive"),
+        # of less than the margin nothing is asked
+        replace(one, true=1 - 0.7 * MARGIN, verdict="inconclusive"),
+    ]
+    assert ranges(Results(outcomes))[2:] == ["| -5 % | 50 of 2 / 50 of 2 |"]

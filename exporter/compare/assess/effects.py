@@ -16,10 +16,9 @@ from ..estimate.design import MACHINES_IN_ENERGY, Design
 from ..estimate.mix import Mix, Name
 from ..estimate.observations import Observations
 from ..estimate.shares import Share
-from ..estimate.speed import SpeedIndex, speed_index, transient_variance
+from ..estimate.speed import SpeedIndex, speed_index
 from ..estimate.spread import NOTHING_LEARNT, NodeKnowledge
 from ..fleet.windows import Lookups, Windows
-from ..statistics.effect import Effect, estimate_effect
 from .criteria import Criteria, judge_effect, node_spread, not_comparable
 from .result import MeasureResult
 from .subgroups import by_cell, by_range, by_subgroup
@@ -78,7 +77,7 @@ def compare_measures(
         if criteria.horizon and observed.rows.any():
             setting = replace(design, learnt=learnt.get(measure, NOTHING_LEARNT))
             look = speed_index(observed, setting)
-            effect = None if look is None else equal_load_effect(look, setting)
+            effect = None if look is None else look.effect(setting)
             criteria = criteria.at_look(effect, setting)
     design = replace(design, learnt=learnt.get("decode", NOTHING_LEARNT))
     decode, index = at_equal_load("decode", decoded, design, forbidden, criteria)
@@ -241,8 +240,7 @@ def _of_index(
         return result.model_copy(update=described)
     if measure == "decode" or (has_batch and criteria.detail):
         described["ranges"] = by_range(index, design, criteria)
-    regression = index.regression(design)
-    effect = equal_load_effect(index, design, amplification)
+    effect = index.effect(design, amplification=amplification)
     effect = None if effect is None else effect.times(amplification)
     if design.fault:
         result = _blocked(measure, design)
@@ -250,8 +248,8 @@ def _of_index(
             return result
         observed_ratio = float(np.exp(effect.estimate))
         return result.model_copy(update={**described, "observed_ratio": observed_ratio})
-    used = (regression.weight[regression.treated > 0] > 0).sum()
-    if effect is None or used < MIN_WINDOWS_PER_EFFECT:
+    used = matching.weight[index.treated] > 0
+    if effect is None or used.sum() < MIN_WINDOWS_PER_EFFECT:
         result = not_comparable(
             measure,
             "the candidate has too few windows at such loads",
@@ -283,21 +281,6 @@ def _with_slower_parts(result: MeasureResult) -> MeasureResult:
 def _blocked(measure: Measure, design: Design) -> MeasureResult:
     """Return the result of a measure that the design keeps from being compared."""
     return not_comparable(measure, design.fault, design.remedy, code=design.reason_code)
-
-
-def equal_load_effect(
-    index: SpeedIndex, design: Design, amplification: float = 1.0
-) -> Effect | None:
-    """Return the effect of the release at equal load, None where the rows do not identify one.
-
-    `amplification` is how many times as large the outcome is that it stands for.
-    """
-    return estimate_effect(
-        index.regression(design),
-        design.minimum_stderr,
-        design.spread_over(amplification),
-        transient_variance(index, design),
-    )
 
 
 def of_share(

@@ -14,7 +14,6 @@ import numpy as np
 from ...vocabulary.verdict import Verdict
 from ..estimate.design import Design
 from ..estimate.speed import SpeedIndex
-from ..statistics.effect import estimate_effect
 from .criteria import Criteria
 from .result import RangeEffect, SubgroupEffect
 from .verdict import estimate_of, holm, p_value, verdict_of
@@ -23,6 +22,11 @@ _Part = TypeVar("_Part", RangeEffect, SubgroupEffect)
 
 RANGES: Final = ((0.0, 4.0), (4.0, 16.0), (16.0, 64.0), (64.0, 256.0), (256.0, float("inf")))
 MIN_WINDOWS_PER_SUBGROUP: Final = 12
+MIN_SHARE_JUDGED: Final = 0.01
+"""Share of the candidate's tokens that a range has at least to be judged.
+
+What happens in less moves the whole by nothing, and some windows of it are its verdict.
+"""
 MIN_WINDOWS_DESCRIBED: Final = 3
 """Windows that a mean needs which only describes: fewer show what began and ended in them."""
 
@@ -61,16 +65,18 @@ def _by_batch(
             continue
         effect = None
         if min(candidate.sum(), baseline.sum()) >= min_windows:
-            regression = index.regression(design, inside)
-            effect = estimate_effect(regression, design.minimum_stderr, design.spread)
+            effect = index.effect(design, inside)
         verdict: Verdict = "not_comparable" if design.fault else "inconclusive"
-        estimate = observed_ratio = None
+        estimate = observed_ratio = tested = None
+        share = float(work[candidate].sum()) / total
         if effect is not None and design.fault:
             observed_ratio = float(np.exp(effect.estimate))
         elif effect is not None:
-            verdict = verdict_of(effect, criteria.margin, criteria.alpha)
             estimate = estimate_of(effect, criteria.alpha)
-        p_values.append(p_value(effect) if effect is not None and not design.fault else None)
+            if share >= MIN_SHARE_JUDGED:
+                verdict = verdict_of(effect, criteria.margin, criteria.alpha)
+                tested = p_value(effect)
+        p_values.append(tested)
         effects.append(
             RangeEffect(
                 low=low,
@@ -78,7 +84,7 @@ def _by_batch(
                 verdict=verdict,
                 estimate=estimate,
                 observed_ratio=observed_ratio,
-                token_share=float(work[candidate].sum()) / total,
+                token_share=share,
             )
         )
     return _standing(effects, p_values, criteria)
@@ -112,8 +118,7 @@ def by_subgroup(
         if name == "context":
             unit = f"{median:,.0f} tokens"
         for preposition, mask in (("up to", values <= median), ("above", values > median)):
-            regression = index.regression(design, mask)
-            effect = estimate_effect(regression, design.minimum_stderr, design.spread)
+            effect = index.effect(design, mask)
             if effect is not None and (mask & candidate).sum() >= MIN_WINDOWS_PER_SUBGROUP:
                 p_values.append(p_value(effect))
                 effects.append(

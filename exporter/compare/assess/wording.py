@@ -102,11 +102,12 @@ def _other_changes(comparison: Comparison) -> str:
 
 
 def _range_change(decode: MeasureResult) -> str:
-    """Name the worst part of the load where a change is called that the whole's verdict is not."""
+    """Name the worst part of the load where a change is called that is not the whole's."""
     called = [
         part
         for part in decode.ranges
-        if part.verdict in ("regression", "improvement") and part.verdict != decode.verdict
+        if part.verdict in ("regression", "improvement")
+        and (part.verdict != decode.verdict or _is_worse(part, decode))
     ]
     if not called:
         parts = [part for part in decode.subgroups if part.verdict == "regression"]
@@ -117,6 +118,12 @@ def _range_change(decode: MeasureResult) -> str:
     worst = min(called, key=lambda part: part.estimate.ratio if part.estimate else 1.0)
     change = percent_change(worst.estimate.ratio) if worst.estimate else "unknown"
     return f"; at batch {batch_range(worst.low, worst.high)} {change}"
+
+
+def _is_worse(part: RangeEffect, decode: MeasureResult) -> bool:
+    """Whether a part got slower by more than the whole did, as far as its interval tells."""
+    whole, own = decode.estimate, part.estimate
+    return whole is not None and own is not None and own.upper < whole.ratio
 
 
 def _required_data(decode: MeasureResult, unit: str) -> str:

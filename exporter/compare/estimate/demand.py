@@ -78,6 +78,7 @@ def at_equal_demand(index: SpeedIndex, windows: Windows) -> DemandIndex | None:
         y=log_batch / amplification - index.level,
         reference=np.where(steady, index.reference, 0.0),
         matching=replace(matching, weight=weight, coverage=matching.coverage * float(covered)),
+        spent=np.where(steady, index.spent, 0.0),
     )
     return DemandIndex(speed, amplification)
 

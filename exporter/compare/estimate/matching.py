@@ -24,7 +24,11 @@ LINEAR: Final = ("prefill share", "context")
 
 _CELL_WIDTH: Final = 0.2
 _EXTRAPOLATION: Final = 0.2
-"""How far, on the log scale: a started server's cache is cold, and its prefill share high."""
+"""How far at least, on the log scale: a started server's cache is cold, its prefill share high."""
+_EXTRAPOLATED_SHARE: Final = 0.5
+"""How far, in widths of the range: over a wide one the slope is known well."""
+_SAME: Final = 0.02
+"""How far apart, on the log scale, batches are alike: those of a full engine differ by as much."""
 _MAX_RELATIVE_WEIGHT: Final = 10.0
 
 
@@ -56,12 +60,13 @@ class LoadRows:
 
 
 def match_range(rows: LoadRows, min_windows: float = MIN_WINDOWS_PER_CELL) -> Matching:
-    """Keep rows within the baseline's range of each load, in cells the baseline visited.
+    """Keep rows within the baseline's range of each load at their batch, in cells it visited.
 
     For releases that ran at the same time: the time blocks' effects compare like hours, and the
-    curve takes out what remains of the load. Outside the range the curve would extrapolate.
+    curve takes out what remains of the load. Outside the range the curve would extrapolate: that
+    the baseline had as much prefill at other batches tells nothing of it at this one.
     """
-    outside = _outside_baseline(rows, min_windows, _EXTRAPOLATION)
+    outside = _outside_baseline(rows, min_windows, concurrent=True)
     kept = ~np.logical_or.reduce(list(outside.values()))
     return _matching(np.where(kept, rows.weight, 0.0), outside, rows)
 
@@ -81,7 +86,7 @@ def match_distribution(rows: LoadRows, min_windows: float = MIN_WINDOWS_PER_CELL
     counts for ten average ones at most: beyond that a few rows would decide the result (weight
     truncation, Cole and Hernan 2008).
     """
-    outside = _outside_baseline(rows, min_windows, 0.0)
+    outside = _outside_baseline(rows, min_windows, concurrent=False)
     inside = ~np.logical_or.reduce(list(outside.values()))
     weight, treated = rows.weight, rows.treated
     grid = np.stack([np.floor(values / _CELL_WIDTH) for values in rows.loads.values()], axis=1)
@@ -114,25 +119,37 @@ def _shifted(keys: Ints, values: Numbers, step: int) -> Floats:
     return np.where(keys[position] == keys + step, values[position].astype(np.float64), 0.0)
 
 
-def _outside_baseline(rows: LoadRows, min_windows: float, extrapolation: float) -> dict[str, Mask]:
+def _outside_baseline(rows: LoadRows, min_windows: float, *, concurrent: bool) -> dict[str, Mask]:
     """Return by covariate which rows lie where the baseline has too little data.
 
-    Beyond the range of a covariate that the curve is linear in, `extrapolation` is allowed.
+    Where both releases ran at once its range is that of each batch cell, and a little more.
     """
     baseline = ~rows.treated & (rows.weight > 0)
     cells = int(rows.cell.max(initial=0)) + 1
     visits = np.bincount(rows.cell[baseline], rows.weight[baseline], cells)
     outside: dict[str, Mask] = {"decode batch": visits[rows.cell] < min_windows}
+    group = rows.cell if concurrent else np.zeros_like(rows.cell)
     for name, values in rows.loads.items():
-        if not baseline.any():
-            outside[name] = np.ones(len(values), dtype=bool)
-            continue
-        low, high = np.quantile(values[baseline], [TAIL, 1.0 - TAIL])
-        allowed = extrapolation if name in LINEAR else 0.0
-        outside[name] = (
-            outside.get(name, False) | (values < low - allowed) | (values > high + allowed)
-        )
+        linear = concurrent and name in LINEAR
+        least = _EXTRAPOLATION if linear else _SAME if concurrent else 0.0
+        beyond = _beyond(values, group, baseline, (least, _EXTRAPOLATED_SHARE if linear else 0.0))
+        outside[name] = outside.get(name, False) | beyond
     return outside
+
+
+def _beyond(values: Floats, group: Ints, baseline: Mask, allowed: tuple[float, float]) -> Mask:
+    """Mark values further from the baseline's range in their group than is allowed.
+
+    `allowed` is what is allowed at least, and as a share of the range's width.
+    """
+    least, share = allowed
+    beyond = np.ones(len(values), dtype=bool)
+    for number in np.unique(group[baseline]):
+        inside = group == number
+        low, high = np.quantile(values[inside & baseline], [TAIL, 1.0 - TAIL])
+        more = max(least, share * float(high - low))
+        beyond[inside] = (values[inside] < low - more) | (values[inside] > high + more)
+    return beyond
 
 
 def _matching(weight: Floats, outside: dict[str, Mask], rows: LoadRows) -> Matching:

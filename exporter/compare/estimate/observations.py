@@ -28,8 +28,9 @@ class Observations:
 
     `x` is what the curve runs over (decode batch, or tokens per second for inter-token latency);
     `loads` are the covariates that must overlap, on a log scale; `covariates` those of the curve, a
-    column each; `work` what coverage counts. `rows` marks which rows of the windows these are,
-    `window` numbers those in time; `unknown` names the covariates that the engines do not report.
+    column each; `spent` is the time or energy that the row took and `work` what it did, which
+    coverage counts. `rows` marks which rows of the windows these are, `window` numbers those in
+    time; `unknown` names the covariates that the engines do not report.
     """
 
     x: Floats
@@ -37,6 +38,7 @@ class Observations:
     covariates: Floats
     loads: dict[str, Floats]
     weight: Floats
+    spent: Floats
     work: Floats
     rows: Mask
     unknown: tuple[str, ...]
@@ -52,6 +54,7 @@ class Observations:
             self.covariates[mask],
             {name: values[mask] for name, values in self.loads.items()},
             self.weight[mask],
+            self.spent[mask],
             self.work[mask],
             rows,
             self.unknown,
@@ -145,15 +148,16 @@ def _per_unit(
         columns.append(np.nan_to_num(values) * x)
     covariates = np.stack(columns, axis=1) if columns else np.zeros((len(x), 0))
     weight = seconds[rows] / windows.width
-    time = windows.time[rows]
+    spent, work, time = spent[rows], work[rows], windows.time[rows]
     window = np.rint((time - time.min(initial=np.inf)) / windows.width).astype(np.int64)
     return Observations(
         x,
-        spent[rows] / work[rows],
+        spent / work,
         covariates,
         loads,
         weight,
-        work[rows],
+        spent,
+        work,
         rows,
         tuple(unknown),
         window,

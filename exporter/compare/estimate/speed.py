@@ -8,9 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from ..fleet.arrays import Floats, Ints, Mask
-from ..statistics.effect import Variance
+from ..fleet.arrays import TINY, Floats, Ints, Mask
+from ..statistics.effect import Effect, Variance, estimate_effect
 from ..statistics.regression import Regression
+from ..statistics.strata import standardised
 from .curve import Curve, fit, huber_weights
 from .design import Design
 from .matching import MIN_WINDOWS_PER_CELL, LoadRows, Matching, match_distribution, match_range
@@ -29,7 +30,8 @@ class SpeedIndex:
 
     Above 0 is faster than the baseline at the same load. Arrays are parallel to the observations;
     `curve` is the baseline's, `reference` the weights of its rows, earlier ones among them, `level`
-    what was taken off for a node's own speed before.
+    what was taken off for a node's own speed before; `cell` numbers the batch cells, and `spent` is
+    what the candidate's judged work took, compared or not, 0 for the baseline.
     """
 
     observations: Observations
@@ -39,19 +41,36 @@ class SpeedIndex:
     curve: Curve
     reference: Floats
     level: Floats
+    cell: Ints
+    spent: Floats
 
-    def regression(self, design: Design, mask: Mask | None = None) -> Regression:
-        """Return the regression of the index on the release, over the matched rows of a mask."""
-        rows, weight = self.observations.rows, self.matching.weight
-        return Regression(
+    def effect(
+        self, design: Design, mask: Mask | None = None, *, amplification: float = 1.0
+    ) -> Effect | None:
+        """Return the effect over the candidate's work, or over the part of it in a mask.
+
+        That of a part is of what is compared of it. `amplification` is how many times as large the
+        outcome is that it stands for. None where the matched rows identify no effect.
+        """
+        rows, inside = self.observations.rows, True if mask is None else mask
+        regression = Regression(
             self.y,
-            weight if mask is None else np.where(mask, weight, 0.0),
+            np.where(inside, self.matching.weight, 0.0),
             self.treated.astype(np.float64),
             design.node[rows],
             design.block[rows],
             design.treated_arm,
             design.node_effects,
             design.concurrent,
+        )
+        spent = np.where(inside, self.spent, 0.0)
+        compared = float(spent[regression.weight > 0].sum()) / max(float(spent.sum()), TINY)
+        return estimate_effect(
+            standardised(regression, self.cell, spent),
+            design.minimum_stderr,
+            design.spread_over(amplification),
+            transient_variance(self, design) if mask is None else None,
+            uncompared=1.0 - compared if mask is None else 0.0,
         )
 
 
@@ -116,7 +135,10 @@ def speed_index(observations: Observations, design: Design) -> SpeedIndex | None
     )
     cell = np.floor(2.0 * np.log2(observations.x)).astype(np.int64)
     cell -= cell.min()
-    expected = curve.at(observations.x, observations.covariates)
+    # a little beyond the baseline's range the curve is a line through next to nothing
+    fitted = observations.x[baseline]
+    x = np.clip(observations.x, fitted.min(), fitted.max())
+    expected = curve.at(x, observations.covariates)
     # the curve is 0 where the baseline had no data at all: no expectation, no comparison
     usable = (known > 0) & (expected > 0)
     load_rows = LoadRows(
@@ -134,7 +156,8 @@ def speed_index(observations: Observations, design: Design) -> SpeedIndex | None
     reference = np.where(treated, 0.0, matched.weight)
     outlying = _outlier_weights(y, matching.weight, treated, cell)
     matching = replace(matching, weight=matching.weight * outlying)
-    return SpeedIndex(observations, y, treated, matching, curve, reference, level)
+    spent = np.where(treated & keep, observations.spent, 0.0)
+    return SpeedIndex(observations, y, treated, matching, curve, reference, level, cell, spent)
 
 
 def _outlier_weights(y: Floats, weight: Floats, treated: Mask, cell: Ints) -> Floats:

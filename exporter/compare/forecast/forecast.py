@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from ..assess.criteria import Criteria
-from ..assess.effects import MIN_COVERAGE, MIN_WINDOWS_PER_EFFECT, equal_load_effect
+from ..assess.effects import MIN_COVERAGE, MIN_WINDOWS_PER_EFFECT
 from ..assess.verdict import verdict_of
 from ..estimate import observations
 from ..estimate.blocker import DAY_HOURS
@@ -204,7 +204,7 @@ def _effect(
     if index is None or index.matching.coverage < MIN_COVERAGE:
         return None
     used = index.treated & (index.matching.weight > 0)
-    effect = equal_load_effect(index, design)
+    effect = index.effect(design)
     if effect is None or used.sum() < MIN_WINDOWS_PER_EFFECT:
         return None
     return effect, criteria.at_look(effect, design).alpha

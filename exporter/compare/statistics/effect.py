@@ -99,12 +99,14 @@ def estimate_effect(
     minimum_stderr: float,
     spread: Variance | None = None,
     transient: Variance | None = None,
+    uncompared: float = 0.0,
 ) -> Effect | None:
     """Return the effect of `treated`, None where the rows do not identify one.
 
     On the scale of the outcome, `minimum_stderr` is a standard error that comes on top of that of
     the data. `spread` is the variance of the effect that nodes alone make, as far as it is known
-    from elsewhere, `transient` what they make by differing from themselves over so short a time.
+    from elsewhere, `transient` what they make by differing from themselves over so short a time;
+    `uncompared` is the share of the work that the rows do not stand for.
     """
     if not _has_both_sides(regression):
         return None
@@ -133,6 +135,9 @@ def estimate_effect(
     # What the data cannot show is independent of it and adds as a variance: the floor, and the
     # curve's error, which grows with the effect.
     known = minimum_stderr**2 + (_CURVE_ERROR * estimate) ** 2
+    # work that was not compared may have changed by nothing or by twice as much: a uniform
+    # distribution has its width over the root of 12 as standard deviation
+    known += (uncompared * 2.0 * estimate) ** 2 / 12.0
     total = variance.plus(Variance(known, np.inf))
     limited_by: Literal["servers", "hours"] = "servers" if clustered.by_node else "hours"
     return Effect(

@@ -35,3 +35,11 @@ def test_so_does_a_slower_part_by_context() -> None:
 
 def test_a_part_that_is_not_clear_does_not() -> None:
     assert _with_slower_parts(decode("inconclusive", "improvement")).verdict == "equivalent"
+
+
+def test_a_part_that_got_slower_by_more_than_the_whole_is_named() -> None:
+    whole = Estimate(ratio=0.95, lower=0.93, upper=0.97, stderr=0.01)
+    slower = decode("regression").model_copy(update={"verdict": "regression", "estimate": whole})
+    assert _range_change(slower) == "; at batch 64 to 256 -12.0 %"
+    alike = slower.model_copy(update={"estimate": whole.model_copy(update={"ratio": 0.90})})
+    assert _range_change(alike) == ""

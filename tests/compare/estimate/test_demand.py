@@ -11,7 +11,6 @@ from exporter.compare.estimate.observations import Observations
 from exporter.compare.estimate.speed import speed_index
 from exporter.compare.fleet.arrays import Floats
 from exporter.compare.fleet.windows import Windows
-from exporter.compare.statistics.effect import estimate_effect
 from tests.compare.estimate.test_design import chosen, windows
 
 _LAUNCH, _SEQUENCE, _PROMPT = 0.010, 1e-4, 3e-5
@@ -67,7 +66,7 @@ def effect_over(rows: Windows, observed: Observations) -> float:
     """Return the effect as it is estimated over the loads of some observations."""
     index = speed_index(observed, chosen(rows))
     assert index is not None
-    effect = estimate_effect(index.regression(chosen(rows)), 0.004)
+    effect = index.effect(chosen(rows))
     assert effect is not None
     return effect.estimate
 
@@ -77,7 +76,7 @@ def effect_at_equal_demand(rows: Windows) -> float:
     assert index is not None
     demand = at_equal_demand(index, rows)
     assert demand is not None
-    effect = estimate_effect(demand.speed.regression(chosen(rows)), 0.004)
+    effect = demand.speed.effect(chosen(rows))
     assert effect is not None
     return effect.times(demand.amplification).estimate
 

@@ -51,3 +51,34 @@ def test_a_candidate_without_work_has_no_coverage() -> None:
     ones = np.ones(50)
     rows = load_rows(8 * ones, 8 * ones[:5], ones, ones[:5], work=0.0)
     assert match_range(rows).coverage == 0.0
+
+
+def test_a_load_counts_only_beside_the_baselines_at_that_batch() -> None:
+    """What the baseline did at other batches tells nothing of this one."""
+    random = np.random.default_rng(2)
+    few, many = random.uniform(8, 11, 200), random.uniform(16, 22, 200)
+    little, much = random.uniform(1, 1.5, 200), random.uniform(8, 12, 200)
+    old_batch, old_share = np.concatenate([few, many]), np.concatenate([little, much])
+    rows = load_rows(old_batch, np.concatenate([few, many]), old_share, np.concatenate([much] * 2))
+    matching = match_range(rows)
+    new = matching.weight[rows.treated]
+    assert (new[:200] == 0).all()
+    assert (new[200:] == 1).mean() > 0.98
+    assert matching.lacking == "prefill share"
+
+
+def test_a_line_is_followed_further_where_it_was_seen_over_a_wider_range() -> None:
+    """The slope of a load is known well where the baseline had much and little of it."""
+    batch = np.full(400, 9.0)
+    twice = np.full(400, 8.0)
+    for widest, kept in ((1.3, False), (4.0, True)):
+        share = np.geomspace(4.0 / widest, 4.0 * 1.0, 400)
+        matching = match_range(load_rows(batch, batch, share, twice * 0.95))
+        assert (matching.coverage > 0.9) == kept
+
+
+def test_batches_of_a_full_engine_are_alike_though_none_is_the_same() -> None:
+    random = np.random.default_rng(3)
+    old, new = random.uniform(249.0, 250.0, 300), random.uniform(246.0, 248.0, 300)
+    share = random.uniform(1, 2, 300)
+    assert match_range(load_rows(old, new, share, share)).coverage > 0.98

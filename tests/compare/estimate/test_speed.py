@@ -1,4 +1,4 @@
-"""The speed index: stray windows weigh little, an effect in some batches alone weighs in full."""
+"""The speed index: stray windows weigh little; an effect in some batches weighs as their work."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from exporter.compare.estimate.observations import decode
 from exporter.compare.estimate.speed import speed_index
 from exporter.compare.fleet.arrays import Mask
 from exporter.compare.fleet.windows import Fleet
-from exporter.compare.statistics.effect import Effect, estimate_effect
+from exporter.compare.statistics.effect import Effect
 from tests.sim.comparison import NEW, simulate_comparison
 from tests.sim.scenario import Scenario
 
@@ -31,7 +31,7 @@ def effect_of(fleet: Fleet, slowed: Mask, factor: float) -> Effect:
     design = choose_design(windows, candidate, fleet.facts, 3600.0)
     index = speed_index(decode(windows), design)
     assert index is not None
-    effect = estimate_effect(index.regression(design), design.minimum_stderr)
+    effect = index.effect(design)
     assert effect is not None
     return effect
 
@@ -49,13 +49,17 @@ def test_stray_windows_weigh_little(fleet: Fleet) -> None:
     assert moved.estimate == pytest.approx(still.estimate, abs=0.006)
 
 
-def test_an_effect_on_few_batches_weighs_in_full(fleet: Fleet) -> None:
+@pytest.mark.parametrize("factor", [1.25, 0.8])
+def test_an_effect_on_few_batches_weighs_as_the_work_there(fleet: Fleet, factor: float) -> None:
+    """The whole is what the candidate's work would have taken on the baseline over what it took."""
     windows = fleet.windows
     still = effect_of(fleet, np.zeros(len(windows), dtype=bool), 1.0)
-    full = treated(fleet) & (windows.batch > 64)
-    moved = effect_of(fleet, full, 1.25)
-    weight = windows.column("seconds")
-    share = weight[full].sum() / weight[treated(fleet)].sum()
-    assert 0.05 < share < 0.5
-    expected = still.estimate - share * np.log(1.25)
-    assert moved.estimate == pytest.approx(expected, abs=0.012)
+    touched = treated(fleet) & (windows.batch > 64)
+    moved = effect_of(fleet, touched, factor)
+    spent = windows.column("decode_sequence_seconds")
+    share = spent[touched].sum() / spent[treated(fleet)].sum()
+    assert 0.1 < share < 0.6
+    expected = still.estimate + np.log(1.0 - share + share / factor)
+    assert moved.estimate == pytest.approx(expected, abs=0.008)
+    # how much each hour and server worked at those batches is no noise of it
+    assert moved.stderr < still.stderr + 0.003 + 0.04 * abs(moved.estimate)

@@ -48,6 +48,18 @@ def test_no_error_gets_below_the_minimum() -> None:
     assert effect.minimum_stderr == 0.004
 
 
+def test_work_that_was_not_compared_widens_an_effect_and_nothing_else() -> None:
+    for change in (0.0, -0.2):
+        regression = upgraded_nodes(1, change)
+        whole, half = (estimate_effect(regression, 0.0, uncompared=u) for u in (0.0, 0.5))
+        assert whole is not None
+        assert half is not None
+        assert half.estimate == whole.estimate
+        # from none to twice the effect, all of it equally likely
+        beyond = 0.5 * abs(whole.estimate) / np.sqrt(3)
+        assert half.stderr == pytest.approx(np.hypot(whole.stderr, beyond))
+
+
 def test_few_machines_that_look_alike_are_not_taken_to_be_alike() -> None:
     """What is known of machines beforehand counts beside what these show."""
     regression = replace(upgraded_nodes(1), node_effects=False)
