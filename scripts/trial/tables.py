@@ -127,15 +127,23 @@ def by_scenario(results: Results, judge: str, measure: str) -> list[str]:
 
 
 def of_measure(results: Results, measure: str) -> list[str]:
-    """Return a row a case of one measure of `compare`, by design.
+    """Return a row a case of one measure of `compare` whose truth is known, by design.
 
     A cell has wrong calls / right / equivalent / not comparable / intervals that hold the truth.
     """
+    known = [
+        name
+        for name in (*WITHOUT_EFFECT, *WITH_EFFECT)
+        if any(
+            outcome.true is not None
+            for outcome in results.of("compare", measure, [name], results.designs)
+        )
+    ]
     return _grid(
         results,
         "compare",
         measure,
-        [*WITHOUT_EFFECT, *WITH_EFFECT],
+        known,
         lambda found: (
             f"{found.wrong:.0f} / {found.right:.0f} / {found.equivalent:.0f} / "
             f"{found.not_comparable:.0f} / {_percent(found.covered)}"

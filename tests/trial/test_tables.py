@@ -7,6 +7,7 @@ import pytest
 
 from scripts.trial import trials
 from scripts.trial.outcome import MARGIN, Outcome
+from scripts.trial.report import measures_report
 from scripts.trial.tables import Results, by_effect, by_scenario, opposite, ranges, rates, totals
 
 PLAIN = Outcome("plain", "DiD 4+4", 1, "compare", "decode", "equivalent", 1.0, 1.01, 0.99, 1.03)
@@ -60,6 +61,18 @@ def test_tables_have_the_scenarios_and_designs_that_ran() -> None:
     assert by_effect(results, "compare", "decode")[2:] == ["| -5 % | 0 / 100 |"]
     assert "| compare | decode | 50 (50), 50, 100 |" in totals(results)
     assert opposite(results, "compare", "decode") == (1, 1)
+
+
+def test_single_measures_have_a_row_for_each_case_whose_truth_is_known() -> None:
+    energy = replace(PLAIN, measure="energy", verdict="inconclusive")
+    effect = replace(PLAIN, scenario="-5 %", measure="energy", true=0.95, verdict="regression")
+    unknown = replace(effect, scenario="-10 %", true=None)
+    report = measures_report(Results([PLAIN, energy, effect, unknown]), "trial", ["energy"])
+    assert "| compare | energy | 0 (0), 0, 100 |" in report
+    assert "| plain | 0 / 0 / 0 / 0 / 100 |" in report
+    assert "| -5 % | 0 / 100 / 0 / 0 / 0 |" in report
+    assert "-10 %" not in report
+    assert "decode" not in report
 
 
 def test_outcomes_are_read_as_they_were_saved(tmp_path: Path) -> None:
