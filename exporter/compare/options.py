@@ -19,7 +19,7 @@ from .fleet.matchers import Matcher, parse_matchers
 from .fleet.servers import DEFAULT_KEEP_LABELS
 
 DEFAULT_WINDOW: Final = 7 * 86_400.0
-_EARLIEST_DEADLINE: Final = 1e9
+_DEADLINES: Final = (1e9, 1e11)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +136,8 @@ def parse_deadline(text: str, option: str, now: float) -> float:
     except ValueError:
         pass
     try:
-        # so few seconds are hours or minutes without their unit
-        if (until := parse_time(text, option)) > _EARLIEST_DEADLINE:
+        # fewer seconds are hours or minutes without their unit, and more are milliseconds
+        if _DEADLINES[0] < (until := parse_time(text, option)) < _DEADLINES[1]:
             return until
     except CompareError:
         pass

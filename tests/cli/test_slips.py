@@ -67,6 +67,11 @@ SLIPS = (
     (f"{ASK} --window 2H", 4, "--window: '2H' is no duration; write 2h"),
     (f"{ASK} --warm-up 10", 4, f"--warm-up: {UNIT.format(10)}"),
     (f"{ASK} --wait 8", 4, "--wait: '8' is no duration and no time; write 8h or 2026-05-10T12:00"),
+    (
+        f"{ASK} --wait 1778414400000",
+        4,
+        "--wait: '1778414400000' is no duration and no time; write 8h or 2026-05-10T12:00",
+    ),
     (f"{ASK} --step 5", 4, f"--step: {UNIT.format(5)}"),
     (f"{ASK} --timeout 30", 4, f"--timeout: {UNIT.format(30)}"),
     (
