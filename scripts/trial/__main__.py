@@ -84,7 +84,7 @@ def _options() -> argparse.Namespace:
         "--measures", nargs="+", default=[], help="tables of these measures alone, every case"
     )
     arguments.add_argument(
-        "--write", help="the section of docs/trials.md to write: was, is, measures, watch"
+        "--write", help="the section of docs/trials.md to write: was, is, measures, part, watch"
     )
     return arguments.parse_args()
 

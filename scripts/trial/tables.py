@@ -97,7 +97,7 @@ def totals(results: Results, measures: Sequence[str] = ()) -> list[str]:
     names = results.scenarios(WITHOUT_EFFECT)
     rows = [("compare", measure) for measure in measures or _MEASURES]
     rows += [] if measures else [(rule, "decode") for rule in HAND]
-    for judge, measure in rows:
+    for judge, measure in rows if names else []:
         cells = [judge, _SHORT.get(measure, measure)]
         for design in results.designs:
             picked = results.of(judge, measure, names, [design])
