@@ -74,10 +74,10 @@ def wait_for_verdict(question: Question, waiting: Waiting) -> Report:
             absences += 1
             _pause(waiting, until, absences, absence(fleet, question))
             continue
+        since = began if start is None else start
         # a single look has the whole level
         if until > began:
-            horizon = (until - (began if start is None else start)) / 3600.0
-            question = replace(question, horizon=horizon)
+            question = replace(question, horizon=(until - since) / 3600.0)
         # effects by batch cell are for whoever reads the report that ends it
         report = waiting.judge(fleet, question if over else replace(question, detail=False), end)
         if not over and report.verdict not in UNDECIDED:
@@ -85,8 +85,7 @@ def wait_for_verdict(question: Question, waiting: Waiting) -> Report:
         if over or report.verdict not in UNDECIDED:
             return report
         # a fleet that takes long to read is looked at less often
-        passed = end - (began if start is None else start)
-        pause = max(INTERVAL, passed / _LOOKS_PER_TIME, _SHARE * (waiting.now() - end))
+        pause = max(INTERVAL, (end - since) / _LOOKS_PER_TIME, _SHARE * (waiting.now() - end))
         following = min(end + pause, until)
         waiting.tell(
             f"{one_line(report.headline, SENTENCE_CHARACTERS)} {_expected(report, until)}; "

@@ -10,7 +10,7 @@ from .behaviour import launch_findings, release_findings
 from .catalog import release_catalog
 from .catalog.notes import release_notes
 from .comparability import Forbidden, allowed_measures, forbidden_measures
-from .finding import Finding, Group, Place, grouped
+from .finding import Finding, Group, Place, Severity, grouped
 from .names import name_findings
 from .samples import SampleNames
 from .sources.files import Document, Unread, documents, located
@@ -40,6 +40,10 @@ class Review:
     servers: int | None
     allowed: tuple[Measure, ...]
     forbidden: tuple[Forbidden, ...]
+
+    def groups_of(self, severity: Severity) -> tuple[Group, ...]:
+        """Return the groups of a severity."""
+        return tuple(group for group in self.groups if group.first.severity == severity)
 
     @property
     def findings(self) -> tuple[Finding, ...]:

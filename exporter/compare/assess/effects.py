@@ -70,17 +70,16 @@ def compare_measures(
     if len(speculating) > 1:
         # a step of one side is then no step of the other
         windows = windows.without("spec_accepted_tokens")
-    decoded, prefilled = observations.decode(windows), observations.prefill(windows)
-    by_level: dict[Measure, Observations] = {"decode": decoded, "prefill": prefilled}
-    # servers that hardly decode have no decoding that tells how much is known
-    for measure, observed in by_level.items():
-        if criteria.horizon and observed.rows.any():
-            setting = replace(design, learnt=learnt.get(measure, NOTHING_LEARNT))
-            look = speed_index(observed, setting)
-            effect = None if look is None else look.effect(setting)
-            criteria = criteria.at_look(effect, setting)
+    prefilled = observations.prefill(windows)
+    setting = replace(design, learnt=learnt.get("prefill", NOTHING_LEARNT))
     design = replace(design, learnt=learnt.get("decode", NOTHING_LEARNT))
-    decode, index = at_equal_load("decode", decoded, design, forbidden, criteria)
+    index = _index(observations.decode(windows), design)
+    criteria = _at_look(criteria, index, design)
+    if criteria.horizon:
+        # servers that hardly decode have no decoding that tells how much is known
+        criteria = _at_look(criteria, _index(prefilled, setting), setting)
+    index = None if "decode" in forbidden else index
+    decode = at_equal_load("decode", index, design, forbidden, criteria)
     # what depends on caches is judged once they are full: decoding settles long before
     warm = design.with_warm_caches()
     latency = _between_tokens(windows, index, decode.coverage, design, forbidden, criteria, mix)
@@ -95,7 +94,8 @@ def compare_measures(
             setting = replace(warm, mix_stderr=known, learnt=learnt.get(measure, NOTHING_LEARNT))
             if measure == "energy":
                 setting = replace(setting, machines=MACHINES_IN_ENERGY)
-            results[measure], _ = at_equal_load(measure, observed, setting, forbidden, criteria)
+            own = None if measure in forbidden else _index(observed, setting)
+            results[measure] = at_equal_load(measure, own, setting, forbidden, criteria)
     as_shares: dict[Measure, Share | None] = {
         "hit_ratio": shares.hit_ratio(lookups, windows, warm),
         "speculation": shares.speculation(whole_windows, design),
@@ -156,8 +156,8 @@ def _between_tokens(
         return _of_index(measure, demand.speed, design, criteria, demand.amplification)
     _, observed = observations.inter_token_latency(windows)
     warm = design.with_warm_caches()
-    setting = replace(warm, mix_stderr=mix.demand_stderr, learnt=NOTHING_LEARNT)
-    result, _ = at_equal_load(measure, observed, setting.per_window(windows), forbidden, criteria)
+    setting = replace(warm, mix_stderr=mix.demand_stderr, learnt=NOTHING_LEARNT).per_window(windows)
+    result = at_equal_load(measure, _index(observed, setting), setting, forbidden, criteria)
     moved = mix.moved("prompts to compute", "outputs")
     return _other_requests(measure, moved, result) if moved else result
 
@@ -193,25 +193,35 @@ def _other_requests(
 
 def at_equal_load(
     measure: Measure,
-    observed: Observations,
+    index: SpeedIndex | None,
     design: Design,
     forbidden: Mapping[str, str],
     criteria: Criteria,
-) -> tuple[MeasureResult, SpeedIndex | None]:
-    """Return a measure compared at matched load, and its index where there is one."""
+) -> MeasureResult:
+    """Return a measure compared at matched load, from its index where there is one."""
     if measure in forbidden:
-        return not_comparable(measure, forbidden[measure], code="meaning"), None
-    index = speed_index(observed, design) if observed.rows.any() else None
+        return not_comparable(measure, forbidden[measure], code="meaning")
     if index is None:
         if design.fault:
-            return _blocked(measure, design), None
+            return _blocked(measure, design)
         return not_comparable(
             measure,
             "there are too few windows with such work",
             _MORE_TRAFFIC if design.growing else "",
             code="work",
-        ), None
-    return _of_index(measure, index, design, criteria), index
+        )
+    return _of_index(measure, index, design, criteria)
+
+
+def _index(observed: Observations, design: Design) -> SpeedIndex | None:
+    return speed_index(observed, design) if observed.rows.any() else None
+
+
+def _at_look(criteria: Criteria, index: SpeedIndex | None, design: Design) -> Criteria:
+    """Return the criteria at the level that what is known allows a look."""
+    if index is None or not criteria.horizon:
+        return criteria
+    return criteria.at_look(index.effect(design), design)
 
 
 def _of_index(

@@ -24,7 +24,7 @@ def markdown(review: Review, plan: Plan) -> str:
     lines += [f"- {_text(remark)}" for remark in review.upgrade.remarks]
     lines += [f"- not read: {_code(each.place)}: {_text(each.fault)}" for each in review.unread]
     for severity in SEVERITIES:
-        groups = [group for group in review.groups if group.first.severity == severity]
+        groups = review.groups_of(severity)
         if not groups:
             continue
         folded = severity == "detail"

@@ -36,7 +36,7 @@ def print_review(review: Review, plan: Plan, console: Console, details: bool) ->
         _print(console, remark, "yellow")
     _print_unread(review, console)
     for severity in SEVERITIES:
-        groups = [group for group in review.groups if group.first.severity == severity]
+        groups = review.groups_of(severity)
         if groups and (severity != "detail" or details):
             console.print()
             _print(console, TITLES[severity], _STYLES[severity])
