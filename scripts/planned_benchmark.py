@@ -1,12 +1,14 @@
 """What came of a benchmark that `bench-plan` planned: the verdict, and the load client's figures.
 
-`python -m scripts.planned_benchmark --write` puts the table into docs/bench-plan.md. The runs are
+`python -m scripts.planned_benchmark --write` puts the table and what it says into
+docs/bench-plan.md. The runs are
 those in `tests/recordings/benchmark`, named as the plan's script names them.
 """
 
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import fill
 from typing import Final
 
 from alerts.values import load
@@ -67,7 +69,29 @@ def sections() -> dict[str, str]:
     heads = ["", "baseline", "candidate", "change, %", "A/A, %", "verdict"]
     lines = [f"| {' | '.join(row)} |" for row in (heads, *rows)]
     lines.insert(1, "|---" * len(heads) + "|")
-    return {"planned benchmark": "\n".join(lines) + "\n"}
+    table = "\n".join(lines)
+    return {"planned benchmark": f"{table}\n\n{fill(_power(comparison), 110)}\n"}
+
+
+def _power(comparison: Comparison) -> str:
+    """Return which change the runs can find, how many are needed, and whether the clocks agree."""
+    decode = comparison.measures[0]
+    needed = decode.required_sample_size
+    if decode.minimum_detectable_effect is None or needed is None or needed.servers is None:
+        raise SystemExit("nothing is known of how many runs are needed")
+    phases = comparison.phases
+    inside = [
+        phase
+        for phase in phases
+        if phase.cells_estimate is not None
+        and phase.cells_estimate.lower < phase.client_ratio < phase.cells_estimate.upper
+    ]
+    return (
+        f"The runs find a change of {decode.minimum_detectable_effect:.1%} in four of five cases; "
+        f"the plan was made for {EFFECT:.1%}. To settle the margin of {EFFECT / 2.0:.1%} takes "
+        f"about {needed.servers} runs a side. The client's change lies in the counters' interval "
+        f"at {len(inside)} of {len(phases)} load points."
+    )
 
 
 def _phase(phase: PhaseEffect) -> Iterator[list[str]]:

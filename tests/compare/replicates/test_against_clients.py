@@ -1,5 +1,6 @@
 """On real servers: what their own counters say of a load phase, the load client measured too."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -9,18 +10,36 @@ from exporter.compare.options import Options
 from exporter.compare.run import run
 from exporter.replay.recording import bundled_replicates
 
-FOLDER = Path(__file__).parents[2] / "recordings" / "replicates"
-RUNS = [*bundled_replicates().values(), *FOLDER.glob("*.tar.xz")]
+RECORDINGS = Path(__file__).parents[2] / "recordings"
+REPLICATES = [
+    *bundled_replicates().values(),
+    *sorted((RECORDINGS / "replicates").glob("*.tar.xz")),
+]
+PLANNED = sorted((RECORDINGS / "benchmark").glob("*.tar.xz"))
 
 
-@pytest.mark.parametrize("model", ["dense-0.26.0", "dense-0.20.2", "moe-0.20.2"])
-def test_the_clients_change_lies_in_the_interval_of_the_servers_counters(model: str) -> None:
+def _runs(paths: Iterable[Path], part: str) -> tuple[str, ...]:
+    return tuple(sorted(str(path) for path in paths if part in path.name))
+
+
+SETS = {
+    **{
+        model: tuple(_runs(REPLICATES, f"{model}-{runner}") for runner in ("v1", "v2"))
+        for model in ("dense-0.26.0", "dense-0.20.2", "moe-0.20.2")
+    },
+    "planned": tuple(_runs(PLANNED, side) for side in ("baseline", "candidate")),
+}
+"""The runs of baseline and candidate by the set's name."""
+
+PHASES = {"planned": 2}
+"""Load phases of a set, seven where it is not named."""
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_the_clients_change_lies_in_the_interval_of_the_servers_counters(name: str) -> None:
     """Two model runners of vLLM on H200s; each side counts by a clock of its own."""
-    sides = (
-        tuple(sorted(str(path) for path in RUNS if f"{model}-{runner}" in path.name))
-        for runner in ("v1", "v2")
-    )
-    baseline, candidate = sides
+    baseline, candidate = SETS[name]
+    assert len(baseline) == len(candidate) >= 2
     matched = load().matched
     report = run(
         Options(
@@ -31,7 +50,7 @@ def test_the_clients_change_lies_in_the_interval_of_the_servers_counters(model: 
         )
     )
     (comparison,) = report.comparisons
-    assert len(comparison.phases) == 7
+    assert len(comparison.phases) == PHASES.get(name, 7)
     for phase in comparison.phases:
         counters = phase.cells_estimate
         assert counters is not None
