@@ -14,9 +14,6 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from time import monotonic
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
 import numpy as np
 
 from alerts.values import load

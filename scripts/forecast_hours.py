@@ -14,32 +14,29 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
+import numpy as np
 
-import numpy as np  # noqa: E402
-
-from alerts.values import load  # noqa: E402
-from exporter.base.units import parse_duration  # noqa: E402
-from exporter.compare.assess.comparison import Question  # noqa: E402
-from exporter.compare.assess.result import Report  # noqa: E402
-from exporter.compare.fleet.matchers import parse_matchers  # noqa: E402
-from exporter.compare.fleet.windows import Fleet  # noqa: E402
-from exporter.compare.forecast.forecast import Forecast, Terms, forecast  # noqa: E402
-from exporter.compare.forecast.present import present  # noqa: E402
-from exporter.compare.forecast.rollout import Rollout  # noqa: E402
-from exporter.compare.run import report_of  # noqa: E402
-from exporter.compare.sequential import Waiting, wait_for_verdict  # noqa: E402
-from exporter.preflight.plan.selection import WAIT  # noqa: E402
-from scripts.bench.document import with_sections  # noqa: E402
-from scripts.trial.cells import EPOCH  # noqa: E402
-from scripts.trial.cells import comparison_input as trial_input  # noqa: E402
-from scripts.trial.designs import WATCH, Design, members  # noqa: E402
-from scripts.trial.fleet import run_fleet  # noqa: E402
-from scripts.trial.scenarios import CASES  # noqa: E402
-from tests.sim.comparison import NEW, OLD, START, simulate_comparison  # noqa: E402
-from tests.sim.engine import Shape  # noqa: E402
-from tests.sim.scenario import SCENARIOS  # noqa: E402
+from alerts.values import load
+from exporter.base.units import parse_duration
+from exporter.compare.assess.comparison import Question
+from exporter.compare.assess.result import Report
+from exporter.compare.fleet.matchers import parse_matchers
+from exporter.compare.fleet.windows import Fleet
+from exporter.compare.forecast.forecast import Forecast, Terms, forecast
+from exporter.compare.forecast.present import present
+from exporter.compare.forecast.rollout import Rollout
+from exporter.compare.run import report_of
+from exporter.compare.sequential import Waiting, wait_for_verdict
+from exporter.preflight.plan.selection import WAIT
+from scripts.bench.document import with_sections
+from scripts.trial.cells import EPOCH
+from scripts.trial.cells import comparison_input as trial_input
+from scripts.trial.designs import WATCH, Design, members
+from scripts.trial.fleet import run_fleet
+from scripts.trial.scenarios import CASES
+from tests.sim.comparison import NEW, OLD, START, simulate_comparison
+from tests.sim.engine import Shape
+from tests.sim.scenario import SCENARIOS
 
 DOCUMENT: Final = Path(__file__).parent.parent / "docs" / "preflight.md"
 EFFECT: Final = 0.05

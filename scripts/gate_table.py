@@ -14,13 +14,9 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-# one process a core: the arrays are small
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
-
-from alerts.values import load  # noqa: E402
-from scripts.bench.document import with_sections  # noqa: E402
-from tests.deploy.gated_rollouts import (  # noqa: E402
+from alerts.values import load
+from scripts.bench.document import with_sections
+from tests.deploy.gated_rollouts import (
     ComparingGate,
     Rollout,
     by_comparison,
@@ -28,7 +24,7 @@ from tests.deploy.gated_rollouts import (  # noqa: E402
     prometheus_of,
     rollout,
 )
-from tests.deploy.gates import Decision  # noqa: E402
+from tests.deploy.gates import Decision
 
 DOCUMENT: Final = Path(__file__).parent.parent / "docs" / "deploy.md"
 HOURS: Final = Path(__file__).parent.parent / "exporter" / "preflight" / "plan" / "gate_hours.yaml"

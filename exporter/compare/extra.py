@@ -11,13 +11,17 @@ def is_installed(*names: str) -> bool:
     return all(find_spec(name) is not None for name in names)
 
 
-def require(*names: str) -> None:
-    """Raise `CompareError` with what to install where a library is missing.
+def limit_threads() -> None:
+    """Let numpy, not loaded yet, compute in one thread unless the environment says otherwise.
 
-    Called before numpy is loaded: its matrices are small here, and threads would only wait for
-    each other.
+    The matrices are small, and threads would only wait for each other.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def require(*names: str) -> None:
+    """Raise `CompareError` with what to install where a library is missing; before numpy loads."""
+    limit_threads()
     missing = [name for name in names if find_spec(name) is None]
     if missing:
         raise CompareError(

@@ -11,19 +11,15 @@ import sys
 from pathlib import Path
 from time import monotonic
 
-# one process a core: the arrays are small
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
-
-from .designs import PLANS  # noqa: E402
-from .outcome import Outcome  # noqa: E402
-from .report import measures_report, report, write  # noqa: E402
-from .scenarios import CASES  # noqa: E402
-from .tables import Results  # noqa: E402
-from .trials import jobs, judge, read, run_all, save  # noqa: E402
-from .watch import Watch, table, watch  # noqa: E402
-from .watch import read as read_watched  # noqa: E402
-from .watch import save as save_watched  # noqa: E402
+from .designs import PLANS
+from .outcome import Outcome
+from .report import measures_report, report, write
+from .scenarios import CASES
+from .tables import Results
+from .trials import jobs, judge, read, run_all, save
+from .watch import Watch, table, watch
+from .watch import read as read_watched
+from .watch import save as save_watched
 
 
 def main() -> None:

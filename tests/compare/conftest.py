@@ -1,6 +1,5 @@
 """Settings that must be made before numpy is loaded."""
 
-import os
+from exporter.compare.extra import limit_threads
 
-# the matrices are small, and threads would only wait for each other
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+limit_threads()

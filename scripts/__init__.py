@@ -1,0 +1,5 @@
+"""Benches, trials and generators: `python -m scripts.NAME`."""
+
+from exporter.compare.extra import limit_threads
+
+limit_threads()
