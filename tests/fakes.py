@@ -1,12 +1,16 @@
 """A server whose pages a test writes as it goes."""
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
+from socket import SO_LINGER, SOL_SOCKET
+from struct import pack
 
 from tests.loopback import LoopbackServer
 
-Answer = tuple[int, bytes] | tuple[int, bytes, dict[str, str]]
+Answer = tuple[int, bytes] | tuple[int, bytes, dict[str, str]] | None
+"""Status, body and headers of a response; None resets the connection."""
 
 
 class FakeServer(LoopbackServer):
@@ -41,7 +45,14 @@ class FakeServer(LoopbackServer):
                 fake.hits[self.path] = fake.hits.get(self.path, 0) + 1
                 fake.headers = dict(self.headers.items())
                 answer = fake.answers.get(self.path, (404, b"nothing here"))
-                status, body, *more = answer() if callable(answer) else answer
+                answer = answer() if callable(answer) else answer
+                if answer is None:
+                    self.close_connection = True
+                    # a close that waits for nothing to be sent is a reset
+                    self.connection.setsockopt(SOL_SOCKET, SO_LINGER, pack("ii", 1, 0))
+                    os.close(self.connection.detach())
+                    return
+                status, body, *more = answer
                 headers = {"Content-Type": "text/plain; version=0.0.4", **(more[0] if more else {})}
                 self.send_response(status)
                 for name, value in {"Content-Length": str(len(body)), **headers}.items():

@@ -49,11 +49,12 @@ class CredentialsError(InferfleetError):
 
 
 class FetchError(InferfleetError):
-    """A request to a server failed."""
+    """A request to a server failed; `status` is the HTTP status that it failed by, else 0."""
 
-    def __init__(self, reason: FetchReason, message: str) -> None:
+    def __init__(self, reason: FetchReason, message: str, status: int = 0) -> None:
         super().__init__(message)
         self.reason: FetchReason = reason
+        self.status = status
 
 
 class KubernetesApiError(InferfleetError):

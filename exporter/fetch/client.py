@@ -221,5 +221,6 @@ def _required_200(response: HttpResponse, url: str) -> HttpResponse:
     """Return an answer, or raise `FetchError` where its status is another than 200."""
     if response.status != 200:
         remedy = _REMEDIES.get(response.status, "")
-        raise FetchError("http_status", f"{url} answered {response.status}{remedy}")
+        message = f"{url} answered {response.status}{remedy}"
+        raise FetchError("http_status", message, response.status)
     return response

@@ -152,10 +152,13 @@ def _identity(view: ServerView) -> Json:
         "start_time": snapshot.largest("server_start_time_seconds") if snapshot else None,
         "notes": notes,
     }
+    faults = "; ".join(view.server.identity.faults)
     if identity is None:
-        return report | {
-            "notes": [*notes, "who the server is is unknown until its endpoints have answered"]
-        }
+        unknown = "its version and set-up are unknown until its endpoints answer"
+        notes.append(f"{unknown}: {faults}" if faults else unknown)
+        return report
+    if faults:
+        notes.append(f"part of what it says of itself is unknown: {faults}")
     gpus = identity.facts.get("gpus")
     if gpus is None and snapshot and snapshot.plan.key:
         notes.append(_GPUS_UNKNOWN)

@@ -1,6 +1,7 @@
 """What a server's own endpoints answer about it: requested first, then read all together."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from ..base.errors import FetchError, FetchReason
 from ..engines.identity import endpoints
@@ -10,6 +11,15 @@ MAX_BYTES: Final = 2**20
 """The largest answer that is read: decoded JSON takes up to thirty times its size in memory."""
 _NO_ANSWER: Final[frozenset[FetchReason]] = frozenset({"connect", "timeout", "protocol"})
 """Why a request got no answer: the next one may."""
+_TOO_MANY_REQUESTS: Final = 429
+
+
+class _Failure(NamedTuple):
+    """What a `FetchError` is made of: the error itself holds on to all that was at work."""
+
+    reason: FetchReason
+    message: str
+    status: int = 0
 
 
 class EndpointAnswers:
@@ -17,15 +27,14 @@ class EndpointAnswers:
 
     def __init__(self) -> None:
         self._bodies: dict[str, bytes] = {}
-        # not the errors themselves, which hold on to all that was at work when they were raised
-        self._failures: dict[str, tuple[FetchReason, str]] = {}
+        self._failures: dict[str, _Failure] = {}
 
     async def add(self, client: HttpClient, base: str, path: str, timeout: float) -> bool:
         """Request a path and return whether it was answered."""
         try:
             response = await client.get(base + path, timeout, MAX_BYTES)
         except FetchError as error:
-            self._failures[path] = error.reason, str(error)
+            self._failures[path] = _Failure(error.reason, str(error), error.status)
             return False
         self._bodies[path] = response.body
         return True
@@ -41,14 +50,25 @@ class EndpointAnswers:
         return self._reasons.isdisjoint(_NO_ANSWER)
 
     @property
+    def faults(self) -> Sequence[str]:
+        """Why paths told nothing, a sentence each; a path that the server lacks is no fault."""
+        return tuple(
+            failure.message
+            for failure in self._failures.values()
+            if failure.reason != "http_status"
+            or failure.status >= 500
+            or failure.status == _TOO_MANY_REQUESTS
+        )
+
+    @property
     def _reasons(self) -> set[FetchReason]:
-        return {reason for reason, _ in self._failures.values()}
+        return {failure.reason for failure in self._failures.values()}
 
     def get(self, path: str) -> bytes:
         """Return what a path answered; raises `FetchError` as its request did."""
         if path in self._bodies:
             return self._bodies[path]
-        unasked: tuple[FetchReason, str] = "http_status", f"{path} was not requested"
+        unasked = _Failure("http_status", f"{path} was not requested")
         raise FetchError(*self._failures.get(path, unasked))
 
 

@@ -32,9 +32,13 @@ _MAX_OVERDUE: Final = 15.0
 
 
 class Poller:
-    """Samples all targets of a configuration in the background, between `start` and `stop`."""
+    """Samples all targets of a configuration in the background, between `start` and `stop`.
 
-    def __init__(self, config: Config) -> None:
+    Unless `patient`, what does not answer about a server is given up at once.
+    """
+
+    def __init__(self, config: Config, patient: bool = True) -> None:
+        self._patient = patient
         self._stopped = Event()
         self._reloaded = Event()
         self._servers: dict[str, WatchedServer] = {}
@@ -145,6 +149,7 @@ class Poller:
                     self.config,
                     self.telemetry,
                     self._large_pages,
+                    self._patient,
                 )
             new[target.label] = server
         for label, server in old.items():

@@ -6,6 +6,7 @@ its settings out when it is first asked for them, which takes seconds, and a loa
 late after its start. So such an identity counts only once the source is given up.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final
@@ -62,14 +63,15 @@ class ServedIdentity:
 
     `current` is that of the process which serves it, as its endpoints and documents say, None
     while unknown; `last` is the newest known, its GPUs among it, also that of a process that has
-    ended. `resets` says how often it was forgotten. Unless `patient`, silent sources are given up
-    at once.
+    ended. `resets` says how often it was forgotten, `faults` why endpoints told nothing when they
+    were asked last, a sentence each. Unless `patient`, silent sources are given up at once.
     """
 
     def __init__(self, patient: bool = True) -> None:
         self.current: Identity | None = None
         self.last: Identity | None = None
         self.resets = 0
+        self.faults: Sequence[str] = ()
         self._given_up_after = _GIVEN_UP_AFTER if patient else 1
         self._descriptions: tuple[Description, ...] = ()
         self._read_at = float("-inf")
@@ -105,6 +107,7 @@ class ServedIdentity:
         """Drop it, as after a restart."""
         self.resets += 1
         self.current = None
+        self.faults = ()
         self._incomplete_readings = 0
         self.expire()
 

@@ -7,7 +7,7 @@ shows it.
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from time import monotonic, time
 from typing import Final
@@ -27,6 +27,7 @@ from ..engines.identity import identify
 from ..engines.plan import Plan, Snapshot
 from ..gpu.telemetry import Telemetry
 from ..procfs.port_holder import PortHolder
+from .endpoint_answers import EndpointAnswers
 from .reading import STALE_AFTER_MISSES, SampleCounts, ServerReading
 from .served_identity import UNKNOWN, ServedIdentity
 from .server_gpus import ServerGpus
@@ -42,8 +43,8 @@ class ServedModel:
     """Follows one model of a target over its life.
 
     `target` is the target itself where it has one model, else a copy under a name that holds the
-    model's. `counts` are those of the target's samples. `reading`, `history` and `identity.last`
-    are for any thread.
+    model's. `counts` are those of the target's samples. `reading`, `history`,
+    `identity.last` and `identity.faults` are for any thread.
     """
 
     def __init__(
@@ -216,26 +217,24 @@ class ServedModel:
 
     def identify(
         self,
-        get: Callable[[str], bytes],
+        answers: EndpointAnswers,
         holder: PortHolder | None,
         command_line: Sequence[str] | None,
         ray: bool,
         resets: int,
-        complete: bool,
     ) -> None:
-        """Work out the identity from what `get` answers; safe beside `update`.
+        """Work out the identity from what endpoints answered; safe beside `update`.
 
         `holder` is the process that holds the target's port and `command_line` its own, `ray` says
         whether it leaves its workers to Ray, `resets` is what this had when the answers were
         requested: those from before a restart that `update` has seen since are dropped.
-        `complete` says whether every endpoint answered, be it by a refusal.
         """
         current = self._plan
         if current is None:
             return
         identity = identify(
             current.engine,
-            get,
+            answers.get,
             current.page_settings,
             command_line,
             self.target.declare,
@@ -250,4 +249,5 @@ class ServedModel:
             # the process runs all models of the page: which GPUs are whose is unknown
             self.gpus.process = holder
             self.gpus.ray_backend = ray
-        self.identity.take(identity, complete)
+        self.identity.take(identity, answers.complete)
+        self.identity.faults = answers.faults

@@ -216,7 +216,7 @@ class WatchedServer:
         )
         ray = starts_ray_workers(line or ())
         for served, before in resets.items():
-            served.identify(answers.get, holder, line, ray, before, answers.complete)
+            served.identify(answers, holder, line, ray, before)
 
     def _process(self) -> tuple[PortHolder | None, Sequence[str] | None]:
         """Return the process that holds a local server's port, and its command line."""

@@ -117,7 +117,7 @@ def snapshot(config: Config, objectives: Callable[[str], Objectives], seconds: f
 
     Raises `TopError` where no server answers, first or last.
     """
-    poller = Poller(config)
+    poller = Poller(config, patient=False)
     poller.start()
     try:
         watch = FleetWatch(config, fleet_of(poller), objectives)

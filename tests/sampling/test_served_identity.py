@@ -12,7 +12,7 @@ from exporter.engines.identity import Identity, identify
 from exporter.fetch import HttpClient
 from exporter.gpu.telemetry import Telemetry
 from exporter.gpu.watch import State, Watch
-from exporter.sampling.endpoint_answers import EndpointAnswers
+from exporter.sampling.endpoint_answers import EndpointAnswers, _Failure
 from exporter.sampling.served_identity import ServedIdentity
 from exporter.sampling.watched_server import WatchedServer
 from tests.fakes import FakeServer, page
@@ -164,7 +164,7 @@ def test_a_source_that_is_late_is_asked_again_soon_and_ever_less_often() -> None
 )
 def test_a_refusal_is_an_answer_and_silence_is_none(reason: FetchReason, complete: bool) -> None:
     answers = EndpointAnswers()
-    answers._failures["/version"] = reason, "failed"
+    answers._failures["/version"] = _Failure(reason, "failed")
     assert answers.complete is complete
 
 

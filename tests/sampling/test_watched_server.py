@@ -6,13 +6,13 @@ from threading import current_thread
 
 import pytest
 
-from exporter.base.errors import FetchError
 from exporter.config import Config, Declaration, Target
 from exporter.derive.figure import number_of
 from exporter.derive.ratio import Ratio
 from exporter.exposition import Page
 from exporter.fetch import HttpClient
 from exporter.publish.fleet import server_report
+from exporter.sampling.endpoint_answers import EndpointAnswers
 from exporter.sampling.stall_watch import Stalls
 from exporter.sampling.view import ServerView
 from exporter.sampling.watched_server import WatchedServer
@@ -132,12 +132,9 @@ def test_a_fact_goes_where_a_source_that_comes_late_knows_better_and_stays_where
     }
 
     def read(*paths: str) -> float | None:
-        def get(path: str) -> bytes:
-            if path in paths:
-                return answers[path]
-            raise FetchError("timeout", f"{path} did not answer in time")
-
-        served.identify(get, None, line, ray=False, resets=served.identity.resets, complete=True)
+        known = EndpointAnswers()
+        known._bodies = {path: answers[path] for path in paths}
+        served.identify(known, None, line, ray=False, resets=served.identity.resets)
         run(server.sample())
         assert server.reading.identity is not None
         assert server.reading.identity.text("version") == "0.26.0"

@@ -8,6 +8,7 @@ from time import monotonic
 from exporter.base.errors import FetchError
 from exporter.config import Config, Declaration, Target
 from exporter.engines.plan import Snapshot
+from exporter.sampling.endpoint_answers import EndpointAnswers
 from exporter.sampling.reading import STALE_AFTER_MISSES, SampleCounts
 from exporter.sampling.served_model import ServedModel
 from exporter.top.statistics.goodput import Objective, Objectives
@@ -20,10 +21,6 @@ OBJECTIVES = Objectives(Objective(1.0, 0.99), Objective(0.1, 0.99))
 
 async def nobody(*_: object) -> bytes:
     raise FetchError("connect", "there is no network here")
-
-
-def unanswered(path: str) -> bytes:
-    raise FetchError("http_status", f"{path} is not there")
 
 
 def served(name: str, declare: Mapping[str, object] | None = None) -> ServedModel:
@@ -50,9 +47,7 @@ def play(watch: FleetWatch, pages: Mapping[ServedModel, Sequence[Snapshot]]) -> 
                 page = replace(snapshots[number], time=start + STEP * number)
                 asyncio.run(server.update(page, 0.01, 1000, len(page.values)))
                 if number == 0:
-                    server.identify(
-                        unanswered, None, None, False, server.identity.resets, complete=True
-                    )
+                    server.identify(EndpointAnswers(), None, None, False, server.identity.resets)
         watch.update()
 
 

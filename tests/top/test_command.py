@@ -1,6 +1,7 @@
 """`inferfleet top` as a command: what it watches, what it prints, and where it refuses."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from exporter.top.detail import Detail
 from exporter.top.statistics.goodput import Objective
 from exporter.top.watch import FleetWatch
 from tests.conftest import RECORDINGS, cached_load
+from tests.fakes import Answer, FakeServer, page
 
 
 def run(*words: str) -> tuple[int, str]:
@@ -58,6 +60,51 @@ def test_a_server_that_ends_while_it_is_sampled_is_said(monkeypatch: pytest.Monk
     assert code == 2
     assert "down; the figures are from before: " in output
     assert "connection refused" in output
+
+
+FAULTS: dict[str, tuple[Callable[[FakeServer], Answer], str]] = {
+    "hangs before headers": (FakeServer.hold, "did not answer within 1 s"),
+    "hangs within a body": (
+        lambda fake: (200, b"{", {"Content-Length": "99"}),
+        "did not answer within 1 s",
+    ),
+    "resets": (lambda fake: None, "connection reset by peer"),
+    "answers 503": (lambda fake: (503, b"busy"), "answered 503"),
+}
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/version"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_server_is_named_with_what_it_did(fault: str, path: str, tmp_path: Path) -> None:
+    answer, sentence = FAULTS[fault]
+    version = (200, b'{"version": "0.26.0"}')
+    with (
+        FakeServer(metrics=(200, page(100)), version=version) as good,
+        FakeServer(metrics=(200, page(100)), version=version) as bad,
+    ):
+        bad.answers[path] = lambda: answer(bad)
+        config = tmp_path / "c.yaml"
+        config.write_text(
+            "timeout: 1s\ninterval: 200ms\ngpu: {nvml: false}\ntargets:\n"
+            f"- {{url: '{good.url}', name: good}}\n- {{url: '{bad.url}', name: bad}}\n"
+        )
+        words = ["top", "--config", str(config), "--once", "--for", "200ms"]
+        result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0
+    shown = {server["target"]: server for server in json.loads(result.stdout)["servers"]}
+    assert (shown["good"]["up"], shown["good"]["release"]) == (True, "0.26.0")
+    assert shown["good"]["notes"] == []
+    server = shown["bad"]
+    if path == "/metrics":
+        assert (server["up"], server["detail"]) == (False, None)
+        assert server["error"].startswith(f"{bad.url}/metrics ")
+        assert sentence in server["error"]
+    else:
+        assert (server["up"], server["model"], server["release"]) == (True, "m", None)
+        TypeAdapter(Detail).validate_python(server["detail"])
+        (note,) = server["notes"]
+        assert note.startswith(f"part of what it says of itself is unknown: {bad.url}/version ")
+        assert sentence in note
 
 
 def test_addresses_come_behind_those_of_a_file_and_once_each(tmp_path: Path) -> None:
