@@ -10,6 +10,8 @@ import yaml
 from pydantic import BaseModel
 
 from exporter.cli.app import app
+from exporter.compare.interim import HORIZON_HOURS
+from exporter.compare.statistics.regression import MIN_WINDOWS
 from exporter.config import Config, parse_config
 from exporter.publish.families import PUBLISHED
 from exporter.vocabulary.family import PREFIX
@@ -54,6 +56,13 @@ def test_what_to_do_on_each_verdict_is_said_first() -> None:
     page = text("README.md")
     for verdict, step in NEXT_STEPS.items():
         assert f"| {VERDICTS[verdict]} | {step} |" in page
+
+
+def test_limits_of_the_verdict_are_said_with_their_numbers() -> None:
+    page = " ".join(text("docs/compare.md").split())
+    assert f"until both sides have {MIN_WINDOWS} windows" in page
+    assert f"fewer than {MIN_WINDOWS} windows of it there, is not comparable" in page
+    assert f"share the significance level over the candidate's first {HORIZON_HOURS:g} hours" in page
 
 
 def test_every_metric_is_documented_and_no_other() -> None:

@@ -15,7 +15,7 @@ from .assess.result import Comparison
 from .assess.upgrades import Upgrade, class_changes, last_start, newest_upgrades
 from .fleet.windows import Fleet
 
-_HORIZON: Final = 24.0
+HORIZON_HOURS: Final = 24.0
 """Hours of a candidate over which the analyses share the level; the later ones are as its last."""
 UNDECIDED: Final[tuple[Verdict, ...]] = ("inconclusive", "not_comparable")
 
@@ -33,7 +33,7 @@ def analyse_upgrades(
     known = {_upgrade_key(comparison): comparison for comparison in earlier}
     comparisons = list[Comparison]()
     for upgrade in upgrades:
-        for comparison in compare(fleet, replace(upgrade.question, horizon=_HORIZON)):
+        for comparison in compare(fleet, replace(upgrade.question, horizon=HORIZON_HOURS)):
             before = known.get(_upgrade_key(comparison))
             comparisons.append(_with_decision(comparison, before, upgrade.start, now))
     if not chosen:

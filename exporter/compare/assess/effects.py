@@ -19,6 +19,7 @@ from ..estimate.shares import Share
 from ..estimate.speed import SpeedIndex, speed_index
 from ..estimate.spread import NOTHING_LEARNT, NodeKnowledge
 from ..fleet.windows import Lookups, Windows
+from ..statistics.regression import MIN_WINDOWS
 from .criteria import Criteria, judge_effect, node_spread, not_comparable
 from .result import MeasureResult
 from .subgroups import by_cell, by_range, by_subgroup
@@ -29,8 +30,6 @@ MEASURES: Final[tuple[Measure, ...]] = get_args(Measure)
 """What is compared, in the order of the report."""
 
 MIN_COVERAGE: Final = 0.5
-MIN_WINDOWS_PER_EFFECT: Final = 12
-"""Matched candidate rows that an effect is estimated from; a row is a cell in a window."""
 
 DEPENDS_ON: Final[Mapping[Measure, tuple[Name, ...]]] = {
     "prefill": ("prompts to compute", "outputs"),
@@ -258,8 +257,7 @@ def _of_index(
             return result
         observed_ratio = float(np.exp(effect.estimate))
         return result.model_copy(update={**described, "observed_ratio": observed_ratio})
-    used = matching.weight[index.treated] > 0
-    if effect is None or used.sum() < MIN_WINDOWS_PER_EFFECT:
+    if effect is None or lacks_windows(index):
         result = not_comparable(
             measure,
             "the candidate has too few windows at such loads",
@@ -272,6 +270,11 @@ def _of_index(
     described["node_spread"] = node_spread(effect, design)
     result = judge_effect(measure, effect, design, criteria).model_copy(update=described)
     return _with_slower_parts(result)
+
+
+def lacks_windows(index: SpeedIndex) -> bool:
+    """Whether the candidate has too few rows at shared loads for an effect."""
+    return int((index.matching.weight[index.treated] > 0).sum()) < MIN_WINDOWS
 
 
 def _with_slower_parts(result: MeasureResult) -> MeasureResult:

@@ -14,6 +14,7 @@ import numpy as np
 from ...vocabulary.verdict import Verdict
 from ..estimate.design import Design
 from ..estimate.speed import SpeedIndex
+from ..statistics.regression import MIN_WINDOWS
 from .criteria import Criteria
 from .result import RangeEffect, SubgroupEffect
 from .verdict import estimate_of, holm, p_value, verdict_of
@@ -21,7 +22,6 @@ from .verdict import estimate_of, holm, p_value, verdict_of
 _Part = TypeVar("_Part", RangeEffect, SubgroupEffect)
 
 RANGES: Final = ((0.0, 4.0), (4.0, 16.0), (16.0, 64.0), (64.0, 256.0), (256.0, float("inf")))
-MIN_WINDOWS_PER_SUBGROUP: Final = 12
 MIN_SHARE_JUDGED: Final = 0.01
 """Share of the candidate's tokens that a range has at least to be judged.
 
@@ -57,7 +57,7 @@ def _by_batch(
     used, treated = index.matching.weight > 0, index.treated
     total = float(work[treated & used].sum())
     # with a fault there is no verdict, and what is shown only describes
-    min_windows = MIN_WINDOWS_DESCRIBED if design.fault else MIN_WINDOWS_PER_SUBGROUP
+    min_windows = MIN_WINDOWS_DESCRIBED if design.fault else MIN_WINDOWS
     for low, high in ranges:
         inside = (x > low) & (x <= high)
         candidate, baseline = inside & treated & used, inside & ~treated & used
@@ -119,7 +119,7 @@ def by_subgroup(
             unit = f"{median:,.0f} tokens"
         for preposition, mask in (("up to", values <= median), ("above", values > median)):
             effect = index.effect(design, mask)
-            if effect is not None and (mask & candidate).sum() >= MIN_WINDOWS_PER_SUBGROUP:
+            if effect is not None and (mask & candidate).sum() >= MIN_WINDOWS:
                 p_values.append(p_value(effect))
                 effects.append(
                     SubgroupEffect(

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from ..assess.criteria import Criteria
-from ..assess.effects import MIN_COVERAGE, MIN_WINDOWS_PER_EFFECT
+from ..assess.effects import MIN_COVERAGE, lacks_windows
 from ..assess.verdict import verdict_of
 from ..estimate import observations
 from ..estimate.blocker import DAY_HOURS
@@ -203,8 +203,7 @@ def _effect(
     index = speed_index(observed, design) if observed.rows.any() else None
     if index is None or index.matching.coverage < MIN_COVERAGE:
         return None
-    used = index.treated & (index.matching.weight > 0)
     effect = index.effect(design)
-    if effect is None or used.sum() < MIN_WINDOWS_PER_EFFECT:
+    if effect is None or lacks_windows(index):
         return None
     return effect, criteria.at_look(effect, design).alpha

@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from ..fleet.arrays import TINY, Floats, Ints
-from .regression import Regression, absorbed, coefficient
+from ..fleet.arrays import Floats, Ints
+from .regression import Regression, absorbed, coefficient, summed
 
 _SEED: Final = 20
 _REPLICATES: Final = 100
@@ -24,7 +24,7 @@ def bootstrap_variance(regression: Regression, weight: Floats) -> float:
     that every replicate has the design's shape: a replicate without controls would estimate
     something else.
     """
-    cells = _summed(replace(regression, weight=weight))
+    cells, _ = summed(replace(regression, weight=weight), np.zeros(len(weight), dtype=np.int64))
     generator = np.random.default_rng(_SEED)
     arms, periods = regression.treated_arm.astype(np.int64), _periods(regression, weight)
     every_node, every_block = np.ones(regression.nodes), np.ones(regression.blocks)
@@ -58,22 +58,6 @@ def _resampled(strata: Ints, generator: np.random.Generator) -> Floats:
         members = np.flatnonzero(strata == stratum)
         counts += np.bincount(generator.choice(members, len(members)), minlength=len(strata))
     return counts
-
-
-def _summed(regression: Regression) -> Regression:
-    """Add rows up by node, block and side; a regression on the sums is the one on the rows."""
-    key = (regression.node * regression.blocks + regression.block) * 2 + (regression.treated > 0)
-    keys, first, inverse = np.unique(key, return_index=True, return_inverse=True)
-    weight = np.bincount(inverse, regression.weight, len(keys)).astype(np.float64)
-    sums = np.bincount(inverse, regression.weight * regression.y, len(keys))
-    return replace(
-        regression,
-        y=sums / np.maximum(weight, TINY),
-        weight=weight,
-        treated=regression.treated[first],
-        node=regression.node[first],
-        block=regression.block[first],
-    )
 
 
 def _replicate(cells: Regression, nodes: Floats, blocks: Floats) -> float | None:

@@ -3,11 +3,15 @@
 Pure arithmetic.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
 from ..fleet.arrays import TINY, Floats, Ints, Mask
+
+MIN_WINDOWS: Final = 12
+"""Rows of a side that an effect is estimated from at least; a row is a batch cell in a window."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +40,29 @@ class Regression:
     def blocks(self) -> int:
         """How many time blocks there are."""
         return int(self.block.max(initial=-1)) + 1
+
+
+def summed(regression: Regression, stratum: Ints) -> tuple[Regression, Ints]:
+    """Return rows added up by node, block, side and stratum, and the stratum of each sum.
+
+    A regression on the sums has the results of that on the rows. Rows without weight are left out.
+    """
+    key = (regression.node * regression.blocks + regression.block) * 2 + (regression.treated > 0)
+    key = key * (int(stratum.max(initial=0)) + 1) + stratum
+    used = np.flatnonzero(regression.weight > 0)
+    keys, first, inverse = np.unique(key[used], return_index=True, return_inverse=True)
+    first = used[first]
+    weight = np.bincount(inverse, regression.weight[used], len(keys)).astype(np.float64)
+    sums = np.bincount(inverse, (regression.weight * regression.y)[used], len(keys))
+    sums_of = replace(
+        regression,
+        y=sums / np.maximum(weight, TINY),
+        weight=weight,
+        treated=regression.treated[first],
+        node=regression.node[first],
+        block=regression.block[first],
+    )
+    return sums_of, np.asarray(stratum[first])
 
 
 def absorbed(values: Floats, weight: Floats, regression: Regression) -> Floats:

@@ -9,15 +9,11 @@ those of a regression with an interaction (Lin, Annals of Applied Statistics 7, 
 """
 
 from dataclasses import replace
-from typing import Final
 
 import numpy as np
 
 from ..fleet.arrays import TINY, Floats, Ints, Mask
-from .regression import Regression, absorbed
-
-MIN_WINDOWS_PER_STRATUM: Final = 12
-"""Windows of either side that an effect of a stratum's own is estimated from."""
+from .regression import MIN_WINDOWS, Regression, absorbed, summed
 
 
 def standardised(regression: Regression, cell: Ints, spent: Floats) -> Regression:
@@ -54,18 +50,18 @@ def _strata(regression: Regression, cell: Ints) -> Ints:
     counts = [np.bincount(cell[used & side], minlength=cells) for side in (~treated, treated)]
     starts, windows = [0], np.zeros(2, dtype=np.int64)
     for number in range(cells):
-        if windows.min() >= MIN_WINDOWS_PER_STRATUM:
+        if windows.min() >= MIN_WINDOWS:
             starts.append(number)
             windows[:] = 0
         windows += [int(side[number]) for side in counts]
-    if len(starts) > 1 and windows.min() < MIN_WINDOWS_PER_STRATUM:
+    if len(starts) > 1 and windows.min() < MIN_WINDOWS:
         starts.pop()
     return np.asarray(np.searchsorted(starts, cell, side="right") - 1, dtype=np.int64)
 
 
 def _by_stratum(regression: Regression, stratum: Ints, count: int) -> tuple[Floats, Floats] | None:
     """Return the baseline's level and the effect of each stratum, None where one has no effect."""
-    cells, of_cell = _summed(regression, stratum)
+    cells, of_cell = summed(regression, stratum)
     inside: Mask = of_cell[:, None] == np.arange(count)
     columns = np.concatenate([inside, inside * cells.treated[:, None]], axis=1).astype(np.float64)
     features = np.stack([absorbed(column, cells.weight, cells) for column in columns.T], axis=1)
@@ -77,23 +73,3 @@ def _by_stratum(regression: Regression, stratum: Ints, count: int) -> tuple[Floa
     # the levels hold a constant that the effects of nodes and blocks hold too: any of the solutions
     solution: Floats = np.linalg.lstsq(gram, weighted.T @ cells.y)[0].astype(np.float64)
     return solution[:count], solution[count:]
-
-
-def _summed(regression: Regression, stratum: Ints) -> tuple[Regression, Ints]:
-    """Add rows up by node, block, side and stratum: a regression on the sums has its results."""
-    key = (regression.node * regression.blocks + regression.block) * 2 + (regression.treated > 0)
-    key = key * (int(stratum.max(initial=0)) + 1) + stratum
-    used = np.flatnonzero(regression.weight > 0)
-    keys, first, inverse = np.unique(key[used], return_index=True, return_inverse=True)
-    first = used[first]
-    weight = np.bincount(inverse, regression.weight[used], len(keys)).astype(np.float64)
-    sums = np.bincount(inverse, (regression.weight * regression.y)[used], len(keys))
-    summed = replace(
-        regression,
-        y=sums / np.maximum(weight, TINY),
-        weight=weight,
-        treated=regression.treated[first],
-        node=regression.node[first],
-        block=regression.block[first],
-    )
-    return summed, np.asarray(stratum[first])
