@@ -29,8 +29,7 @@ from exporter.compare.run import report_of
 from exporter.compare.sequential import Waiting, wait_for_verdict
 from exporter.preflight.plan.selection import WAIT
 from scripts.bench.document import with_sections
-from scripts.trial.cells import EPOCH
-from scripts.trial.cells import comparison_input as trial_input
+from scripts.trial.cells import EPOCH, fleet_of_run
 from scripts.trial.designs import WATCH, Design, members
 from scripts.trial.fleet import run_fleet
 from scripts.trial.scenarios import CASES
@@ -160,7 +159,7 @@ def _tried(seed: int) -> tuple[Upgraded, Upgraded]:
         servers = members(run.lives, design)
 
         def read(until: float) -> Fleet:
-            return trial_input(run, servers, -3600.0 * WATCH.before, until - EPOCH)
+            return fleet_of_run(run, servers, -3600.0 * WATCH.before, until - EPOCH)
 
         return Upgraded(read, EPOCH)
 

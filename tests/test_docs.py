@@ -62,7 +62,9 @@ def test_limits_of_the_verdict_are_said_with_their_numbers() -> None:
     page = " ".join(text("docs/compare.md").split())
     assert f"until both sides have {MIN_WINDOWS} windows" in page
     assert f"fewer than {MIN_WINDOWS} windows of it there, is not comparable" in page
-    assert f"share the significance level over the candidate's first {HORIZON_HOURS:g} hours" in page
+    assert (
+        f"share the significance level over the candidate's first {HORIZON_HOURS:g} hours" in page
+    )
 
 
 def test_every_metric_is_documented_and_no_other() -> None:

@@ -32,7 +32,13 @@ OnlyModel = Annotated[
     str, typer.Option("--model", help="Only this model: a name or label matchers.")
 ]
 Window = Annotated[str, typer.Option("--window", help="Length of the time range, up to its end.")]
-Margin = Annotated[str, typer.Option("--margin", help="Smallest relative change that counts.")]
+Margin = Annotated[
+    str,
+    typer.Option("--margin", help="Smallest relative change that counts; by default the rules'."),
+]
+Effect = Annotated[str, typer.Option("--effect", help="Change of speed that is to be found.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown.")]
 KeepLabels = Annotated[
     list[str] | None,
     typer.Option(

@@ -12,6 +12,8 @@ from typer.core import TyperCommand
 from ..base.errors import CompareError, InferfleetError
 from ..compare.command import ERROR, FAILURES, Output, parse_verdicts
 from .options import (
+    AsJson,
+    AsMarkdown,
     Headers,
     HttpConfigFile,
     KeepLabels,
@@ -164,10 +166,8 @@ def compare(
     http_config: HttpConfigFile = None,
     header: Headers = None,
     timeout: QueryTimeout = "2m",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
-    as_markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the report as Markdown.")
-    ] = False,
+    as_json: AsJson = False,
+    as_markdown: AsMarkdown = False,
     report: Annotated[
         Path | None, typer.Option(help="File to write the report to, as HTML.")
     ] = None,

@@ -8,7 +8,15 @@ import typer
 
 from ..base.errors import InferfleetError
 from ..base.untrusted import one_line, printable
-from .options import ConfigFile, HttpConfigFile, LogFormat, LogLevel, Targets, positive_duration
+from .options import (
+    AsJson,
+    ConfigFile,
+    HttpConfigFile,
+    LogFormat,
+    LogLevel,
+    Targets,
+    positive_duration,
+)
 from .process import (
     configure_logging,
     fail,
@@ -55,7 +63,7 @@ def serve(
 def probe(
     url: Annotated[str, typer.Argument(help="Base address of the server.")],
     for_: Annotated[str, typer.Option("--for", help="How long to sample.")] = "30s",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Sample one server: what it is, what it delivers per GPU, how full it is."""
     configure_logging("error")

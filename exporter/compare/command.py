@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..base.atomic_write import write_atomically
 from ..base.errors import CompareError
-from ..base.units import parse_share
 from ..base.untrusted import one_line, printable
 from ..vocabulary.verdict import Verdict
 from . import extra
@@ -108,12 +107,12 @@ def judge(
 
 def _parsed_options(flags: Mapping[str, Any], *excluded: str) -> dict[str, Any]:
     """Return the options that flags give as they are written, but for some others."""
-    from .options import parse_headers, read_http_settings
+    from .options import parse_change, parse_headers, read_http_settings
 
     options = {name: value for name, value in flags.items() if name not in excluded}
     http = read_http_settings(options.pop("http_config"))
     options["headers"] = parse_headers(options["headers"], http)
-    return {**options, "http": http, "margin": _share(flags["margin"], "--margin")}
+    return {**options, "http": http, "margin": parse_change(flags["margin"], "--margin")}
 
 
 def parse_verdicts(text: str, option: str) -> tuple[Verdict, ...]:
@@ -126,13 +125,6 @@ def parse_verdicts(text: str, option: str) -> tuple[Verdict, ...]:
                 "of them, separated by commas"
             )
     return tuple(name for name in FAILURES if name in names)
-
-
-def _share(text: str, option: str) -> float:
-    try:
-        return parse_share(text)
-    except ValueError as error:
-        raise CompareError(f"{option}: {error}") from None
 
 
 def _write_html(path: Path, report: "Report") -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 from ..base.errors import CompareError, ConfigError
-from ..base.units import parse_duration
+from ..base.units import parse_duration, parse_share
 from ..base.untrusted import one_line
-from ..config import HttpSettings, load_http_settings
+from ..config import HttpSettings, expand, load_http_settings
 from .assess.claim import parse_claim
 from .assess.comparison import Question
 from .fleet.api import PrometheusApi
@@ -50,6 +50,14 @@ class Options:
     timeout: float = 120.0
     alpha: float = 0.05
     keep_labels: tuple[str, ...] = DEFAULT_KEEP_LABELS
+
+
+def prometheus_api(
+    url: str, http_config: Path | None, headers: Iterable[str], timeout: float
+) -> PrometheusApi:
+    """Return the API that options name as they are written; raise `InferfleetError` for a fault."""
+    http = read_http_settings(http_config)
+    return PrometheusApi(expand(url, "--prometheus"), http, parse_headers(headers, http), timeout)
 
 
 def api_of(options: Options) -> PrometheusApi:
@@ -111,6 +119,14 @@ def parse_headers(lines: Iterable[str], http: HttpSettings) -> Mapping[str, str]
             raise CompareError("--header: Authorization is in --http-config already; give one")
         headers[name] = value
     return headers
+
+
+def parse_change(text: str, option: str) -> float:
+    """Return a relative change such as 3%; raise `CompareError` naming the option."""
+    try:
+        return parse_share(text)
+    except ValueError as error:
+        raise CompareError(f"{option}: {error}") from None
 
 
 def parse_time(text: str, option: str) -> float:

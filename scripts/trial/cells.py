@@ -77,7 +77,7 @@ def cell_of(run: Run) -> NDArray[np.int64]:
     return result
 
 
-def comparison_input(
+def fleet_of_run(
     run: Run, servers: NDArray[np.int64], since: float, until: float | None = None
 ) -> Fleet:
     """Return what `compare` reads of some servers in a span of time.

@@ -16,7 +16,7 @@ from exporter.compare.fleet.matchers import parse_matchers
 from exporter.compare.fleet.windows import Fleet
 from scripts.hand_rules import beyond, mann_whitney
 
-from .cells import NEW, OLD, comparison_input
+from .cells import NEW, OLD, fleet_of_run
 from .designs import DESIGNS, members
 from .fleet import Run
 from .outcome import Outcome
@@ -49,7 +49,7 @@ class Trial:
     @cached_property
     def fleet(self) -> Fleet:
         """What `compare` reads of it."""
-        return comparison_input(self.run, self.servers, 3600.0 * DESIGNS[self.design].since)
+        return fleet_of_run(self.run, self.servers, 3600.0 * DESIGNS[self.design].since)
 
     @cached_property
     def work(self) -> Truth:

@@ -17,7 +17,7 @@ from exporter.compare.interim import UNDECIDED
 from exporter.compare.run import report_of
 from exporter.compare.sequential import Waiting, wait_for_verdict
 
-from .cells import EPOCH, comparison_input
+from .cells import EPOCH, fleet_of_run
 from .designs import WATCH, WATCHED, Design, members
 from .fleet import Run, run_fleet
 from .judges import QUESTION
@@ -59,7 +59,7 @@ class _Operator:
 
     def read(self, until: float) -> Fleet:
         since = 3600.0 * self.design.since
-        return comparison_input(self.run, self.servers, since, until - EPOCH)
+        return fleet_of_run(self.run, self.servers, since, until - EPOCH)
 
     def judge(self, fleet: Fleet, question: Question, until: float) -> Report:
         self.looks += 1

@@ -15,7 +15,7 @@ from exporter.compare.fleet.matchers import parse_matchers
 from exporter.compare.fleet.windows import Fleet
 from exporter.compare.run import report_of
 from exporter.compare.sides import check_sides
-from tests.sim.comparison import NEW, OLD, START, WIDTH, comparison_input
+from tests.sim.comparison import NEW, OLD, START, WIDTH, fleet_of_simulation
 from tests.sim.fleet import simulate_fleet
 from tests.sim.scenario import Scenario, Upgrade
 
@@ -32,7 +32,7 @@ def simulated(
     fleet = simulate_fleet(
         np.random.default_rng(3), upgrade, Scenario(rollback=rollback), servers=servers
     )
-    return replace(comparison_input(fleet, "m"), lookups=None)
+    return replace(fleet_of_simulation(fleet, "m"), lookups=None)
 
 
 def until(fleet: Fleet, end: float) -> Fleet:

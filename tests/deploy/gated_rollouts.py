@@ -20,7 +20,7 @@ from exporter.compare.interim import analyse_upgrades
 from exporter.vocabulary.verdict import VERDICTS, Measure
 from tests.compare.fake_api import FakeApi
 from tests.prometheus import fill, prometheus
-from tests.sim.comparison import NEW, OLD, START, comparison_input
+from tests.sim.comparison import NEW, OLD, START, fleet_of_simulation
 from tests.sim.fleet import simulate_fleet
 from tests.sim.scenario import Scenario, Upgrade
 
@@ -66,7 +66,7 @@ def rollout(
         effect, share=0.5, hours_before=_BEFORE_HOURS, hours_after=AFTER_HOURS, roll=0.0
     )
     simulated = simulate_fleet(np.random.default_rng(seed), upgrade, Scenario(), servers=servers)
-    fleet = comparison_input(simulated, MODEL)
+    fleet = fleet_of_simulation(simulated, MODEL)
     recent = fleet.windows.where(fleet.windows.time >= START - history * 3600)
     fleet = replace(fleet, windows=recent, lookups=None)
     if not traffic:

@@ -42,7 +42,7 @@ def simulate_comparison(
     upgrade = Upgrade(effect, share=share, hours_before=before, hours_after=after, roll=roll)
     random = np.random.default_rng(seed)
     fleet = simulate_fleet(random, upgrade, scenario or Scenario(), shape, servers)
-    return comparison_input(fleet, model)
+    return fleet_of_simulation(fleet, model)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class _Lives:
     facts: tuple[ServerFacts, ...]
 
 
-def comparison_input(fleet: SimulatedFleet, model: str) -> Fleet:
+def fleet_of_simulation(fleet: SimulatedFleet, model: str) -> Fleet:
     """Return the load cells, identities and cache lookups of a fleet."""
     lives = _lives(fleet, model)
     begin = START + float(fleet.time[0]) - SLICE / 2

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.sim.cells import QUANTITIES, UPPER, cell_of, per_slice
-from tests.sim.comparison import NEW, START, comparison_input, simulate_comparison
+from tests.sim.comparison import NEW, START, fleet_of_simulation, simulate_comparison
 from tests.sim.fleet import SimulatedFleet, simulate_fleet
 from tests.sim.scenario import Scenario, Upgrade
 
@@ -17,7 +17,7 @@ def fleet() -> SimulatedFleet:
 
 @pytest.mark.parametrize("quantity", QUANTITIES)
 def test_all_work_is_counted_in_its_cell(fleet: SimulatedFleet, quantity: str) -> None:
-    windows = comparison_input(fleet, "m").windows
+    windows = fleet_of_simulation(fleet, "m").windows
     work, cells = per_slice(fleet)[quantity].ravel(), cell_of(fleet).ravel()
     by_cell = np.bincount(cells, work, len(UPPER))
     column = windows.column(quantity)
@@ -26,7 +26,7 @@ def test_all_work_is_counted_in_its_cell(fleet: SimulatedFleet, quantity: str) -
 
 
 def test_a_server_has_a_life_for_each_release_with_its_starts(fleet: SimulatedFleet) -> None:
-    compared = comparison_input(fleet, "m")
+    compared = fleet_of_simulation(fleet, "m")
     lives = compared.windows.servers
     upgraded = {server.target for server in lives if server.release == NEW}
     assert len(lives) == 4 + len(upgraded)
@@ -39,7 +39,7 @@ def test_a_server_has_a_life_for_each_release_with_its_starts(fleet: SimulatedFl
 
 
 def test_lookups_are_those_of_the_prompts(fleet: SimulatedFleet) -> None:
-    lookups = comparison_input(fleet, "m").lookups
+    lookups = fleet_of_simulation(fleet, "m").lookups
     assert lookups is not None
     assert lookups.queried.sum() == pytest.approx(fleet.queried_tokens.sum())
     assert lookups.hit.sum() == pytest.approx(fleet.hit_tokens.sum())

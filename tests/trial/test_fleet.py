@@ -10,8 +10,8 @@ from scripts.trial.cells import (
     NEW,
     amounts,
     cell_of,
-    comparison_input,
     counted,
+    fleet_of_run,
 )
 from scripts.trial.designs import DESIGNS, PLANS, Plan, lives, members
 from scripts.trial.fleet import Run, run_fleet
@@ -46,7 +46,7 @@ def test_cells_are_those_of_the_exporter(fleet: Run) -> None:
 
 @pytest.mark.parametrize("quantity", QUANTITIES)
 def test_compare_reads_the_work_that_is_counted(fleet: Run, quantity: str) -> None:
-    windows = comparison_input(fleet, EVERYONE, fleet.begin).windows
+    windows = fleet_of_run(fleet, EVERYONE, fleet.begin).windows
     decoding = windows.batch > 0
     compared = windows.column(quantity)[decoding].sum()
     rows = counted(fleet) & (cell_of(fleet) >= 2)
@@ -64,7 +64,7 @@ def test_a_started_server_is_down_and_then_warms_up(fleet: Run) -> None:
 
 
 def test_a_large_effect_is_found_and_the_truth_is_in_the_interval(fleet: Run) -> None:
-    compared = comparison_input(fleet, EVERYONE, fleet.begin)
+    compared = fleet_of_run(fleet, EVERYONE, fleet.begin)
     truth = truth_of(compared, judges.QUESTION).ratio("decode")
     assert truth == pytest.approx(0.8, abs=0.01)
     comparison = compare(compared, judges.QUESTION)[0]
@@ -78,7 +78,7 @@ def test_a_large_effect_is_found_and_the_truth_is_in_the_interval(fleet: Run) ->
 def test_the_truth_is_of_the_work_that_is_judged() -> None:
     """A change of wide steps alone is that of their share of the time, range by range."""
     run = run_fleet(Case(Scenario(rate=4.0), Effect(-0.20, "wide")), SMALL, 3)
-    truth = truth_of(comparison_input(run, EVERYONE, run.begin), judges.QUESTION)
+    truth = truth_of(fleet_of_run(run, EVERYONE, run.begin), judges.QUESTION)
     assert truth.ratio("decode", 64.0) == pytest.approx(0.8, abs=0.01)
     assert truth.ratio("decode", 0.0, 48.0) == pytest.approx(1.0, abs=0.01)
     assert 0.81 < truth.ratio("decode") < 0.99

@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from ...base.errors import InferfleetError
-from ..options import Headers, HttpConfigFile, Prometheus, QueryTimeout, Window, positive_duration
+from ..options import (
+    AsJson,
+    Effect,
+    Headers,
+    HttpConfigFile,
+    Prometheus,
+    QueryTimeout,
+    Window,
+    positive_duration,
+)
 from ..process import configure_logging, fail
 
 
@@ -19,7 +28,7 @@ def bench_plan(
         str, typer.Option(help="Only these servers of it, as PromQL label matchers.")
     ] = "",
     window: Window = "7d",
-    effect: Annotated[str, typer.Option(help="Change of speed that is to be found.")] = "5%",
+    effect: Effect = "5%",
     spread: Annotated[
         str,
         typer.Option(
@@ -54,7 +63,7 @@ def bench_plan(
     http_config: HttpConfigFile = None,
     header: Headers = None,
     timeout: QueryTimeout = "2m",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
+    as_json: AsJson = False,
     shell: Annotated[
         Path | None, typer.Option(help="File to write the plan to, as a shell script.")
     ] = None,

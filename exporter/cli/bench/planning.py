@@ -9,7 +9,6 @@ from pydantic import ValidationError
 
 from ...base.atomic_write import write_atomically
 from ...base.errors import CompareError
-from ...base.units import parse_share
 from ...base.validation import validation_message
 from ...bench_plan.fleet_traffic import fetch_traffic
 from ...bench_plan.kubernetes import jobs
@@ -17,10 +16,9 @@ from ...bench_plan.plan import Plan, Request, plan_of
 from ...bench_plan.runs import SIDES
 from ...bench_plan.shell import shell_script
 from ...bench_plan.text import shell_line
-from ...compare.fleet.api import PrometheusApi
 from ...compare.fleet.matchers import parse_matchers
 from ...compare.fleet.span import Span
-from ...compare.options import parse_headers, parse_models, read_http_settings
+from ...compare.options import parse_change, parse_models, prometheus_api
 from ...compare.replicates.effect import RUN_STDDEV
 from ...config import Target, expand
 
@@ -74,12 +72,8 @@ def plan_for(question: Question) -> Plan:
         raise CompareError("--model: is empty; write a model's name or label matchers")
     if question.servers:
         matchers += parse_matchers(question.servers, "--servers")
-    http = read_http_settings(question.http_config)
-    api = PrometheusApi(
-        expand(question.prometheus, "--prometheus"),
-        http,
-        parse_headers(question.headers, http),
-        question.timeout,
+    api = prometheus_api(
+        question.prometheus, question.http_config, question.headers, question.timeout
     )
     now = time()
     return plan_of(fetch_traffic(api, matchers, Span(now - question.window, now)), request)
@@ -126,10 +120,7 @@ def _write_file(path: Path, content: str, option: str) -> None:
 
 
 def _share(text: str, option: str) -> float:
-    try:
-        share = parse_share(text)
-    except ValueError as error:
-        raise CompareError(f"{option}: {error}") from None
+    share = parse_change(text, option)
     if share <= 0:
         raise CompareError(f"{option}: {text!r} is not above 0; write it like 3% or 0.03")
     return share

@@ -8,11 +8,16 @@ import typer
 
 from ...base.errors import InferfleetError, PreflightError
 from ..options import (
+    AsJson,
+    AsMarkdown,
+    Effect,
     Headers,
     HttpConfigFile,
     KeepLabels,
+    Margin,
     OnlyModel,
     QueryTimeout,
+    Window,
     positive_duration,
 )
 from ..process import configure_logging, fail
@@ -52,11 +57,9 @@ def preflight(
         typer.Option(help="Base URL of a Prometheus-compatible API, to plan by the fleet's past."),
     ] = "",
     model: OnlyModel = "",
-    window: Annotated[str, typer.Option(help="How much of the fleet's past is read.")] = "3d",
-    effect: Annotated[str, typer.Option(help="Loss of speed that is to be found.")] = "5%",
-    margin: Annotated[
-        str, typer.Option(help="Smallest relative change that counts; by default the rules'.")
-    ] = "",
+    window: Window = "3d",
+    effect: Effect = "5%",
+    margin: Margin = "",
     keep_label: KeepLabels = None,
     http_config: HttpConfigFile = None,
     header: Headers = None,
@@ -67,8 +70,8 @@ def preflight(
     diff: Annotated[bool, typer.Option("--diff", help="Print corrected files as a diff.")] = False,
     fix: Annotated[bool, typer.Option("--fix", help="Write corrected names into files.")] = False,
     details: Annotated[bool, typer.Option("--details", help="Print what weighs little.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    as_json: AsJson = False,
+    as_markdown: AsMarkdown = False,
     sarif: Annotated[Path | None, typer.Option(help="Write SARIF to a file.")] = None,
     fail_on: Annotated[
         str, typer.Option(help="Exit with 1 on this or worse: error, warning or never.")

@@ -11,7 +11,7 @@ from rich.progress import Progress
 from alerts.values import load
 
 from ...base.errors import CompareError
-from ...base.units import format_duration, parse_duration, parse_share
+from ...base.units import format_duration, parse_duration
 from ...compare.fleet.api import PrometheusApi
 from ...compare.fleet.matchers import Matcher
 from ...compare.fleet.query import fetch_fleet
@@ -19,8 +19,7 @@ from ...compare.fleet.span import Span
 from ...compare.forecast.forecast import LEAST_DAYS, LEAST_PAST, Forecast, Terms, Wait, forecast
 from ...compare.forecast.present import Present, present
 from ...compare.forecast.rollout import Rollout, rollouts
-from ...compare.options import parse_headers, parse_models, read_http_settings
-from ...config import expand
+from ...compare.options import parse_change, parse_models, prometheus_api
 from ...preflight.plan.fleet import Hours, LiveFleet, RolloutHours
 from ...preflight.plan.selection import WAIT
 from ...preflight.plan.steps import LEAST_SERVERS
@@ -47,12 +46,8 @@ def reading_of(question: LiveQuestion) -> Reading:
     keep_labels = question.keep_labels or tuple(values.keep_labels)
     margin = _share(question.margin, "--margin") if question.margin else values.matched.margin
     effect = _share(question.effect, "--effect")
-    http = read_http_settings(question.http_config)
-    api = PrometheusApi(
-        expand(question.prometheus, "--prometheus"),
-        http,
-        parse_headers(question.headers, http),
-        question.timeout,
+    api = prometheus_api(
+        question.prometheus, question.http_config, question.headers, question.timeout
     )
     terms = Terms(effect, margin, values.matched.warm_up, parse_duration(WAIT))
     models = parse_models(question.model, keep_labels)
@@ -166,10 +161,7 @@ def _hours(wait: Wait) -> Hours:
 
 
 def _share(text: str, option: str) -> float:
-    try:
-        share = parse_share(text)
-    except ValueError as error:
-        raise CompareError(f"{option}: {error}") from None
+    share = parse_change(text, option)
     if not 0 < share < 1:
         raise CompareError(f"{option}: {text!r} is not between 0 and 100%; write it like 3%")
     return share
