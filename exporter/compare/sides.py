@@ -46,7 +46,11 @@ def absence(fleet: Fleet, question: Question) -> str:
         _check_known(fleet, question, question.candidate, "--candidate")
     except CompareError as error:
         return str(error)
-    return "the candidate has had no work yet"
+    return (
+        "no work of the candidate has been counted yet: windows of "
+        f"{format_duration(fleet.windows.width)} are counted whole, and the first minutes after a "
+        "start are left out"
+    )
 
 
 def missing_sides(fleet: Fleet, question: Question) -> str:
