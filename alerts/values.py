@@ -186,7 +186,7 @@ class AlertValues(_Model):
     limits: dict[str, Limit] = {}
 
     @model_validator(mode="after")
-    def _limits_can_be_meant(self) -> Self:
+    def _limits_are_possible(self) -> Self:
         for name, limit in self.limits.items():
             if name in DURATION_LIMITS:
                 prometheus_duration(str(limit))

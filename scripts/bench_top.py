@@ -28,12 +28,12 @@ _SETTLED: Final = 15.0
 """Seconds until all servers are known; CPU is counted from then on."""
 
 
-def replay(servers: int, urls: "multiprocessing.Queue[list[str]]", done: Event) -> None:
+def replay(servers: int, urls: "multiprocessing.Queue[list[str]]", stopped: Event) -> None:
     """Play a recording as so many servers until told to stop."""
     recording = load_recording(bundled_recordings()[_RECORDING])
     with ReplayServer([recording], copies=servers, stagger=1.0) as server:
         urls.put(server.urls)
-        done.wait()
+        stopped.wait()
 
 
 def cpu_seconds(pid: int) -> float:
@@ -85,13 +85,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     options = parser.parse_args()
     urls: multiprocessing.Queue[list[str]] = multiprocessing.Queue()
-    done = multiprocessing.Event()
-    player = multiprocessing.Process(target=replay, args=(options.servers, urls, done))
+    stopped = multiprocessing.Event()
+    player = multiprocessing.Process(target=replay, args=(options.servers, urls, stopped))
     player.start()
     try:
         share, size, rate = measure(urls.get(), options.seconds)
     finally:
-        done.set()
+        stopped.set()
         player.join()
     print(
         f"{options.servers} servers every 2 s: {share:.1%} of a core, {size:.0f} MB, "

@@ -53,8 +53,8 @@ _SIMULATED_ROWS: Final = (
     *(("plain", canary) for canary in (4, 2)),
     *((kind, 4) for kind in _SIMULATED if kind != "plain"),
 )
-_TRIED: Final = "run step by step"
-_TRIED_CASES: Final = ("-5 %", "plain")
+_STEP_BY_STEP: Final = "run step by step"
+_STEP_BY_STEP_CASES: Final = ("-5 %", "plain")
 """Cases of scripts/trial with a loss, and without."""
 
 
@@ -105,8 +105,8 @@ def _rows(fleets: int, trials: int, first: int) -> Iterator[Row]:
         pairs = [_simulated(kind, canary, first + number) for number in range(fleets)]
         yield _row(kind, canary, pairs)
     if trials:
-        tried = [_tried(first + number) for number in range(trials)]
-        yield _row(_TRIED, WATCH.upgraded, tried)
+        tried = [_step_by_step(first + number) for number in range(trials)]
+        yield _row(_STEP_BY_STEP, WATCH.upgraded, tried)
 
 
 def _row(kind: str, canary: int, pairs: Sequence[tuple[Upgraded, Upgraded]]) -> Row:
@@ -150,7 +150,7 @@ def _simulated(kind: str, canary: int, seed: int) -> tuple[Upgraded, Upgraded]:
     return upgraded(-EFFECT), upgraded(0.0)
 
 
-def _tried(seed: int) -> tuple[Upgraded, Upgraded]:
+def _step_by_step(seed: int) -> tuple[Upgraded, Upgraded]:
     """Return a fleet of scripts/trial that gets slower, and one that does not."""
     design = Design("watch", WATCH.upgraded, -WATCH.before)
 
@@ -163,7 +163,7 @@ def _tried(seed: int) -> tuple[Upgraded, Upgraded]:
 
         return Upgraded(read, EPOCH)
 
-    slower, unchanged = map(upgraded, _TRIED_CASES)
+    slower, unchanged = map(upgraded, _STEP_BY_STEP_CASES)
     return slower, unchanged
 
 

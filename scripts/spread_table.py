@@ -41,7 +41,7 @@ SPREADS: Final[dict[str, Draw]] = {
     ),
 }
 SIDES: Final = ((2, 2), (4, 4), (8, 8), (8, 2))
-OTHERS: Final[dict[str, tuple[int, float]]] = {
+OTHER_SERVERS: Final[dict[str, tuple[int, float]]] = {
     "none": (0, 1.0),
     "12": (12, 1.0),
     "12, four times as alike": (12, 0.25),
@@ -72,7 +72,7 @@ def table() -> Iterator[str]:
     yield "| machines differ by | other servers | " + " | ".join(heads) + " |"
     yield "|---|---|" + "---|" * len(SIDES)
     for name, draw in SPREADS.items():
-        for others, (count, scale) in OTHERS.items():
+        for others, (count, scale) in OTHER_SERVERS.items():
             cells = [cell(draw, sides, count, scale) for sides in SIDES]
             yield f"| {name} | {others} | " + " | ".join(cells) + " |"
 

@@ -19,7 +19,7 @@ def snapshot(
     kv_cache_capacity_tokens: float | None = None,
     context_parallel: float | None = None,
 ) -> Snapshot:
-    page = Reader(detect.wanted).read(text, openmetrics)
+    page = Reader(detect.is_in_catalog).read(text, openmetrics)
     context = PageContext(version, role, front_end, kv_cache_capacity_tokens, context_parallel)
     return page_plan(page.layout, detect.detect(page.layout), context).apply(page, time)
 

@@ -41,7 +41,7 @@ def _workload(values: Values) -> str:
     """A known workload before a known namespace alone, what is shown now before what was."""
     server, labels = values.labels("target"), values.labels("target", *LABELS)
 
-    def shown(source: str) -> str:
+    def own_info(source: str) -> str:
         # scraped without honor_labels, `namespace` is the exporter's and the server's is set aside
         own = f'label_replace({source}, "namespace", "$1", "exported_namespace", "(.+)")'
         # exporters that disagree would make the joins many to many
@@ -51,7 +51,7 @@ def _workload(values: Values) -> str:
     pod, identity = (values.metric(name, known) for name in ("server_pod_info", "server_info"))
     earlier = f"last_over_time({identity}[{_DOWN_FOR}])"
     sources = (pod, identity, earlier, values.metric("server_pod_info"))
-    return f" or on {server} ".join(shown(source) for source in sources)
+    return f" or on {server} ".join(own_info(source) for source in sources)
 
 
 def _workload_of_release(values: Values) -> str:

@@ -169,10 +169,10 @@ def plan_of(traffic: Traffic, request: Request) -> Plan:
     return Plan(traffic, request, shape, points, order, notes)
 
 
-def _length(lengths: Lengths | None, given: int | None, option: str) -> tuple[int, float]:
+def _length(lengths: Lengths | None, override: int | None, option: str) -> tuple[int, float]:
     """Return mean tokens and relative spread; a length that is given has no spread."""
-    if given is not None:
-        return given, 0.0
+    if override is not None:
+        return override, 0.0
     if lengths is None or lengths.mean < 0.5:
         raise CompareError(
             f"{option}: the fleet's series do not say how long requests are; give the mean"

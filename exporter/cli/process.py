@@ -21,7 +21,7 @@ def fail(error: InferfleetError) -> NoReturn:
     raise typer.Exit(2)
 
 
-def print_whole(text: str) -> None:
+def print_output(text: str) -> None:
     """Print text that a command ends with; a reader that has gone away is no fault.
 
     So that `head` behind a pipe leaves the exit code as it is.

@@ -312,17 +312,17 @@ class _WindowFigures(Mapping[str, FigureValue]):
         self._rows, self._window, self._limits = rows, window.copy(), limits
 
     @cached_property
-    def _known(self) -> Mapping[str, FigureValue]:
+    def _by_name(self) -> Mapping[str, FigureValue]:
         return _values(self._rows, self._window, self._limits)
 
     def __getitem__(self, name: str) -> FigureValue:
-        return self._known[name]
+        return self._by_name[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._known)
+        return iter(self._by_name)
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._by_name)
 
 
 def figures(window: Window, limits: ServerLimits) -> Figures:

@@ -26,7 +26,9 @@ class FinishedPrefill:
     def __init__(self) -> None:
         self._ahead: dict[str, float] = {}
 
-    def computed_here(self, snapshot: Snapshot, engine: str, alone: bool, restarted: bool) -> bool:
+    def computed_locally(
+        self, snapshot: Snapshot, engine: str, alone: bool, restarted: bool
+    ) -> bool:
         """Whether the tokens that finished since the snapshot before may be this engine's work.
 
         They are not where finished tokens gain more on the computed ones than they ever had since

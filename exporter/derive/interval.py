@@ -76,7 +76,7 @@ def between(old: Snapshot, new: Snapshot, limits: ServerLimits = _UNLIMITED) -> 
     if len(engines) == 1 and len(before) == 1:
         (engine,) = engines.values()
         if isinstance(engine, Interval):
-            return _whole(engine.increase, engine.unknown, engines, new, seconds)
+            return _page_interval(engine.increase, engine.unknown, engines, new, seconds)
     engines |= {name: "gap" for name in before if name not in engines}
     parts = [engine for engine in engines.values() if isinstance(engine, Interval)]
     amounts: dict[str, list[float]] = {}
@@ -85,10 +85,10 @@ def between(old: Snapshot, new: Snapshot, limits: ServerLimits = _UNLIMITED) -> 
             amounts.setdefault(quantity, []).append(amount)
     increase = {quantity: exact_sum(terms) for quantity, terms in amounts.items()}
     unknown = frozenset[str]().union(*(part.unknown for part in parts))
-    return _whole(increase, unknown, engines, new, seconds)
+    return _page_interval(increase, unknown, engines, new, seconds)
 
 
-def _whole(
+def _page_interval(
     increase: Mapping[str, float],
     unknown: frozenset[str],
     engines: Mapping[str, Interval | Exclusion],

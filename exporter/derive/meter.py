@@ -108,8 +108,8 @@ class Meter:
             self.load, self._carry = LoadCells(labels, {}, self.load.excluded), {}
         whole = interval or (between(last, snapshot, limits) if last else None)
         parts = {rank: _part(whole, rank, alone) for rank in ranks}
-        finished_here = {
-            rank: self._finished.computed_here(
+        finished_locally = {
+            rank: self._finished.computed_locally(
                 snapshot, rank, alone, restarted=last is not None and parts[rank] == "restart"
             )
             for rank in ranks
@@ -144,7 +144,7 @@ class Meter:
                     part,
                     snapshot.plan,
                     (old_ends.get(rank, end), end),
-                    finished_here[rank],
+                    finished_locally[rank],
                     gpus and gpus * share,
                     None if joules is None else joules * share,
                     limits.max_num_seqs and limits.max_num_seqs * (engines if alone else 1),
@@ -206,7 +206,7 @@ class Meter:
         interval: Interval,
         plan: Plan,
         ends: tuple[End, End],
-        finished_here: bool,
+        finished_locally: bool,
         gpus: float | None,
         joules: float | None,
         most_sequences: float | None,
@@ -219,7 +219,7 @@ class Meter:
             return "unknown"
         if exclusion := _of_no_batch(interval, work, most_sequences):
             return exclusion
-        if not finished_here:
+        if not finished_locally:
             for quantity in ("finished_prefill_tokens", "finished_prefill_seconds"):
                 work.pop(quantity, None)
             seconds = self.load.without_finished_prefill + interval.seconds

@@ -54,22 +54,22 @@ class Window:
         # the counts at the start of each interval
         self._buckets: deque[BucketCounts] = deque()
         self._last: Snapshot | None = None
-        self._whole: bool | None = None
+        self._complete: bool | None = None
 
     def add(
         self,
         snapshot: Snapshot,
         energy: EnergyUse | None = None,
         limits: ServerLimits = _UNLIMITED,
-        whole: Interval | None = None,
+        server_interval: Interval | None = None,
     ) -> bool:
         """Add the next snapshot; return True where it shows that the server restarted.
 
         `energy` is what the server's GPUs used since the snapshot before, `limits` are the
-        server's. `whole` is the server's interval since then, where it has been worked out already.
+        server's. `server_interval` is the one since then, where it is worked out already.
         """
         last, self._last = self._last, snapshot
-        self._whole = None
+        self._complete = None
         if last is None:
             return False
         old, new = last.plan, snapshot.plan
@@ -77,8 +77,8 @@ class Window:
             # another meaning, or other names of the same engines
             self._reset()
             return False
-        whole = whole or between(last, snapshot, limits)
-        interval = whole and self._own(whole)
+        since_last = server_interval or between(last, snapshot, limits)
+        interval = since_last and self._own(since_last)
         if interval is None:
             self._reset()
             return True
@@ -97,17 +97,19 @@ class Window:
                 self._buckets.popleft()
         return False
 
-    def _own(self, whole: Interval) -> Interval | None:
+    def _own(self, server_interval: Interval) -> Interval | None:
         """Return the interval of what the window is of, None where that restarted."""
         if self.engine is None:
-            return whole
-        part = whole.engines.get(self.engine, "gap")
+            return server_interval
+        part = server_interval.engines.get(self.engine, "gap")
         if isinstance(part, Interval):
             return replace(part, engine_count=1, engines={self.engine: part})
         if part == "restart":
             return None
         engines = {self.engine: part}
-        return Interval(whole.seconds, {}, None, None, None, engines=engines, complete=False)
+        return Interval(
+            server_interval.seconds, {}, None, None, None, engines=engines, complete=False
+        )
 
     def copy(self) -> "Window":
         """Return this window as it is now: what is added to either does not reach the other."""
@@ -171,7 +173,7 @@ class Window:
         increase, seconds = self.increase(quantity), self.seconds
         if increase is None or seconds <= 0:
             return None
-        if self.whole:
+        if self.complete:
             return increase / seconds
         rates = list[float]()
         for engine in self._intervals[-1].engines:
@@ -183,20 +185,20 @@ class Window:
 
     def latency_quantile(self, family: str, share: float) -> float | None:
         """Return a latency's quantile over the window, in seconds; None where it is unknown."""
-        if not self._buckets or self._last is None or not self.whole:
+        if not self._buckets or self._last is None or not self.complete:
             return None
         added = self._buckets[0].growth(bucket_counts(self._last), family)
         found = added.quantile(share) if added else None
         return found.value if found else None
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         """Whether the work of the same engines is known all the time."""
-        if self._whole is None:
-            self._whole = self._is_whole()
-        return self._whole
+        if self._complete is None:
+            self._complete = self._is_complete()
+        return self._complete
 
-    def _is_whole(self) -> bool:
+    def _is_complete(self) -> bool:
         engines = self._intervals[-1].engines.keys()
         return all(
             interval.complete and not interval.unknown and interval.engines.keys() == engines

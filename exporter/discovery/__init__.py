@@ -46,7 +46,7 @@ class Discoverer:
         )
         self._refresh_lock = Lock()
         self._answered = not self._readers
-        self._targets, self._problems = _merge(self._kept("targets", self._static))
+        self._targets, self._problems = _merge(self._in_own_shard("targets", self._static))
 
     def targets(self) -> tuple[Target, ...]:
         """Return the servers: the listed ones first, then those of files, of DNS, of pods."""
@@ -105,12 +105,12 @@ class Discoverer:
 
     def _by_place(self) -> Iterator[tuple[str, Target]]:
         """Yield every known server with the place that names it, in order of precedence."""
-        yield from self._kept("targets", self._static)
+        yield from self._in_own_shard("targets", self._static)
         for reader in self._readers:
             for place, targets in reader.source.targets.items():
-                yield from self._kept(place, with_names(targets, self._host))
+                yield from self._in_own_shard(place, with_names(targets, self._host))
 
-    def _kept(self, place: str, targets: Iterable[Target]) -> Iterator[tuple[str, Target]]:
+    def _in_own_shard(self, place: str, targets: Iterable[Target]) -> Iterator[tuple[str, Target]]:
         """Yield the servers of a place that are in this exporter's shard."""
         for target in targets:
             if in_shard(target, self._shard):

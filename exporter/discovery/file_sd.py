@@ -37,13 +37,13 @@ _ADDRESS: Final = re.compile(r"[^\s/@?#\\]+")
 _ENDINGS: Final = (".json", ".yml", ".yaml")
 _GLOB: Final = re.compile(r"[*?[]")
 _MAX_NAME: Final = 4096
-_MAX_SHOWN: Final = 80
+_MAX_QUOTED: Final = 80
 _PREFIX: Final = "inferfleet_"
 
 
 def _address(value: object) -> object:
     if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
-        shown = one_line(repr(value), _MAX_SHOWN)
+        shown = one_line(repr(value), _MAX_QUOTED)
         raise ValueError(f"{shown} is no server address; write it like host:8000")
     return value
 

@@ -25,7 +25,7 @@ ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 PAGE_SIZE: Final = 200
 """Pods of one page: no more than that is ever decoded together."""
 MAX_PAGES: Final = 1000
-GONE: Final = 410
+HTTP_GONE: Final = 410
 
 Pod = dict[str, Any]
 
@@ -138,7 +138,7 @@ class KubernetesApi:
         try:
             body = self._get(path, parameters, _LIST_SECONDS).body
         except KubernetesApiError as error:
-            if error.status != GONE:
+            if error.status != HTTP_GONE:
                 raise
             raise KubernetesApiError(0, f"{self._url}{path} lost its list between pages") from error
         try:

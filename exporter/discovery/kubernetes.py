@@ -22,7 +22,7 @@ from ..base.errors import KubernetesApiError
 from ..base.untrusted import one_line
 from ..base.validation import validation_message
 from ..config import KubernetesSdSettings, Target
-from .kube_api import ACCOUNT, GONE, KubernetesApi
+from .kube_api import ACCOUNT, HTTP_GONE, KubernetesApi
 from .pods import pod_targets
 
 log = logging.getLogger(__name__)
@@ -150,7 +150,7 @@ def _list_and_watch(
             # a watch that ends at once, as some proxies have it, must not become a flood
             failures, wait = 0, 0.0 if monotonic() - started > _FIRST_PAUSE else _FIRST_PAUSE
         except KubernetesApiError as error:
-            pods.fault = str(error) if error.status != GONE else ""
+            pods.fault = str(error) if error.status != HTTP_GONE else ""
             failures = 1 if monotonic() - started > _LONGEST_PAUSE else failures + 1
             wait = max(error.retry_after, min(_FIRST_PAUSE * 2 ** (failures - 1), _LONGEST_PAUSE))
             if error.status:

@@ -17,7 +17,7 @@ from .engine import Compute
 from .plan import UNKNOWN, Labels, Sample, Values, shared_sample
 from .ranks import lowest_ranks
 from .registry import ENGINES
-from .sources.facts import whole
+from .sources.facts import positive_count
 from .split import Part
 
 _OF_ENGINES: Final = ("requests_running", "requests_waiting")
@@ -154,7 +154,7 @@ class CanonicalSamples:
     def _scale(self, term: Term, family: str) -> float | None:
         if term.unit != "blocks":
             return term.scale
-        size = whole(self.page_settings.get("block_size"))
+        size = positive_count(self.page_settings.get("block_size"))
         if size is None:
             self.notes.append(f"{family} is left out: it counts blocks of unknown size")
             return None

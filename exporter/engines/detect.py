@@ -34,24 +34,24 @@ class Namespace:
         """Return a sample name as the catalog knows it, None where it is not this engine's."""
         if name.startswith(self.prefix):
             return name[len(self.prefix) :]
-        return name if name in _wanted_names(self.catalog.engine)[1] else None
+        return name if name in _catalog_names(self.catalog.engine)[1] else None
 
 
 @cache
-def _wanted_names(engine: str) -> tuple[frozenset[str], frozenset[str]]:
+def _catalog_names(engine: str) -> tuple[frozenset[str], frozenset[str]]:
     return engine_catalog(engine).sample_names()
 
 
-def wanted(name: str) -> bool:
+def is_in_catalog(name: str) -> bool:
     """Whether a sample name, as pages write it, is one that some catalog turns into numbers."""
     # names that change with every page must not fill the memory of those known
-    return len(name) <= _LONGEST_NAME and _wanted(name)
+    return len(name) <= _LONGEST_NAME and _is_in_catalog(name)
 
 
 @lru_cache(maxsize=8192)
-def _wanted(name: str) -> bool:
+def _is_in_catalog(name: str) -> bool:
     for engine in ENGINES:
-        named, bare = _wanted_names(engine)
+        named, bare = _catalog_names(engine)
         match = engine_catalog(engine).prefix.match(name)
         if name in bare or (match and name[match.end() :] in named):
             return True
@@ -66,7 +66,7 @@ def detect(layout: Layout) -> Namespace:
     """
     votes = Counter[tuple[str, str]]()
     for engine in ENGINES:
-        catalog, named = engine_catalog(engine), _wanted_names(engine)[0]
+        catalog, named = engine_catalog(engine), _catalog_names(engine)[0]
         for name in layout.names:
             match = catalog.prefix.match(name)
             if match and name[match.end() :] in named:

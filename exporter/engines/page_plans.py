@@ -23,13 +23,13 @@ MOST_ENGINES: Final = 1024
 
 _MOST_NOTES: Final = 50
 
-_MOST_KEPT: Final = 4
+_MAX_CACHED_PLANS: Final = 4
 """Plans of a layout differ by what is known of a server: mostly nothing yet, then all."""
 
-_Kept = tuple[Mapping[str, tuple[str, ...] | None], tuple[Plan, ...]]
+_CachedPlans = tuple[Mapping[str, tuple[str, ...] | None], tuple[Plan, ...]]
 """The keys that were known before of the models of a layout, and their plans."""
 
-_kept: WeakKeyDictionary[Layout, deque[_Kept]] = WeakKeyDictionary()
+_plan_cache: WeakKeyDictionary[Layout, deque[_CachedPlans]] = WeakKeyDictionary()
 
 
 def shared_plans(
@@ -39,7 +39,7 @@ def shared_plans(
 
     As `page_plans`; raises `NoEngineError` as `detect` does.
     """
-    kept = _kept.setdefault(layout, deque(maxlen=_MOST_KEPT))
+    kept = _plan_cache.setdefault(layout, deque(maxlen=_MAX_CACHED_PLANS))
     for keys, plans in tuple(kept):
         if all(
             plan.context == context(plan.model) and keys[plan.model] == before.get(plan.model)
@@ -99,10 +99,10 @@ def _refuse_crowd(layout: Layout, namespace: Namespace) -> None:
                 raise _crowd(counts[name], "engines", MOST_ENGINES)
 
 
-def _crowd(number: int, what: str, most: int) -> PageError:
+def _crowd(number: int, kind: str, most: int) -> PageError:
     return PageError(
         0,
-        f"the page shows {number} {what}, more than the {most} that are read of one page: scrape "
+        f"the page shows {number} {kind}, more than the {most} that are read of one page: scrape "
         "the engines themselves, or pages of fewer",
     )
 
@@ -138,7 +138,7 @@ def _plan(
         context=context,
         samples=samples,
         origins=canonical.origins,
-        notes=_shown((*namespace.notes, *notes, *part.notes, *canonical.notes)),
+        notes=_printable_notes((*namespace.notes, *notes, *part.notes, *canonical.notes)),
         left_out=frozenset(canonical.left_out - {sample.family for sample, _ in outputs}),
         samples_dropped=sum(layout.dropped.values()),
         unknown_names=namespace.unknown_names,
@@ -157,7 +157,7 @@ def _plan(
     )
 
 
-def _shown(notes: Sequence[str]) -> tuple[str, ...]:
+def _printable_notes(notes: Sequence[str]) -> tuple[str, ...]:
     """Return notes as people may read them, whatever a page made them quote."""
     shown = [one_line(note, SENTENCE_CHARACTERS) for note in notes[:_MOST_NOTES]]
     if len(notes) > _MOST_NOTES:

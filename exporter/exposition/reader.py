@@ -89,7 +89,7 @@ class _Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _Cache:
     """Shapes by their heads, declared as OpenMetrics or not, and series by head: those in use."""
 
     shapes: WeakValueDictionary[tuple[bool, _Heads], _Shape] = field(
@@ -99,21 +99,23 @@ class _Known:
 
 
 @lru_cache(maxsize=8)
-def _known(wanted: Callable[[str], bool], limits: ParserLimits) -> _Known:
+def _cache(name_filter: Callable[[str], bool], limits: ParserLimits) -> _Cache:
     """Return what readers share that treat a page alike."""
-    return _Known()
+    return _Cache()
 
 
 class Reader:
     """Reads the successive pages of one target.
 
-    `wanted` says by sample name which series become numbers; all others are only checked.
+    `name_filter` says by sample name which series become numbers; all others are only checked.
     """
 
-    def __init__(self, wanted: Callable[[str], bool], limits: ParserLimits | None = None) -> None:
-        self._wanted = wanted
+    def __init__(
+        self, name_filter: Callable[[str], bool], limits: ParserLimits | None = None
+    ) -> None:
+        self._name_filter = name_filter
         self._limits = limits or ParserLimits()
-        self._known = _known(wanted, self._limits)
+        self._cache = _cache(name_filter, self._limits)
         self._openmetrics = False
         self._shape: _Shape | None = None
 
@@ -150,7 +152,7 @@ class Reader:
             heads[i] = series.head
             values.append(value)
             names.add(series.name)
-            if not self._wanted(series.name):
+            if not self._name_filter(series.name):
                 pass
             elif series.complete:
                 places.append(len(entries))
@@ -158,23 +160,23 @@ class Reader:
                 dropped[series.name] += 1
             entries.append(series)
         key = openmetrics, tuple(heads)
-        shape = self._known.shapes.get(key)
+        shape = self._cache.shapes.get(key)
         if shape is None:
-            wanted = tuple(entries[place] for place in places)
-            wanted_lines = array("I", [numbers[place] + 1 for place in places])
-            layout = Layout(wanted, wanted_lines, types, frozenset(names), dropped)
+            selected = tuple(entries[place] for place in places)
+            selected_lines = array("I", [numbers[place] + 1 for place in places])
+            layout = Layout(selected, selected_lines, types, frozenset(names), dropped)
             shape = _Shape(key[1], numbers, entries, layout, places)
             if all(entry.head for entry in entries):
-                self._known.shapes[key] = shape
+                self._cache.shapes[key] = shape
         return shape, values
 
     def _known_sample(self, line: str) -> tuple[Series, float] | None:
         """Read a line that differs in its value only from one of a page in use."""
         at = line.rfind(" ") + 1
-        series = self._known.series.get(line[:at])
+        series = self._cache.series.get(line[:at])
         if series is None:
             at = line.rfind(" ", 0, max(at - 1, 0)) + 1
-            series = self._known.series.get(line[:at])
+            series = self._cache.series.get(line[:at])
         value = value_of(line[at:]) if series else None
         return None if series is None or value is None else (series, value)
 
@@ -183,8 +185,8 @@ class Reader:
             line, number, openmetrics, self._limits.label_length
         )
         # of what is only checked nothing but the name is needed again
-        kept = labels if labels and self._wanted(name) else _NO_LABELS
+        kept = labels if labels and self._name_filter(name) else _NO_LABELS
         series = Series(name, kept, labels is not None, head)
         if head:
-            self._known.series[head] = series
+            self._cache.series[head] = series
         return series, value

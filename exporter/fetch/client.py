@@ -163,7 +163,7 @@ class HttpClient:
     async def _exchange(
         self, address: RequestAddress, request: bytes, parser: ResponseParser, deadline: float
     ) -> None:
-        connection = self._kept(address)
+        connection = self._idle_connection(address)
         if connection:
             try:
                 await connection.exchange(request, parser, deadline)
@@ -179,7 +179,7 @@ class HttpClient:
         if not connection.closed:
             self._keep(address, connection)
 
-    def _kept(self, address: RequestAddress) -> Connection | None:
+    def _idle_connection(self, address: RequestAddress) -> Connection | None:
         """Return an idle connection to an address, None where there is none."""
         for number, (origin, connection) in enumerate(self._idle):
             if origin == address.origin and not connection.closed:

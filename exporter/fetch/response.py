@@ -66,7 +66,7 @@ class ResponseParser:
         self._searched = 0
         self._header_bytes = 0
         self._framing_bytes = 0
-        self._taken = 0
+        self._body_bytes = 0
         self._until_closed = False
         self._discarded = False
         self.on_discard: Callable[[], None] | None = None
@@ -88,7 +88,7 @@ class ResponseParser:
             self._pending += received
             while not self.complete and self._step():
                 pass
-            self._budget.hold(self, len(self._pending) + self._taken)
+            self._budget.hold(self, len(self._pending) + self._body_bytes)
         return self.complete or self._discarded or (self.status >= 200 and not self._reads_body)
 
     def discard(self) -> None:
@@ -217,7 +217,7 @@ class ResponseParser:
             self._sink(part)
         else:
             self._body.append(part)
-            self._taken += len(part)
+            self._body_bytes += len(part)
 
     def _check_size(self, size: int) -> None:
         if size > self._max_bytes and self._reads_body:

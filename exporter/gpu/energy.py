@@ -14,7 +14,7 @@ from typing import Final
 Point = tuple[float, float]
 """Time (monotonic seconds) and joules."""
 
-_KEPT: Final = 4
+_MAX_POINTS: Final = 4
 _FINE: Final = 2.5
 _REACH: Final = 2.5
 
@@ -58,7 +58,7 @@ class EnergyCounters:
                 old = time - self._seconds
                 first = next((i for i, point in enumerate(points) if point[0] >= old), len(points))
                 # a slow counter keeps a few points however old they are
-                first = min(first, max(len(points) - _KEPT, 0))
+                first = min(first, max(len(points) - _MAX_POINTS, 0))
                 self._points[gpu] = (*points[first:], (time, joules))
 
     def forget(self, known: Iterable[str]) -> None:

@@ -37,7 +37,7 @@ class GpuProcesses:
 
     def __init__(self, proc: Path = PROC) -> None:
         self._proc = proc
-        self._known: dict[tuple[int, int], ProcessOrigin] = {}
+        self._cache: dict[tuple[int, int], ProcessOrigin] = {}
         self._on_gpu: dict[tuple[int, int], bool] = {}
 
     def origins(self, pids: Collection[int]) -> Mapping[int, ProcessOrigin]:
@@ -48,11 +48,11 @@ class GpuProcesses:
             # some numbers are another namespace's; which of the others are too?
             self._on_gpu = {key: self._has_gpu_open(key) for key in keys.values()}
             keys = {pid: key for pid, key in keys.items() if self._on_gpu[key]}
-        self._known = {
-            key: self._known.get(key) or process_origin(pid, self._proc)
+        self._cache = {
+            key: self._cache.get(key) or process_origin(pid, self._proc)
             for pid, key in keys.items()
         }
-        return {pid: self._known[key] for pid, key in keys.items()}
+        return {pid: self._cache[key] for pid, key in keys.items()}
 
     def _has_gpu_open(self, key: tuple[int, int]) -> bool:
         known = self._on_gpu.get(key)

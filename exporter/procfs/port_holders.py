@@ -31,18 +31,18 @@ class PortHolders:
 
     def find(self, host: str, port: int) -> PortHolder:
         """Return the holder of the socket that answers on a loopback name (or address) and port."""
-        asked = self._clock()
+        requested = self._clock()
         with self._lock:
             table = self._table
-            if table is None or not self._shows(table, host, port, asked):
+            if table is None or not self._shows(table, host, port, requested):
                 self._time = self._clock()
                 table = self._table = process_table(self._proc)
         return port_holder(host, port, table)
 
-    def _shows(self, table: ProcessTable, host: str, port: int, asked: float) -> bool:
-        if self._time >= asked:
+    def _shows(self, table: ProcessTable, host: str, port: int, requested: float) -> bool:
+        if self._time >= requested:
             return True
-        if asked - self._time > _KEPT_SECONDS:
+        if requested - self._time > _KEPT_SECONDS:
             return False
         inodes = sockets.answering(host, port, table.listening)
         return bool(inodes) and table.still_hold(inodes)

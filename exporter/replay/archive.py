@@ -64,7 +64,7 @@ def _read_archive(path: Path, plain: IO[bytes]) -> dict[str, bytes]:
     with tarfile.open(fileobj=limited, mode="r|") as archive:
         for name, member in _members(path, archive):
             _check_size(path, name, member.size)
-            file = archive.extractfile(member) if _is_wanted(name) else None
+            file = archive.extractfile(member) if _is_member(name) else None
             if file is None:
                 continue
             if name in files:
@@ -92,7 +92,7 @@ def _members(path: Path, archive: tarfile.TarFile) -> Iterator[tuple[str, tarfil
             raise RecordingError(f"{path}: {one_line(member.name)} is a link or device, no file")
 
 
-def _is_wanted(name: str) -> bool:
+def _is_member(name: str) -> bool:
     return name in ("manifest.json", "nvml.jsonl") or name.startswith("pages/")
 
 
@@ -113,12 +113,12 @@ class _Limited(io.RawIOBase):
     """What an archive holds, unpacked as far as the limit."""
 
     def __init__(self, path: Path, plain: IO[bytes]) -> None:
-        self._path, self._plain, self._left = path, plain, MAX_BYTES
+        self._path, self._plain, self._remaining = path, plain, MAX_BYTES
 
     def read(self, size: int = -1, /) -> bytes:
         """Return the next bytes, at most `size`."""
         data = self._plain.read(size)
-        self._left -= len(data)
-        if self._left < 0:
+        self._remaining -= len(data)
+        if self._remaining < 0:
             raise _too_large(self._path)
         return data

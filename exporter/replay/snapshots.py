@@ -16,7 +16,7 @@ def snapshots(recording: Recording) -> Iterator[Snapshot]:
 
     Raises `RecordingError` for a page that cannot be read.
     """
-    reader, layout, current = Reader(detect.wanted), None, None
+    reader, layout, current = Reader(detect.is_in_catalog), None, None
     context = PageContext(recording.engine_version)
     for recorded in recording.pages:
         if recorded.text is None:

@@ -176,7 +176,7 @@ class ServedModel:
             for engine in engines
         }
         for window in self._engine_windows.values():
-            window.add(snapshot, limits=limits, whole=self._window.newest)
+            window.add(snapshot, limits=limits, server_interval=self._window.newest)
         return {
             engine: engine_figures(window, limits)
             for engine, window in self._engine_windows.items()

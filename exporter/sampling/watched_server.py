@@ -31,9 +31,9 @@ log = logging.getLogger(__name__)
 _LARGE_BYTES: Final = 2**19
 """Pages from this size on take as long to read as others may wait for."""
 _PORT_HOLDERS: Final = PortHolders()
-_FORGOTTEN_AFTER: Final = 900.0
+_MAX_ABSENT_SECONDS: Final = 900.0
 """Seconds after which a model that has left the page of others is watched no longer."""
-_MOST_GONE: Final = 32
+_MAX_ABSENT_MODELS: Final = 32
 """Of more models that have left, the oldest are watched no longer at once."""
 
 
@@ -62,7 +62,7 @@ class WatchedServer:
         self._telemetry = telemetry
         self._patient = patient
         self._large_pages = large_pages or LargePages(client.budget)
-        self._reader = Reader(detect.wanted, config.limits.parser_limits())
+        self._reader = Reader(detect.is_in_catalog, config.limits.parser_limits())
         self._layout: Layout | None = None
         self._plans: tuple[Plan, ...] = ()
         self._keys: dict[str, tuple[str, ...]] = {}
@@ -151,7 +151,7 @@ class WatchedServer:
             self._plans, self._layout = current, page.layout
             keys = {made.model: made.key for made in current}
             before = [(model, key) for model, key in self._keys.items() if model not in keys]
-            self._keys = dict(before[-_MOST_GONE:]) | keys
+            self._keys = dict(before[-_MAX_ABSENT_MODELS:]) | keys
             if whole := self._models.get(""):
                 whole.gpus.ray_page = ray_page(page.layout)
         return current
@@ -173,7 +173,10 @@ class WatchedServer:
         gone = sorted(models.keys() - set(present), key=lambda m: models[m].reading.time or 0.0)
         for number, model in enumerate(reversed(gone)):
             served = models[model]
-            if now - (served.reading.time or now) > _FORGOTTEN_AFTER or number >= _MOST_GONE:
+            if (
+                now - (served.reading.time or now) > _MAX_ABSENT_SECONDS
+                or number >= _MAX_ABSENT_MODELS
+            ):
                 del models[model]
                 self._forget_gpus(served)
             else:

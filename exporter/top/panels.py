@@ -81,18 +81,18 @@ def server_head(state: ServerState, width: int) -> list[Text]:
 def server_lines(state: ServerState, width: int) -> list[Text]:
     """Return all panels of a server in lines of at most `width` columns."""
     if width < WIDE:
-        lines = [*_left(state, width), *_right(state, width)]
+        lines = [*_left_column(state, width), *_right_column(state, width)]
     else:
         half = (width - _GUTTER) // 2
-        right = _right(state, width - half - _GUTTER)
-        lines = beside(_left(state, half), right, half + _GUTTER)
+        right = _right_column(state, width - half - _GUTTER)
+        lines = beside(_left_column(state, half), right, half + _GUTTER)
     if not state.live:
         for each in lines:
             each.stylize("dim")
     return lines
 
 
-def _left(state: ServerState, width: int) -> list[Text]:
+def _left_column(state: ServerState, width: int) -> list[Text]:
     return [
         *flow(_figures(state.report, state.detail), width),
         *_history(state.report, width),
@@ -104,7 +104,7 @@ def _left(state: ServerState, width: int) -> list[Text]:
     ]
 
 
-def _right(state: ServerState, width: int) -> list[Text]:
+def _right_column(state: ServerState, width: int) -> list[Text]:
     return [
         *_panel("load curve: time per token by decode batch", _curve(state.detail, width), width),
         *_panel("sizing", _hints(state.detail, width), width),

@@ -112,7 +112,7 @@ def grid(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list
         Text.assemble(
             (_padded(name, first), LABEL),
             *(
-                (_padded(text, size, left=False), "" if number else LABEL)
+                (_padded(text, size, align_left=False), "" if number else LABEL)
                 for text, size in zip(texts, sizes, strict=True)
             ),
         )
@@ -120,10 +120,10 @@ def grid(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list
     ]
 
 
-def _padded(text: str, width: int, left: bool = True) -> str:
+def _padded(text: str, width: int, align_left: bool = True) -> str:
     text = one_line(text, len(text))
     space = " " * (width - cell_len(text))
-    return text + space if left else space + text
+    return text + space if align_left else space + text
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
@@ -139,11 +139,11 @@ def joined(lines: Sequence[Text]) -> Text:
     return Text("\n").join(lines)
 
 
-def beside(left: Sequence[Text], right: Sequence[Text], width: int) -> list[Text]:
+def beside(align_left: Sequence[Text], right: Sequence[Text], width: int) -> list[Text]:
     """Return two columns of lines, the left one being `width` columns wide."""
     return [
         Text.assemble(left_line, " " * (width - left_line.cell_len), right_line)
-        for left_line, right_line in zip_longest(left, right, fillvalue=Text())
+        for left_line, right_line in zip_longest(align_left, right, fillvalue=Text())
     ]
 
 

@@ -22,13 +22,13 @@ class Fault:
 
     title: str
     alert: str
-    odd: dict[str, dict[str, Value]] = field(default_factory=dict)
+    faulty: dict[str, dict[str, Value]] = field(default_factory=dict)
     change: Callable[[Fleet], None] = lambda _: None
     blind: str = ""
 
     def fleet(self, days: int) -> Fleet:
         """Return the quiet fleet with this fault in it."""
-        fleet = quiet(days, self.odd, {self.blind: AT} if self.blind else {})
+        fleet = quiet(days, self.faulty, {self.blind: AT} if self.blind else {})
         self.change(fleet)
         return fleet
 
@@ -78,12 +78,12 @@ def _no_judge(fleet: Fleet) -> None:
             samples[AT:] = [None] * len(samples[AT:])
 
 
-def _server(**odd: Value) -> dict[str, dict[str, Value]]:
-    return {_TARGET: odd}
+def _server(**faulty: Value) -> dict[str, dict[str, Value]]:
+    return {_TARGET: faulty}
 
 
-def _gpu(**odd: Value) -> dict[str, dict[str, Value]]:
-    return {_GPU: odd}
+def _gpu(**faulty: Value) -> dict[str, dict[str, Value]]:
+    return {_GPU: faulty}
 
 
 FAULTS: Final = (

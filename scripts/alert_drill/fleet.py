@@ -145,11 +145,11 @@ def add_server(fleet: Fleet, server: Server) -> None:
         ("inter_token_latency_seconds", "0.1", 200, 4.0),
     ):
         count(f"{metric}_sum", _lasting(seconds))
-        count(f"{metric}_count", _each(events, 0))
-        count(f"{metric}_bucket", _each(events, 30), le=edge)
+        count(f"{metric}_count", _per_request(events, 0))
+        count(f"{metric}_bucket", _per_request(events, 30), le=edge)
 
 
-def _each(events: int, late: int) -> Value:
+def _per_request(events: int, late: int) -> Value:
     """Return so many events a request, of which those of some requests an hour or two are late."""
     return lambda m: events * (requests(m) - (min(late, requests(m)) if m % 160 == 0 else 0))
 

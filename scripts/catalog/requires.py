@@ -5,7 +5,7 @@ from typing import Final
 
 from .packages import metadata, requirements
 
-_KEPT: Final = ("torch", "flashinfer-python", "transformers", "triton", "sgl-kernel", "numpy")
+_PACKAGES: Final = ("torch", "flashinfer-python", "transformers", "triton", "sgl-kernel", "numpy")
 _REQUIREMENT: Final = re.compile(r"([A-Za-z0-9_.-]+)\s*(?:\[[^\]]*\])?\s*\(?([^;)]*)\)?(?:;(.*))?")
 _CUDA: Final = re.compile(
     r"(?:cuda-toolkit|nvidia-cuda-runtime)(?:-cu\d+)?(?:\[[^\]]*\])?==([0-9.]+)"
@@ -21,7 +21,7 @@ def requires(engine: str, release: str) -> dict[str, dict[str, object]]:
         wanted["python"] = {"version": python}
     for line in listed if isinstance(listed, list) else ():
         match = _REQUIREMENT.match(line)
-        if match and match[1] in _KEPT and "extra" not in (match[3] or ""):
+        if match and match[1] in _PACKAGES and "extra" not in (match[3] or ""):
             wanted.setdefault(match[1], {"version": match[2].strip()})
     torch = str(wanted.get("torch", {}).get("version", ""))
     if torch.startswith("=="):

@@ -39,7 +39,7 @@ def between(name: str, low: float, high: float, exporter: float | None) -> Check
     return Check(name, f"{_text(low)} to {_text(high)}", _text(exporter), right)
 
 
-def same(name: str, client: str, exporter: str | None) -> Check:
+def equal_text(name: str, client: str, exporter: str | None) -> Check:
     """Check a word."""
     return Check(name, client, "unknown" if exporter is None else exporter, exporter == client)
 

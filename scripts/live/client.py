@@ -83,8 +83,8 @@ class Client:
         that were under way there.
         """
         inside = [n for first, last, n in self.answers if first >= start and last <= end]
-        under_way = [n for first, last, n in self.answers if last > start and first < end]
-        return sum(inside) / (end - start), sum(under_way) / (end - start)
+        overlapping = [n for first, last, n in self.answers if last > start and first < end]
+        return sum(inside) / (end - start), sum(overlapping) / (end - start)
 
     def phase(self) -> dict[str, object]:
         """Return what was measured, as recordings hold it."""

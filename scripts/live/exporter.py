@@ -91,7 +91,7 @@ class Exporter:
                 return page
             sleep(0.5)
 
-    def until_known(self, target: str, seconds: float = 60.0) -> bool:
+    def wait_until_identified(self, target: str, seconds: float = 60.0) -> bool:
         """Wait until a target is up and known; return whether it is."""
         end = monotonic() + seconds
         while monotonic() < end:

@@ -3,7 +3,7 @@
 from time import monotonic, sleep, time
 
 from . import history
-from .checks import Check, between, equal, near, same
+from .checks import Check, between, equal, equal_text, near
 from .client import Client, refused
 from .engines.engine import SEQUENCES
 from .exporter import WINDOW, Exporter, Page, parse, start_exporter
@@ -24,7 +24,7 @@ def run(setting: Setting) -> list[Check]:
     server = _serve(setting, port)
     exporter = start_exporter([server], free_port(), setting.out, setting.exporter_path)
     try:
-        if not exporter.until_known(NAME):
+        if not exporter.wait_until_identified(NAME):
             raise RuntimeError(f"the exporter does not know {NAME}:\n{exporter.child.log_end()}")
         exporter.watch()
         checks = _identity(setting, exporter)
@@ -73,7 +73,8 @@ def _identity(setting: Setting, exporter: Exporter, seconds: float = 60.0) -> li
             break
         sleep(0.5)
     checks = [
-        same(f"identity: {label}", value, reported[label]) for label, value in expected.items()
+        equal_text(f"identity: {label}", value, reported[label])
+        for label, value in expected.items()
     ]
     return [*checks, equal("identity: most requests that run", SEQUENCES, most)]
 
@@ -119,7 +120,7 @@ def _gpus(setting: Setting, page: Page, rates: tuple[float, float]) -> list[Chec
     per_gpu = page.total("generation_tokens_per_second_per_gpu")
     if setting.installation.device == "cpu":
         shown = "unknown" if per_gpu is None else str(per_gpu)
-        return [same("load: tokens per second and GPU, without a GPU", "unknown", shown)]
+        return [equal_text("load: tokens per second and GPU, without a GPU", "unknown", shown)]
     return [
         equal("load: GPUs", 1, page.total("gpus")),
         between("load: tokens per second and GPU", *rates, per_gpu),
@@ -159,7 +160,7 @@ def _down(exporter: Exporter, seconds: float = 15.0) -> float | None:
 
 
 def _second_life(setting: Setting, exporter: Exporter, first: Tally, before: Page) -> list[Check]:
-    exporter.until_known(NAME)
+    exporter.wait_until_identified(NAME)
     tally = setting.tally(first.port)
     tally.warm()
     client = Client(tally.port, tally.model, setting.concurrency, SHAPE, seed=1)
@@ -187,5 +188,5 @@ def _start_times(setting: Setting, before: Page, after: Page) -> Check:
     first, second = (each.total("server_start_time_seconds") for each in (before, after))
     if not setting.installation.engine.start_time:
         shown = "unknown" if second is None else str(second)
-        return same("restart: start time, which the engine does not tell", "unknown", shown)
+        return equal_text("restart: start time, which the engine does not tell", "unknown", shown)
     return equal("restart: moves of the start time", 1, int((second or 0) > (first or 0) > 0))

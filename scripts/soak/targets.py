@@ -13,9 +13,9 @@ from .live_servers import address
 
 Group = Mapping[str, Any]
 
-_LISTED = 0.8
-_CHANGED = 0.1
-_GONE = 0.7
+_LISTED_SHARE = 0.8
+_CHANGED_SHARE = 0.1
+_REMOVED_SHARE = 0.7
 """Of the servers that change; the others are renamed."""
 
 
@@ -61,10 +61,12 @@ class Churn:
         """Change what is listed and return it."""
         for number in range(self.live):
             known = number in self._names
-            share = _CHANGED if known else _CHANGED * _LISTED / (1 - _LISTED)
-            if self.random.random() >= (share if self.steps else _LISTED):
+            share = (
+                _CHANGED_SHARE if known else _CHANGED_SHARE * _LISTED_SHARE / (1 - _LISTED_SHARE)
+            )
+            if self.random.random() >= (share if self.steps else _LISTED_SHARE):
                 continue
-            if known and self.random.random() < _GONE:
+            if known and self.random.random() < _REMOVED_SHARE:
                 del self._names[number]
             else:
                 self._names[number] = f"live-{number}-{self.steps}", self.steps
@@ -73,7 +75,7 @@ class Churn:
             live_group(number, self.port, name, f"r{since % 7}")
             for number, (name, since) in self._names.items()
         ]
-        return [*listed, *(group for group in self.dead if self.random.random() < _LISTED)]
+        return [*listed, *(group for group in self.dead if self.random.random() < _LISTED_SHARE)]
 
     def settled(self, steps: int) -> list[str]:
         """Return the names of live servers listed for at least so many steps."""

@@ -47,14 +47,14 @@ def judge(job: Job) -> list[Outcome]:
 
 def run_all(
     function: Callable[[_Job], list[_Result]],
-    todo: list[_Job],
+    arguments: list[_Job],
     processes: int,
     minutes: float,
 ) -> Iterator[list[_Result]]:
     """Yield the results of one job after another; begin none after so many minutes."""
     work = partial(_in_time, function, monotonic() + 60.0 * minutes)
     with multiprocessing.get_context("forkserver").Pool(processes) as pool:
-        yield from pool.imap_unordered(work, todo)
+        yield from pool.imap_unordered(work, arguments)
 
 
 def _in_time(function: Callable[[_Job], list[_Result]], until: float, job: _Job) -> list[_Result]:

@@ -17,14 +17,14 @@ RAY = {
 
 def plans(text: str, before: dict[str, tuple[str, ...]] | None = None) -> dict[str, Plan]:
     """Return the plans of a page by model."""
-    layout = Reader(detect.wanted).read(text).layout
+    layout = Reader(detect.is_in_catalog).read(text).layout
     made = page_plans(layout, detect.detect(layout), lambda _: CONTEXT, before)
     return {one.model: one for one in made}
 
 
 def snapshots(text: str) -> dict[str, Snapshot]:
     """Return the snapshots of a page by model."""
-    page = Reader(detect.wanted).read(text)
+    page = Reader(detect.is_in_catalog).read(text)
     made = page_plans(page.layout, detect.detect(page.layout), lambda _: CONTEXT)
     return {one.model: one.apply(page, 0.0) for one in made}
 

@@ -5,7 +5,7 @@ import weakref
 import pytest
 
 from exporter.engines.catalog import PageContext
-from exporter.engines.detect import wanted
+from exporter.engines.detect import is_in_catalog
 from exporter.engines.page_plans import shared_plans
 from exporter.engines.plan import Plan, Sample
 from exporter.exposition import Layout, Reader
@@ -25,7 +25,7 @@ def plan_of(layout: Layout, context: PageContext = CONTEXT, key: tuple[str, ...]
 @pytest.fixture
 def layouts() -> tuple[Layout, Layout]:
     """Return the layouts of a page, and of one that has another model."""
-    return Reader(wanted).read(PAGE.format("m")).layout, Reader(wanted).read(
+    return Reader(is_in_catalog).read(PAGE.format("m")).layout, Reader(is_in_catalog).read(
         PAGE.format("n")
     ).layout
 
@@ -59,7 +59,7 @@ def test_an_engine_known_by_a_label_keeps_its_name_on_a_page_shared_with_others(
 
 def test_plans_differ_in_what_differs(layouts: tuple[Layout, Layout]) -> None:
     with_settings = 'vllm:cache_config_info{{num_gpu_blocks="{0}"}} 1\n'
-    readers = Reader(wanted), Reader(wanted)
+    readers = Reader(is_in_catalog), Reader(is_in_catalog)
     one, other = (
         plan_of(reader.read(PAGE.format("m") + with_settings.format(blocks)).layout)
         for reader, blocks in zip(readers, ("1", "2"), strict=True)
@@ -69,7 +69,7 @@ def test_plans_differ_in_what_differs(layouts: tuple[Layout, Layout]) -> None:
 
 
 def test_plans_end_with_their_layout_and_samples_with_their_plans() -> None:
-    reader = Reader(lambda name: wanted(name))
+    reader = Reader(lambda name: is_in_catalog(name))
     plans, samples = weakref.WeakSet[Plan](), weakref.WeakSet[Sample]()
     for i in range(20):
         layout = reader.read(PAGE.format(f"model-{i}")).layout

@@ -3,7 +3,7 @@
 import pytest
 
 from scripts.live import history
-from scripts.live.checks import Check, between, equal, near, same, table
+from scripts.live.checks import Check, between, equal, equal_text, near, table
 from scripts.live.exporter import Page, parse
 from scripts.live.tally import Tally
 
@@ -34,12 +34,17 @@ def test_figures_that_agree_and_that_do_not() -> None:
     assert not near("x", 100, 111, 0.1).right
     assert between("x", 1, 2, 2).right
     assert not between("x", 1, 2, 2.1).right
-    assert same("x", "v1", "v1").right
+    assert equal_text("x", "v1", "v1").right
 
 
 @pytest.mark.parametrize(
     "check",
-    [equal("x", 0, None), near("x", 0, None, 1), between("x", 0, 9, None), same("x", "", None)],
+    [
+        equal("x", 0, None),
+        near("x", 0, None, 1),
+        between("x", 0, 9, None),
+        equal_text("x", "", None),
+    ],
 )
 def test_what_the_exporter_does_not_know_is_never_right(check: Check) -> None:
     assert not check.right

@@ -7,7 +7,7 @@ from exporter.sampling.ray_page import ray_page
 
 
 def layout(*rows: str) -> Layout:
-    return Reader(detect.wanted).read("".join(f"{row} 1\n" for row in rows)).layout
+    return Reader(detect.is_in_catalog).read("".join(f"{row} 1\n" for row in rows)).layout
 
 
 def running(**labels: str) -> str:

@@ -110,7 +110,7 @@ def all_run(fleet: Json, servers: Sequence[str], runner: str) -> bool:
     return all(name in up and _identity(up[name], "runner") == runner for name in servers)
 
 
-def _fitted(title: str, columns: Sequence[_Column], kept: Sequence[str], width: int) -> Table:
+def _fitted(title: str, columns: Sequence[_Column], required: Sequence[str], width: int) -> Table:
     """Return a table of as many columns as fit, with names cut where even the first few do not."""
     table = Table(
         title=title,
@@ -120,7 +120,7 @@ def _fitted(title: str, columns: Sequence[_Column], kept: Sequence[str], width: 
         padding=0,
         pad_edge=False,
     )
-    chosen = _chosen(columns, kept, width)
+    chosen = _chosen(columns, required, width)
     for column in columns:
         if column.key in chosen:
             table.add_column(
@@ -136,9 +136,9 @@ def _fitted(title: str, columns: Sequence[_Column], kept: Sequence[str], width: 
     return table
 
 
-def _chosen(columns: Sequence[_Column], kept: Sequence[str], width: int) -> Mapping[str, int]:
+def _chosen(columns: Sequence[_Column], required: Sequence[str], width: int) -> Mapping[str, int]:
     """Return the columns that fit, by key, and the width of each."""
-    rank = {key: i for i, key in enumerate(kept)}
+    rank = {key: i for i, key in enumerate(required)}
     order = sorted(columns, key=lambda column: rank.get(column.key, len(rank)))
     chosen: dict[str, int] = {}
     used = 0

@@ -49,7 +49,7 @@ class _Lines(logging.Handler):
         self.lines.append(self.format(record))
 
 
-def give_way(memory: int) -> None:
+def lower_priority(memory: int) -> None:
     """Lower this process's priority, and limit its memory to so many bytes."""
     with suppress(OSError):
         os.nice(_NICENESS)
@@ -91,7 +91,7 @@ def main() -> None:
     handler.setFormatter(logging.Formatter("%(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     order = Order.model_validate_json(sys.stdin.buffer.read())
-    give_way(order.settings.memory)
+    lower_priority(order.settings.memory)
     try:
         outcome = judge(order)
     except InferfleetError as error:

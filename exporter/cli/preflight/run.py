@@ -27,7 +27,7 @@ from ...preflight.review import Review, review
 from ...preflight.sources.files import file_lines, file_text
 from ...preflight.sources.launches import Launch, environment_file, launch
 from ...preflight.upgrade import Upgrade
-from ..process import print_whole
+from ..process import print_output
 
 Form = Literal["text", "json", "markdown"]
 _FAILING: Final[dict[str, tuple[Severity, ...]]] = {
@@ -71,7 +71,7 @@ def show_differences(review: Review) -> None:
     parts = [difference(file, before, after) for file, before, after, _ in _corrected(review)]
     if not parts:
         typer.echo("inferfleet: no name that could be corrected in a file", err=True)
-    print_whole("".join(parts))
+    print_output("".join(parts))
 
 
 def source_line(finding: Finding) -> SourceLine:
@@ -107,9 +107,9 @@ def write(file: Path, text: str) -> None:
 def show(review: Review, plan: Plan, form: Form, details: bool) -> None:
     """Print a review."""
     if form == "json":
-        print_whole(json.dumps(document(review, plan), indent=2) + "\n")
+        print_output(json.dumps(document(review, plan), indent=2) + "\n")
     elif form == "markdown":
-        print_whole(markdown(review, plan))
+        print_output(markdown(review, plan))
     else:
         page = StringIO()
         console = Console(
@@ -120,7 +120,7 @@ def show(review: Review, plan: Plan, form: Form, details: bool) -> None:
             highlight=False,
         )
         print_review(review, plan, console, details)
-        print_whole(page.getvalue())
+        print_output(page.getvalue())
 
 
 def exit_code(review: Review, fail_on: str) -> int:

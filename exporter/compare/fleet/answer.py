@@ -13,7 +13,7 @@ import numpy as np
 from ...base.untrusted import is_unicode
 from .arrays import Floats
 
-_SHOWN: Final = 80
+_MAX_LENGTH: Final = 80
 
 
 class AnswerError(ValueError):
@@ -32,7 +32,7 @@ class Series:
 def parse_label_sets(data: object) -> list[dict[str, str]]:
     """Return the label sets in `data` of an answer."""
     if not isinstance(data, list):
-        raise AnswerError(f"answered {_shown(data)} where a list of label sets belongs")
+        raise AnswerError(f"answered {_description(data)} where a list of label sets belongs")
     return [_labels(item) for item in data]
 
 
@@ -40,25 +40,25 @@ def parse_matrix(data: object, start: float, end: float) -> list[Series]:
     """Return the series in `data` of an answer, with times from `start` to `end` only."""
     if not isinstance(data, dict) or data.get("resultType") != "matrix":
         kind = data.get("resultType") if isinstance(data, dict) else data
-        raise AnswerError(f"answered {_shown(kind)} where a matrix belongs")
+        raise AnswerError(f"answered {_description(kind)} where a matrix belongs")
     result = data.get("result")
     if not isinstance(result, list):
-        raise AnswerError(f"answered {_shown(result)} where the list of a matrix belongs")
+        raise AnswerError(f"answered {_description(result)} where the list of a matrix belongs")
     return [_series(item, start, end) for item in result]
 
 
 def _series(item: object, start: float, end: float) -> Series:
     if not isinstance(item, dict):
-        raise AnswerError(f"answered {_shown(item)} where a series belongs")
+        raise AnswerError(f"answered {_description(item)} where a series belongs")
     samples = item.get("values", [])
     if not isinstance(samples, list):
-        raise AnswerError(f"answered {_shown(samples)} where the samples of a series belong")
+        raise AnswerError(f"answered {_description(samples)} where the samples of a series belong")
     # a million of them: checked in loops of C
     if not (set(map(type, samples)) <= {list} and set(map(len, samples)) <= {2}):
         fault = next(
             sample for sample in samples if not (type(sample) is list and len(sample) == 2)
         )
-        raise AnswerError(f"answered {_shown(fault)} where a time and a value belong")
+        raise AnswerError(f"answered {_description(fault)} where a time and a value belong")
     time = _numbers([time for time, _ in samples], "a time")
     value = _numbers([value for _, value in samples], "a value")
     # times come rounded to milliseconds
@@ -72,12 +72,14 @@ def _series(item: object, start: float, end: float) -> Series:
 
 def _labels(item: object) -> dict[str, str]:
     if not isinstance(item, dict):
-        raise AnswerError(f"answered {_shown(item)} where labels belong")
+        raise AnswerError(f"answered {_description(item)} where labels belong")
     for name, value in item.items():
         if not isinstance(value, str):
-            raise AnswerError(f"answered {_shown(value)} as the value of the label {_shown(name)}")
+            raise AnswerError(
+                f"answered {_description(value)} as the value of the label {_description(name)}"
+            )
         if not is_unicode(name) or not is_unicode(value):
-            raise AnswerError(f"answered a label {_shown(name)} that is no Unicode text")
+            raise AnswerError(f"answered a label {_description(name)} that is no Unicode text")
     return item
 
 
@@ -91,7 +93,7 @@ def _numbers(values: list[Any], kind: str) -> Floats:
         except (ValueError, OverflowError):
             pass
     fault = next(value for value in values if not _is_number(value))
-    raise AnswerError(f"answered {_shown(fault)} where {kind} belongs")
+    raise AnswerError(f"answered {_description(fault)} where {kind} belongs")
 
 
 def _is_number(value: Any) -> bool:
@@ -102,10 +104,10 @@ def _is_number(value: Any) -> bool:
     return type(value) is not bool and "_" not in str(value)
 
 
-def _shown(value: object) -> str:
+def _description(value: object) -> str:
     """Return what stands there instead as a short text of ASCII."""
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else "a list"
     if value is None:
         return "nothing"
-    return ascii(value)[:_SHOWN]
+    return ascii(value)[:_MAX_LENGTH]

@@ -43,7 +43,7 @@ def check_runs(
         *_replicates(facts, sides),
         *_starts(facts, dict(zip(names, spans, strict=True))),
         _order(spans, candidate),
-        *_same(facts, sides, differing),
+        *_equal_sides(facts, sides, differing),
     ]
 
 
@@ -155,7 +155,7 @@ def _order(spans: Sequence[tuple[float, float]], candidate: Sequence[bool]) -> C
     return Check(name="order", outcome="passed", text="the sides ran in the same time")
 
 
-def _same(
+def _equal_sides(
     facts: Mapping[str, ServerFacts],
     sides: Sequence[Sequence[str]],
     differing: Sequence[Difference],

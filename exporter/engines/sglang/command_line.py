@@ -12,9 +12,9 @@ from ..sources.facts import (
     known_values,
     lower,
     model_name,
+    positive_count,
     product,
     truth,
-    whole,
 )
 from .server_info import role, speculation, token_budget
 
@@ -35,36 +35,39 @@ SYNTAX: Final = Syntax(
 )
 
 
-def option_facts(given: Mapping[str, str]) -> dict[str, Value]:
+def option_facts(options: Mapping[str, str]) -> dict[str, Value]:
     """Return what the options by full name say of the server."""
-    tensor, pipeline = parallel_size(given, "tp_size"), parallel_size(given, "pp_size")
-    data, shared = parallel_size(given, "dp_size"), truth(given.get("enable_dp_attention"))
+    tensor, pipeline = parallel_size(options, "tp_size"), parallel_size(options, "pp_size")
+    data, shared = parallel_size(options, "dp_size"), truth(options.get("enable_dp_attention"))
     ranks = data if shared else 1
-    cap, chunk = whole(given.get("max_running_requests")), given.get("chunked_prefill_size")
-    if whole(chunk) and ranks:
+    cap, chunk = (
+        positive_count(options.get("max_running_requests")),
+        options.get("chunked_prefill_size"),
+    )
+    if positive_count(chunk) and ranks:
         # Both are given for all ranks of data-parallel attention together.
         chunk = str(int(chunk or 0) // ranks)
-    disabled = truth(given.get("disable_radix_cache"))
+    disabled = truth(options.get("disable_radix_cache"))
     return known_values(
-        model=model_name(given.get("served_model_name")) or model_name(given.get("model_path")),
-        max_model_len=whole(given.get("context_length")),
-        dtype=dtype(given.get("dtype")),
-        quantization=lower(given.get("quantization")),
-        kv_cache_dtype=chosen(given.get("kv_cache_dtype")),
+        model=model_name(options.get("served_model_name")) or model_name(options.get("model_path")),
+        max_model_len=positive_count(options.get("context_length")),
+        dtype=dtype(options.get("dtype")),
+        quantization=lower(options.get("quantization")),
+        kv_cache_dtype=chosen(options.get("kv_cache_dtype")),
         prefix_caching=None if disabled is None else not disabled,
         max_num_seqs=cap // ranks or None if cap and ranks else None,
         max_num_batched_tokens=token_budget(
             chunk if ranks else None,
-            whole(given.get("max_prefill_tokens")),
-            whole(given.get("context_length")),
+            positive_count(options.get("max_prefill_tokens")),
+            positive_count(options.get("context_length")),
         ),
-        speculation=speculation(given),
-        role=role(given.get("disaggregation_mode")),
+        speculation=speculation(options),
+        role=role(options.get("disaggregation_mode")),
         tensor_parallel=tensor,
         pipeline_parallel=pipeline,
         data_parallel=data,
         data_parallel_local=data,
-        expert_parallel=whole(given.get("ep_size")),
-        device=device(given.get("device")),
+        expert_parallel=positive_count(options.get("ep_size")),
+        device=device(options.get("device")),
         gpus=product(tensor, pipeline, 1 if shared else data),
     )

@@ -15,10 +15,10 @@ from ..sources.facts import (
     known_values,
     lower,
     model_name,
+    positive_count,
     product,
     table,
     truth,
-    whole,
     word,
 )
 from ..sources.settings import public_settings
@@ -39,8 +39,8 @@ def read(body: object) -> list[SourceReport]:
 
 
 def _resolved(info: Mapping[str, object]) -> dict[str, Value]:
-    tensor, pipeline = whole(info.get("tp_size")), whole(info.get("pp_size"))
-    data, shared = whole(info.get("dp_size")), truth(info.get("enable_dp_attention"))
+    tensor, pipeline = positive_count(info.get("tp_size")), positive_count(info.get("pp_size"))
+    data, shared = positive_count(info.get("dp_size")), truth(info.get("enable_dp_attention"))
     disabled = truth(info.get("disable_radix_cache"))
     # Data-parallel attention splits the ranks of tensor parallelism; plain data parallelism
     # starts whole replicas.
@@ -48,7 +48,7 @@ def _resolved(info: Mapping[str, object]) -> dict[str, Value]:
     return known_values(
         version=word(info.get("version")),
         model=model_name(info.get("served_model_name")) or model_name(info.get("model_path")),
-        max_model_len=whole(info.get("context_length")),
+        max_model_len=positive_count(info.get("context_length")),
         dtype=dtype(info.get("dtype")),
         # Unset says nothing here: a quantised checkpoint is served with the argument unset.
         quantization=lower(info.get("quantization")),
@@ -59,14 +59,15 @@ def _resolved(info: Mapping[str, object]) -> dict[str, Value]:
         max_num_seqs=_cap(info),
         max_num_batched_tokens=token_budget(
             info.get("chunked_prefill_size"),
-            whole(info.get("max_prefill_tokens")),
-            whole(info.get("context_length")) or whole(info.get("max_req_input_len")),
+            positive_count(info.get("max_prefill_tokens")),
+            positive_count(info.get("context_length"))
+            or positive_count(info.get("max_req_input_len")),
         ),
         tensor_parallel=tensor,
         pipeline_parallel=pipeline,
         data_parallel=data,
         data_parallel_local=data,
-        expert_parallel=whole(info.get("ep_size")),
+        expert_parallel=positive_count(info.get("ep_size")),
         device=device(info.get("device")),
         gpus=product(tensor, pipeline, replicas) if info.get("device") != "cpu" else None,
     )
@@ -75,7 +76,7 @@ def _resolved(info: Mapping[str, object]) -> dict[str, Value]:
 def _cap(info: Mapping[str, object]) -> int | None:
     """Return the running requests one data-parallel rank takes, as the scheduler resolved it."""
     caps = {
-        whole(state.get("effective_max_running_requests_per_dp"))
+        positive_count(state.get("effective_max_running_requests_per_dp"))
         for state in items(info.get("internal_states"))
     }
     return caps.pop() if len(caps) == 1 else None
@@ -83,8 +84,8 @@ def _cap(info: Mapping[str, object]) -> int | None:
 
 def _requested_cap(info: Mapping[str, object]) -> int | None:
     """Return the cap as requested, which data-parallel attention shares out among its ranks."""
-    cap = whole(info.get("max_running_requests"))
-    ranks = whole(info.get("dp_size")) if truth(info.get("enable_dp_attention")) else 1
+    cap = positive_count(info.get("max_running_requests"))
+    ranks = positive_count(info.get("dp_size")) if truth(info.get("enable_dp_attention")) else 1
     return cap // ranks or None if cap and ranks else None
 
 
@@ -107,8 +108,8 @@ def token_budget(chunk: object, prefill: int | None, context: int | None) -> int
     `max_prefill_tokens` allows beside the first. Without it (-1) a step takes requests up to
     `max_prefill_tokens`, but always the first one whole, however long its context.
     """
-    if whole(chunk):
-        return whole(chunk)
+    if positive_count(chunk):
+        return positive_count(chunk)
     if str(chunk) != "-1" or prefill is None or context is None:
         return None
     return max(prefill, context)

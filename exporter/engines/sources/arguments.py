@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 
-from .facts import whole
+from .facts import positive_count
 
 _FLAG: Final = re.compile(r"--?[A-Za-z][\w.-]*")
 _SWITCH: Final = re.compile(
@@ -80,13 +80,13 @@ def options(syntax: Syntax, line: Sequence[str]) -> dict[str, list[str]]:
     return _positive(values)
 
 
-def parallel_size(given: Mapping[str, str], option: str) -> int | None:
+def parallel_size(options: Mapping[str, str], option: str) -> int | None:
     """Return a parallel size: 1 where it is not given and no configuration file is read.
 
     The parallel sizes alone are 1 in every release of every engine unless they are set.
     """
-    unset = None if "config" in given else "1"
-    return whole(given.get(option, unset))
+    unset = None if "config" in options else "1"
+    return positive_count(options.get(option, unset))
 
 
 def _full_name(syntax: Syntax, option: str) -> str:

@@ -89,7 +89,7 @@ def count(value: object) -> int | None:
     return value if 0 <= value < EXACT else None
 
 
-def whole(value: object) -> int | None:
+def positive_count(value: object) -> int | None:
     """Return a positive whole number as `count` does; None for anything else."""
     return count(value) or None
 
@@ -103,13 +103,13 @@ def human(value: object) -> int | None:
     """Return a positive whole number that may be written like `8k` (8000) or `8K` (8192)."""
     match = _HUMAN.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        return whole(value)
+        return positive_count(value)
     power = _POWERS[match[2].lower()]
     if len(match[1]) >= 19:
         return None
     if match[2].islower():
-        return whole(round(float(match[1]) * 1000**power))
-    return whole(int(match[1]) * 1024**power) if match[1].isdigit() else None
+        return positive_count(round(float(match[1]) * 1000**power))
+    return positive_count(int(match[1]) * 1024**power) if match[1].isdigit() else None
 
 
 def truth(value: object) -> bool | None:
@@ -173,7 +173,7 @@ def product(*sizes: int | None) -> int | None:
         if size is None:
             return None
         total *= size
-    return whole(total)
+    return positive_count(total)
 
 
 def chosen(value: object) -> str | None:

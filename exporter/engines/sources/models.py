@@ -1,6 +1,6 @@
 """`GET /v1/models` of any engine: the served name, the model's root and its longest context."""
 
-from .facts import SourceReport, base_name, items, known_values, model_name, table, whole
+from .facts import SourceReport, base_name, items, known_values, model_name, positive_count, table
 from .settings import public_settings
 
 PATH = "/v1/models"
@@ -21,7 +21,7 @@ def read(body: object, served: str | None = None) -> SourceReport:
         "models",
         known_values(
             model=model_name(chosen.get("id")),
-            max_model_len=whole(chosen.get("max_model_len")),
+            max_model_len=positive_count(chosen.get("max_model_len")),
         ),
         public_settings({"model_root": base_name(chosen.get("root"))}),
     )

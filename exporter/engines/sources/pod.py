@@ -72,10 +72,10 @@ def _version(engine: Engine, image: str) -> str | None:
 def _filled(word: str, env: Mapping[str, str]) -> str:
     """Return a word as Kubernetes fills it in; `$$` is a `$`, what it does not know stays."""
 
-    def known(match: re.Match[str]) -> str:
+    def substituted(match: re.Match[str]) -> str:
         return "$" if match[0] == "$$" else env.get(match[1], match[0])
 
-    return _KUBERNETES_VARIABLE.sub(known, word)
+    return _KUBERNETES_VARIABLE.sub(substituted, word)
 
 
 def _script(words: Sequence[str]) -> str | None:

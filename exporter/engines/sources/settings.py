@@ -62,7 +62,7 @@ _MODELS: Final = _words(
     "model model_path model_root model_weights tokenizer tokenizer_path served_model_name "
     "draft_model speculative_draft_model_path"
 )
-_KEPT: Final = frozenset({"max_lora_rank"})
+_EXCEPTIONS: Final = frozenset({"max_lora_rank"})
 _IDENTITY: Final = _words("version rust_frontend_version id root parent")
 """Names under which an endpoint says what it runs, beside its settings."""
 
@@ -133,7 +133,9 @@ def _flat(
 def _forbidden(name: str, runtime: frozenset[str]) -> bool:
     """Whether a name alone says that its value is a secret or no part of the configuration."""
     parts = name.split(".")
-    return any(part in runtime or _forbidden_part(part) for part in parts if part not in _KEPT)
+    return any(
+        part in runtime or _forbidden_part(part) for part in parts if part not in _EXCEPTIONS
+    )
 
 
 def _forbidden_part(name: str) -> bool:

@@ -12,7 +12,7 @@ from packaging.version import Version
 from ...base.untrusted import one_line
 from ..catalog import PageContext, version_of
 from ..engine import PageSeries
-from ..sources.facts import whole
+from ..sources.facts import positive_count
 
 _REPORTED_FROM: Final = Version("0.24")
 
@@ -57,7 +57,7 @@ def notes(series: PageSeries, context: PageContext) -> Iterator[str]:
     """Yield what the capacity rests on where it is not reported, or why it is left out."""
     labels_by_engine = _labels_by_engine(series)
     if context.kv_cache_capacity_tokens is not None or not any(
-        _reported(labels) is None and whole(labels.get("num_gpu_blocks"))
+        _reported(labels) is None and positive_count(labels.get("num_gpu_blocks"))
         for labels in labels_by_engine.values()
     ):
         return
@@ -108,7 +108,7 @@ def _tokens(labels: Mapping[str, str], ranks: int, context: PageContext) -> floa
 
 
 def _reported(labels: Mapping[str, str]) -> float | None:
-    tokens = whole(labels.get("kv_cache_size_tokens"))
+    tokens = positive_count(labels.get("kv_cache_size_tokens"))
     return None if tokens is None else float(tokens)
 
 
@@ -129,23 +129,28 @@ def _objections(labels: Mapping[str, str], ranks: int, context: PageContext) -> 
             f"{context.context_parallel:g} ranks of context parallelism share a sequence, and "
             "block_size is one rank's"
         )
-    blocks, size = whole(labels.get("num_gpu_blocks")), whole(labels.get("block_size"))
+    blocks, size = (
+        positive_count(labels.get("num_gpu_blocks")),
+        positive_count(labels.get("block_size")),
+    )
     if blocks is None:
-        yield f"num_gpu_blocks is {_shown(labels, 'num_gpu_blocks')}"
+        yield f"num_gpu_blocks is {_quoted(labels, 'num_gpu_blocks')}"
     if size is None:
-        yield f"block_size is {_shown(labels, 'block_size')}"
+        yield f"block_size is {_quoted(labels, 'block_size')}"
     elif size < _MIN_BLOCK_SIZE:
         yield f"block_size is {size}, that of the smallest of several groups of layers"
     if "ds_mla" in labels.get("cache_dtype", ""):
-        yield f"cache_dtype is {_shown(labels, 'cache_dtype')}"
+        yield f"cache_dtype is {_quoted(labels, 'cache_dtype')}"
     for name, value in sorted(labels.items()):
         if name.startswith(_SEVERAL_GROUPS) and value not in _UNSET:
-            yield f"{one_line(name)} is {_shown(labels, name)}"
+            yield f"{one_line(name)} is {_quoted(labels, name)}"
     override = labels.get("num_gpu_blocks_override", "")
-    if override not in _UNSET and (blocks is None or (whole(override) or 0) * ranks != blocks):
-        shown = (_shown(labels, name) for name in ("num_gpu_blocks_override", "num_gpu_blocks"))
+    if override not in _UNSET and (
+        blocks is None or (positive_count(override) or 0) * ranks != blocks
+    ):
+        shown = (_quoted(labels, name) for name in ("num_gpu_blocks_override", "num_gpu_blocks"))
         yield "num_gpu_blocks_override is {} and num_gpu_blocks {}".format(*shown)
 
 
-def _shown(labels: Mapping[str, str], name: str) -> str:
+def _quoted(labels: Mapping[str, str], name: str) -> str:
     return one_line(labels.get(name, "")) or "not there"

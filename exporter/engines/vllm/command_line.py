@@ -14,10 +14,10 @@ from ..sources.facts import (
     lower,
     model_name,
     parsed,
+    positive_count,
     product,
     table,
     truth,
-    whole,
 )
 from .server_info import ROLES, expert_parallel
 
@@ -59,63 +59,63 @@ SYNTAX: Final = Syntax(
 )
 
 
-def option_facts(given: Mapping[str, str]) -> dict[str, Value]:
+def option_facts(options: Mapping[str, str]) -> dict[str, Value]:
     """Return what the options by full name say of the server."""
-    tensor = parallel_size(given, "tensor_parallel_size")
-    pipeline = parallel_size(given, "pipeline_parallel_size")
-    data = parallel_size(given, "data_parallel_size")
-    local = _local_ranks(given, data)
-    experts = truth(given.get("enable_expert_parallel"))
+    tensor = parallel_size(options, "tensor_parallel_size")
+    pipeline = parallel_size(options, "pipeline_parallel_size")
+    data = parallel_size(options, "data_parallel_size")
+    local = _local_ranks(options, data)
+    experts = truth(options.get("enable_expert_parallel"))
     return known_values(
-        model=model_name(given.get("served_model_name")) or model_name(given.get("model")),
-        max_model_len=human(given.get("max_model_len")),
-        dtype=dtype(given.get("dtype")),
-        quantization=lower(given.get("quantization")),
-        kv_cache_dtype=chosen(given.get("kv_cache_dtype")),
-        prefix_caching=truth(given.get("enable_prefix_caching")),
-        max_num_seqs=human(given.get("max_num_seqs")),
-        max_num_batched_tokens=human(given.get("max_num_batched_tokens")),
-        speculation=_speculation(given),
-        role=ROLES.get(str(_inside(given, "kv_transfer_config", "kv_role"))),
+        model=model_name(options.get("served_model_name")) or model_name(options.get("model")),
+        max_model_len=human(options.get("max_model_len")),
+        dtype=dtype(options.get("dtype")),
+        quantization=lower(options.get("quantization")),
+        kv_cache_dtype=chosen(options.get("kv_cache_dtype")),
+        prefix_caching=truth(options.get("enable_prefix_caching")),
+        max_num_seqs=human(options.get("max_num_seqs")),
+        max_num_batched_tokens=human(options.get("max_num_batched_tokens")),
+        speculation=_speculation(options),
+        role=ROLES.get(str(_inside(options, "kv_transfer_config", "kv_role"))),
         tensor_parallel=tensor,
         pipeline_parallel=pipeline,
         data_parallel=data,
         data_parallel_local=local,
         expert_parallel=expert_parallel(experts, product(tensor, data)),
         context_parallel=product(
-            parallel_size(given, "prefill_context_parallel_size"),
-            parallel_size(given, "decode_context_parallel_size"),
+            parallel_size(options, "prefill_context_parallel_size"),
+            parallel_size(options, "decode_context_parallel_size"),
         ),
-        device=device(given.get("device")),
-        gpus=product(tensor, pipeline, _context_ranks(given), local),
+        device=device(options.get("device")),
+        gpus=product(tensor, pipeline, _context_ranks(options), local),
     )
 
 
-def _local_ranks(given: Mapping[str, str], data: int | None) -> int | None:
+def _local_ranks(options: Mapping[str, str], data: int | None) -> int | None:
     """Return how many data-parallel ranks answer through one port."""
     if (
-        "data_parallel_rank" in given
-        or truth(given.get("data_parallel_external_lb"))
-        or truth(given.get("data_parallel_multi_port_external_lb"))
+        "data_parallel_rank" in options
+        or truth(options.get("data_parallel_external_lb"))
+        or truth(options.get("data_parallel_multi_port_external_lb"))
     ):
         return 1
-    if "data_parallel_start_rank" in given or truth(given.get("data_parallel_hybrid_lb")):
-        return whole(given.get("data_parallel_size_local"))
+    if "data_parallel_start_rank" in options or truth(options.get("data_parallel_hybrid_lb")):
+        return positive_count(options.get("data_parallel_size_local"))
     return data
 
 
-def _context_ranks(given: Mapping[str, str]) -> int | None:
-    return whole(given.get("prefill_context_parallel_size", "1"))
+def _context_ranks(options: Mapping[str, str]) -> int | None:
+    return positive_count(options.get("prefill_context_parallel_size", "1"))
 
 
-def _speculation(given: Mapping[str, str]) -> str | None:
+def _speculation(options: Mapping[str, str]) -> str | None:
     """Return the method; `on` where vLLM finds it out itself from the draft model."""
-    method = lower(_inside(given, "speculative_config", "method"))
-    configured = any(name.partition(".")[0] == "speculative_config" for name in given)
+    method = lower(_inside(options, "speculative_config", "method"))
+    configured = any(name.partition(".")[0] == "speculative_config" for name in options)
     return method or ("on" if configured else None)
 
 
-def _inside(given: Mapping[str, str], option: str, key: str) -> object:
+def _inside(options: Mapping[str, str], option: str, key: str) -> object:
     """Return a key of an option that is given as JSON or as `--option.key`."""
-    dotted = given.get(f"{option}.{key}", given.get(f"{option}.{key.replace('_', '-')}"))
-    return dotted or table(parsed(given.get(option, ""))).get(key)
+    dotted = options.get(f"{option}.{key}", options.get(f"{option}.{key.replace('_', '-')}"))
+    return dotted or table(parsed(options.get(option, ""))).get(key)

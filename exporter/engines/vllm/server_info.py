@@ -17,11 +17,11 @@ from ..sources.facts import (
     known_values,
     lower,
     model_name,
+    positive_count,
     product,
     table,
     title,
     truth,
-    whole,
 )
 from ..sources.settings import public_settings
 from .runtime import RUNTIME_SETTINGS
@@ -76,13 +76,13 @@ def _from_config(config: Mapping[str, object]) -> dict[str, Value]:
     scheduler = table(config.get("scheduler_config"))
     return known_values(
         model=model_name(first(model.get("served_model_name"))) or model_name(model.get("model")),
-        max_model_len=whole(model.get("max_model_len")),
+        max_model_len=positive_count(model.get("max_model_len")),
         dtype=dtype(model.get("dtype")),
         quantization=_or_none(model, "quantization"),
         kv_cache_dtype=lower(cache.get("cache_dtype")),
         prefix_caching=truth(cache.get("enable_prefix_caching")),
-        max_num_seqs=whole(scheduler.get("max_num_seqs")),
-        max_num_batched_tokens=whole(scheduler.get("max_num_batched_tokens")),
+        max_num_seqs=positive_count(scheduler.get("max_num_seqs")),
+        max_num_batched_tokens=positive_count(scheduler.get("max_num_batched_tokens")),
         speculation=_speculation(config),
         role=_role(config),
         device=device(table(config.get("device_config")).get("device")),
@@ -124,15 +124,15 @@ def _layout(parallel: Mapping[str, object], on_gpus: bool) -> dict[str, Value]:
     With the internal load balancer a server owns all data-parallel ranks, other nodes' included;
     with the hybrid one those of its node; with the external one, a port a rank included, one.
     """
-    tensor = whole(parallel.get("tensor_parallel_size"))
-    pipeline = whole(parallel.get("pipeline_parallel_size"))
-    data = whole(parallel.get("data_parallel_size"))
-    prefill_context = whole(parallel.get("prefill_context_parallel_size", 1))
-    decode_context = whole(parallel.get("decode_context_parallel_size", 1))
+    tensor = positive_count(parallel.get("tensor_parallel_size"))
+    pipeline = positive_count(parallel.get("pipeline_parallel_size"))
+    data = positive_count(parallel.get("data_parallel_size"))
+    prefill_context = positive_count(parallel.get("prefill_context_parallel_size", 1))
+    decode_context = positive_count(parallel.get("decode_context_parallel_size", 1))
     if truth(parallel.get("data_parallel_external_lb")):
         local: int | None = 1
     elif truth(parallel.get("data_parallel_hybrid_lb")):
-        local = whole(parallel.get("data_parallel_size_local"))
+        local = positive_count(parallel.get("data_parallel_size_local"))
     else:
         local = data
     experts = truth(parallel.get("enable_expert_parallel"))
@@ -155,15 +155,15 @@ def expert_parallel(enabled: bool | None, ranks: int | None) -> int | None:
 
 
 def _from_text(fields: Mapping[str, str]) -> dict[str, Value]:
-    tensor = whole(fields.get("tensor_parallel_size"))
-    pipeline = whole(fields.get("pipeline_parallel_size"))
-    data = whole(fields.get("data_parallel_size"))
+    tensor = positive_count(fields.get("tensor_parallel_size"))
+    pipeline = positive_count(fields.get("pipeline_parallel_size"))
+    data = positive_count(fields.get("data_parallel_size"))
     alone = data == 1 and fields.get("device_config") not in ("cpu", None)
     speculation = fields.get("speculative_config", "")
     method = _METHOD.search(speculation)
     return known_values(
         model=model_name(fields.get("served_model_name")),
-        max_model_len=whole(fields.get("max_seq_len")),
+        max_model_len=positive_count(fields.get("max_seq_len")),
         dtype=dtype(fields.get("dtype")),
         quantization=lower(fields.get("quantization")),
         kv_cache_dtype=lower(fields.get("kv_cache_dtype")),

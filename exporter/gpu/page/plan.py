@@ -166,14 +166,14 @@ class _Maker:
             device.shared = device.shared or len(device.pods) > 1 or len(device.jobs) > 1
             device.keys = {key: dict(sorted(ways.items())) for key, ways in device.keys.items()}
             if len(device.pods) > 1:
-                self._prefer_whole(device)
+                self._prefer_device_series(device)
         for gpu in divided:
             # each part has a workload of its own; the board they share belongs to none alone
             board = self._devices[gpu, ""]
             board.pods, board.shared = {}, True
         return sorted(self._devices.values(), key=lambda device: device.uuid)
 
-    def _prefer_whole(self, device: Device) -> None:
+    def _prefer_device_series(self, device: Device) -> None:
         """Drop the copies of a series that are a pod's part where the GPU has one of its own."""
         for options in device.keys.values():
             for option in options.values():

@@ -29,7 +29,7 @@ class GpuPages:
     """
 
     def __init__(self, limits: ParserLimits | None = None) -> None:
-        self._reader = Reader(_wanted, limits)
+        self._reader = Reader(_is_in_catalog, limits)
         self._layout: Layout | None = None
         self._plan: PagePlan = []
         self.problems: tuple[str, ...] = ()
@@ -117,5 +117,5 @@ def _raw_names(name: str) -> dict[str, str]:
     return {s: _spelling(s)[match["raw"].lower()] for s, match in matches.items() if match}
 
 
-def _wanted(name: str) -> bool:
+def _is_in_catalog(name: str) -> bool:
     return bool(_raw(name))

@@ -48,7 +48,7 @@ class FleetScreen(Refreshed):
         self._name_width = 0
         self._sorted_by = ""
         self._reversed = False
-        self._shown: dict[str, list[Text]] = {}
+        self._rows: dict[str, list[Text]] = {}
 
     def body(self) -> ComposeResult:
         """Yield the table."""
@@ -65,7 +65,7 @@ class FleetScreen(Refreshed):
         longest = max((len(watch.label) + 2 for watch in watches), default=1)
         name = name_width(width, columns, longest)
         if list(columns) != list(self._columns) or name != self._name_width:
-            self._columns, self._name_width, self._shown = columns, name, {}
+            self._columns, self._name_width, self._rows = columns, name, {}
             table.clear(columns=True)
             table.add_column("  server", width=name, key="name")
             for column in columns:
@@ -73,7 +73,7 @@ class FleetScreen(Refreshed):
         self._fill(table, {watch.label: self._row(watch) for watch in watches})
 
     def _fill(self, table: "DataTable[Text]", rows: dict[str, list[Text]]) -> None:
-        before, self._shown = self._shown, rows
+        before, self._rows = self._rows, rows
         if list(before) == list(rows):
             for place, (old, new) in enumerate(zip(before.values(), rows.values(), strict=True)):
                 for column, (previous, text) in enumerate(zip(old, new, strict=True)):

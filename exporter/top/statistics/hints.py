@@ -70,9 +70,9 @@ def _hints(evidence: Evidence) -> Iterator[Hint]:
 
 def _sequences(evidence: Evidence, limit: float, running: float) -> Hint:
     peaks = evidence.peaks
-    seen = f"At most {_whole(running)} of {_whole(limit)} sequences ran in an engine"
+    seen = f"At most {_integer(running)} of {_integer(limit)} sequences ran in an engine"
     if peaks.waiting is not None:
-        seen += f" and {_whole(peaks.waiting)} requests waited"
+        seen += f" and {_integer(peaks.waiting)} requests waited"
     seen += f", in {format_duration(peaks.busy_seconds)} with work."
     full = running >= FULL_BATCH * limit and bool(peaks.waiting)
     if missing := _missing_time(evidence):
@@ -86,7 +86,7 @@ def _sequences(evidence: Evidence, limit: float, running: float) -> Hint:
         advice = "A higher limit would let more run at once, at more time per token for each."
     elif running <= AMPLE * limit:
         advice = (
-            f"A limit of {_whole(running)} would have held every sample; a lower one bounds the "
+            f"A limit of {_integer(running)} would have held every sample; a lower one bounds the "
             "time per token under a rush, and the memory for captured graphs."
         )
     else:
@@ -99,14 +99,14 @@ def _context(evidence: Evidence, limit: float, prompt: Quantile) -> Hint:
     longest = f"The longest prompt {_bucket(prompt)}"
     if completion is not None:
         longest += f", the longest completion {_bucket(completion)}"
-    given = f"of {_whole(limit)} tokens that a request may have"
-    seen = f"{longest}, {given}; {_whole(requests)} requests{_since_start(evidence)}."
+    given = f"of {_integer(limit)} tokens that a request may have"
+    seen = f"{longest}, {given}; {_integer(requests)} requests{_since_start(evidence)}."
     if missing := _missing_requests(evidence):
         return Hint("max_model_len", "too_little_data", seen, missing, None, limit)
     most = _sum(prompt.upper, completion.upper if completion else 0.0)
     if most is not None and most <= AMPLE * limit:
         advice = (
-            f"A limit of {_whole(most)} would have refused none (at most {3.0 / requests:.1%} of "
+            f"A limit of {_integer(most)} would have refused none (at most {3.0 / requests:.1%} of "
             "requests are longer, with 95 % confidence); it bounds what one request may take of "
             "the KV cache."
         )
@@ -119,10 +119,10 @@ def _kv_cache(evidence: Evidence, usage: float) -> Hint:
     need = None if capacity is None else finite(usage * capacity)
     seen = f"At most {_share(usage)} was in use"
     if need is not None and capacity is not None:
-        seen += f", {_whole(need)} of an engine's {_whole(capacity)} tokens"
+        seen += f", {_integer(need)} of an engine's {_integer(capacity)} tokens"
     seen += f", in {format_duration(peaks.busy_seconds)} with work"
     if evidence.preemptions is not None:
-        seen += f"; {_whole(evidence.preemptions)} requests preempted{_since_start(evidence)}"
+        seen += f"; {_integer(evidence.preemptions)} requests preempted{_since_start(evidence)}"
     if capacity is not None and evidence.limits.max_model_len:
         longest = capacity / evidence.limits.max_model_len
         seen += f". {longest:.1f} requests of max_model_len fit at once"
@@ -147,8 +147,8 @@ def _kv_cache(evidence: Evidence, usage: float) -> Hint:
 def _token_budget(evidence: Evidence, share: float) -> Hint:
     limit = evidence.limits.max_num_batched_tokens or 0.0
     seen = (
-        f"A step held {_share(share)} of {_whole(limit)} tokens, as a mean of the fullest window, "
-        f"in {format_duration(evidence.peaks.busy_seconds)} with work."
+        f"A step held {_share(share)} of {_integer(limit)} tokens, as a mean of the fullest "
+        f"window, in {format_duration(evidence.peaks.busy_seconds)} with work."
     )
     name, need = "max_num_batched_tokens", share * limit
     if missing := _missing_time(evidence):
@@ -164,8 +164,8 @@ def _token_budget(evidence: Evidence, share: float) -> Hint:
 def _prefix_cache(evidence: Evidence, looked_up: float, hits: float) -> Hint:
     share = hits / looked_up
     seen = (
-        f"{_share(share)} of {_whole(looked_up)} prompt tokens looked up were "
-        f"found{_since_start(evidence)}: {_whole(hits)} tokens."
+        f"{_share(share)} of {_integer(looked_up)} prompt tokens looked up were "
+        f"found{_since_start(evidence)}: {_integer(hits)} tokens."
     )
     if evidence.peaks.kv_usage is not None:
         unused = _share(max(1.0 - evidence.peaks.kv_usage, 0.0))
@@ -193,7 +193,7 @@ def _missing_requests(evidence: Evidence) -> str:
         return "It cannot be said: the server does not count its requests."
     requests = LEAST_REQUESTS - evidence.requests
     seconds = LEAST_LIFETIME - (LEAST_LIFETIME if evidence.lifetime is None else evidence.lifetime)
-    missing = [f"{_whole(requests)} more requests"] if requests > 0 else []
+    missing = [f"{_integer(requests)} more requests"] if requests > 0 else []
     missing += [f"{format_duration(seconds)} since its start"] if seconds > 0 else []
     return f"Too early to say; missing: {', '.join(missing)}." if missing else ""
 
@@ -206,15 +206,15 @@ def _since_start(evidence: Evidence) -> str:
 
 def _bucket(bucket: Quantile) -> str:
     if bucket.upper is None:
-        return f"had more than {_whole(bucket.lower or 0.0)} tokens"
-    return f"had at most {_whole(bucket.upper)} tokens"
+        return f"had more than {_integer(bucket.lower or 0.0)} tokens"
+    return f"had at most {_integer(bucket.upper)} tokens"
 
 
 def _sum(first: float | None, second: float | None) -> float | None:
     return None if first is None or second is None else first + second
 
 
-def _whole(number: float) -> str:
+def _integer(number: float) -> str:
     return f"{number:,.0f}"
 
 

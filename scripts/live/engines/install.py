@@ -12,7 +12,7 @@ from .installation import Installation
 DEFAULT: Final = "vllm==0.32.0"
 _FOLDER: Final = Path(__file__).parents[3] / ".live"
 _PINS: Final = Path(__file__).parent / "requirements"
-_DONE: Final = "installed"
+_MARKER: Final = "installed"
 
 
 def present(requirement: str, device: Device, path: str) -> Installation:
@@ -36,13 +36,13 @@ def install(requirement: str) -> Installation:
         )
     engine, folder = ENGINES[name], _FOLDER / f"{name}-{version}"
     python = folder / "bin" / "python"
-    if not (folder / _DONE).exists():
+    if not (folder / _MARKER).exists():
         print(f"installing {requirement} into {folder}", flush=True)
         venv.create(folder, clear=True, with_pip=True)
         _run_pip(python, engine, version)
         if engine.cpu_package != engine.name:
             _name_distribution(python, name, version)
-        (folder / _DONE).touch()
+        (folder / _MARKER).touch()
     return Installation(engine, "cpu", str(python))
 
 
