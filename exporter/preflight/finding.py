@@ -61,13 +61,27 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class MatcherEdit:
+    """A matcher of a metric's that has one right correction: label, operator and value it has.
+
+    `written` is the value that takes its place, None where the matcher is to go.
+    """
+
+    metric: str
+    label: str
+    operator: str
+    value: str
+    written: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing to know before the upgrade.
 
     `subject` is the name it is about; `text` a sentence; `remedy` what to do, half a sentence,
     empty where nothing is to be done. `query` is the query as it stands; `replacement` what the
-    subject is to be replaced by, empty where that does not follow. `source` says where it is known
-    from.
+    subject is to be replaced by, empty where that does not follow; `edit` what is to be done to a
+    matcher, None where that does not follow. `source` says where it is known from.
     """
 
     kind: Kind
@@ -80,6 +94,7 @@ class Finding:
     query: str = ""
     replacement: str = ""
     source: str = ""
+    edit: MatcherEdit | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from math import inf
 from typing import Final
 
-from .finding import Finding, Kind, Severity, Use
+from .finding import Finding, Kind, MatcherEdit, Severity, Use
+from .rewriting import bound_text, without_label
 from .shapes import MetricShapes
 from .sources.queries import Query, Selector
 
 _BUCKET: Final = "le"
 _LOOKED_AT: Final[tuple[Use, ...]] = ("dashboard", "query", "recording rule")
 _MOST_BOUNDS: Final = 4
-_MATCHER: Final = r"""\s*(?:=~|!~|!=|=)\s*(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)"""
 
 
 def label_findings(
@@ -53,8 +53,12 @@ def _gone(
         text += f'"{value}" takes nothing in {shapes.new}'
         # a variable may stand for all values, the missing one among them
         severity: Severity = "warning" if "$" in value else "error"
-        remedy = f"write {_without(query.text, raw, label)}"
-        yield _finding("label-removed", severity, query, label, text, remedy)
+        written = without_label(query.text, raw, label)
+        remedy = f"write {' '.join(written.split())}"
+        edit = None
+        if (operator, value) in _ANY_VALUE:
+            edit = MatcherEdit(raw, label, operator, value, None)
+        yield _finding("label-removed", severity, query, label, text, remedy, edit)
     for label in selector.grouping or ():
         last = shapes.last_labels.get((sample, label))
         if label not in known and last is not None:
@@ -78,49 +82,45 @@ def _buckets(
         remedy = "compare no quantile of it across the upgrade; its mean (_sum over _count) may be"
         yield _finding("buckets-changed", "note", query, raw, text, remedy)
     for label, operator, value in selector.matchers:
-        if label != _BUCKET or operator != "=":
-            continue
         bound = _bound(value)
-        if bound is None or bound == inf or bound in new:
+        if label != _BUCKET or operator != "=" or bound is None:
+            continue
+        if bound in new or bound == inf:
+            yield from _of_spelling(query, raw, value, bound)
             continue
         last = shapes.last_buckets.get((sample, bound))
         near = min(new, key=lambda each: (abs(each - bound), each))
-        written = _with_bound(query.text, value, near)
         text = f'{raw} has no bucket le="{value}" in {engine} {shapes.new}'
         text += f", the last that had it was {last}" if last else ""
         # an option of the server may set other buckets than the release's own
         severity: Severity = "error" if last else "detail"
-        remedy = f"write {written}, and other thresholds with it"
+        remedy = f'write le="{bound_text(near)}", and other thresholds with it'
         yield _finding("bucket-removed", severity, query, f"le={value}", text, remedy)
+
+
+def _of_spelling(query: Query, raw: str, value: str, bound: float) -> Iterator[Finding]:
+    """Yield that a bucket that is there is asked for by another text than the page's."""
+    written = bound_text(bound)
+    if value != written:
+        edit = MatcherEdit(raw, _BUCKET, "=", value, written)
+        text = f'pages have le="{written}" of {raw}, and le="{value}" is another text: the query '
+        text += "takes nothing"
+        remedy = f'write le="{written}"'
+        yield _finding("bucket-removed", "error", query, f"le={value}", text, remedy, edit)
+
+
+_ANY_VALUE: Final = (("!=", ""), ("!~", ""), ("=~", ".+"))
+"""Matchers that take every series that has the label; without it they take none."""
 
 
 def _takes_absent(operator: str, value: str) -> bool:
     """Whether a matcher takes series without the label too, so that nothing is lost."""
-    if operator in ("!=", "!~"):
-        return True
-    if operator == "=":
-        return not value
+    if operator in ("=", "!="):
+        return (not value) == (operator == "=")
     try:
-        return re.fullmatch(value, "") is not None
+        return (re.fullmatch(value, "") is not None) == (operator == "=~")
     except re.error:
         return True
-
-
-def _without(text: str, raw: str, label: str) -> str:
-    """Return a query without the matchers of a label on a metric."""
-
-    def cut(match: re.Match[str]) -> str:
-        inside = re.sub(rf"(?<!\w){re.escape(label)}{_MATCHER}\s*,?\s*", "", match[2])
-        inside = inside.strip().removesuffix(",").rstrip()
-        return match[1] + (f"{{{inside}}}" if inside else "")
-
-    braces = r"\{((?:[^{}\"'`]|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`)*)\}"
-    return re.sub(rf"({re.escape(raw)}\s*){braces}", cut, text)
-
-
-def _with_bound(text: str, value: str, near: float) -> str:
-    """Return a query with another bucket in the place of one that is not there."""
-    return re.sub(rf"""(\ble\s*=\s*["'`]){re.escape(value)}(["'`])""", rf"\g<1>{near!r}\g<2>", text)
 
 
 def _bound(value: str) -> float | None:
@@ -136,6 +136,13 @@ def _listed(bounds: list[float]) -> str:
 
 
 def _finding(
-    kind: Kind, severity: Severity, query: Query, subject: str, text: str, remedy: str
+    kind: Kind,
+    severity: Severity,
+    query: Query,
+    subject: str,
+    text: str,
+    remedy: str,
+    edit: MatcherEdit | None = None,
 ) -> Finding:
-    return Finding(kind, severity, query.use, query.place, subject, text, remedy, query.text)
+    place, use = query.place, query.use
+    return Finding(kind, severity, use, place, subject, text, remedy, query.text, edit=edit)

@@ -69,7 +69,7 @@ def test_a_diff_is_printed_and_fix_writes_it(tmp_path: Path) -> None:
 def test_a_diff_of_nothing_says_so() -> None:
     result = run("--diff")
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "no name that could be corrected" in result.stderr
+    assert "nothing that could be corrected" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,20 @@
 """Labels and buckets that change under a name that stays: what a query asks of them."""
 
+import re
+import tarfile
+from pathlib import Path
+
 import pytest
 
 from exporter.preflight.catalog import ReleaseCatalog
-from exporter.preflight.finding import Finding, Place, Use
+from exporter.preflight.finding import Finding, MatcherEdit, Place, Use
 from exporter.preflight.labels import label_findings
+from exporter.preflight.rewriting import bound_text
 from exporter.preflight.shapes import MetricShapes
 from exporter.preflight.sources.queries import Query, selectors
 
+RECORDINGS = Path(__file__).parents[1] / "recordings"
+SGLANG = RECORDINGS / "sglang-0.5.23-basic-cpu.tar.xz"
 CATALOG = ReleaseCatalog(
     "vllm",
     ("1.0", "2.0", "3.0"),
@@ -161,7 +168,42 @@ def test_a_bucket_that_never_was_may_be_one_that_an_option_sets() -> None:
     assert kinds == {"bucket-removed": "detail"}
 
 
-@pytest.mark.parametrize("bound", ["0.1", "1", "1.0", "+Inf", "$le", "x"])
+@pytest.mark.parametrize(
+    ("value", "written"), [("1", "1.0"), (".1", "0.1"), ("1e0", "1.0"), ("inf", "+Inf")]
+)
+def test_a_bucket_in_another_spelling_takes_nothing(value: str, written: str) -> None:
+    (finding,) = found(f'vllm:wait_bucket{{le="{value}"}}', "3.0", "3.0")
+    assert (finding.kind, finding.severity) == ("bucket-removed", "error")
+    assert finding.edit == MatcherEdit("vllm:wait_bucket", "le", "=", value, written)
+    assert finding.remedy == f'write le="{written}"'
+
+
+@pytest.mark.parametrize("page", [*(RECORDINGS.glob("vllm-0.2*.tar.xz")), SGLANG], ids=str)
+def test_pages_of_the_engines_spell_buckets_so(page: Path) -> None:
+    with tarfile.open(page) as archive:
+        name = next(each for each in archive.getnames() if each.endswith(".prom"))
+        member = archive.extractfile(name)
+        assert member is not None
+        text = member.read().decode()
+    bounds = set(re.findall(r'_bucket\{[^}]*\ble="([^"]*)"', text))
+    assert bounds
+    assert {bound_text(float(bound)) for bound in bounds} == bounds
+
+
+@pytest.mark.parametrize("matcher", ['!=""', '!~""', '=~".+"'])
+def test_a_matcher_of_any_value_may_go_with_its_label(matcher: str) -> None:
+    (finding,) = found(f'sum(vllm:done_total{{finished_reason{matcher},pod="a"}})')
+    assert finding.edit is not None
+    assert finding.edit.written is None
+    assert finding.remedy == 'write sum(vllm:done_total{pod="a"})'
+
+
+def test_a_matcher_of_one_value_is_not_corrected_for_anyone() -> None:
+    (finding,) = found('sum(vllm:done_total{finished_reason="abort"})')
+    assert finding.edit is None
+
+
+@pytest.mark.parametrize("bound", ["0.1", "1.0", "+Inf", "$le", "x"])
 def test_a_bucket_that_is_there_or_none_is_no_finding(bound: str) -> None:
     assert found(f'vllm:wait_bucket{{le="{bound}"}}', "3.0", "3.0") == []
 

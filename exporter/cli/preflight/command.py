@@ -68,7 +68,7 @@ def preflight(
         str, typer.Option(help="Fill in a gate for the rollout: argo, flagger or job.")
     ] = "",
     diff: Annotated[bool, typer.Option("--diff", help="Print corrected files as a diff.")] = False,
-    fix: Annotated[bool, typer.Option("--fix", help="Write corrected names into files.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Write corrections into files.")] = False,
     details: Annotated[bool, typer.Option("--details", help="Print what weighs little.")] = False,
     as_json: AsJson = False,
     as_markdown: AsMarkdown = False,

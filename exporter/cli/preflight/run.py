@@ -16,7 +16,7 @@ from ... import __version__
 from ...base.errors import ConfigError, PreflightError
 from ...base.yaml_text import read_text
 from ...engines.registry import ENGINES
-from ...preflight.corrections import corrected, corrections, difference
+from ...preflight.corrections import Correction, corrected, corrections, difference
 from ...preflight.finding import Finding, Place, Severity
 from ...preflight.plan.steps import Plan
 from ...preflight.report.document import document
@@ -70,7 +70,7 @@ def show_differences(review: Review) -> None:
     """Print what is to be corrected in files as a unified diff, or say that nothing is."""
     parts = [difference(file, before, after) for file, before, after, _ in _corrected(review)]
     if not parts:
-        typer.echo("inferfleet: no name that could be corrected in a file", err=True)
+        typer.echo("inferfleet: nothing that could be corrected in a file", err=True)
     print_output("".join(parts))
 
 
@@ -90,10 +90,10 @@ def source_line(finding: Finding) -> SourceLine:
 
 
 def correct(review: Review) -> None:
-    """Write corrected names into files, and say so on standard error."""
-    for file, _, after, names in _corrected(review):
+    """Write corrected files, and say so on standard error."""
+    for file, _, after, correction in _corrected(review):
         write(Path(file), after)
-        typer.echo(f"corrected {file}: {', '.join(names)}", err=True)
+        typer.echo(f"corrected {file}: {correction}", err=True)
 
 
 def write(file: Path, text: str) -> None:
@@ -128,9 +128,9 @@ def exit_code(review: Review, fail_on: str) -> int:
     return int(any(group.first.severity in _FAILING[fail_on] for group in review.groups))
 
 
-def _corrected(review: Review) -> Iterator[tuple[str, str, str, list[str]]]:
-    for file, names in sorted(corrections(review.findings).items()):
+def _corrected(review: Review) -> Iterator[tuple[str, str, str, Correction]]:
+    for file, correction in sorted(corrections(review.findings).items()):
         before = file_text(file)
-        after = corrected(before, names)
+        after = corrected(before, correction)
         if before != after:
-            yield file, before, after, sorted(names)
+            yield file, before, after, correction

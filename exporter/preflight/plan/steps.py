@@ -80,17 +80,18 @@ def steps(
 
 
 def _mends(review: Review) -> tuple[Step, ...]:
-    files_with = corrections(review.findings)
-    errors = sum(group.first.severity == "error" for group in review.groups)
+    errors = [finding for finding in review.findings if finding.severity == "error"]
     if not errors:
         return ()
-    if files_with:
-        count = sum(len(names) for names in files_with.values())
-        names = f"{count} name{'s' * (count != 1)} in {len(files_with)} "
-        text = f"Correct {names}file{'s' * (len(files_with) != 1)} by --fix, and the rest by hand"
-    else:
-        text = "Mend what breaks, by hand"
-    return (Step(text),)
+    files_with = corrections(review.findings)
+    if not files_with:
+        return (Step("Mend what breaks, by hand"),)
+    count = sum(map(len, files_with.values()))
+    faults = f"{count} fault{'s' * (count != 1)} in {len(files_with)} "
+    text = f"Correct {faults}file{'s' * (len(files_with) != 1)} by --fix"
+    if all(finding.replacement or finding.edit for finding in errors):
+        return (Step(text),)
+    return (Step(f"{text}, and the rest by hand"),)
 
 
 def _canary(servers: int | None) -> Step:

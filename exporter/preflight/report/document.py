@@ -38,5 +38,5 @@ def _without_empty(fields: dict[str, Any]) -> dict[str, Any]:
     return {
         name: _without_empty(value) if isinstance(value, dict) else value
         for name, value in fields.items()
-        if value not in ("", 0)
+        if value not in ("", 0, None)
     }

@@ -17,6 +17,8 @@ from .units import unit
 
 _BETWEEN: Final = re.compile(r"^---(?:[ \t].*)?\r?$", re.MULTILINE)
 _TEMPLATE: Final = re.compile(r"\{\{[-\s]*[\w.$]")
+_SCHEMA: Final = re.compile(r"^kind: *[\"']?CustomResourceDefinition\b", re.MULTILINE)
+"""A schema of resources holds none, and may be megabytes."""
 _SUFFIXES: Final = (".json", ".yaml", ".yml", *UNITS)
 _NO_DOCUMENT: Final = "it is text alone: give a document in JSON or YAML"
 _MAX_FILES: Final = 20_000
@@ -59,7 +61,7 @@ def _files(path: Path) -> list[Path]:
     """Return the files below a folder that look like documents; a file is taken as it is."""
     if not path.is_dir():
         return [path]
-    every = sorted(path.rglob("*"))
+    every = sorted(each for each in path.rglob("*") if ".git" not in each.relative_to(path).parts)
     if len(every) > _MAX_FILES:
         raise PreflightError(f"{path} holds more than {_MAX_FILES} files: give a folder in it")
     return [file for file in every if file.suffix in _SUFFIXES and file.is_file()]
@@ -130,7 +132,9 @@ def _yaml_documents(name: str, text: str) -> Iterator[Document | Unread]:
     line = 0
     text = text.replace("\r\n", "\n")
     for part in _BETWEEN.split(text):
-        if part.strip():
+        if _SCHEMA.search(part):
+            yield Document(name, {})
+        elif part.strip():
             try:
                 content = parse_yaml(part, "failsafe")
                 if isinstance(content, str):
@@ -167,10 +171,14 @@ _INNER: Final = re.compile(r"\.ya?ml$|^serveConfigV2$")
 
 def _lines_of(finding: Finding) -> tuple[int, ...]:
     wanted = finding.query or finding.subject
-    lines = _lines(finding.place.file, json.dumps(wanted)[1:-1]) or _lines(
-        finding.place.file, wanted
+    texts = (
+        json.dumps(wanted)[1:-1],
+        wanted,
+        finding.subject,
+        # of a query over several lines, which are indented in the file
+        wanted.strip().partition("\n")[0],
     )
-    return lines or _lines(finding.place.file, finding.subject)
+    return next(filter(None, (_lines(finding.place.file, text) for text in texts)), ())
 
 
 @cache

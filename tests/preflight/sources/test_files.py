@@ -70,3 +70,20 @@ def test_lines_between_documents_may_end_as_on_windows(tmp_path: Path) -> None:
     path = tmp_path / "two.yaml"
     path.write_bytes(b"a: b\r\n---\r\nc: d\r\n")
     assert len(list(documents([path]))) == 2
+
+
+def test_a_schema_of_resources_is_not_read_through(tmp_path: Path) -> None:
+    (tmp_path / "crd.yaml").write_text(
+        "apiVersion: v1\n---\nkind: CustomResourceDefinition\nspec: {a: vllm:never}\n"
+    )
+    contents = [each.content for each in documents([tmp_path]) if isinstance(each, Document)]
+    assert contents == [{"apiVersion": "v1"}, {}]
+
+
+def test_what_git_keeps_of_a_clone_is_not_read(tmp_path: Path) -> None:
+    for folder in (".git", ".github"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.yaml").write_text("a: b\n")
+    (read,) = documents([tmp_path])
+    assert isinstance(read, Document)
+    assert ".github" in read.file

@@ -1,0 +1,1 @@
+"""What `inferfleet preflight` finds in public projects' files, held against what is wrong there."""
