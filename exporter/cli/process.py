@@ -1,7 +1,6 @@
 """How a command's process logs, fails and ends."""
 
 import logging
-import os
 import signal
 import sys
 from collections.abc import Callable
@@ -19,23 +18,6 @@ def fail(error: InferfleetError) -> NoReturn:
     for fault in faults:
         typer.echo(f"inferfleet: {fault}", err=True)
     raise typer.Exit(2)
-
-
-def print_output(text: str) -> None:
-    """Print text that a command ends with; a reader that has gone away is no fault.
-
-    So that `head` behind a pipe leaves the exit code as it is.
-    """
-    try:
-        sys.stdout.write(text)
-        # what cannot be written shows here, not when the process ends
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # the interpreter flushes again at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        fault = error.strerror or error
-        fail(InferfleetError(f"the answer cannot be written to standard output: {fault}"))
 
 
 def configure_logging(level: str, form: str = "text") -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..base.errors import InferfleetError
+from ..base.standard_output import output_console, write_output
 from ..base.untrusted import one_line, printable
 from .options import (
     AsJson,
@@ -83,13 +84,14 @@ def probe(
                 duration,
                 lambda share: bar.update(task, completed=share),
             )
+        if as_json:
+            write_output(json.dumps(answer, indent=2) + "\n")
+        else:
+            # what a server calls itself is no markup
+            with output_console(markup=False) as page:
+                show(printable(answer), page)
     except InferfleetError as error:
         fail(error)
-    if as_json:
-        typer.echo(json.dumps(answer, indent=2))
-    else:
-        # what a server calls itself is no markup
-        show(printable(answer), Console(markup=False, emoji=False))
 
 
 def top(
@@ -147,7 +149,7 @@ def top(
         watched = top_config(config, urls or (), times["--interval"], times["--window"])
         if once:
             configure_logging("error")
-            typer.echo(json.dumps(snapshot(watched, objectives, duration), indent=2))
+            write_output(json.dumps(snapshot(watched, objectives, duration), indent=2) + "\n")
         else:
             show(watched, objectives)
     except InferfleetError as error:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..base.atomic_write import write_atomically
 from ..base.errors import CompareError
+from ..base.standard_output import output_console, write_output
 from ..base.untrusted import one_line, printable
 from ..vocabulary.verdict import Verdict
 from . import extra
@@ -73,14 +74,7 @@ def main(
     shown = type(report).model_validate(printable(report.model_dump()))
     if output.html:
         _write_html(output.html, shown)
-    try:
-        _print(report if output.as_json else shown, output)
-        # a full disk shows here, not when the process ends with the verdict's code
-        sys.stdout.flush()
-    except OSError as error:
-        raise CompareError(
-            f"the report cannot be written to standard output: {error.strerror or error}"
-        ) from error
+    _print(report if output.as_json else shown, output)
     return EXIT[report.verdict] if report.verdict in output.fail_on else 0
 
 
@@ -102,7 +96,7 @@ def judge(
         return
     if not judging.run():
         raise CompareError("the run failed; the log says why")
-    sys.stdout.write(judging.page())
+    write_output(judging.page())
 
 
 def _parsed_options(flags: Mapping[str, Any], *excluded: str) -> dict[str, Any]:
@@ -143,17 +137,13 @@ def _print(report: "Report", output: Output) -> None:
     if output.as_json:
         # in ASCII, so that any terminal can show it and any pipe carry it
         document = json.loads(report.model_dump_json())
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        write_output(json.dumps(document, indent=2) + "\n")
     elif output.as_markdown:
         from .report.markdown import markdown
 
-        sys.stdout.write(markdown(report))
+        write_output(markdown(report))
     else:
-        from rich.console import Console
-
         from .report.terminal import print_report
 
-        console = Console(emoji=False)
-        if not console.is_terminal:
-            console = Console(emoji=False, width=_WIDTH)
-        print_report(report, console)
+        with output_console(_WIDTH) as console:
+            print_report(report, console)

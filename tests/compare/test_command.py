@@ -1,6 +1,7 @@
 """`inferfleet compare` and `judge` as commands: output, exit codes, one sentence a fault."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -251,8 +252,20 @@ def test_a_full_disk_is_no_verdict(form: list[str]) -> None:
         )
     assert ended.returncode == 4
     assert ended.stderr == (
-        "inferfleet: the report cannot be written to standard output: No space left on device\n"
+        "inferfleet: the answer cannot be written to standard output: No space left on device\n"
     )
+
+
+@pytest.mark.parametrize("form", [[], ["--json"], ["--markdown"]])
+def test_a_reader_that_has_gone_away_leaves_the_code_of_the_verdict(form: list[str]) -> None:
+    words = [sys.executable, "-m", "exporter", "compare", *SIDES, *SPAN, "--gate", *form]
+    reading, writing = os.pipe()
+    os.close(reading)
+    with FakeApi(FASTER) as fake, os.fdopen(writing, "w") as pipe:
+        ended = subprocess.run(
+            [*words, "--prometheus", fake.url], stdout=pipe, stderr=subprocess.PIPE, text=True
+        )
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("form", [[], ["--markdown"], ["--json"]])

@@ -1,13 +1,13 @@
 """The command and its options."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ...base.errors import InferfleetError
+from ...base.standard_output import write_output
 from ..options import (
     AsJson,
     Effect,
@@ -103,6 +103,6 @@ def bench_plan(
             )
         )
         write(plan, files)
+        write_output(json.dumps(plan.document(), indent=2) + "\n" if as_json else text(plan))
     except InferfleetError as error:
         fail(error)
-    sys.stdout.write(json.dumps(plan.document(), indent=2) + "\n" if as_json else text(plan))

@@ -2,18 +2,16 @@
 
 import json
 import shlex
-import sys
 from collections.abc import Iterator, Sequence
-from io import StringIO
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import quote
 
 import typer
-from rich.console import Console
 
 from ... import __version__
 from ...base.errors import ConfigError, PreflightError
+from ...base.standard_output import output_console, write_output
 from ...base.yaml_text import read_text
 from ...engines.registry import ENGINES
 from ...preflight.corrections import Correction, corrected, corrections, difference
@@ -27,7 +25,6 @@ from ...preflight.review import Review, review
 from ...preflight.sources.files import file_lines, file_text
 from ...preflight.sources.launches import Launch, environment_file, launch
 from ...preflight.upgrade import Upgrade
-from ..process import print_output
 
 Form = Literal["text", "json", "markdown"]
 _FAILING: Final[dict[str, tuple[Severity, ...]]] = {
@@ -71,7 +68,7 @@ def show_differences(review: Review) -> None:
     parts = [difference(file, before, after) for file, before, after, _ in _corrected(review)]
     if not parts:
         typer.echo("inferfleet: nothing that could be corrected in a file", err=True)
-    print_output("".join(parts))
+    write_output("".join(parts))
 
 
 def source_line(finding: Finding) -> SourceLine:
@@ -107,20 +104,12 @@ def write(file: Path, text: str) -> None:
 def show(review: Review, plan: Plan, form: Form, details: bool) -> None:
     """Print a review."""
     if form == "json":
-        print_output(json.dumps(document(review, plan), indent=2) + "\n")
+        write_output(json.dumps(document(review, plan), indent=2) + "\n")
     elif form == "markdown":
-        print_output(markdown(review, plan))
+        write_output(markdown(review, plan))
     else:
-        page = StringIO()
-        console = Console(
-            file=page,
-            force_terminal=sys.stdout.isatty() or None,
-            markup=False,
-            emoji=False,
-            highlight=False,
-        )
-        print_review(review, plan, console, details)
-        print_output(page.getvalue())
+        with output_console(markup=False, highlight=False) as console:
+            print_review(review, plan, console, details)
 
 
 def exit_code(review: Review, fail_on: str) -> int:
