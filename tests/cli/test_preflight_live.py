@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
 from exporter.cli.app import app
@@ -156,3 +157,32 @@ def test_an_option_that_cannot_be_used_ends_the_command(words: list[str], senten
     result = run("http://127.0.0.1:9", *words)
     assert result.exit_code == 2
     assert sentence in " ".join(result.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("model", "label"),
+    [
+        ("org/llama", "org/llama"),
+        ('model="org/llama",gpu_model="NVIDIA H200"', "org/llama"),
+        ('cluster="eu1", model="a\\"b"', 'a"b'),
+    ],
+)
+def test_a_gate_has_the_label_of_the_model_where_the_fleet_is_not_read(
+    model: str, label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.compare.fleet.api._MAX_ATTEMPTS", 1)
+    result = run("http://127.0.0.1:9", "--gate", "flagger", "--model", model, "--json")
+    assert result.exit_code == 0, result.stderr
+    (manifest,) = [step["manifest"] for step in json.loads(result.stdout)["plan"][-1:]]
+    (metric,) = yaml.safe_load(manifest)
+    assert metric["templateVariables"]["model"] == label
+
+
+@pytest.mark.parametrize("model", [(), ("--model", 'model=~"llama.*"'), ("--model", 'role="x"')])
+def test_a_gate_of_one_model_is_refused_for_several(
+    model: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.compare.fleet.api._MAX_ATTEMPTS", 1)
+    result = run("http://127.0.0.1:9", "--gate", "flagger", *model)
+    assert result.exit_code == 2
+    assert "give the name as --model" in result.stderr

@@ -2,8 +2,11 @@
 
 from typing import Final
 
+from alerts.values import load
+
 from ...base.errors import InferfleetError
 from ...compare import extra
+from ...compare.fleet.matchers import parse_matchers
 from ...preflight.plan.fleet import LiveFleet
 from ...preflight.plan.gates import Gate
 from ...preflight.plan.selection import Selection, model_option
@@ -43,9 +46,21 @@ def plan_for(
         review.upgrade.old if live is None else live.release,
         review.upgrade.new,
         question.model if live is None else model_option(live.model),
+        _model_label(question) if live is None else live.model,
         () if live is None else live.cluster,
         question.margin,
         str(question.http_config or ""),
         side_by_side=count is None or count >= LEAST_SERVERS,
     )
     return Plan(steps(review, count, selection, live, gate), live, tuple(remarks))
+
+
+def _model_label(question: LiveQuestion) -> str:
+    """Return the label of the one model that `--model` names, empty where it may be several."""
+    option = question.model
+    if not any(sign in option for sign in "=~"):
+        return option
+    keep_labels = question.keep_labels or load().keep_labels
+    matchers = parse_matchers(option, "--model", keep_labels)
+    named = [each for each in matchers if each.label == "model"]
+    return named[0].value if len(named) == 1 and named[0].operator == "=" else ""

@@ -5,6 +5,7 @@ from typing import Any, Final, Literal, get_args
 
 import yaml
 
+from ...base.errors import PreflightError
 from .selection import FAIL_ON, Selection
 
 Gate = Literal["argo", "flagger", "job"]
@@ -19,7 +20,10 @@ _PLACES: Final[Mapping[Gate, str]] = {
 
 
 def gate_manifest(gate: Gate, selection: Selection) -> str:
-    """Return what a gate is filled in with as YAML, and where it belongs."""
+    """Return what a gate is filled in with as YAML, and where it belongs.
+
+    Raises `PreflightError` where a gate of one model is asked for and there may be several.
+    """
     written = yaml.safe_dump(_CONTENTS[gate](selection), sort_keys=False, width=1000)
     return f"# {_PLACES[gate]}\n{written}"
 
@@ -37,9 +41,14 @@ def _argo(selection: Selection) -> list[Any]:
 
 
 def _flagger(selection: Selection) -> list[Any]:
+    if not selection.model_label:
+        # a query for a model that there is not has no regression, and lets every release through
+        raise PreflightError(
+            "--gate flagger: Flagger asks for one model by its name; give the name as --model"
+        )
     variables = {
         "cluster": dict(selection.cluster).get("cluster", ""),
-        "model": selection.model,
+        "model": selection.model_label,
         "release": selection.new,
     }
     return [

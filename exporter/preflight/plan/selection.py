@@ -16,8 +16,9 @@ FAIL_ON: Final = "regression"
 class Selection:
     """The two releases as their labels have them, at a Prometheus.
 
-    `model` is a model's name, or matchers as they were typed, empty for all; `cluster` are the
-    labels that set a cluster apart.
+    `model` is a model's name, or matchers as they were typed, empty for all; `model_label` is the
+    value of the one model's label, empty where there may be several. `cluster` are the labels that
+    set a cluster apart.
     `margin` is as it was written, and `http_config` a file of credentials, empty where not given.
     `side_by_side` is whether there are servers enough for both releases at once.
     """
@@ -26,6 +27,7 @@ class Selection:
     old: str
     new: str
     model: str = ""
+    model_label: str = ""
     cluster: tuple[tuple[str, str], ...] = ()
     margin: str = ""
     http_config: str = ""

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ...base.untrusted import printable
-from ..plan.steps import Plan
+from ..plan.steps import Plan, Step
 from ..review import Review
 
 
@@ -28,10 +28,15 @@ def document(review: Review, plan: Plan) -> dict[str, Any]:
         "not_comparable": [asdict(each) for each in review.forbidden],
         "fleet": None if plan.live is None else asdict(plan.live),
         "fleet_remarks": list(plan.remarks),
-        "plan": [_without_empty(asdict(step)) for step in plan.steps],
     }
     shown: dict[str, Any] = printable(whole)
-    return shown
+    return {**shown, "plan": [_step(step) for step in plan.steps]}
+
+
+def _step(step: Step) -> dict[str, Any]:
+    shown: dict[str, Any] = printable(_without_empty(asdict(step)))
+    # YAML as it was written, whose lines are no lines of a terminal here
+    return {**shown, "manifest": step.manifest} if step.manifest else shown
 
 
 def _without_empty(fields: dict[str, Any]) -> dict[str, Any]:

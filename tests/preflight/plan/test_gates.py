@@ -1,25 +1,30 @@
 """Commands and gates filled in: they fit the files of deploy/, whatever labels hold."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from exporter.base.errors import PreflightError
 from exporter.compare.fleet.matchers import Matcher, parse_matchers
 from exporter.compare.options import parse_models
 from exporter.preflight.plan.gates import GATES, Gate, gate_manifest
 from exporter.preflight.plan.selection import Selection, matcher, model_option
 
 ROLLOUT = Path(__file__).parent.parent.parent.parent / "deploy" / "kubernetes" / "rollout"
-PLAIN = Selection("http://p:9090", "0.19.1", "0.20.2", "meta/llama", (("cluster", "eu1"),))
+PLAIN = Selection(
+    "http://p:9090", "0.19.1", "0.20.2", "meta/llama", "meta/llama", (("cluster", "eu1"),)
+)
 ODD_MODEL = "yes: {x}=~\n# 'no'"
 ODD = Selection(
     "http://p:9090",
     'a"b\\',
     "on",
     model_option(ODD_MODEL),
+    ODD_MODEL,
     (("cluster", 'c"\n'), ("project_id", "p")),
 )
 
@@ -92,8 +97,18 @@ def test_labels_come_through_every_quoting(selection: Selection, model: str) -> 
     (step,) = written("argo", selection)
     given = {each["name"]: each["value"] for each in step["analysis"]["args"]}
     assert parse_models(given["model"]) == models
+    (metric,) = written("flagger", selection)
+    assert metric["templateVariables"]["model"] == model
 
 
 def test_a_matcher_is_written_as_compare_reads_it() -> None:
     value = 'a"b\\c\nd'
     assert parse_matchers(matcher("model", value), "")[0].value == value
+
+
+def test_a_gate_of_one_model_is_not_filled_in_for_several() -> None:
+    several = replace(PLAIN, model='model=~"llama.*"', model_label="")
+    with pytest.raises(PreflightError, match="give the name as --model"):
+        gate_manifest("flagger", several)
+    assert written("argo", several)
+    assert written("job", several)
