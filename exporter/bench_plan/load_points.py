@@ -15,7 +15,7 @@ from .traffic import Cell
 QUANTILES: Final = {"quiet": 0.1, "typical": 0.5, "busy": 0.9}
 """Share of the decoded tokens that are made at this batch or a smaller one."""
 
-_AROUND: Final = 0.1
+_TOKEN_WINDOW: Final = 0.1
 """Share of the tokens, to each side of a quantile, among which its batch is the commonest."""
 
 _MIN_ROUNDS: Final = 4
@@ -66,7 +66,7 @@ def _at(ordered: Sequence[Cell], share: float) -> Cell:
     parts = []
     for cell in ordered:
         above = below + cell.decode_tokens / total
-        part = min(above, share + _AROUND) - max(below, share - _AROUND)
+        part = min(above, share + _TOKEN_WINDOW) - max(below, share - _TOKEN_WINDOW)
         parts.append(round(part, 9))
         below = above
     return ordered[parts.index(max(parts))]

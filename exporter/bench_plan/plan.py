@@ -7,7 +7,8 @@ from typing import Any, Final
 from ..base.errors import CompareError
 from ..base.units import format_duration
 from ..base.untrusted import one_line
-from .clients import CLIENTS, Call, Client, Command, Shape
+from ..engines.load_clients.client import Call, Command, LoadClient, Shape
+from ..engines.registry import ENGINES
 from .lengths import Lengths
 from .load_points import LoadPoint, load_points
 from .runs import SIDES, order_of, run_names, runs_per_side
@@ -20,7 +21,7 @@ _WARM_UP_ROUNDS: Final = 2
 _SLOWEST: Final = 5
 """How many times as long as planned the load of a run may take."""
 _FIRST_SEED, _FIRST_WARM_UP_SEED = 1, 1001
-_MUCH: Final = 0.05
+_NOTABLE_SHARE: Final = 0.05
 """Share of saturated time, or of requests beyond a histogram's last bound, worth a note."""
 
 
@@ -50,9 +51,9 @@ class Plan:
     notes: tuple[str, ...]
 
     @property
-    def client(self) -> Client:
+    def client(self) -> LoadClient:
         """The engine's own load client."""
-        return CLIENTS[self.traffic.engine]
+        return ENGINES[self.traffic.engine].load_client
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -77,13 +78,16 @@ class Plan:
     def warm_up(self, point: LoadPoint) -> Command:
         """Return the command that warms a server up for a point: other prompts of its shape."""
         few = replace(point, prompts=_WARM_UP_ROUNDS * point.concurrency)
-        seed = _FIRST_WARM_UP_SEED + self.points.index(point)
-        return self.client.command(self.shape, few, Call(self.request.base_url, seed))
+        return self._call(few, _FIRST_WARM_UP_SEED + self.points.index(point))
 
     def measured(self, point: LoadPoint, result: str = "") -> Command:
         """Return the command of a point; its prompts are the same in every run."""
-        seed = _FIRST_SEED + self.points.index(point)
-        return self.client.command(self.shape, point, Call(self.request.base_url, seed, result))
+        return self._call(point, _FIRST_SEED + self.points.index(point), result)
+
+    def _call(self, point: LoadPoint, seed: int, result: str = "") -> Command:
+        url = self.request.base_url
+        call = Call(url, point.prompts, point.concurrency, seed, result)
+        return self.client.command(self.shape, call)
 
     def result(self, run: str, point: LoadPoint) -> str:
         """Return the file of what the client measures at a point of a run."""
@@ -135,11 +139,11 @@ class Plan:
 
 def plan_of(traffic: Traffic, request: Request) -> Plan:
     """Return the plan for a fleet's traffic; raise `CompareError` naming what is not known."""
-    client = CLIENTS.get(traffic.engine)
-    if client is None:
+    engine = ENGINES.get(traffic.engine)
+    if engine is None:
         raise CompareError(
             f"--model: {traffic.model} runs on {traffic.engine}, whose load client is not known; "
-            f"there are plans for {' and '.join(CLIENTS)}"
+            f"there are plans for {' and '.join(ENGINES)}"
         )
     if not traffic.model.isprintable():
         raise CompareError(
@@ -165,7 +169,7 @@ def plan_of(traffic: Traffic, request: Request) -> Plan:
             "minutes after a start are in none, so ask again later or for a longer --window"
         )
     order = order_of(runs_per_side(request.effect, request.spread))
-    notes = (*_notes(traffic, points), *client.notes(shape))
+    notes = (*_notes(traffic, points), *engine.load_client.notes(shape))
     return Plan(traffic, request, shape, points, order, notes)
 
 
@@ -197,12 +201,12 @@ def _notes(traffic: Traffic, points: tuple[LoadPoint, ...]) -> list[str]:
             "the concurrency, and the decode batch will be smaller than the fleet's"
         )
     for what, lengths in (("prompts", traffic.prompt), ("outputs", traffic.output)):
-        if lengths is not None and lengths.beyond_share > _MUCH:
+        if lengths is not None and lengths.beyond_share > _NOTABLE_SHARE:
             notes.append(
                 f"{lengths.beyond_share:.0%} of {what} are longer than the histogram's last bound: "
                 "their spread is larger than shown"
             )
-    if traffic.saturated_share and traffic.saturated_share > _MUCH:
+    if traffic.saturated_share and traffic.saturated_share > _NOTABLE_SHARE:
         notes.append(
             f"requests waited for room {traffic.saturated_share:.0%} of the time: the busy point "
             "holds as many as the fleet had in flight, and a faster side gets no more of them"

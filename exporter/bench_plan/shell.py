@@ -8,8 +8,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Final
 
+from ..engines.load_clients.client import Command
 from ..engines.registry import ENGINES
-from .clients import Command
 from .plan import FOLDER, Plan
 from .runs import SIDES
 from .text import shell_line

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ..base.units import format_duration, format_utc
 from ..base.untrusted import one_line
 from ..compare.assess.verdict import POWER
-from .clients import Command
+from ..engines.load_clients.client import Command
 from .lengths import Lengths
 from .plan import Plan
 from .runs import SIDES

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from .catalog import PageContext
+from .load_clients.client import LoadClient
 from .sources.arguments import Syntax
 from .sources.facts import SourceReport, Value
 
@@ -49,6 +50,7 @@ class Engine:
     read as if it began with the first, too. `health_path` answers while the server is well and
     costs it no work. `metrics_hint` says what switches the metrics off. `runtime_settings` are
     names it lists among its settings though they are measured, counted or drawn at random at start.
+    `load_client` is what its project measures servers with.
 
     `option_facts` reads its options by full name, `endpoint_reports` asks its own endpoints;
     `endpoints` are the paths it asks, those that answer the same question together, newest first.
@@ -70,6 +72,7 @@ class Engine:
     option_facts: Callable[[Mapping[str, str]], dict[str, Value]]
     endpoints: tuple[tuple[str, ...], ...]
     endpoint_reports: Callable[[Ask], list[SourceReport]]
+    load_client: LoadClient
     page_settings: Callable[[PageSeries], Mapping[str, str]] = lambda series: {}
     page_report: Callable[[Mapping[str, str]], SourceReport | None] = lambda settings: None
     label_samples: Callable[

@@ -82,12 +82,12 @@ def _flags(launch: Launch, catalog: ReleaseCatalog, old: str, new: str) -> Itera
             continue
         if _takes(before, flag):
             text = f"{flag} is no argument any more: {catalog.engine} {new} ends with an error"
-            remedy = _instead(catalog.engine, flag, after, "take it out")
+            remedy = _remedy(catalog.engine, flag, after, "take it out")
             yield _finding("argument-removed", "error", launch, flag, text, remedy)
-        elif not launch.is_wrapped or _was_one(catalog, "arguments", flag):
-            text = f"{flag} is no argument of {catalog.engine} {_either(old, new)}"
-            text += _elsewhere(catalog, "arguments", flag, new)
-            remedy = _instead(catalog.engine, flag, after, "check it")
+        elif not launch.is_wrapped or _is_of_any_release(catalog, "arguments", flag):
+            text = f"{flag} is no argument of {catalog.engine} {_releases(old, new)}"
+            text += _other_releases(catalog, "arguments", flag, new)
+            remedy = _remedy(catalog.engine, flag, after, "check it")
             yield _finding("argument-unknown", "warning", launch, flag, text, remedy)
 
 
@@ -103,17 +103,17 @@ def _variables(launch: Launch, catalog: ReleaseCatalog, old: str, new: str) -> I
             continue
         if names & before.keys():
             text = f"{name} is not read any more by {catalog.engine} {new}: its setting is lost"
-            remedy = _instead(catalog.engine, name, {}, "find what takes its place")
+            remedy = _remedy(catalog.engine, name, {}, "find what takes its place")
             yield _finding("variable-removed", "error", launch, name, text, remedy)
         elif before:
-            known = _was_one(catalog, "environment", name)
+            known = _is_of_any_release(catalog, "environment", name)
             if not known and _SERVICE.fullmatch(name):
                 continue
             near = get_close_matches(name, after, 1, _NEAR_VARIABLE)
             severity: Severity = "warning" if known or near else "detail"
-            text = f"{name} is not read by {catalog.engine} {_either(old, new)}"
-            text += _elsewhere(catalog, "environment", name, new)
-            remedy = _instead(
+            text = f"{name} is not read by {catalog.engine} {_releases(old, new)}"
+            text += _other_releases(catalog, "environment", name, new)
+            remedy = _remedy(
                 catalog.engine,
                 name,
                 near,
@@ -208,17 +208,17 @@ def _abbreviates(flag: str, known: Mapping[str, Any]) -> bool:
     return sum(name.startswith(flag) for name in known) == 1
 
 
-def _either(old: str, new: str) -> str:
+def _releases(old: str, new: str) -> str:
     return new if old == new else f"{old} or {new}"
 
 
-def _was_one(catalog: ReleaseCatalog, section: Section, name: str) -> bool:
+def _is_of_any_release(catalog: ReleaseCatalog, section: Section, name: str) -> bool:
     """Whether any release had a name, those before the catalog by their notes."""
     noted = (name in note.replaces for note in release_notes(catalog.engine))
     return catalog.span(section, name) is not None or any(noted)
 
 
-def _elsewhere(catalog: ReleaseCatalog, section: Section, name: str, new: str) -> str:
+def _other_releases(catalog: ReleaseCatalog, section: Section, name: str, new: str) -> str:
     """Return in which other releases a name is, empty where it is in none."""
     span = catalog.span(section, name)
     if span is None:
@@ -242,7 +242,7 @@ def _applies(note: ReleaseNote, launch: Launch) -> bool:
     return given.isdisjoint(note.unless) and (not note.only_with or bool(used & {*note.only_with}))
 
 
-def _instead(engine: str, name: str, known: Iterable[str], otherwise: str) -> str:
+def _remedy(engine: str, name: str, known: Iterable[str], otherwise: str) -> str:
     """Return what takes a name's place: as a note says, else a name near to it, else a remedy."""
     for note in release_notes(engine):
         if name in note.replaces:

@@ -12,13 +12,11 @@ from exporter.engines.registry import ENGINES
 
 ROOT = Path(__file__).parents[2]
 OWN = ROOT / "exporter" / "engines"
-# an engine's load client is no part of its server
-BY_ENGINE = {ROOT / "exporter" / "bench_plan" / "clients.py"}
 NEUTRAL = [
     path
     for package in ("exporter", "alerts", "dashboards", "deploy")
     for path in sorted((ROOT / package).rglob("*.py"))
-    if not any(path.is_relative_to(OWN / engine) for engine in ENGINES) and path not in BY_ENGINE
+    if not any(path.is_relative_to(OWN / engine) for engine in ENGINES)
 ]
 
 

@@ -5,6 +5,7 @@ from typing import Final
 from ..engine import Ask, DecodeTime, Engine
 from ..sources.facts import SourceReport
 from . import command_line, loads, server_info
+from .load_client import LOAD_CLIENT
 from .runtime import RUNTIME_SETTINGS
 
 
@@ -28,4 +29,5 @@ SGLANG: Final = Engine(
     option_facts=command_line.option_facts,
     endpoints=((server_info.PATH, server_info.OLD_PATH), (loads.PATH,)),
     endpoint_reports=_endpoint_reports,
+    load_client=LOAD_CLIENT,
 )

@@ -5,6 +5,7 @@ from typing import Final
 from ..engine import Ask, DecodeTime, Engine
 from ..sources.facts import SourceReport
 from . import cache_config, command_line, page, server_info, version
+from .load_client import LOAD_CLIENT
 from .runtime import RUNTIME_SETTINGS
 
 
@@ -26,6 +27,7 @@ VLLM: Final = Engine(
     option_facts=command_line.option_facts,
     endpoints=((version.PATH,), (server_info.PATH,)),
     endpoint_reports=_endpoint_reports,
+    load_client=LOAD_CLIENT,
     page_settings=page.cache_config,
     page_report=cache_config.read,
     label_samples=page.label_samples,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter.bench_plan.clients import Command
+from exporter.engines.load_clients.client import Command
 from tests.bench_plan.plans import LONG_TAIL, TRAFFIC, plan
 
 # as the argument parsers declare in the packages of vLLM 0.20.0 to 0.33.0 (vllm/benchmarks) and of

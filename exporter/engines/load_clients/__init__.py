@@ -1,0 +1,1 @@
+"""What an engine's own load client is asked for, the same for all engines."""
