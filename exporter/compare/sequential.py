@@ -109,9 +109,12 @@ def _sleep_until(waiting: Waiting, following: float, most: float) -> None:
 
 def _expected(report: Report, until: float) -> str:
     """Say when an answer can be expected."""
-    times = [answer_time(each) for each in report.comparisons if each.verdict in UNDECIDED]
+    undecided = [each for each in report.comparisons if each.verdict in UNDECIDED]
+    times = [answer_time(each) for each in undecided]
     known = [time for time in times if time is not None]
     if not known or len(known) < len(times):
+        if undecided and all(each.measures[0].reason_code == "work" for each in undecided):
+            return "When an answer can be expected is not known yet"
         return "More time alone may not bring an answer"
     late = ", after the time is over" if max(known) > until else ""
     return f"An answer can be expected at about {format_utc(max(known))}{late}"

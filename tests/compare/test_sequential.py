@@ -109,6 +109,19 @@ def test_what_stays_undecided_is_looked_at_until_the_time_is_over() -> None:
     assert "More time alone may not bring an answer" in ask.lines[-1]
 
 
+def test_windows_that_are_too_few_so_far_are_no_reason_to_give_up() -> None:
+    ask, report = asking(FEW, hours=0.5), undecided()
+    (comparison,) = report.comparisons
+    measures = tuple(
+        each.model_copy(update={"reason_code": "work"}) for each in comparison.measures
+    )
+    comparison = comparison.model_copy(update={"measures": measures, "ready_at": None})
+    report = report.model_copy(update={"comparisons": (comparison,)})
+    ask._judge = lambda fleet, question, end: report  # type: ignore[method-assign]
+    ask.run()
+    assert "When an answer can be expected is not known yet; next look at" in ask.lines[-1]
+
+
 def test_a_fleet_that_takes_long_to_read_is_looked_at_less_often() -> None:
     ask = asking(FEW, begin=1.0, hours=2.0)
     judge = ask._judge
