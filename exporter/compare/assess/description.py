@@ -99,7 +99,8 @@ def _curve(windows: Windows) -> tuple[CurvePoint, ...]:
 def naive_ratios(windows: Windows, design: Design) -> tuple[float | None, float | None]:
     """Return the ratios people compare by hand: tokens/s per GPU, and inter-token latency.
 
-    Above 1 looks better. They mostly show what demand did.
+    Above 1 looks better. They mostly show what demand did. Where the GPUs are unknown the first is
+    per server.
     """
     sides = list[tuple[float, float, float]]()
     for rows in _naive_rows(windows, design):

@@ -92,6 +92,11 @@ def headline(comparison: Comparison, alpha: float) -> str:
     return f"{text}{_other_changes(comparison)}{_range_change(decode)}{needed}."
 
 
+def throughput_name(comparison: Comparison) -> str:
+    """Return the name of the throughput at any load: per server where its GPUs are unknown."""
+    return f"tokens/s per {'GPU' if comparison.gpu_model else 'server'}"
+
+
 def _other_changes(comparison: Comparison) -> str:
     """Name the other measures that changed."""
     return "".join(

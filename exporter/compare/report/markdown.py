@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ..assess.result import Comparison, Report
-from ..assess.wording import percent_change, reasons, title
+from ..assess.wording import percent_change, reasons, throughput_name, title
 from .rows import cells, effect_table, side_rows
 from .runs import run_tables
 
@@ -37,7 +37,7 @@ def _comparison(comparison: Comparison) -> list[str]:
     throughput, latency = comparison.naive_throughput, comparison.naive_inter_token_latency
     if throughput is not None and latency is not None:
         parts.append(
-            f"Not at equal load: tokens/s per GPU {percent_change(throughput)}, mean "
+            f"Not at equal load: {throughput_name(comparison)} {percent_change(throughput)}, mean "
             f"inter-token speed {percent_change(latency)}."
         )
     for runs in run_tables(comparison):

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 
 from ..assess.result import Comparison, CurvePoint, RangeEffect
-from ..assess.wording import side_names
+from ..assess.wording import side_names, throughput_name
 
 OLD: Final = "#8a8f98"
 NEW: Final = "#2f81f7"
@@ -172,7 +172,8 @@ def naive_beside_matched(comparison: Comparison) -> str:
     ratio = decode.estimate.ratio if decode.estimate else decode.observed_ratio
     rows: list[tuple[str, float, tuple[float, float] | None, str]] = []
     if comparison.naive_throughput is not None:
-        rows.append(("tokens/s per GPU,\nany load", comparison.naive_throughput, None, OLD))
+        name = f"{throughput_name(comparison)},\nany load"
+        rows.append((name, comparison.naive_throughput, None, OLD))
     if comparison.naive_inter_token_latency is not None:
         rows.append(
             ("inter-token speed,\nany load", comparison.naive_inter_token_latency, None, OLD)

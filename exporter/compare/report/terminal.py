@@ -10,7 +10,7 @@ from rich.table import Table
 
 from ...vocabulary.verdict import Verdict
 from ..assess.result import Comparison, Report
-from ..assess.wording import percent_change, reasons, side_names
+from ..assess.wording import percent_change, reasons, side_names, throughput_name
 from .rows import cells, effect_table, side_rows
 from .runs import RunTable, run_tables
 
@@ -98,8 +98,8 @@ def _print_naive_ratios(comparison: Comparison, console: Console) -> None:
         return
     _print(
         console,
-        f"not at equal load: tokens/s per GPU {percent_change(throughput)}, mean inter-token speed "
-        f"{percent_change(latency)}: mostly what demand did",
+        f"not at equal load: {throughput_name(comparison)} {percent_change(throughput)}, mean "
+        f"inter-token speed {percent_change(latency)}: mostly what demand did",
         "dim",
     )
 

@@ -70,6 +70,18 @@ def test_every_form_has_every_measure_check_and_the_claim(report: Report, page: 
         assert "500,000" in text
 
 
+def test_throughput_is_per_server_where_the_gpus_are_unknown(report: Report) -> None:
+    nameless = report.comparisons[0].model_copy(update={"gpu_model": ""})
+    for shown, unit, other in (
+        (report, "GPU", "server"),
+        (report.model_copy(update={"comparisons": (nameless,)}), "server", "GPU"),
+    ):
+        for text in (terminal(shown), markdown(shown), html(shown)):
+            assert f"tokens/s per {unit}" in text
+            # the curve of each side has an axis of its own, by its GPU seconds
+            assert f"tokens/s per {other}" not in text.replace("decoded tokens/s per GPU", "")
+
+
 def test_json_reads_back_and_has_its_schema(report: Report) -> None:
     data = json.loads(report.model_dump_json())
     assert Report.model_validate(data) == report
