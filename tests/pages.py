@@ -40,3 +40,16 @@ def value_of(page: str, name: str, **labels: str) -> float | None:
             if sample.name == name and labels.items() <= sample.labels.items():
                 return float(sample.value)
     return None
+
+
+def decode_verdicts(page: str, label: str, **labels: str) -> dict[str, str]:
+    """Return the judge's verdicts on decoding, of series with these labels, by another label."""
+    required = {"measure": "decode", **labels}
+    return {
+        sample.labels[label]: sample.labels["verdict"]
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+        if sample.name == "inferfleet_upgrade_verdict"
+        and required.items() <= sample.labels.items()
+        and sample.value == 1
+    }

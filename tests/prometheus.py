@@ -62,7 +62,7 @@ def prometheus(folder: Path, *flags: str, config: str = "global: {}\n") -> Itera
             stderr=log,
         )
         try:
-            until(lambda: process.poll() is not None or _answers(f"{url}/-/ready"), 60)
+            until(lambda: process.poll() is not None or answers(f"{url}/-/ready"), 60)
             assert process.poll() is None, log.name
             yield url
         finally:
@@ -70,7 +70,8 @@ def prometheus(folder: Path, *flags: str, config: str = "global: {}\n") -> Itera
             process.wait(30)
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether an address answers, and with no fault."""
     try:
         with urlopen(url, timeout=5):
             return True

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from alerts.values import load
 from dashboards.build import dashboards
@@ -25,6 +24,7 @@ from exporter.vocabulary.family import PREFIX
 from tests.compare.openmetrics import openmetrics
 from tests.compare.span_options import span_options
 from tests.dashboards import panel_queries
+from tests.pages import decode_verdicts
 from tests.prometheus import fill, needs_prometheus, prometheus
 from tests.sim.comparison import NEW, OLD, START, simulate_comparison
 from tests.sim.fleet import SimulatedFleet, simulate_fleet
@@ -192,14 +192,7 @@ def test_a_comparison_says_the_same_of_each(comparisons: dict[str, Comparison]) 
 def test_the_judge_says_the_same_of_each(url: str) -> None:
     judge = Judge(options(url), None, lambda: END)
     assert judge.run()
-    verdicts = {
-        sample.labels["cluster"]: sample.labels["verdict"]
-        for family in text_string_to_metric_families(judge.page())
-        for sample in family.samples
-        if sample.name == "inferfleet_upgrade_verdict"
-        and sample.labels["measure"] == "decode"
-        and sample.value == 1
-    }
+    verdicts = decode_verdicts(judge.page(), "cluster")
     assert verdicts == {setup.cluster: "regression" for setup in SETUPS}
 
 

@@ -113,7 +113,7 @@ SLIPS = (
     (
         'compare --prometheus http://127.0.0.1:9 --baseline vers="a" --candidate version="b"',
         4,
-        "--baseline: no label 'vers'; there are target, engine, release, version",
+        "--baseline: no label 'vers'; there are target, engine, version, release",
     ),
     ("bench-plan --model m", 2, "Missing option '--prometheus'"),
     ("bench-plan --prometheus http://127.0.0.1:9", 2, "Missing option '--model'"),

@@ -23,7 +23,7 @@ from alerts.values import load
 from exporter.base.units import parse_duration
 from tests.dashboards import database
 from tests.dashboards.replayed_fleet import EPOCH, Shape, pages
-from tests.prometheus import fill, free_port
+from tests.prometheus import answers, fill, free_port
 from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(
@@ -100,18 +100,11 @@ def _victoria(folder: Path) -> Iterator[str]:
         ]
     )
     try:
-        until(lambda: _answers(url))
+        until(lambda: answers(f"{url}/health"))
         yield url
     finally:
         process.terminate()
         process.wait(30)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/health", timeout=5).ok
-    except requests.ConnectionError:
-        return False
 
 
 def _in_milliseconds(line: str) -> str:

@@ -10,24 +10,10 @@ from functools import cached_property
 from typing import Final
 
 from ...base.errors import CompareError
+from ...vocabulary.exporter import SERVER_INFO
 
-LABELS: Final = (
-    "target",
-    "engine",
-    "release",
-    "version",
-    "model",
-    "gpu_model",
-    "class",
-    "runner",
-    "quantization",
-    "kv_cache_dtype",
-    "role",
-    "config",
-    "namespace",
-    "workload",
-)
-"""What a side can be chosen by; `version` and those after `class` are of the server's identity."""
+LABELS: Final = ("target", *SERVER_INFO.labels)
+"""What a side can be chosen by."""
 
 _MATCHER: Final = re.compile(
     r"\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*"

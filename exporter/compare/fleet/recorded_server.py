@@ -14,6 +14,7 @@ from ...engines.identity import Identity, identify
 from ...engines.plan import Snapshot
 from ...replay.recording import Recording
 from ...replay.snapshots import snapshots
+from ...vocabulary.exporter import PLACE_LABELS, SERVER_INFO
 from .windows import ServerFacts, ServerKey
 
 _MAX_INTERVAL_SECONDS: Final = 30.0
@@ -23,15 +24,6 @@ _LIMITS: Final = {
     "max_num_batched_tokens": "max_batched_tokens",
     "gpus": "gpus",
 }
-_LABELS: Final = (
-    "version",
-    "model",
-    "gpu_model",
-    "runner",
-    "quantization",
-    "kv_cache_dtype",
-    "role",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +109,7 @@ def _identity(recording: Recording, snapshot: Snapshot) -> Identity:
 
 
 def _facts(recording: Recording, identity: Identity, last: Snapshot) -> ServerFacts:
-    labels = {name: identity.text(name) for name in _LABELS}
+    labels = {name: identity.text(name) for name in SERVER_INFO.labels if name not in PLACE_LABELS}
     labels |= {"engine": recording.engine, "release": recording.name}
     labels |= {"version": labels["version"] or recording.engine_version}
     labels |= {"class": identity.server_class, "config": identity.config}

@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from alerts.values import load
 from exporter.base.errors import CompareError
@@ -15,6 +14,7 @@ from exporter.compare.judge import Judge
 from exporter.compare.run import run
 from tests.compare.openmetrics import DECODE_CELLS, openmetrics
 from tests.compare.span_options import span_options
+from tests.pages import decode_verdicts
 from tests.prometheus import fill, needs_prometheus, prometheus
 from tests.sim.comparison import NEW, OLD, START, simulate_comparison
 
@@ -91,15 +91,11 @@ def test_clusters_are_compared_with_each_other_only_where_that_is_the_question(u
 def test_the_judge_publishes_each_cluster(url: str) -> None:
     judge = Judge(options(url), None, lambda: END)
     assert judge.run()
-    verdicts = {
-        sample.labels["cluster"]: sample.labels["verdict"]
-        for family in text_string_to_metric_families(judge.page())
-        for sample in family.samples
-        if sample.name == "inferfleet_upgrade_verdict"
-        and sample.value == 1
-        and (sample.labels["model"], sample.labels["measure"]) == ("m", "decode")
+    verdicts = decode_verdicts(judge.page(), "cluster", model="m")
+    assert verdicts == {
+        "eu": "regression",
+        "us": "improvement",
     }
-    assert verdicts == {"eu": "regression", "us": "improvement"}
     only = Judge(options(url, model="unnamed"), None, lambda: END)
     assert only.run()
     assert "cluster" not in only.page()
