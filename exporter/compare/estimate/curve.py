@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from ..fleet.arrays import TINY, Floats
+from ..fleet.arrays import TINY, Floats, Ints
 
 _ITERATIONS: Final = 4
 _HUBER_THRESHOLD: Final = 2.0
@@ -76,6 +76,32 @@ class Curve:
         # a sum of hats is the straight line between their heights
         hats = np.interp(np.log2(x), self.knots, self.heights)
         return np.asarray(hats + covariates @ self.slopes)
+
+    def slope_errors(
+        self, x: Floats, covariates: Floats, time: Floats, weight: Floats, cluster: Ints
+    ) -> Floats:
+        """Return independent errors of the slopes, of one standard deviation, a column each.
+
+        Given are the rows that the curve was fitted on; those of a cluster may be alike (the
+        sandwich of Liang and Zeger, Biometrika 73, 1986, p. 13). A coefficient at its bound of 0
+        has no error.
+        """
+        positive = np.concatenate([self.heights, self.slopes]) > 0
+        features = np.concatenate([_hats(x, self.knots), covariates], axis=1) / time[:, None]
+        features = features[:, positive]
+        scale = np.maximum(features.max(0, initial=0.0), TINY)
+        features = features / scale
+        expected = self.at(x, covariates) / time
+        residual = np.log(np.maximum(expected, TINY))
+        weight = weight * huber_weights(residual - np.median(residual), weight)
+        score = features * (weight * (1.0 - expected))[:, None]
+        scores = np.stack([np.bincount(cluster, column) for column in score.T], axis=1)
+        bread = np.linalg.pinv(features.T @ (features * weight[:, None])) / scale[:, None]
+        errors = np.zeros((len(positive), len(scores)))
+        errors[positive] = bread @ scores.T
+        # as few columns as there are slopes say the same as one for each cluster
+        left, size, _ = np.linalg.svd(errors[len(self.heights) :], full_matrices=False)
+        return np.asarray(left * size)
 
 
 def fit(x: Floats, covariates: Floats, time: Floats, weight: Floats) -> Curve:

@@ -31,7 +31,9 @@ class SpeedIndex:
     Above 0 is faster than the baseline at the same load. Arrays are parallel to the observations;
     `curve` is the baseline's, `reference` the weights of its rows, earlier ones among them, `level`
     what was taken off for a node's own speed before; `cell` numbers the batch cells, and `spent` is
-    what the candidate's judged work took, compared or not, 0 for the baseline.
+    what the candidate's judged work took, compared or not, 0 for the baseline. `curve_error` has a
+    column for each independent error of the curve's slopes: by how much one of a standard deviation
+    moves y.
     """
 
     observations: Observations
@@ -43,6 +45,7 @@ class SpeedIndex:
     level: Floats
     cell: Ints
     spent: Floats
+    curve_error: Floats
 
     def effect(
         self, design: Design, mask: Mask | None = None, *, amplification: float = 1.0
@@ -71,6 +74,7 @@ class SpeedIndex:
             design.spread_over(amplification),
             transient_variance(self, design) if mask is None else None,
             uncompared=1.0 - compared if mask is None else 0.0,
+            errors=self.curve_error,
         )
 
 
@@ -127,17 +131,18 @@ def speed_index(observations: Observations, design: Design) -> SpeedIndex | None
     too_few = baseline.sum() < rows_per_coefficient * _coefficients(observations)
     if too_few or not (treated & (known > 0)).any():
         return None
-    curve = fit(
+    fitted = (
         observations.x[baseline],
         observations.covariates[baseline],
         observations.time[baseline],
         known[baseline],
     )
+    curve = fit(*fitted)
     cell = np.floor(2.0 * np.log2(observations.x)).astype(np.int64)
     cell -= cell.min()
     # a little beyond the baseline's range the curve is a line through next to nothing
-    fitted = observations.x[baseline]
-    x = np.clip(observations.x, fitted.min(), fitted.max())
+    batch = observations.x[baseline]
+    x = np.clip(observations.x, batch.min(), batch.max())
     expected = curve.at(x, observations.covariates)
     # the curve is 0 where the baseline had no data at all: no expectation, no comparison
     usable = (known > 0) & (expected > 0)
@@ -154,10 +159,25 @@ def speed_index(observations: Observations, design: Design) -> SpeedIndex | None
     level = design.levels[design.node[rows]]
     y = np.log(np.where(usable, expected, observations.time) / observations.time) - level
     reference = np.where(treated, 0.0, matched.weight)
+    # taken as the effect is: else a noisy neighbour would count in the means of earlier times alone
+    reference *= _outlier_weights(y, reference, treated, cell)
     outlying = _outlier_weights(y, matching.weight, treated, cell)
     matching = replace(matching, weight=matching.weight * outlying)
     spent = np.where(treated & keep, observations.spent, 0.0)
-    return SpeedIndex(observations, y, treated, matching, curve, reference, level, cell, spent)
+    cluster = design.node[rows] * (int(design.block.max(initial=0)) + 1) + design.block[rows]
+    slope_errors = curve.slope_errors(*fitted, cluster[baseline])
+    return SpeedIndex(
+        observations,
+        y,
+        treated,
+        matching,
+        curve,
+        reference,
+        level,
+        cell,
+        spent,
+        (observations.covariates @ slope_errors) / np.maximum(expected, TINY)[:, None],
+    )
 
 
 def _outlier_weights(y: Floats, weight: Floats, treated: Mask, cell: Ints) -> Floats:

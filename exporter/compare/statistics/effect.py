@@ -100,13 +100,17 @@ def estimate_effect(
     spread: Variance | None = None,
     transient: Variance | None = None,
     uncompared: float = 0.0,
+    errors: Floats | None = None,
 ) -> Effect | None:
     """Return the effect of `treated`, None where the rows do not identify one.
 
     On the scale of the outcome, `minimum_stderr` is a standard error that comes on top of that of
     the data. `spread` is the variance of the effect that nodes alone make, as far as it is known
     from elsewhere, `transient` what they make by differing from themselves over so short a time;
-    `uncompared` is the share of the work that the rows do not stand for.
+    `uncompared` is the share of the work that the rows do not stand for. `errors` has a column for
+    each independent error of what y was taken against, such as a fitted curve: by how much one of a
+    standard deviation moves y. Where both sides' loads are alike, it moves them alike (two-step
+    estimation: Murphy and Topel, J. Bus. Econ. Stat. 3, 1985, p. 370).
     """
     if not _has_both_sides(regression):
         return None
@@ -135,6 +139,9 @@ def estimate_effect(
     # What the data cannot show is independent of it and adds as a variance: the floor, and the
     # curve's error, which grows with the effect.
     known = minimum_stderr**2 + (_CURVE_ERROR * estimate) ** 2
+    for column in () if errors is None else errors.T:
+        moved = coefficient(absorbed(column, weight, regression), treatment, weight)
+        known += (moved or 0.0) ** 2
     # work that was not compared may have changed by nothing or by twice as much: a uniform
     # distribution has its width over the root of 12 as standard deviation
     known += (uncompared * 2.0 * estimate) ** 2 / 12.0

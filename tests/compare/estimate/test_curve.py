@@ -53,6 +53,40 @@ def test_a_large_fit_uses_some_of_its_rows() -> None:
     )
 
 
+def test_slopes_are_known_as_well_as_they_scatter() -> None:
+    """Servers differ by themselves: rows of one hour of a server are no independent evidence."""
+    hours = np.repeat(np.arange(60), 20)
+    slopes, claimed = [], []
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        batch = 2.0 ** random.uniform(2, 6, len(hours))
+        share = 4.0 * np.exp(0.5 * random.standard_normal(60))[hours] + random.uniform(0, 1, 1200)
+        context = random.uniform(500, 9000, 1200)
+        covariates = np.stack([share * batch, context * batch], axis=1)
+        truth = experts(batch) + covariates @ np.array([2e-5, 3e-9])
+        noise = 0.03 * random.standard_normal(60)[hours] + 0.01 * random.standard_normal(1200)
+        rows = (batch, covariates, truth * np.exp(noise), np.ones(1200))
+        curve = fit(*rows)
+        errors = curve.slope_errors(*rows, hours)
+        assert errors.shape == (2, 2)
+        slopes.append(curve.slopes)
+        claimed.append((errors**2).sum(1))
+    scatter, known = np.var(slopes, axis=0), np.mean(claimed, axis=0)
+    assert known == pytest.approx(scatter, rel=0.5)
+
+
+def test_a_slope_that_is_not_there_has_no_error() -> None:
+    random = np.random.default_rng(3)
+    batch = 2.0 ** random.uniform(0, 8, 500)
+    share = random.uniform(1, 2, 500)
+    rows = (batch, (share * batch)[:, None], experts(batch) / share, np.ones(500))
+    curve = fit(*rows)
+    assert curve.slopes == pytest.approx([0.0])
+    assert curve.slope_errors(*rows, np.arange(500)) == pytest.approx(np.zeros((1, 1)))
+    bare = (batch, np.zeros((500, 0)), experts(batch), np.ones(500))
+    assert fit(*bare).slope_errors(*bare, np.arange(500)).shape[0] == 0
+
+
 def test_huber_weights_fall_off_beyond_two_deviations() -> None:
     residual = np.array([0.0, 1.0, -1.0, 1.0, -1.0, 100.0])
     weights = huber_weights(residual, np.ones(6))

@@ -60,6 +60,20 @@ def test_work_that_was_not_compared_widens_an_effect_and_nothing_else() -> None:
         assert half.stderr == pytest.approx(np.hypot(whole.stderr, beyond))
 
 
+def test_an_error_of_the_curve_counts_by_what_it_moves_one_side_more_than_the_other() -> None:
+    regression = upgraded_nodes(1, -0.05)
+    plain = estimate_effect(regression, 0.0)
+    alike = np.full((len(regression.y), 1), 0.02)
+    unlike = np.stack([0.03 * regression.treated, 0.04 * regression.treated], axis=1)
+    same, wider = (estimate_effect(regression, 0.0, errors=each) for each in (alike, unlike))
+    assert plain is not None
+    assert same is not None
+    assert wider is not None
+    assert same.stderr == pytest.approx(plain.stderr)
+    assert wider.estimate == plain.estimate
+    assert wider.stderr == pytest.approx(np.hypot(plain.stderr, 0.05))
+
+
 def test_few_machines_that_look_alike_are_not_taken_to_be_alike() -> None:
     """What is known of machines beforehand counts beside what these show."""
     regression = replace(upgraded_nodes(1), node_effects=False)
