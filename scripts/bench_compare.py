@@ -27,7 +27,7 @@ try:
 except ImportError:
     compute_change_points = None
 
-from scripts.hand_rules import beyond, mann_whitney
+from scripts.naive_rules import beyond, mann_whitney
 from tests.sim.comparison import NEW, OLD, simulate_comparison
 from tests.sim.engine import Shape
 from tests.sim.scenario import SCENARIOS

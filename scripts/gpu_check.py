@@ -20,7 +20,7 @@ from rich.table import Table
 from exporter.base.errors import GpuError
 from exporter.gpu.nvml import Nvml
 from exporter.gpu.reading import GpuReading, Key
-from scripts.nvml_tape import Recorder
+from scripts.nvml_recorder import Recorder
 
 LOAD = """
 import sys, time, torch

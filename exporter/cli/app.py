@@ -11,8 +11,8 @@ from .. import __version__
 from .bench.command import bench_plan
 from .generate import dashboards, rules
 from .preflight.command import preflight
+from .servers import check_config, demo, probe, record, replay, serve, top
 from .upgrades import CompareCommand, JudgeCommand, compare, judge
-from .watch import check_config, demo, probe, record, replay, serve, top
 
 
 class Commands(TyperGroup):

@@ -6,7 +6,7 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from ..base.errors import PageError
-from ..base.pick import picker
+from ..base.item_getter import item_getter
 from ..base.untrusted import SENTENCE_CHARACTERS, one_line
 from ..exposition import Layout
 from ..vocabulary.engine import FAMILIES
@@ -150,7 +150,7 @@ def _plan(
         pushed=namespace.pushed,
         relayed=part.relayed,
         _computes=tuple(compute for _, compute in computed),
-        _pick=picker(plain),
+        _pick=item_getter(plain),
         _picked=tuple(i for i, _ in computed),
         _by_family=by_family,
         _by_engine=by_engine,

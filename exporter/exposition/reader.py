@@ -17,7 +17,7 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from ..base.errors import PageError
-from ..base.pick import picker
+from ..base.item_getter import item_getter
 from .grammar import end_of_page, parse_comment, parse_sample, value_of
 from .page import Layout, Page, ParserLimits, Series
 
@@ -43,12 +43,12 @@ class _Shape:
         places: Sequence[int],
     ) -> None:
         self.layout = layout
-        self.pick: Callable[[Sequence[float]], tuple[float, ...]] = picker(places)
+        self.pick: Callable[[Sequence[float]], tuple[float, ...]] = item_getter(places)
         self._heads, self._lines, self._series, self._places = heads, lines, series, places
         self._length = sum(map(len, heads)) + len(heads) - 1
-        self._tails: Callable[[Sequence[str]], tuple[str, ...]] = picker(lines)
+        self._tails: Callable[[Sequence[str]], tuple[str, ...]] = item_getter(lines)
         others = sorted(set(range(len(heads))).difference(lines))
-        self._rests: Callable[[Sequence[str]], tuple[str, ...]] = picker(others)
+        self._rests: Callable[[Sequence[str]], tuple[str, ...]] = item_getter(others)
 
     def values(self, text: str) -> Sequence[float] | None:
         """Return the value of every series of a page, None where its shape is another."""

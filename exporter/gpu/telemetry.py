@@ -22,7 +22,7 @@ from .nvml import Nvml
 from .pod_claims import PodClaims
 from .processes import GpuProcesses
 from .reading import GpuReading
-from .watch import Watch
+from .source_poller import SourcePoller
 
 log = logging.getLogger(__name__)
 
@@ -50,14 +50,14 @@ class Telemetry:
     def __init__(
         self,
         config: Config,
-        watches: Sequence[Watch] | None = None,
+        pollers: Sequence[SourcePoller] | None = None,
         processes: GpuProcesses | None = None,
     ) -> None:
         self.inventory = GpuInventory()
         self._processes = processes or GpuProcesses()
         self._claims = PodClaims()
-        self._watches = _watches(config) if watches is None else list(watches)
-        self.answered = not self._watches
+        self._pollers = _pollers(config) if pollers is None else list(pollers)
+        self.answered = not self._pollers
         self._meter = EnergyCounters(2 * config.window + 2 * config.gpu.pages_interval)
         self._reading_times: tuple[object, ...] = ()
         self._merge_problems: tuple[str, ...] = ()
@@ -70,7 +70,7 @@ class Telemetry:
 
     def start(self) -> None:
         """Begin to read the sources, if there are any."""
-        if self._watches and self._thread is None:
+        if self._pollers and self._thread is None:
             self._thread = Thread(target=self._run, name="gpu", daemon=True)
             self._thread.start()
 
@@ -94,21 +94,21 @@ class Telemetry:
 
         Returns when a source is due next (monotonic seconds), 0 while one is being read.
         """
-        due = min((watch.tick(now) for watch in self._watches), default=inf)
+        due = min((poller.tick(now) for poller in self._pollers), default=inf)
         self._take(now)
         self.answered = all(
-            watch.state.time is not None or watch.state.error for watch in self._watches
+            poller.state.time is not None or poller.state.error for poller in self._pollers
         )
         return due
 
     def _take(self, now: float) -> None:
-        live = [watch for watch in self._watches if watch.live(now)]
-        times = tuple((watch.name, watch.state.time) for watch in live)
+        live = [poller for poller in self._pollers if poller.live(now)]
+        times = tuple((poller.name, poller.state.time) for poller in live)
         if times == self._reading_times:
             return
         self._reading_times = times
         gpus, self._merge_problems = merged(
-            reading for watch in live for reading in watch.state.readings
+            reading for poller in live for reading in poller.state.readings
         )
         self._measure(gpus)
         with self._lock:
@@ -126,21 +126,21 @@ class Telemetry:
     def sources(self, now: float) -> list[SourceState]:
         """Return how each source does at a monotonic time; a driver that never was is none."""
         states = []
-        for watch in self._watches:
-            state = watch.state
-            if watch.name == NVML and state.time is None:
+        for poller in self._pollers:
+            state = poller.state
+            if poller.name == NVML and state.time is None:
                 continue
             age = None if state.time is None else max(now - state.time, 0.0)
-            states.append(SourceState(watch.name, watch.live(now), age, state.error))
+            states.append(SourceState(poller.name, poller.live(now), age, state.error))
         return states
 
     def problems(self) -> list[str]:
         """Return what is wrong with the sources, one sentence each; no driver ever is no fault."""
         problems = [
-            f"gpu source {watch.name}: {problem}"
-            for watch in self._watches
-            for problem in (watch.state.error, *watch.state.notes)
-            if problem and (watch.name != NVML or watch.state.time is not None)
+            f"gpu source {poller.name}: {problem}"
+            for poller in self._pollers
+            for problem in (poller.state.error, *poller.state.notes)
+            if problem and (poller.name != NVML or poller.state.time is not None)
         ]
         return [*problems, *self._merge_problems]
 
@@ -193,11 +193,11 @@ class Telemetry:
 NVML: Final = "nvml"
 
 
-def _watches(config: Config) -> list[Watch]:
+def _pollers(config: Config) -> list[SourcePoller]:
     gpu = config.gpu
-    watches = []
+    pollers = []
     if gpu.nvml:
-        watches.append(Watch(NVML, Nvml().read, gpu.interval, gpu.timeout, _NVML_RETRY))
+        pollers.append(SourcePoller(NVML, Nvml().read, gpu.interval, gpu.timeout, _NVML_RETRY))
     if gpu.pages:
         # its readers and catalogs are a tenth of a start, and most exporters read no pages
         from .page.source import PageSource
@@ -206,7 +206,7 @@ def _watches(config: Config) -> list[Watch]:
         for page in gpu.pages:
             source = PageSource(client, page.url, gpu.timeout, config.limits.parser_limits())
             every = gpu.pages_interval
-            watches.append(
-                Watch(page.label, source.read, every, 2 * gpu.timeout, every, source.notes)
+            pollers.append(
+                SourcePoller(page.label, source.read, every, 2 * gpu.timeout, every, source.notes)
             )
-    return watches
+    return pollers

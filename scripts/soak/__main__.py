@@ -26,7 +26,7 @@ from scripts.bench.document import with_sections
 from . import report
 from .exporter_process import ExporterProcess, first_line, helper
 from .observation import Observation, observe
-from .on_time import on_time
+from .sampling_gaps import sampling_gaps
 from .targets import Churn, dead_groups, live_group, write
 
 DOCUMENT = Path("docs/withstands.md")
@@ -161,7 +161,7 @@ def _dead(folder: Path, servers: int, minutes: float) -> str:
                     seconds, within = monotonic() - begin, _LATE * usual.interval
                     observations.append(observe(exporter, seconds, names, within))
                 end = monotonic()
-        spaced = on_time(_read_arrivals(arrivals), begin, end, usual.interval)
+        spaced = sampling_gaps(_read_arrivals(arrivals), begin, end, usual.interval)
     conditions = (
         f"{servers:,} servers, {servers - live:,} of them dead in ten ways, for {minutes:g} "
         f"minutes at the usual interval of {usual.interval:g} s, after {_SETTLE_SECONDS:.0f} s "

@@ -9,7 +9,7 @@ from pathlib import Path
 from scripts.bench.report import row, table
 
 from .observation import Observation
-from .on_time import OnTime
+from .sampling_gaps import SamplingGaps
 from .trend import Trend, trend
 
 _WARM_UP = 0.25
@@ -68,15 +68,15 @@ def soak_section(
     )
 
 
-def dead_section(on_time: OnTime, conditions: str, facts: Mapping[str, object]) -> str:
+def dead_section(gaps: SamplingGaps, conditions: str, facts: Mapping[str, object]) -> str:
     """Return whether the live servers among dead ones were sampled on time."""
     rows = [
-        ("samples of live servers", f"{on_time.samples:,}"),
+        ("samples of live servers", f"{gaps.samples:,}"),
         (
             "late by more than half an interval",
-            f"{on_time.late:,} ({100 * on_time.late / max(on_time.samples, 1):.2f} %)",
+            f"{gaps.late:,} ({100 * gaps.late / max(gaps.samples, 1):.2f} %)",
         ),
-        ("longest between two samples of a live server", f"{on_time.longest:.2f} s"),
+        ("longest between two samples of a live server", f"{gaps.longest:.2f} s"),
         *((name, str(value)) for name, value in facts.items()),
     ]
     return f"{conditions}\n\n{table(('', ''), map(row, rows))}"

@@ -14,7 +14,7 @@ from exporter.compare.assess.result import Comparison, Estimate
 from exporter.compare.assess.subgroups import MIN_SHARE_JUDGED
 from exporter.compare.fleet.matchers import parse_matchers
 from exporter.compare.fleet.windows import Fleet
-from scripts.hand_rules import beyond, mann_whitney
+from scripts.naive_rules import beyond, mann_whitney
 
 from .cells import NEW, OLD, fleet_of_run
 from .designs import DESIGNS, members

@@ -3,7 +3,7 @@
 from math import sin
 
 from exporter.gpu.reading import GpuReading, Key
-from exporter.gpu.watch import State, Watch
+from exporter.gpu.source_poller import SourcePoller, State
 
 USERS = ("dense-a", "dense-b", "dense-c", "moe-a", "sglang-a", "features")
 _COUNT = len(USERS) + 1
@@ -11,7 +11,7 @@ _FAULTY = 2
 _REASONS = ("sw_power_cap", "hw_slowdown", "sync_boost", "sw_thermal", "hw_thermal", "gpu_idle")
 
 
-class InstantWatch(Watch):
+class InstantWatch(SourcePoller):
     """A source that answers at once, in the caller's thread."""
 
     def __init__(self, began: float, interval: float) -> None:

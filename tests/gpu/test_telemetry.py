@@ -9,8 +9,8 @@ from exporter.config import Config, GpuSettings, parse_config
 from exporter.gpu.attribution import GpuUser, Link, NoLink
 from exporter.gpu.processes import GpuProcesses
 from exporter.gpu.reading import GpuReading, Key, Pod
+from exporter.gpu.source_poller import SourcePoller
 from exporter.gpu.telemetry import Telemetry
-from exporter.gpu.watch import Watch
 from exporter.procfs.port_holder import PortHolder
 from tests.proc_tree import ProcTree
 from tests.waiting import until
@@ -44,13 +44,13 @@ def board() -> Board:
 
 @pytest.fixture
 def telemetry(board: Board) -> Telemetry:
-    watch = Watch("nvml", board.read, interval=2.0, deadline=5.0, retry=60.0)
+    watch = SourcePoller("nvml", board.read, interval=2.0, deadline=5.0, retry=60.0)
     return Telemetry(Config(), [watch])
 
 
 def run(telemetry: Telemetry, *times: float) -> None:
     """Read the source at some times, and take what it said."""
-    (watch,) = telemetry._watches
+    (watch,) = telemetry._pollers
     for time in times:
         telemetry.tick(time)
         until(lambda: watch._began is None)
@@ -120,7 +120,7 @@ def test_pods_that_are_named_in_turn_share_the_gpu_as_long_as_both_work() -> Non
         pod = named[int(time >= 10)]
         return [GpuReading("GPU-0", "NVIDIA L4", "dcgm", time, joules, pods=(pod,))]
 
-    telemetry = Telemetry(Config(), [Watch("page", read, 2.0, 5.0, 60.0)])
+    telemetry = Telemetry(Config(), [SourcePoller("page", read, 2.0, 5.0, 60.0)])
     users = [GpuUser(name, pod=("llm", f"vllm-{name}")) for name in "ab"]
     run(telemetry, 0.0)
     assert [type(telemetry.link(user)) for user in users] == [Link, NoLink]
@@ -142,7 +142,7 @@ def test_a_server_below_another_keeps_its_gpus(tmp_path: Path) -> None:
     def read(time: float) -> list[GpuReading]:
         return [GpuReading("GPU-0", "NVIDIA L4", "nvml", time, {}, pids=(21,))]
 
-    watch = Watch("nvml", read, 2.0, 5.0, 60.0)
+    watch = SourcePoller("nvml", read, 2.0, 5.0, 60.0)
     telemetry = Telemetry(Config(), [watch], GpuProcesses(proc.root))
     run(telemetry, 0.0)
     router = GpuUser("router", process=PortHolder(8000, (10,), (10,), "python router.py"))
@@ -158,7 +158,9 @@ def test_a_server_below_another_keeps_its_gpus(tmp_path: Path) -> None:
 
 
 def test_devices_left_out_of_a_page_are_a_problem() -> None:
-    watch = Watch("page", lambda _: [], 2.0, 5.0, 60.0, lambda: ["8 GPUs are left out: a reason"])
+    watch = SourcePoller(
+        "page", lambda _: [], 2.0, 5.0, 60.0, lambda: ["8 GPUs are left out: a reason"]
+    )
     telemetry = Telemetry(Config(), [watch])
     run(telemetry, 0.0)
     assert telemetry.problems() == ["gpu source page: 8 GPUs are left out: a reason"]

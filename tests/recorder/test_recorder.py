@@ -17,8 +17,8 @@ from exporter.cli.record import record, summary
 from exporter.compare.fleet.recorded_server import read_server
 from exporter.config import Config, GpuSettings, Target
 from exporter.gpu.reading import GpuReading
+from exporter.gpu.source_poller import SourcePoller, State
 from exporter.gpu.telemetry import Telemetry
-from exporter.gpu.watch import State, Watch
 from exporter.recorder import recorder
 from exporter.replay.recording import Recording, bundled_recordings, load_recording
 from exporter.replay.server import ReplayServer
@@ -34,7 +34,7 @@ def silent(share: float) -> None:
     """Nobody looks at the progress."""
 
 
-class InstantWatch(Watch):
+class InstantWatch(SourcePoller):
     """Two GPUs that answer at once, in the caller's thread."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class InstantWatch(Watch):
 
 def two_gpus(config: Config) -> Telemetry:
     """Return telemetry that has been read once."""
-    telemetry = Telemetry(config, watches=[InstantWatch()])
+    telemetry = Telemetry(config, pollers=[InstantWatch()])
     telemetry.tick(monotonic())
     return telemetry
 

@@ -10,8 +10,8 @@ from exporter.base.errors import FetchError, FetchReason
 from exporter.config import Config, Declaration, GpuSettings, LoadCellSettings, Target
 from exporter.engines.identity import Identity, identify
 from exporter.fetch import HttpClient
+from exporter.gpu.source_poller import SourcePoller, State
 from exporter.gpu.telemetry import Telemetry
-from exporter.gpu.watch import State, Watch
 from exporter.sampling.endpoint_answers import EndpointAnswers, _Failure
 from exporter.sampling.served_identity import ServedIdentity
 from exporter.sampling.watched_server import WatchedServer
@@ -210,7 +210,7 @@ def test_a_loaded_server_that_restarts_stays_of_its_class(path: str) -> None:
 
 @pytest.mark.parametrize("state", [State((), 1.0), State(error="no such driver")])
 def test_nothing_is_of_a_class_before_telemetry_has_answered_or_failed(state: State) -> None:
-    watch = Watch("page", lambda now: [], 60.0, 60.0, 60.0)
+    watch = SourcePoller("page", lambda now: [], 60.0, 60.0, 60.0)
     watch._due = 1e9
     config = Config(gpu=GpuSettings(nvml=False))
     telemetry = Telemetry(config, [watch])

@@ -15,8 +15,8 @@ from exporter.config import Config, Declaration, GpuPageSettings, GpuSettings, T
 from exporter.derive.figure import number_of
 from exporter.fetch import HttpClient
 from exporter.gpu.nvml import Nvml
+from exporter.gpu.source_poller import SourcePoller, State
 from exporter.gpu.telemetry import SourceState, Telemetry
-from exporter.gpu.watch import State, Watch
 from exporter.publish.families import PUBLISHED
 from exporter.publish.fleet import server_report
 from exporter.publish.page import Publisher
@@ -59,7 +59,7 @@ class Stage:
     def read(self, seconds: float) -> None:
         """Read GPU and server at a recorded second, on their own clock too."""
         self._clock.now = seconds
-        (watch,) = self.telemetry._watches
+        (watch,) = self.telemetry._pollers
         self.telemetry.tick(seconds)
         until(lambda: watch._began is None)
         self.telemetry.tick(seconds)
@@ -140,7 +140,7 @@ def test_dcgms_pod_ties_a_gpu_to_the_server_that_declares_it(
         telemetry = Telemetry(config)
         server = WatchedServer(target, HttpClient(config.http, 1 << 20), config, telemetry)
         telemetry.tick(0.0)
-        (watch,) = telemetry._watches
+        (watch,) = telemetry._pollers
         until(lambda: watch._began is None)
         telemetry.tick(0.0)
         run(server.sample())
@@ -225,7 +225,7 @@ def local_server(port: str, pid: int) -> WatchedServer:
     """Return a server on this machine beside a driver that names one process."""
     fake = FakeNvml()
     fake.faults["nvmlDeviceGetComputeRunningProcesses"] = lambda _: [SimpleNamespace(pid=pid)]
-    watch = Watch("nvml", Nvml(fake).read, 2.0, 5.0, 60.0)
+    watch = SourcePoller("nvml", Nvml(fake).read, 2.0, 5.0, 60.0)
     config = Config(gpu=GpuSettings(nvml=False))
     telemetry = Telemetry(config, [watch])
     target = Target(url=f"127.0.0.1:{port}", name="s")
@@ -308,7 +308,7 @@ def test_a_source_that_goes_takes_its_values_and_not_the_servers_class(
     stage.read(61.0)
     before = stage.server.reading.identity
     assert before is not None
-    (watch,) = stage.telemetry._watches
+    (watch,) = stage.telemetry._pollers
     watch.state = State(error="gone")
     stage.telemetry.tick(61.1)
     run(stage.server.sample())

@@ -16,7 +16,7 @@ from .api import PrometheusApi, QueryError
 from .arrays import Floats, Ints
 from .cells import Cells, fetch_cells, selector
 from .matchers import Matcher, match_all
-from .places import with_places
+from .nodes import with_nodes
 from .servers import (
     DEFAULT_KEEP_LABELS,
     IdentityKey,
@@ -81,7 +81,7 @@ def fetch_fleet(
     windows = _fetch_windows(api, cells, grid, progress)
     rows = windows.server, windows.time
     facts = fetch_facts(api, cells.servers, identities, span, rows, keep_labels)
-    windows = replace(windows, servers=with_places(api, windows, span, keep_labels))
+    windows = replace(windows, servers=with_nodes(api, windows, span, keep_labels))
     lookups = _fetch_lookups(api, windows, grid, keep_labels)
     excluded = _fetch_excluded(api, grid, keep_labels)
     progress(1.0, "done")

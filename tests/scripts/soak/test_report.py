@@ -7,8 +7,8 @@ from pathlib import Path
 
 from scripts.bench.document import with_sections
 from scripts.soak.observation import Observation
-from scripts.soak.on_time import OnTime
 from scripts.soak.report import dead_section, draw, soak_section, write_csv
+from scripts.soak.sampling_gaps import SamplingGaps
 
 ROOT = Path(__file__).parents[3]
 RUN = [Observation(5.0 * i, 60.0 + i % 3, 90_000, 5, 40, 10, 1.0, 0.4, 0.5 * i) for i in range(200)]
@@ -31,7 +31,7 @@ def test_a_server_without_a_page_is_said() -> None:
 
 
 def test_late_samples_are_counted() -> None:
-    section = dead_section(OnTime(5, 200, 3, 9.5), "Half dead.", {"memory": "90 MB"})
+    section = dead_section(SamplingGaps(5, 200, 3, 9.5), "Half dead.", {"memory": "90 MB"})
     assert "| late by more than half an interval | 3 (1.50 %) |" in section
     assert "| memory | 90 MB |" in section
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def picker(indices: Sequence[int]) -> Callable[[Sequence[T]], tuple[T, ...]]:
+def item_getter(indices: Sequence[int]) -> Callable[[Sequence[T]], tuple[T, ...]]:
     """Return what picks the items at these places, in their order."""
     if len(indices) > 1:
         return itemgetter(*indices)

@@ -9,7 +9,7 @@ import numpy as np
 from exporter.compare.fleet.answer import Series
 from exporter.compare.fleet.api import PrometheusApi
 from exporter.compare.fleet.arrays import Floats
-from exporter.compare.fleet.places import with_places
+from exporter.compare.fleet.nodes import with_nodes
 from exporter.compare.fleet.span import Span
 from exporter.compare.fleet.windows import ServerKey, Windows
 
@@ -63,7 +63,7 @@ def nodes(*pods: Pod) -> dict[str, str]:
     windows = Windows(
         tuple(servers), np.array(server), np.array(time), np.full(len(time), 8.0), 300.0, {}
     )
-    placed = with_places(InfoApi(pods), windows, SPAN, KEEP)
+    placed = with_nodes(InfoApi(pods), windows, SPAN, KEEP)
     return {
         f"{server.cluster}{server.target} {server.release}": server.node_name for server in placed
     }

@@ -9,7 +9,7 @@ _LATE = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class OnTime:
+class SamplingGaps:
     """Samples that followed another of their server, and how many came late.
 
     `late` counts those more than one and a half intervals behind the one before; `longest` is the
@@ -22,16 +22,16 @@ class OnTime:
     longest: float
 
 
-def on_time(
+def sampling_gaps(
     arrivals: Iterable[tuple[float, int]], begin: float, end: float, interval: float
-) -> OnTime:
+) -> SamplingGaps:
     """Return how arrivals (monotonic seconds, server) between two moments were spaced."""
     by_server = defaultdict[int, list[float]](list)
     for time, server in arrivals:
         if begin <= time <= end:
             by_server[server].append(time)
     gaps = [b - a for times in by_server.values() for a, b in pairwise(times)]
-    return OnTime(
+    return SamplingGaps(
         sum(len(times) > 1 for times in by_server.values()),
         len(gaps),
         sum(gap > _LATE * interval for gap in gaps),

@@ -8,7 +8,7 @@ import pytest
 
 from exporter.base.errors import GpuError
 from exporter.gpu.reading import GpuReading
-from exporter.gpu.watch import Watch
+from exporter.gpu.source_poller import SourcePoller
 from tests.waiting import until
 
 GPU = GpuReading(uuid="GPU-1", model="NVIDIA H200", source="nvml", time=0.0, values={})
@@ -37,18 +37,18 @@ def source() -> Source:
 
 
 @pytest.fixture
-def watch(source: Source) -> Watch:
-    return Watch("nvml", source.read, interval=2.0, deadline=5.0, retry=60.0)
+def watch(source: Source) -> SourcePoller:
+    return SourcePoller("nvml", source.read, interval=2.0, deadline=5.0, retry=60.0)
 
 
-def read(watch: Watch, source: Source, now: float) -> None:
+def read(watch: SourcePoller, source: Source, now: float) -> None:
     """Let the watch read at a time, and wait until it has."""
     begun = source.begun
     watch.tick(now)
     until(lambda: source.begun > begun and watch._began is None)
 
 
-def test_a_source_is_read_when_it_is_due(watch: Watch, source: Source) -> None:
+def test_a_source_is_read_when_it_is_due(watch: SourcePoller, source: Source) -> None:
     assert not watch.live(0.0)
     read(watch, source, 0.0)
     assert watch.live(0.0)
@@ -60,7 +60,7 @@ def test_a_source_is_read_when_it_is_due(watch: Watch, source: Source) -> None:
 
 
 def test_no_driver_is_told_once_and_asked_for_seldom(
-    watch: Watch, source: Source, caplog: pytest.LogCaptureFixture
+    watch: SourcePoller, source: Source, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     source.error = GpuError("NVML does not answer: there is no driver")
@@ -78,7 +78,7 @@ def test_no_driver_is_told_once_and_asked_for_seldom(
     assert caplog.records[-1].message == "GPU source nvml answers again"
 
 
-def test_a_driver_lost_in_mid_run_leaves_no_old_values(watch: Watch, source: Source) -> None:
+def test_a_driver_lost_in_mid_run_leaves_no_old_values(watch: SourcePoller, source: Source) -> None:
     read(watch, source, 0.0)
     source.error = GpuError("NVML does not answer")
     read(watch, source, 2.0)
@@ -88,7 +88,7 @@ def test_a_driver_lost_in_mid_run_leaves_no_old_values(watch: Watch, source: Sou
 
 
 def test_a_hung_driver_is_told_once_and_never_joined(
-    watch: Watch, source: Source, caplog: pytest.LogCaptureFixture
+    watch: SourcePoller, source: Source, caplog: pytest.LogCaptureFixture
 ) -> None:
     read(watch, source, 0.0)
     source.open.clear()
@@ -109,13 +109,13 @@ def test_a_hung_driver_is_told_once_and_never_joined(
     assert watch.live(31.0)
 
 
-def test_what_was_read_grows_old(watch: Watch, source: Source) -> None:
+def test_what_was_read_grows_old(watch: SourcePoller, source: Source) -> None:
     read(watch, source, 0.0)
     assert watch.live(9.0)
     assert not watch.live(9.1)
 
 
-def test_a_fault_of_the_exporter_itself_is_told_too(watch: Watch, source: Source) -> None:
+def test_a_fault_of_the_exporter_itself_is_told_too(watch: SourcePoller, source: Source) -> None:
     source.error = KeyError("x")
     read(watch, source, 0.0)
     assert "the exporter failed" in watch.state.error

@@ -35,7 +35,7 @@ class State:
     notes: tuple[str, ...] = ()
 
 
-class Watch:
+class SourcePoller:
     """Reads one source every `interval` seconds, every `retry` seconds while it fails."""
 
     def __init__(

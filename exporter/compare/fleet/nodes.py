@@ -40,7 +40,7 @@ class _Hardware:
         return next(iter(self.machines)) if len(self.machines) == 1 else ""
 
 
-def with_places(
+def with_nodes(
     api: PrometheusApi, windows: Windows, span: Span, keep_labels: Sequence[str]
 ) -> tuple[ServerKey, ...]:
     """Return the servers of the windows with their nodes and machines, as far as they are known."""
@@ -58,10 +58,10 @@ def with_places(
                 _within(machines.get(server.target_key, ()), lifetime),
             )
         )
-    return _placed(windows.servers, hardware, windows.width)
+    return _with_nodes(windows.servers, hardware, windows.width)
 
 
-def _placed(
+def _with_nodes(
     servers: Sequence[ServerKey], hardware: Sequence[_Hardware], width: float
 ) -> tuple[ServerKey, ...]:
     on_machine: dict[tuple[str, str], list[int]] = {}
