@@ -24,13 +24,15 @@ def texts() -> Mapping[str, str]:
         f"kubernetes/monitoring/rules-{name.removeprefix('inferfleet-')}": text
         for name, text in rules.files(values, "operator").items()
     } | {f"helm/inferfleet/{name}": text for name, text in chart_files.texts().items()}
-    made = {name: json.dumps(board, sort_keys=True) for name, board in dashboards(values).items()}
+    documents = {
+        name: json.dumps(board, sort_keys=True) for name, board in dashboards(values).items()
+    }
     note = _NOTE.format("dashboards/")
     written["kubernetes/monitoring/dashboards.yaml"] = note + _documents(
-        [_config_map(name, text) for name, text in made.items()]
+        [_config_map(name, text) for name, text in documents.items()]
     )
     written["kubernetes/grafana-operator/dashboards.yaml"] = note + _documents(
-        [_grafana_dashboard(name) for name in made]
+        [_grafana_dashboard(name) for name in documents]
     )
     return written
 

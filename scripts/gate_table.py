@@ -119,7 +119,10 @@ def table(decisions: Sequence[tuple[Scenario, dict[str, Decision]]]) -> str:
     heads = "".join(f" {kind.name} |" for kind in kinds)
     lines = [f"| gate |{heads}", "|---" * (len(kinds) + 1) + "|"]
     for gate in decisions[0][1]:
-        cells = (_cell([made[gate] for kind, made in decisions if kind is each]) for each in kinds)
+        cells = (
+            _cell([decision[gate] for kind, decision in decisions if kind is each])
+            for each in kinds
+        )
         lines.append(f"| {gate} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -129,7 +132,7 @@ def hours_of_comparing(decisions: Sequence[tuple[Scenario, dict[str, Decision]]]
     gate = _NAMES["Argo Rollouts, compare"]
     lines = [_HOURS_HEAD]
     for kind in dict.fromkeys(scenario for scenario, _ in decisions if not scenario.once):
-        hours = [made[gate].hours for each, made in decisions if each is kind]
+        hours = [decision[gate].hours for each, decision in decisions if each is kind]
         lines.append(
             f"- {{rollout: {kind.name}, median: {median(hours):.1f}, least: {min(hours):.1f}, "
             f"most: {max(hours):.1f}}}\n"

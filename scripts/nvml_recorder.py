@@ -44,9 +44,9 @@ class Recorder:
 
         return call
 
-    def mark(self, what: str) -> None:
+    def mark(self, label: str) -> None:
         """Note what the GPU is doing from here on."""
-        self.calls.append({"mark": what})
+        self.calls.append({"mark": label})
 
     def save(self, path: Path) -> None:
         """Write one call a line."""

@@ -125,8 +125,8 @@ def _servers(api: PrometheusApi, matchers: Sequence[Matcher], span: Span) -> Seq
     chosen = [labels for labels in known if match_all(matchers, labels)]
     if not chosen:
         models = _listed({labels["model"] for labels in known})
-        asked = one_line(", ".join(map(str, matchers)))
-        raise CompareError(f"--model: no server has {asked}; the models known are {models}")
+        listed = one_line(", ".join(map(str, matchers)))
+        raise CompareError(f"--model: no server has {listed}; the models known are {models}")
     for kind in _KINDS:
         values = {labels.get(kind, "") for labels in chosen}
         if len(values) > 1:

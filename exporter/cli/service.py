@@ -208,9 +208,9 @@ class Service:
         gpus = self._poller.telemetry.inventory.gpus
         report = fleet_report(self.server_views(), problems, config.interval, config.window, gpus)
         # null where this exporter does not judge
-        nobody = {"judged_at": None, "verdicts": None}
+        no_verdicts = {"judged_at": None, "verdicts": None}
         judge = self._active_judge
-        return report | (judge.report() if judge else nobody)
+        return report | (judge.report() if judge else no_verdicts)
 
     def _config_text(self) -> str:
         data = self._poller.config.model_dump(mode="json", exclude_defaults=True)

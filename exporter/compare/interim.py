@@ -65,10 +65,10 @@ def _with_decision(
     decision lie in the future.
     """
     decided_at = None if before is None else before.decided_at
-    kept = before is not None and decided_at is not None and start <= decided_at
-    if before is not None and kept and "regression" in (before.verdict, comparison.verdict):
-        kept = before.verdict == "regression"
-    if before is None or decided_at is None or not kept:
+    stands = before is not None and decided_at is not None and start <= decided_at
+    if before is not None and stands and "regression" in (before.verdict, comparison.verdict):
+        stands = before.verdict == "regression"
+    if before is None or decided_at is None or not stands:
         decided = comparison.verdict not in UNDECIDED
         return comparison.model_copy(
             update={"decided_at": now if decided else None, "answer_at": answer_time(comparison)}

@@ -56,10 +56,10 @@ def run(
         check_baseline(fleet, question)
         return fleet
 
-    def judge(fleet: Fleet, asked: Question, until: float) -> Report:
+    def judge(fleet: Fleet, question: Question, until: float) -> Report:
         # who waits may wait for the candidate to appear
-        check_sides(fleet, asked)
-        return report_of(fleet, asked, now(), Span(start, until, options.step))
+        check_sides(fleet, question)
+        return report_of(fleet, question, now(), Span(start, until, options.step))
 
     if not options.wait:
         return judge(read(end), question, end)

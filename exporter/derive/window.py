@@ -188,8 +188,8 @@ class Window:
         if not self._buckets or self._last is None or not self.complete:
             return None
         added = self._buckets[0].growth(bucket_counts(self._last), family)
-        found = added.quantile(share) if added else None
-        return found.value if found else None
+        quantile = added.quantile(share) if added else None
+        return quantile.value if quantile else None
 
     @property
     def complete(self) -> bool:

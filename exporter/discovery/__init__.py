@@ -93,9 +93,9 @@ class Discoverer:
 
     def close(self, successor: "Discoverer | None" = None) -> None:
         """Stop watching pods, except those that `successor` goes on with."""
-        kept = [reader.source for reader in successor._readers] if successor else []
+        sources = [reader.source for reader in successor._readers] if successor else []
         for reader in self._readers:
-            if isinstance(reader.source, KubernetesSource) and reader.source not in kept:
+            if isinstance(reader.source, KubernetesSource) and reader.source not in sources:
                 reader.source.close()
 
     def _publish(self, now: float) -> None:

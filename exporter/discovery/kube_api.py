@@ -54,8 +54,8 @@ class KubernetesApi:
         self._url = section.api_server.rstrip("/") or _in_cluster()
         if not section.api_server:
             own = {"bearer_token_file": account / "token", "ca_file": account / "ca.crt"}
-            given = {key: value for key in own if (value := getattr(http, key))}
-            http = http.model_copy(update=own | given)
+            settings = {key: value for key in own if (value := getattr(http, key))}
+            http = http.model_copy(update=own | settings)
         self._http, self._tls = http, ClientTls(http)
         self._exchanges: set[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = set()
         self._lock = Lock()

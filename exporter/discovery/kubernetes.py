@@ -222,16 +222,16 @@ class KubernetesSource:
                 owners[label] = min(owners.get(label, server.pod), server.pod)
         targets, problems = dict[str, tuple[Target, ...]](), list[str]()
         for place, servers, faults in states:
-            own, taken = list[Target](), list[Target]()
+            own, foreign = list[Target](), list[Target]()
             for server in servers:
                 is_owner = owners[server.target.label] == server.pod
-                (own if is_owner else taken).append(server.target)
+                (own if is_owner else foreign).append(server.target)
             targets[place] = tuple(own)
             problems += faults
             problems += [
                 f"pod {target.declare.pod}: an older pod is called {target.label!r} "
                 "already, so it is not watched; correct inferfleet/name"
-                for target in taken
+                for target in foreign
             ]
         self._targets, self._problems = targets, tuple(problems)
 

@@ -39,15 +39,15 @@ def shared_plans(
 
     As `page_plans`; raises `NoEngineError` as `detect` does.
     """
-    kept = _plan_cache.setdefault(layout, deque(maxlen=_MAX_CACHED_PLANS))
-    for keys, plans in tuple(kept):
+    cached = _plan_cache.setdefault(layout, deque(maxlen=_MAX_CACHED_PLANS))
+    for keys, plans in tuple(cached):
         if all(
             plan.context == context(plan.model) and keys[plan.model] == before.get(plan.model)
             for plan in plans
         ):
             return plans
     plans = page_plans(layout, detect(layout), context, before)
-    kept.append(({plan.model: before.get(plan.model) for plan in plans}, plans))
+    cached.append(({plan.model: before.get(plan.model) for plan in plans}, plans))
     return plans
 
 

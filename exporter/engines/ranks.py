@@ -21,19 +21,19 @@ def lowest_ranks(
     ranked = [series for series in candidates if any(rank in series[1] for rank in ranks)]
     if not ranked:
         return candidates
-    kept: dict[tuple[tuple[str, str], ...], Candidate] = {}
+    first_of_key: dict[tuple[tuple[str, str], ...], Candidate] = {}
     for series in sorted(ranked, key=lambda series: _rank_numbers(series, ranks)):
-        kept.setdefault(_without(series[1], ranks), series)
+        first_of_key.setdefault(_without(series[1], ranks), series)
     for label, value in totals.items():
         groups: dict[tuple[tuple[str, str], ...], list[Candidate]] = {}
-        for series in kept.values():
+        for series in first_of_key.values():
             groups.setdefault(_without(series[1], [*ranks, label]), []).append(series)
         chosen = []
         for group in groups.values():
             total = [series for series in group if series[1].get(label, "") == value]
             chosen += total or group
-        kept = {_without(series[1], ranks): series for series in chosen}
-    return sorted(kept.values(), key=lambda series: series[0]) + [
+        first_of_key = {_without(series[1], ranks): series for series in chosen}
+    return sorted(first_of_key.values(), key=lambda series: series[0]) + [
         series for series in candidates if series not in ranked
     ]
 

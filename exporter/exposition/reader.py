@@ -185,8 +185,8 @@ class Reader:
             line, number, openmetrics, self._limits.label_length
         )
         # of what is only checked nothing but the name is needed again
-        kept = labels if labels and self._name_filter(name) else _NO_LABELS
-        series = Series(name, kept, labels is not None, head)
+        gauge_labels = labels if labels and self._name_filter(name) else _NO_LABELS
+        series = Series(name, gauge_labels, labels is not None, head)
         if head:
             self._cache.series[head] = series
         return series, value

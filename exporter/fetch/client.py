@@ -188,7 +188,7 @@ class HttpClient:
         return None
 
     def _keep(self, address: RequestAddress, connection: Connection) -> None:
-        self._idle = [kept for kept in self._idle if not kept[1].closed]
+        self._idle = [idle for idle in self._idle if not idle[1].closed]
         if self._closed or len(self._idle) >= _MAX_IDLE:
             connection.abort()
         else:

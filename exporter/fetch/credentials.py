@@ -116,12 +116,12 @@ def redacted_text(text: str, authorization: str | None) -> str:
     It may hold the beginning of a secret alone, or all of it in other case.
     """
     secrets = [secret.lower() for secret in _secrets(authorization)]
-    kept, rest = "", text
+    prefix, rest = "", text
     while starts := [at for each in secrets if (at := rest.lower().find(each[:_PREFIX])) >= 0]:
         start = min(starts)
         end = start + max(_common(rest[start:].lower(), secret) for secret in secrets)
-        kept, rest = kept + rest[:start] + _REDACTED, rest[end:]
-    return kept + rest
+        prefix, rest = prefix + rest[:start] + _REDACTED, rest[end:]
+    return prefix + rest
 
 
 def _common(a: str, b: str) -> int:

@@ -63,8 +63,8 @@ class EnergyCounters:
 
     def forget(self, known: Iterable[str]) -> None:
         """Keep only these GPUs."""
-        kept = set(known)
-        self._points = {gpu: points for gpu, points in self._points.items() if gpu in kept}
+        uuids = set(known)
+        self._points = {gpu: points for gpu, points in self._points.items() if gpu in uuids}
 
     def energy_use(self, gpus: Iterable[str], start: float, end: float) -> EnergyUse | None:
         """Return what these GPUs used together from `start` to `end` (monotonic seconds).

@@ -120,7 +120,7 @@ class Publisher:
         self, live: Sequence[ServerView], left_out: LeftOut
     ) -> Iterator[Iterable[str]]:
         cells = list[tuple[str, Work]]()
-        kept = dict[str, tuple[Labels, dict[Key, str]]]()
+        cell_labels = dict[str, tuple[Labels, dict[Key, str]]]()
         for view in live:
             target, load = view.server.target.label, view.reading.load
             labels, before = self._cell_labels.get(target, ((), {}))
@@ -134,9 +134,9 @@ class Publisher:
                     cells.append((text, work))
                 else:
                     left_out.add(target, "no_text", len(work))
-            kept[target] = load.labels, texts
+            cell_labels[target] = load.labels, texts
         # replaced whole: pages are written for several readers at once
-        self._cell_labels = kept
+        self._cell_labels = cell_labels
         for quantity, family in LOAD.items():
             yield _headed(family, _load_lines(quantity, family, cells))
 

@@ -149,7 +149,7 @@ class WatchedServer:
         ):
             current = shared_plans(page.layout, self._context, self._keys)
             self._plans, self._layout = current, page.layout
-            keys = {made.model: made.key for made in current}
+            keys = {page_plan.model: page_plan.key for page_plan in current}
             before = [(model, key) for model, key in self._keys.items() if model not in keys]
             self._keys = dict(before[-_MAX_ABSENT_MODELS:]) | keys
             if whole := self._models.get(""):
@@ -170,8 +170,8 @@ class WatchedServer:
         for model in present:
             if model not in models:
                 models[model] = self._served(self.target.of_model(model), model)
-        gone = sorted(models.keys() - set(present), key=lambda m: models[m].reading.time or 0.0)
-        for number, model in enumerate(reversed(gone)):
+        absent = sorted(models.keys() - set(present), key=lambda m: models[m].reading.time or 0.0)
+        for number, model in enumerate(reversed(absent)):
             served = models[model]
             if (
                 now - (served.reading.time or now) > _MAX_ABSENT_SECONDS

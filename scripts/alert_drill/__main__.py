@@ -41,13 +41,13 @@ def quiet_table(days: int, folders: Sequence[tuple[str, Path]]) -> str:
         ]
     for title, _ in folders:
         fired = [
-            one
+            entry
             for of, first, part in parts
             if of == title
             # the day before a later part is there for what looks back, and what fires at the
             # very beginning of a day has fired before
-            for one in part.result()
-            if (first == 0 or one.since >= DAY) and (one.since % DAY or one.since == 0)
+            for entry in part.result()
+            if (first == 0 or entry.since >= DAY) and (entry.since % DAY or entry.since == 0)
         ]
         cells = [_counted(fired, severity) for severity in ("critical", "warning")]
         lines.append(f"| {title} | {' | '.join(cells)} |")
@@ -55,7 +55,7 @@ def quiet_table(days: int, folders: Sequence[tuple[str, Path]]) -> str:
 
 
 def _counted(fired: Sequence[Firing], severity: str) -> str:
-    counts = Counter(one.alert for one in fired if one.severity == severity)
+    counts = Counter(entry.alert for entry in fired if entry.severity == severity)
     names = ", ".join(f"{count} {alert}" for alert, count in sorted(counts.items()))
     return f"**{sum(counts.values())}**" + (f": {names}" if names else "")
 
@@ -66,15 +66,17 @@ def faults_table(folder: Path) -> str:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         without = pool.submit(firing, quiet(1), rules(folder))
         runs = [pool.submit(firing, fault.fleet(1), rules(folder)) for fault in FAULTS]
-    usual = {(one.alert, one.subject) for one in without.result()}
+    usual = {(entry.alert, entry.subject) for entry in without.result()}
     lines += [_row(fault, run.result(), usual) for fault, run in zip(FAULTS, runs, strict=True)]
     return "\n".join(lines) + "\n"
 
 
 def _row(fault: Fault, fired: Sequence[Firing], usual: set[tuple[str, str]]) -> str:
-    new = [one for one in fired if one.since >= AT and (one.alert, one.subject) not in usual]
-    wanted = next((one for one in new if one.alert == fault.alert), None)
-    besides = sorted({one.alert for one in new} - {fault.alert})
+    new = [
+        entry for entry in fired if entry.since >= AT and (entry.alert, entry.subject) not in usual
+    ]
+    wanted = next((entry for entry in new if entry.alert == fault.alert), None)
+    besides = sorted({entry.alert for entry in new} - {fault.alert})
     severity, after = (wanted.severity, f"{wanted.since - AT} min") if wanted else ("", "**never**")
     return f"| {fault.title} | {fault.alert} | {severity} | {after} | {', '.join(besides)} |"
 

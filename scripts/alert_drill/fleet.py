@@ -30,10 +30,10 @@ class Fleet:
 
     def add(self, metric: str, value: Value | float, **labels: str) -> None:
         """Add a series by its value in each minute; it is absent while its exporter is blind."""
-        gone = self.blind.get(labels.get("instance", ""), set())
+        missing = self.blind.get(labels.get("instance", ""), set())
         constant = None if callable(value) else value
         samples: Samples = [
-            None if minute in gone else value(minute) if callable(value) else constant
+            None if minute in missing else value(minute) if callable(value) else constant
             for minute in range(self.minutes)
         ]
         if any(sample is not None for sample in samples):
@@ -41,11 +41,11 @@ class Fleet:
 
     def count(self, metric: str, rate: Value, **labels: str) -> None:
         """Add a counter by its growth in each minute."""
-        gone = self.blind.get(labels.get("instance", ""), set())
+        missing = self.blind.get(labels.get("instance", ""), set())
         samples = counter([rate(minute) for minute in range(self.minutes)])
         # what the engine counted meanwhile is in the counter when the exporter is back
         self.series[name(metric, labels)] = [
-            None if minute in gone else sample for minute, sample in enumerate(samples)
+            None if minute in missing else sample for minute, sample in enumerate(samples)
         ]
 
 
@@ -53,7 +53,7 @@ class Fleet:
 class Server:
     """One server: when its pod exists, when it loads and is down, and what is odd about it.
 
-    `odd` overrides what a series shows, by metric and label values: its growth or its value in a
+    `faults` overrides what a series shows, by metric and label values: its growth or its value in a
     minute. Its `down` is 1 while the server is.
     """
 
@@ -66,7 +66,7 @@ class Server:
     instance: str = "exporter-0"
     down: set[int] = field(default_factory=set)
     loads: list[int] = field(default_factory=list)
-    odd: dict[str, Value] = field(default_factory=dict)
+    faults: dict[str, Value] = field(default_factory=dict)
 
     def release(self, minute: int) -> str:
         """Return the release it runs, from its upgrade on the new one."""
@@ -83,9 +83,9 @@ class Server:
     def up(self, minute: int) -> bool:
         """Whether its page is read."""
         exists = self.begin <= minute < self.end
-        killed = self.odd.get("down")
-        gone = minute in self.down or bool(killed and killed(minute))
-        return exists and not self.loading(minute) and not gone
+        killed = self.faults.get("down")
+        missing = minute in self.down or bool(killed and killed(minute))
+        return exists and not self.loading(minute) and not missing
 
 
 def requests(minute: int) -> float:
@@ -101,7 +101,7 @@ def add_server(fleet: Fleet, server: Server) -> None:
         return lambda m: value(m) if server.begin <= m < server.end else None
 
     def answers(metric: str, value: Value) -> Value:
-        shown = server.odd.get(metric, value)
+        shown = server.faults.get(metric, value)
         return lambda m: shown(m) if server.up(m) else None
 
     def gauge(metric: str, value: Value, **labels: str) -> None:
@@ -127,7 +127,7 @@ def add_server(fleet: Fleet, server: Server) -> None:
     gauge("server_gpu_info", lambda _: 1.0, uuid=server.gpu or f"gpu-{server.target}", source="pod")
     fleet.count(
         "inferfleet_server_restarts_total",
-        exists(server.odd.get("server_restarts_total", lambda m: float(m in server.loads))),
+        exists(server.faults.get("server_restarts_total", lambda m: float(m in server.loads))),
         **own,
     )
     count("generation_tokens_total", lambda m: 200 * requests(m), model=server.model)
@@ -164,12 +164,12 @@ def _started(server: Server, minute: int) -> int:
     return 60 * (max(loads, default=server.begin) + LOADING - 1)
 
 
-def add_gpu(fleet: Fleet, uuid: str, odd: Mapping[str, Value], **own: str) -> None:
+def add_gpu(fleet: Fleet, uuid: str, faults: Mapping[str, Value], **own: str) -> None:
     """Add a GPU's series as the exporter reads them from DCGM: with the past in its counts."""
     labels = {"uuid": uuid, "job": "inferfleet", **own}
 
     def gauge(metric: str, value: float, **more: str) -> None:
-        fleet.add(f"inferfleet_{metric}", odd.get(metric, value), **labels, **more)
+        fleet.add(f"inferfleet_{metric}", faults.get(metric, value), **labels, **more)
 
     gauge("gpu_up", 1.0)
     gauge("gpu_utilization_ratio", 1.0)
@@ -179,7 +179,7 @@ def add_gpu(fleet: Fleet, uuid: str, odd: Mapping[str, Value], **own: str) -> No
     gauge("gpu_row_remap_pending", 1.0 if uuid.endswith("0") else 0.0)
     fleet.add(
         "inferfleet_gpu_ecc_errors_total",
-        odd.get("gpu_ecc_errors_total", 2.0),
+        faults.get("gpu_ecc_errors_total", 2.0),
         kind="uncorrected",
         **labels,
     )
@@ -191,19 +191,19 @@ def add_gpu(fleet: Fleet, uuid: str, odd: Mapping[str, Value], **own: str) -> No
         xid="31",
         **labels,
     )
-    if "gpu_xid_errors_total" in odd:
+    if "gpu_xid_errors_total" in faults:
         fleet.add(
-            "inferfleet_gpu_xid_errors_total", odd["gpu_xid_errors_total"], xid="48", **labels
+            "inferfleet_gpu_xid_errors_total", faults["gpu_xid_errors_total"], xid="48", **labels
         )
-    throttled = odd.get("gpu_throttled_seconds_total", lambda _: 0.0)
+    throttled = faults.get("gpu_throttled_seconds_total", lambda _: 0.0)
     fleet.count("inferfleet_gpu_throttled_seconds_total", throttled, reason="hw_thermal", **labels)
 
 
 def add_exporter(fleet: Fleet, instance: str, shards: int, watched: Value) -> None:
     """Add what an exporter says of itself, and whether Prometheus can scrape it."""
     own = {"instance": instance, "job": "inferfleet"}
-    gone = fleet.blind.get(instance, set())
-    fleet.series[name("up", own)] = [float(m not in gone) for m in range(fleet.minutes)]
+    missing = fleet.blind.get(instance, set())
+    fleet.series[name("up", own)] = [float(m not in missing) for m in range(fleet.minutes)]
     fleet.add("inferfleet_build_info", 1.0, version="1", **own)
     fleet.add("inferfleet_targets", watched, **own)
     fleet.add("inferfleet_discovered_targets", watched, source="kubernetes serving", **own)

@@ -67,11 +67,11 @@ def firing(fleet: Fleet, rules: Sequence[Path]) -> list[Firing]:
         text = yaml.safe_dump({"groups": groups}, sort_keys=False)
         path.with_name("rules.yaml").write_text(text, encoding="utf-8")
         path.write_text(yaml.safe_dump(body, sort_keys=False), encoding="utf-8")
-        done = subprocess.run(
+        ended = subprocess.run(
             [promtool, "test", "rules", str(path)], capture_output=True, text=True
         )
-    text = done.stdout + done.stderr
-    if done.returncode and "got:" not in text:
+    text = ended.stdout + ended.stderr
+    if ended.returncode and "got:" not in text:
         raise SystemExit(f"promtool refused the drill: {text}")
     if "err:" in text:
         raise SystemExit(f"promtool could not ask: {text}")

@@ -20,11 +20,11 @@ _GAP = 12
 
 def quiet(
     days: int,
-    odd: Mapping[str, dict[str, Value]] | None = None,
+    faults: Mapping[str, dict[str, Value]] | None = None,
     ends: Mapping[str, int] | None = None,
     first: int = 0,
 ) -> Fleet:
-    """Return a fleet over some days from the `first` on; `odd` by target or GPU, see `Server`.
+    """Return a fleet over some days from the `first` on; `faults` by target or GPU, see `Server`.
 
     `ends` says by instance in which minute an exporter dies.
 
@@ -32,7 +32,7 @@ def quiet(
     telemetry has a gap. Once a week, on the first day first, `code` is rolled server by server to a
     release that changes nothing, the exporters are restarted, and a node reboots.
     """
-    odd = odd or {}
+    faults = faults or {}
     fleet = Fleet(days * DAY)
     weekly = [day for day in range(days) if (first + day) % 7 == 0]
     fleet.blind = {
@@ -68,7 +68,7 @@ def quiet(
                 # the machine is away, then the pod starts anew and loads
                 down=_minutes((begin, 4) for begin in reboots),
                 loads=rolls + [begin + 4 for begin in reboots],
-                odd=odd.get(f"serving/code-{i}", {}),
+                faults=faults.get(f"serving/code-{i}", {}),
             )
         )
     instances = {f"gpu-slot-{i}": "exporter-0" for i in range(_LARGE - _SMALL)}
@@ -77,7 +77,7 @@ def quiet(
         if not server.gpu:
             instances[f"gpu-{server.target}"] = server.instance
     for uuid, instance in instances.items():
-        add_gpu(fleet, uuid, odd.get(uuid, {}), instance=instance)
+        add_gpu(fleet, uuid, faults.get(uuid, {}), instance=instance)
     for instance in ("exporter-0", "exporter-1"):
         counts = [0.0] * fleet.minutes
         for server in servers:

@@ -37,8 +37,8 @@ def notation(samples: Sequence[float | None]) -> str:
 
 def _step(samples: Sequence[float | None], i: int) -> float:
     following = samples[i + 1] if i + 1 < len(samples) else None
-    here = samples[i]
-    return 0.0 if following is None or here is None else following - here
+    current = samples[i]
+    return 0.0 if following is None or current is None else following - current
 
 
 def counter(rates: Sequence[float | None]) -> Samples:

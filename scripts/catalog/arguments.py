@@ -69,7 +69,7 @@ def _described(node: ast.ClassDef) -> Iterator[str]:
 
 def _config_defaults(texts: Mapping[str, str]) -> dict[tuple[str, str], str]:
     """Return the defaults of configuration classes by class and field."""
-    found = dict[tuple[str, str], str]()
+    defaults = dict[tuple[str, str], str]()
     for path, text in texts.items():
         if not path.startswith("vllm/config"):
             continue
@@ -77,8 +77,8 @@ def _config_defaults(texts: Mapping[str, str]) -> dict[tuple[str, str], str]:
             for field, value in fields(node.body):
                 default = default_text(value)
                 if default is not None:
-                    found[name, field] = default
-    return found
+                    defaults[name, field] = default
+    return defaults
 
 
 def _resolved(value: ast.expr | None, configured: Mapping[tuple[str, str], str]) -> str | None:
@@ -98,12 +98,12 @@ def _added(tree: ast.Module) -> Iterator[str]:
         if not isinstance(node, ast.Call):
             continue
         if called(node) == "add_argument":
-            given = (text_of(value) for value in node.args)
-            yield from (flag for flag in given if flag and flag.startswith("--"))
+            names = (text_of(value) for value in node.args)
+            yield from (flag for flag in names if flag and flag.startswith("--"))
         aliases = keyword(node, "aliases")
         if aliases is not None and called(node) == "Arg":
-            given = (text_of(value) for value in ast.walk(aliases) if isinstance(value, ast.expr))
-            yield from (flag for flag in given if flag and flag.startswith("--"))
+            names = (text_of(value) for value in ast.walk(aliases) if isinstance(value, ast.expr))
+            yield from (flag for flag in names if flag and flag.startswith("--"))
 
 
 def _with_default(default: str | None) -> dict[str, object]:

@@ -51,7 +51,7 @@ def _vllm(tree: ast.Module) -> dict[str, dict[str, object]]:
 
 def _sglang(tree: ast.Module) -> dict[str, dict[str, object]]:
     node = classes(tree).get("Envs")
-    found = dict[str, dict[str, object]]()
+    variables = dict[str, dict[str, object]]()
     for statement in node.body if node else ():
         if not isinstance(statement, ast.Assign) or not isinstance(statement.value, ast.Call):
             continue
@@ -59,8 +59,8 @@ def _sglang(tree: ast.Module) -> dict[str, dict[str, object]]:
         if isinstance(target, ast.Name) and called(statement.value).startswith("Env"):
             value = statement.value
             default = value.args[0] if value.args else keyword(value, "default")
-            found[target.id] = _with_default(default_text(default))
-    return dict(sorted(found.items()))
+            variables[target.id] = _with_default(default_text(default))
+    return dict(sorted(variables.items()))
 
 
 def _old_names(tree: ast.Module) -> Iterator[str]:

@@ -45,8 +45,8 @@ def shared_labels(trees: Iterable[ast.Module]) -> dict[str, dict[str, object]]:
                 continue
             target, value = node.targets[0], node.value
             if isinstance(target, ast.Name) and target.id in ("labels", "labelnames"):
-                given = _texts(value.keys if isinstance(value, ast.Dict) else _elements(value))
-                names |= given if _MODEL_NAME in given else set()
+                assigned = _texts(value.keys if isinstance(value, ast.Dict) else _elements(value))
+                names |= assigned if _MODEL_NAME in assigned else set()
             elif isinstance(target, ast.Subscript) and ast.unparse(target.value) == "labels":
                 names |= _texts([target.slice])
     return {name: {} for name in sorted(names)}
@@ -85,11 +85,11 @@ def labels_of(value: ast.expr | None, scope: Scope) -> tuple[set[str], bool] | N
         inner = value.args[0] if called(value) == "list" and value.args else None
         parts = [labels_of(inner, scope) if inner is not None else _shared(value)]
     elif isinstance(value, ast.Name):
-        given = list(scope.assigned(value.id))
-        literal = [each for each in given if _MODEL_NAME not in _texts(_elements(each))]
+        assigned = list(scope.assigned(value.id))
+        literal = [each for each in assigned if _MODEL_NAME not in _texts(_elements(each))]
         if value.id in ("labelnames", "labels") and not literal:
             return set(), True
-        parts = [labels_of(each, scope) for each in given] if len(given) == 1 else [None]
+        parts = [labels_of(each, scope) for each in assigned] if len(assigned) == 1 else [None]
     else:
         parts = [None]
     known = [part for part in parts if part is not None]
@@ -114,8 +114,8 @@ def buckets_of(value: ast.expr | None, scope: Scope) -> tuple[float, ...] | None
     constant = scope.constants.get(value.id)
     if isinstance(constant, tuple | list):
         return _numbers(ast.parse(repr(constant), mode="eval").body)
-    found = {buckets_of(each, scope) for each in scope.assigned(value.id)}
-    return found.pop() if len(found) == 1 else None
+    choices = {buckets_of(each, scope) for each in scope.assigned(value.id)}
+    return choices.pop() if len(choices) == 1 else None
 
 
 def _shared(value: ast.Call) -> tuple[set[str], bool] | None:

@@ -36,7 +36,7 @@ def metrics(texts: Mapping[str, str], engine: str) -> dict[str, dict[str, object
     # a class of names is used in files that hold none themselves
     users = re.compile("|".join(map(re.escape, {name.partition(".")[0] for name in shared})))
     families = bucket_families(parsed(text) for text in texts.values() if "_BUCKETS" in text)
-    found = dict[str, dict[str, object]]()
+    metrics_by_name = dict[str, dict[str, object]]()
     for path, text in texts.items():
         if path not in trees and not (shared and users.search(text)):
             continue
@@ -45,15 +45,15 @@ def metrics(texts: Mapping[str, str], engine: str) -> dict[str, dict[str, object
         for name, fact in _definitions(tree, constants, families):
             if not name.startswith(own):
                 continue
-            if name not in found:
-                found[name] = fact
+            if name not in metrics_by_name:
+                metrics_by_name[name] = fact
                 continue
             # what two definitions say otherwise is not known
-            known = found[name]
+            known = metrics_by_name[name]
             for key in {*known, *fact} - {"type"}:
                 if known.get(key) != fact.get(key):
                     known.pop(key, None)
-    return found
+    return metrics_by_name
 
 
 def labels(texts: Mapping[str, str], engine: str) -> dict[str, dict[str, object]]:
@@ -95,9 +95,9 @@ def _definitions(
         for node in nodes:
             if not isinstance(node, ast.Call) or (kind := _kind(node)) is None:
                 continue
-            given = keyword(node, "name") or (node.args[0] if node.args else None)
+            argument = keyword(node, "name") or (node.args[0] if node.args else None)
             fact = _fact(node, kind, Scope(nodes, constants, families))
-            for name in _names(keyed.get(node, given), nodes, constants):
+            for name in _names(keyed.get(node, argument), nodes, constants):
                 if _NAME.fullmatch(name):
                     yield name, dict(fact)
 

@@ -76,8 +76,8 @@ def _metadata(requirement: str) -> dict[str, object]:
         _pip(*command, "--target", folder, requirement)
         (package,) = json.loads(report.read_text("utf-8"))["install"]
     document: dict[str, object] = package["metadata"]
-    kept = ("name", "version", "requires_dist", "requires_python")
-    return {key: document[key] for key in kept if key in document}
+    fields = ("name", "version", "requires_dist", "requires_python")
+    return {key: document[key] for key in fields if key in document}
 
 
 def _download(engine: str, release: str) -> Path:

@@ -16,17 +16,17 @@ def requires(engine: str, release: str) -> dict[str, dict[str, object]]:
     """Return by package the versions a release wants; `cuda` is that of the torch it pins."""
     known = requirements(engine, release)
     listed = known.get("requires_dist")
-    wanted = dict[str, dict[str, object]]()
+    required = dict[str, dict[str, object]]()
     if isinstance(python := known.get("requires_python"), str):
-        wanted["python"] = {"version": python}
+        required["python"] = {"version": python}
     for line in listed if isinstance(listed, list) else ():
         match = _REQUIREMENT.match(line)
         if match and match[1] in _PACKAGES and "extra" not in (match[3] or ""):
-            wanted.setdefault(match[1], {"version": match[2].strip()})
-    torch = str(wanted.get("torch", {}).get("version", ""))
+            required.setdefault(match[1], {"version": match[2].strip()})
+    torch = str(required.get("torch", {}).get("version", ""))
     if torch.startswith("=="):
         of_torch = metadata(f"torch{torch}").get("requires_dist")
         for line in of_torch if isinstance(of_torch, list) else ():
             if cuda := _CUDA.match(line):
-                wanted["cuda"] = {"version": cuda[1]}
-    return wanted
+                required["cuda"] = {"version": cuda[1]}
+    return required

@@ -30,10 +30,10 @@ def write_csv(path: Path, observations: Iterable[Observation]) -> None:
         writer.writerows(map(astuple, observations))
 
 
-def _verdict(found: Trend) -> str:
-    if found.flat:
+def _verdict(series: Trend) -> str:
+    if series.flat:
         return "flat"
-    return "**rises**" if found.slope > 0 else "falls"
+    return "**rises**" if series.slope > 0 else "falls"
 
 
 def waited(observations: Sequence[Observation]) -> float:
@@ -50,21 +50,21 @@ def soak_section(
     seconds = [each.seconds for each in settled]
     rows = []
     for name, (title, unit, digits) in _MEASURES.items():
-        found = trend(seconds, [getattr(each, name) for each in settled])
+        series = trend(seconds, [getattr(each, name) for each in settled])
         ends = (getattr(each, name) for each in (settled[0], settled[-1]))
         first, last = (f"{value:.0f} {unit}".strip() for value in ends)
-        slope = f"{found.slope:+.{digits}f} ± {found.error:.{digits}f} {unit}".strip()
-        rows.append(row((title, first, last, slope, _verdict(found))))
+        slope = f"{series.slope:+.{digits}f} ± {series.error:.{digits}f} {unit}".strip()
+        rows.append(row((title, first, last, slope, _verdict(series))))
     head = ("", "after the first quarter", "at the end", "slope an hour", "")
     looks = sum(each.live for each in settled)
     fresh = sum(each.fresh * each.live for each in settled) / max(looks, 1)
     oldest = max(each.oldest for each in settled)
     shown = "some not sampled yet" if oldest == inf else f"the oldest page {oldest:.1f} s old"
-    said = ", ".join(f"{name} {value}" for name, value in facts.items())
+    listed = ", ".join(f"{name} {value}" for name, value in facts.items())
     return (
         f"{conditions}\n\n{table(head, rows)}\n"
         f"Live servers were up to date in {100 * fresh:.2f} % of {looks:,} looks, {shown}; the "
-        f"exporter waited for a core {100 * waited(settled):.0f} % of the time. {said}\n"
+        f"exporter waited for a core {100 * waited(settled):.0f} % of the time. {listed}\n"
     )
 
 

@@ -199,9 +199,9 @@ def _compare_sides(fleet: Fleet, sides: _Sides, question: Question) -> Compariso
     passed += check_data(windows, design, fleet.facts, excluded, results[0], sorted(unknown))
     passed += [context] if context else []
     passed += [check_mix(mix, [result.measure for result in results])]
-    kept = kept_lookups(lookups, windows, design)
+    used_lookups = kept_lookups(lookups, windows, design)
     baseline, candidate = (
-        describe_side(windows, design.keep & rows, fleet.facts, kept, flags)
+        describe_side(windows, design.keep & rows, fleet.facts, used_lookups, flags)
         for rows, flags in ((~design.treated, sides.baseline), (design.treated, sides.candidate))
     )
     throughput, latency = naive_ratios(windows, design)

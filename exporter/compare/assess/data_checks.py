@@ -113,7 +113,7 @@ def _warm_up(windows: Windows, design: Design) -> Check:
     """Report how much was left out as warm-up, and why so much."""
     if design.warm_up_seconds <= 0:
         return Check(name="warm-up", outcome="passed", text="no server had just begun")
-    kept = float(np.nansum(windows.column("seconds")[design.keep]))
+    used_seconds = float(np.nansum(windows.column("seconds")[design.keep]))
     names = "the baseline", "the candidate"
     learnt = [
         _settling(name, settling)
@@ -124,7 +124,7 @@ def _warm_up(windows: Windows, design: Design) -> Check:
         name="warm-up",
         outcome="corrected",
         text=f"{'; '.join(learnt)}; {design.warm_up_seconds / 3600:.1f} server-hours of warm-up "
-        f"are left out, {kept / 3600:.1f} are kept",
+        f"are left out, {used_seconds / 3600:.1f} are kept",
     )
 
 

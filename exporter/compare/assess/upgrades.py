@@ -104,12 +104,12 @@ def class_changes(fleet: Fleet, question: Question) -> tuple[Upgrade, ...]:
             before = windows.time < start
             work = {name: float(tokens[rows[name] & before].sum()) for name in earlier}
             baseline = max(earlier, key=lambda name: work[name])
-            asked = replace(
+            pair = replace(
                 question,
                 baseline=(Matcher("release", "=", baseline), *same),
                 candidate=(Matcher("release", "=", release), *same),
             )
-            changes.append(Upgrade(asked, start))
+            changes.append(Upgrade(pair, start))
     return tuple(changes)
 
 
@@ -126,7 +126,7 @@ def _last_start(windows: Windows, rows: Mask) -> float:
     A time that nobody was seen at is no gap of the release: nothing was asked, or all were down.
     """
     known = np.unique(windows.time)
-    seen = np.unique(windows.time[rows])
-    others = np.diff(np.searchsorted(known, seen)) - 1
+    times = np.unique(windows.time[rows])
+    others = np.diff(np.searchsorted(known, times)) - 1
     later = np.flatnonzero(others * windows.width >= _GAP_SECONDS)
-    return float(seen[later[-1] + 1] if len(later) else seen[0])
+    return float(times[later[-1] + 1] if len(later) else times[0])

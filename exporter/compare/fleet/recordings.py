@@ -49,8 +49,8 @@ def read_recordings(
     The sides are paths or names of recordings, `width` the length of a window in seconds.
     """
     sides = baseline, candidate
-    for option, given in zip(OPTIONS, sides, strict=True):
-        if not given:
+    for option, side in zip(OPTIONS, sides, strict=True):
+        if not side:
             raise CompareError(f"{option}: no run is given; name one or more")
     texts = [*baseline, *candidate]
     options = [OPTIONS[0]] * len(baseline) + [OPTIONS[1]] * len(candidate)

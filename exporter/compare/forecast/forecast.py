@@ -162,9 +162,9 @@ def _outcome(
         if start + look > end or (loss is not None and decided is not None):
             break
         windows = upgrade.windows
-        seen = windows.where(windows.time + windows.width <= start + look + 1.0)
+        history = windows.where(windows.time + windows.width <= start + look + 1.0)
         cold = terms.cold_prompts(look)
-        known = _effect(replace(upgrade, windows=seen), candidates, terms, criteria, cold)
+        known = _effect(replace(upgrade, windows=history), candidates, terms, criteria, cold)
         if known is None:
             continue
         effect, level = known

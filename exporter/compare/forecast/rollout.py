@@ -43,15 +43,15 @@ def rollouts(servers: int, wait: float) -> tuple[Rollout, ...]:
     waited for at most, after half of which the halves of a swap exchange the releases.
     """
     half = servers // 2
-    ways = list[Rollout]()
+    plans = list[Rollout]()
     if half >= _LEAST_SIDE:
         sizes = sorted({_LEAST_SIDE, max(servers // 4, _LEAST_SIDE), half})
-        ways += [Rollout("canary", size, servers) for size in sizes]
-        ways.append(Rollout("new servers", half, servers))
-        ways.append(Rollout("swap", half, servers, wait / 2.0))
+        plans += [Rollout("canary", size, servers) for size in sizes]
+        plans.append(Rollout("new servers", half, servers))
+        plans.append(Rollout("swap", half, servers, wait / 2.0))
     if servers >= _LEAST_SIDE:
-        ways.append(Rollout("all at once", servers, servers))
-    return tuple(ways)
+        plans.append(Rollout("all at once", servers, servers))
+    return tuple(plans)
 
 
 def pretended_upgrade(
@@ -65,12 +65,12 @@ def pretended_upgrade(
     windows, count = fleet.windows, len(fleet.windows.servers)
     first = np.asarray(chosen, dtype=bool)[windows.server]
     begin = start - (0.0 if rollout.kind == "swap" else _HISTORY)
-    kept = windows.time >= begin
+    recent = windows.time >= begin
     exchange = start + rollout.period
     upgraded = first & (windows.time >= start)
     back = dict[int, tuple[float, ...]]()
     if rollout.kind == "new servers":
-        kept &= ~first | upgraded
+        recent &= ~first | upgraded
     elif rollout.kind == "swap":
         upgraded = np.where(first, windows.time < exchange, windows.time >= exchange)
         back = {number: (exchange,) for number, is_first in enumerate(chosen) if is_first}
@@ -88,5 +88,5 @@ def pretended_upgrade(
             for known, began in zip(fleet.facts, starts, strict=True)
         ),
     )
-    upgrade = replace(fleet, windows=pretended.where(kept), facts=facts, lookups=None)
+    upgrade = replace(fleet, windows=pretended.where(recent), facts=facts, lookups=None)
     return upgrade, [False] * count + [True] * count

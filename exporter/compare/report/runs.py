@@ -61,11 +61,11 @@ def _runs(comparison: Comparison) -> RunTable | None:
         texts = [_difference(getattr(each, side)) if each else "" for each in (spread, energy)]
         rows.append(("two runs differ by", side, texts[0], texts[1], ""))
     heads = "run", "side", "decode speed", "tokens per joule", "energy a token"
-    kept = [i for i in range(len(heads)) if any(row[i] not in ("", "unknown") for row in rows)]
+    columns = [i for i in range(len(heads)) if any(row[i] not in ("", "unknown") for row in rows)]
     return RunTable(
         "the runs at equal load, over the mean of the baseline's",
-        tuple(heads[i] for i in kept),
-        tuple(tuple(row[i] for i in kept) for row in rows),
+        tuple(heads[i] for i in columns),
+        tuple(tuple(row[i] for i in columns) for row in rows),
     )
 
 

@@ -80,10 +80,10 @@ def _print_effects(comparison: Comparison, console: Console) -> None:
 
 def _print_run_table(table: RunTable, console: Console) -> None:
     left_out = table.details if console.width < _WIDE else frozenset[str]()
-    kept = [i for i, head in enumerate(table.heads) if head not in left_out]
-    shown = _table(table.title, *(table.heads[i] for i in kept))
+    columns = [i for i, head in enumerate(table.heads) if head not in left_out]
+    shown = _table(table.title, *(table.heads[i] for i in columns))
     for row, verdict in zip_longest(table.rows, table.verdicts):
-        texts = [escape(row[i]) for i in kept]
+        texts = [escape(row[i]) for i in columns]
         if verdict:
             texts[-1] = f"[{_STYLES[verdict]}]{texts[-1]}[/]"
         shown.add_row(*texts)

@@ -63,13 +63,13 @@ def bucket_counts(snapshot: Snapshot) -> BucketCounts:
 
 @cached_by_plan
 def _buckets(plan: Plan) -> _Buckets:
-    found = [
+    sums = [
         (i, sample)
         for i, sample in enumerate(plan.samples)
         if sample.suffix == "_bucket" and sample.family in FAMILIES
     ]
     return _Buckets(
-        tuple(i for i, _ in found),
-        tuple(sample for _, sample in found),
-        tuple(float(sample.label("le")) for _, sample in found),
+        tuple(i for i, _ in sums),
+        tuple(sample for _, sample in sums),
+        tuple(float(sample.label("le")) for _, sample in sums),
     )

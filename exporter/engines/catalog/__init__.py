@@ -217,12 +217,12 @@ class EngineCatalog(_Model):
             if family is None:
                 raise ValueError(f"{name} is no canonical family")
             for term in (term for option in alternatives for term in option.terms):
-                odd = (term.keep.keys() | term.label.keys()) - set(family.labels)
-                if odd:
-                    raise ValueError(f"{name} has no label {', '.join(sorted(odd))}")
+                unknown = (term.keep.keys() | term.label.keys()) - set(family.labels)
+                if unknown:
+                    raise ValueError(f"{name} has no label {', '.join(sorted(unknown))}")
         for meaning in self.meanings:
-            if odd := set(meaning.series) - BY_NAME.keys():
-                raise ValueError(f"{meaning.name}: {', '.join(sorted(odd))} is no family")
+            if unknown := set(meaning.series) - BY_NAME.keys():
+                raise ValueError(f"{meaning.name}: {', '.join(sorted(unknown))} is no family")
         if repeated := self.unmapped & self._mapped():
             raise ValueError(f"{', '.join(sorted(repeated))} is both mapped and listed as unmapped")
         return self

@@ -14,9 +14,9 @@ from .settings import public_settings
 def read(engine: Engine, line: Sequence[str]) -> SourceReport:
     """Read the command line of an engine's server."""
     values = options(engine.syntax, line)
-    given = {name: words[0] for name, words in values.items()}
+    first_values = {name: words[0] for name, words in values.items()}
     listed: dict[str, object] = {
         name: words[0] if len(words) == 1 else words for name, words in values.items()
     }
     settings = public_settings(listed, "args.", engine.runtime_settings)
-    return SourceReport("command_line", engine.option_facts(given), settings)
+    return SourceReport("command_line", engine.option_facts(first_values), settings)

@@ -35,10 +35,10 @@ def without_gpus(reports: Iterable[SourceReport], declared: int | None) -> list[
 
     `declared` is the number that an operator declared, which is of all of them.
     """
-    kept = []
+    reports_on_server = []
     for report in reports:
         values = {name: value for name, value in report.values.items() if name not in _GPUS}
         if declared and report.source == "declared":
             values["gpus"] = declared
-        kept.append(replace(report, values=values))
-    return kept
+        reports_on_server.append(replace(report, values=values))
+    return reports_on_server

@@ -124,8 +124,8 @@ def _reason(labels: Labels, names: Sequence[str], identity: IdentityLabels) -> s
     """Return why a series' labels are no identity, empty where they are of no GPU at all."""
     if not _position(labels, identity):
         return ""
-    given = [name for name in identity.uuid if name in labels]
-    values = [f'{name}="{labels[name]}"' for name in given]
+    present = [name for name in identity.uuid if name in labels]
+    values = [f'{name}="{labels[name]}"' for name in present]
     if names:
         return f"several devices have {' and '.join(values)}"
     return f"{' and '.join(values)} is no identity" if values else ""

@@ -242,11 +242,11 @@ class _Maker:
             return
         if not all(rule.fullmatch(labels.get(k, "")) for k, rule in term.where.items()):
             return
-        kept = {canonical: labels.get(raw, "") for canonical, raw in term.keep.items()}
+        labels_by_name = {canonical: labels.get(raw, "") for canonical, raw in term.keep.items()}
         # a page lists its series in any order: the catalog's order is the preference
         rank = catalog.families[family].index(term)
         for more, bit in _bits(term):
-            key = family, tuple(sorted((kept | term.label | more).items()))
+            key = family, tuple(sorted((labels_by_name | term.label | more).items()))
             options = self._devices[row.gpu, part].keys.setdefault(key, {})
             if rank not in options:
                 parts: dict[str, list[int]] = {name: [] for name in (term.raw, *term.plus)}
