@@ -92,17 +92,17 @@ def _first_copies(by_name: SeriesByName, label: str, own_names: Set[str]) -> Ser
     """
     counts = Counter(own.get(label, "") for series in by_name.values() for _, own in series)
     ranked = sorted(counts, key=lambda value: (-counts[value], value))
-    by_name = SeriesByName()
+    copies = SeriesByName()
     for name, series in by_name.items():
         if name in own_names:
-            by_name[name] = series
+            copies[name] = series
             continue
         chosen: dict[frozenset[tuple[str, str]], Series] = {}
         for i, own in sorted(series, key=lambda item: ranked.index(item[1].get(label, ""))):
             others = {key: value for key, value in own.items() if key != label}
             chosen.setdefault(frozenset(others.items()), (i, others))
-        by_name[name] = sorted(chosen.values(), key=lambda item: item[0])
-    return by_name
+        copies[name] = sorted(chosen.values(), key=lambda item: item[0])
+    return copies
 
 
 def _text_stages(
@@ -112,16 +112,16 @@ def _text_stages(
     if stages is None:
         return by_name, ()
     label, others = stages.label, set[str]()
-    by_name = SeriesByName()
+    of_text = SeriesByName()
     for name, series in by_name.items():
         others |= {own[label] for _, own in series if label in own} - set(stages.text)
         text = [(i, own) for i, own in series if own.get(label) not in others]
         if text:
-            by_name[name] = text
+            of_text[name] = text
     if not others:
         return by_name, ()
     listed = ", ".join(sorted(others))
-    return by_name, (
+    return of_text, (
         f"{label} {listed} of the pipeline is left out, running requests included: its tokens are "
         f"no text, which is made by {label} {', '.join(stages.text)} alone",
     )
