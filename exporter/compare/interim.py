@@ -16,7 +16,7 @@ from .assess.upgrades import Upgrade, class_changes, last_start, newest_upgrades
 from .fleet.windows import Fleet
 
 HORIZON_HOURS: Final = 24.0
-"""Hours of a candidate over which the analyses share the level; the later ones are as its last."""
+"""Hours of a candidate over which the analyses share the level; later ones need ever more."""
 UNDECIDED: Final[tuple[Verdict, ...]] = ("inconclusive", "not_comparable")
 
 

@@ -31,8 +31,8 @@ class Criteria:
     """What a verdict is judged by: the margin (relative) and the significance level.
 
     Without `detail` no effects by batch cell are worked out, and by range those of decode alone.
-    `horizon` is after how many hours of the candidate's work the last look is, where there are any
-    number of looks at growing data, which share the level; 0 for a single one.
+    `horizon` is after how many hours of the candidate's work the last look is due, where there are
+    any number of looks at growing data, which share the level; 0 for a single one.
     """
 
     margin: float
@@ -46,10 +46,8 @@ class Criteria:
             return self
         # what hours average out falls as one over them until the last look, the rest stays
         shared, present = design.shared_stderr**2, effect.stderr**2
-        passed = min(design.hours[1] / self.horizon, 1.0)
-        last = shared + max(present - shared, 0.0) * passed
-        information = min(last / present, 1.0)
-        return replace(self, alpha=look_level(self.alpha, information), horizon=0.0)
+        last = shared + max(present - shared, 0.0) * design.hours[1] / self.horizon
+        return replace(self, alpha=look_level(self.alpha, last / present), horizon=0.0)
 
 
 def judge_effect(

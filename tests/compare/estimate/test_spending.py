@@ -26,13 +26,21 @@ def test_next_to_nothing_known_is_no_level_at_all() -> None:
     assert 0.0 < look_level(0.05, 1e-9) < 1e-9
 
 
+def test_after_the_last_look_ever_more_is_needed() -> None:
+    levels = [look_level(0.05, information) for information in (1.0, 1.01, 2.0, 7.0)]
+    assert all(earlier > later for earlier, later in pairwise(levels))
+    assert levels[1] == pytest.approx(levels[0], rel=0.1)
+
+
 @pytest.mark.parametrize("alpha", [0.05, 0.01])
-@pytest.mark.parametrize("first", [0.02, 0.3, 0.8])
+@pytest.mark.parametrize(
+    ("first", "last"), [(0.02, 1.0), (0.3, 1.0), (0.8, 1.0), (0.02, 7.0), (0.8, 30.0)]
+)
 def test_looks_at_any_number_of_moments_call_no_more_than_was_promised(
-    alpha: float, first: float
+    alpha: float, first: float, last: float
 ) -> None:
     # information that the looks share: a part of the error is the same at all of them
-    information = np.exp(np.linspace(np.log(first), 0.0, 400))
+    information = np.exp(np.linspace(np.log(first), np.log(last), 400))
     random = np.random.default_rng(5)
     steps = np.sqrt(np.diff((0.0, *information)))
     called = 0
