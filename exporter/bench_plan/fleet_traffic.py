@@ -14,8 +14,8 @@ from ..compare.fleet.cells import one_of
 from ..compare.fleet.matchers import Matcher, match_all
 from ..compare.fleet.span import Span
 from ..compare.fleet.windows import parse_batch
-from .lengths import Lengths, lengths_of
-from .traffic import Cell, Traffic, hours_of, ratio
+from .lengths import MAX_TOKENS, Lengths, lengths_of
+from .traffic import Cell, Traffic, hours_of, ratio, share
 
 HOUR: Final = 3600.0
 _QUANTITIES: Final = (
@@ -31,6 +31,13 @@ _QUANTITIES: Final = (
 )
 _SERIES: Final = 64
 """About how many batch cells or buckets there are."""
+
+_MAX_IN_FLIGHT: Final = 1e6
+"""Requests that no engine holds at a time: a cell with more is no measurement."""
+
+_MIN_TOKENS_PER_SECOND: Final = 1e-3
+_MAX_TOKENS_PER_SECOND: Final = 1e9
+"""Tokens that an engine decodes in a second at least and at most: the same holds."""
 
 _KINDS: Final = ("engine", "model", "gpu_model")
 """A plan is for one of each."""
@@ -76,15 +83,15 @@ def fetch_traffic(api: PrometheusApi, matchers: Sequence[Matcher], span: Span) -
         cells=tuple(cell for batch, amounts in by_batch.items() if (cell := _cell(batch, amounts))),
         hours=hours_of(by_hour),
         hour_seconds=width,
-        hit_ratio=ratio(
+        hit_ratio=share(
             reader.total("prefix_cache_hit_tokens_total", ',cache="local"'),
             reader.total("prefix_cache_queried_tokens_total", ',cache="local"'),
         ),
-        cached_share=ratio(
+        cached_share=share(
             reader.total("prompt_tokens_cached_total"), reader.total("prompt_tokens_total")
         ),
-        saturated_share=ratio(totals.get("saturated_seconds"), totals.get("seconds")),
-        accepted_share=ratio(totals.get("spec_accepted_tokens"), totals.get("spec_draft_tokens")),
+        saturated_share=share(totals.get("saturated_seconds"), totals.get("seconds")),
+        accepted_share=share(totals.get("spec_accepted_tokens"), totals.get("spec_draft_tokens")),
         gpus=ratio(totals.get("gpu_seconds"), totals.get("seconds")),
     )
 
@@ -142,14 +149,18 @@ def _listed(values: set[str]) -> str:
 
 
 def _cell(batch: str, amounts: Mapping[str, float]) -> Cell | None:
-    """Return the cell of a batch, None where nothing was decoded."""
+    """Return the cell of a batch, None where nothing was decoded or nothing can be true."""
     seconds, sequence = amounts.get("seconds", 0.0), amounts.get("decode_sequence_seconds", 0.0)
     tokens = amounts.get("decode_tokens", 0.0)
     number = parse_batch(batch)
     if isnan(number) or number <= 0 or min(seconds, sequence, tokens) <= 0:
         return None
     first, waited = amounts.get("first_tokens"), amounts.get("first_token_seconds")
-    return Cell(seconds, sequence, tokens, first, waited)
+    cell = Cell(seconds, sequence, tokens, first, waited)
+    is_plausible = cell.in_flight < _MAX_IN_FLIGHT and (
+        _MIN_TOKENS_PER_SECOND < cell.tokens_per_second < _MAX_TOKENS_PER_SECOND
+    )
+    return cell if is_plausible else None
 
 
 def _lengths(reader: _Sums, name: str) -> Lengths | None:
@@ -169,4 +180,4 @@ def _bound(text: str) -> float | None:
         bound = float(text)
     except ValueError:
         return None
-    return bound if 0 < bound <= inf else None
+    return bound if 0 < bound < MAX_TOKENS or bound == inf else None

@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf, sqrt
+from typing import Final
+
+MAX_TOKENS: Final = 1e9
+"""Tokens that no request has: a longer one is no measurement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +26,14 @@ class Lengths:
 
 
 def lengths_of(cumulative: Mapping[float, float], total: float, count: float) -> Lengths | None:
-    """Return the lengths in a histogram, None where it holds no request.
+    """Return the lengths in a histogram, None where it holds no request that can be true.
 
     `cumulative` has the requests up to each upper bound in tokens, infinity among them, `total` the
     sum of all lengths, `count` the requests. Inside a bucket lengths are taken to be uniform, as
     PromQL's `histogram_quantile` does, and the spread is scaled to the exact mean; one narrower
     than a bucket does not show.
     """
-    if count <= 0:
+    if count <= 0 or not 0 <= total / count < MAX_TOKENS:
         return None
     mean = total / count
     buckets = _buckets(cumulative)
@@ -45,6 +49,9 @@ def lengths_of(cumulative: Mapping[float, float], total: float, count: float) ->
         share = requests / counted
         first += share * (lower + upper) / 2.0
         second += share * (lower**2 + lower * upper + upper**2) / 3.0
+    if first <= 0:
+        # every request is longer than the last bound, or as long as none
+        return Lengths(count, mean, beyond_share=beyond)
     # in a falling tail the middle of a bucket is too far out, by as much as their mean is
     stddev = sqrt(max(second - first**2, 0.0)) * mean / first
     median, p90 = (_quantile(buckets, counted, share) for share in (0.5, 0.9))

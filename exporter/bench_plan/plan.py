@@ -142,8 +142,8 @@ def plan_of(traffic: Traffic, request: Request) -> Plan:
     engine = ENGINES.get(traffic.engine)
     if engine is None:
         raise CompareError(
-            f"--model: {traffic.model} runs on {traffic.engine}, whose load client is not known; "
-            f"there are plans for {' and '.join(ENGINES)}"
+            f"--model: {one_line(traffic.model)} runs on {one_line(traffic.engine)}, whose load "
+            f"client is not known; there are plans for {' and '.join(ENGINES)}"
         )
     if not traffic.model.isprintable():
         raise CompareError(

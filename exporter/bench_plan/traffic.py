@@ -83,8 +83,19 @@ class Traffic:
 
 
 def ratio(amount: float | None, of: float | None) -> float | None:
-    """Return a ratio of two sums, None where one is unknown or there is nothing to divide by."""
-    return amount / of if amount is not None and of else None
+    """Return a ratio of two sums, None where one is unknown or there is nothing to divide by.
+
+    A sum below 0 is none of work, and unknown too.
+    """
+    if amount is None or of is None or amount < 0 or of <= 0:
+        return None
+    return amount / of
+
+
+def share(amount: float | None, of: float | None) -> float | None:
+    """Return the share of a sum that another is, as `ratio`; increases are extrapolated past it."""
+    known = ratio(amount, of)
+    return None if known is None else min(known, 1.0)
 
 
 def quantile(values: Sequence[float], share: float) -> float | None:

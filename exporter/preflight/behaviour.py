@@ -8,6 +8,7 @@ from typing import Any, Final
 from packaging.version import Version
 
 from ..engines.registry import ENGINES
+from .argument_values import value_findings
 from .catalog import ReleaseCatalog, Section
 from .catalog.notes import ReleaseNote, release_notes
 from .finding import Finding, Kind, Place, Severity
@@ -29,6 +30,7 @@ def launch_findings(
 ) -> Iterator[Finding]:
     """Yield what is gone, unknown or otherwise by default, of what applies to a server."""
     yield from _flags(launch, catalog, old, new)
+    yield from value_findings(launch, catalog, old, new)
     yield from _variables(launch, catalog, old, new)
     if not launch.is_server:
         return

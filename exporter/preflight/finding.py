@@ -21,6 +21,8 @@ Kind = Literal[
     "query-unreadable",
     "argument-removed",
     "argument-unknown",
+    "value-removed",
+    "value-unknown",
     "variable-removed",
     "variable-unknown",
     "default-changed",

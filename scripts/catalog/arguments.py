@@ -2,9 +2,10 @@
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from .choices import choices
 from .syntax import called, classes, default_text, fields, keyword, parsed, text_of
 
 _VLLM_FILES: Final = re.compile(
@@ -13,18 +14,28 @@ _VLLM_FILES: Final = re.compile(
 _VLLM_ARGUMENTS: Final = ("EngineArgs", "AsyncEngineArgs", "BaseFrontendArgs", "FrontendArgs")
 _SGLANG_FILE: Final = "sglang/srt/server_args.py"
 _SGLANG_FIELDS: Final = "sglang/srt/arg_groups/fields/"
+_FILES: Final[Mapping[str, Callable[[str], bool]]] = {
+    "vllm": lambda path: _VLLM_FILES.fullmatch(path) is not None,
+    "sglang": lambda path: path == _SGLANG_FILE or path.startswith(_SGLANG_FIELDS),
+}
+"""Which files of an engine's package define arguments."""
 
 
 def arguments(texts: Mapping[str, str], engine: str) -> dict[str, dict[str, object]]:
-    """Return by flag its default as text; empty where it stands nowhere as such."""
-    return _vllm(texts) if engine == "vllm" else _sglang(texts)
+    """Return by flag its default as text and the values it takes, each where it stands as such."""
+    read = _vllm if engine == "vllm" else _sglang
+    facts = read(texts)
+    for flag, values in choices(texts, filter(_FILES[engine], texts)).items():
+        if flag in facts:
+            facts[flag]["choices"] = values
+    return facts
 
 
 def _vllm(texts: Mapping[str, str]) -> dict[str, dict[str, object]]:
     configured = _config_defaults(texts)
     flags, defaults = set[str](), dict[str, str]()
     for path, text in texts.items():
-        if not _VLLM_FILES.fullmatch(path):
+        if not _FILES["vllm"](path):
             continue
         tree = parsed(text)
         flags |= set(_added(tree))
@@ -43,7 +54,7 @@ def _vllm(texts: Mapping[str, str]) -> dict[str, dict[str, object]]:
 def _sglang(texts: Mapping[str, str]) -> dict[str, dict[str, object]]:
     flags, defaults = set[str](), dict[str, str]()
     for path, text in texts.items():
-        if path != _SGLANG_FILE and not path.startswith(_SGLANG_FIELDS):
+        if not _FILES["sglang"](path):
             continue
         tree = parsed(text)
         flags |= set(_added(tree))

@@ -88,7 +88,7 @@ class PrometheusApi:
             return parse_matrix(data, start, end)
         except AnswerError as error:
             raise QueryError(
-                f"{self.url} {error}, to the query {query}{_IS_IT_PROMETHEUS}"
+                f"{self.url} {error}, to the query {one_line(query)}{_IS_IT_PROMETHEUS}"
             ) from None
 
     def range_in_chunks(

@@ -36,6 +36,8 @@ _RULES: Final[Mapping[Kind, str]] = {
     "query-unreadable": "A query of the engine's metrics could not be read.",
     "argument-removed": "The new release does not take an argument and ends with an error.",
     "argument-unknown": "Neither release takes an argument.",
+    "value-removed": "The new release does not take a value of an argument and ends with an error.",
+    "value-unknown": "Neither release takes a value of an argument.",
     "variable-removed": "The new release does not read an environment variable.",
     "variable-unknown": "Neither release reads an environment variable.",
     "default-changed": "The new release has another default for what is not given.",
