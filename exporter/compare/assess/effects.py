@@ -5,15 +5,16 @@ Pure arithmetic.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import hypot
 from typing import Final, get_args
 
 import numpy as np
 
 from ...vocabulary.verdict import Measure, Verdict
 from ..estimate import observations, shares
-from ..estimate.demand import at_equal_demand
+from ..estimate.demand import at_equal_demand, decoding_seconds
 from ..estimate.design import MACHINES_IN_ENERGY, Design
-from ..estimate.mix import Mix, Name
+from ..estimate.mix import Mix, Name, unlike_stderr
 from ..estimate.observations import Observations
 from ..estimate.shares import Share
 from ..estimate.speed import SpeedIndex, speed_index
@@ -69,10 +70,12 @@ def compare_measures(
     if len(speculating) > 1:
         # a step of one side is then no step of the other
         windows = windows.without("spec_accepted_tokens")
-    prefilled = observations.prefill(windows)
     setting = replace(design, learnt=learnt.get("prefill", NOTHING_LEARNT))
     design = replace(design, learnt=learnt.get("decode", NOTHING_LEARNT))
-    index = _index(observations.decode(windows), design)
+    index = decoding = _index(observations.decode(windows), design)
+    step = None if decoding is None else decoding_seconds(decoding, windows)
+    # a step is one whether it made a token or several
+    prefilled = observations.prefill(whole_windows, step)
     criteria = _at_look(criteria, index, design)
     if criteria.horizon:
         # servers that hardly decode have no decoding that tells how much is known
@@ -89,11 +92,14 @@ def compare_measures(
     }
     for measure, observed in by_load.items():
         if observed.rows.any():
-            known = mix.prefill_stderr if measure == "prefill" else mix.stderr
-            setting = replace(warm, mix_stderr=known, learnt=learnt.get(measure, NOTHING_LEARNT))
-            if measure == "energy":
-                setting = replace(setting, machines=MACHINES_IN_ENERGY)
+            setting = replace(warm, learnt=learnt.get(measure, NOTHING_LEARNT))
             own = None if measure in forbidden else _index(observed, setting)
+            if measure == "energy":
+                known, machines = mix.energy_stderr, MACHINES_IN_ENERGY
+            else:
+                unlike = unlike_stderr(decoding, own, setting) if own else 0.0
+                known, machines = hypot(mix.prefill_stderr, unlike), setting.machines
+            setting = replace(setting, mix_stderr=known, machines=machines)
             results[measure] = at_equal_load(measure, own, setting, forbidden, criteria)
     as_shares: dict[Measure, Share | None] = {
         "hit_ratio": shares.hit_ratio(lookups, windows, warm),
@@ -232,8 +238,8 @@ def _of_index(
 ) -> MeasureResult:
     """Return a measure from its index, in units of which an effect is so many times as large."""
     matching = index.matching
-    # demand is no batch: there is nothing to cut into batch ranges
-    has_batch = measure != "inter_token_latency"
+    # demand and the prompts of a step are no batch: there is nothing to cut into batch ranges
+    has_batch = measure not in ("inter_token_latency", "prefill")
     described = {
         "coverage": matching.coverage,
         "cells": by_cell(index, design, criteria) if has_batch else (),

@@ -1,5 +1,7 @@
 """Whether both sides were asked alike: how long prompts and outputs are, and how much is cached.
 
+And how well steps are alike where a release changed their parts unlike.
+
 Pure arithmetic. A curve over the batch, with prefill share and context, does not know of these:
 the time a prompt token takes depends on how long its prompt is, and what is accepted of drafts on
 what is asked. The shift is what the same regression finds as finds the release's effect, so that
@@ -17,6 +19,7 @@ from ..fleet.windows import Lookups, Windows, collapse
 from ..statistics.regression import Regression, absorbed, coefficient
 from .design import Design
 from .shares import hit_ratio, kept_row
+from .speed import SpeedIndex
 
 Name = Literal["prompts", "prompts to compute", "outputs", "cached share"]
 
@@ -25,12 +28,19 @@ MAX_SHIFT: Final = 0.20
 
 A start empties the prefix cache, which makes the prompts to compute 6 to 16 % longer for hours.
 """
-_STDERR_PER_LOG: Final = 0.025
-_PREFILL_STDERR_PER_LOG: Final = 0.06
-"""Standard error of a log speed for each unit of log length of prompts, and that of prefill.
+_STDERR_PER_LOG: Final = 0.04
+_ENERGY_STDERR_PER_LOG: Final = 0.05
+_PREFILL_STDERR_PER_LOG: Final = 0.08
+"""Standard error of a log speed for each unit of log length of prompts, of energy and of prefill.
 
 On fleets run step by step (scripts/trial), whose candidate got 40 % longer prompts and was no
-slower, decoding at equal load read 0.9 to 1.6 % slower, and prefill 3.5 to 4.4 %.
+slower, decoding at equal load read 0.9 to 1.6 % slower, energy 1.7 %, and prefill 3 to 5 % faster.
+"""
+_UNLIKE_STDERR_PER_LOG: Final = 0.07
+"""Standard error of a log speed of prefill for each unit that decoding's effect differs from its.
+
+On such fleets whose candidate computed prompts 20 % slower, and decoded as fast otherwise, these
+differ by 0.14 and prefill at equal load read 2 % too fast.
 """
 _DEMAND_STDERR_PER_LOG: Final = 0.3
 """The same of latency over demand, for each unit of log length of prompts or of outputs.
@@ -50,6 +60,11 @@ class Mix:
     def stderr(self) -> float:
         """The standard error that other requests leave in a log speed at equal load."""
         return _STDERR_PER_LOG * self._log_change("prompts to compute")
+
+    @property
+    def energy_stderr(self) -> float:
+        """The standard error that they leave in log energy."""
+        return _ENERGY_STDERR_PER_LOG * self._log_change("prompts to compute")
 
     @property
     def prefill_stderr(self) -> float:
@@ -107,6 +122,32 @@ def mix_shift(windows: Windows, lookups: Lookups | None, design: Design) -> Mix:
     return Mix(ratios)
 
 
+def unlike_stderr(decode: SpeedIndex | None, prefill: SpeedIndex, design: Design) -> float:
+    """Return the standard error left in prefill's log speed where decoding changed by another.
+
+    In the baseline the batch and the prompts of a step both follow what arrives; a release that
+    changes one part of a step alone moves them apart, where the curve is known less.
+    """
+    if decode is None:
+        return 0.0
+    rough = [_change(_regression(index, design)) for index in (decode, prefill)]
+    return _UNLIKE_STDERR_PER_LOG * abs((rough[0] or 0.0) - (rough[1] or 0.0))
+
+
+def _regression(index: SpeedIndex, design: Design) -> Regression:
+    rows = index.observations.rows
+    return Regression(
+        index.y,
+        index.matching.weight * design.keep[rows],
+        index.treated.astype(np.float64),
+        design.node[rows],
+        design.block[rows],
+        design.treated_arm,
+        design.node_effects,
+        design.concurrent,
+    )
+
+
 def _looked_up(lookups: Lookups | None, whole: Windows, design: Design) -> Floats:
     """Return the tokens of the prompts of each whole window, cached ones included, or NaN.
 
@@ -121,13 +162,19 @@ def _looked_up(lookups: Lookups | None, whole: Windows, design: Design) -> Float
 
 def _shift(regression: Regression) -> float | None:
     """Return the treated rows' mean over what it would be, None where that is not known."""
-    weight: Floats = regression.weight
     treated = regression.treated > 0
-    if not treated.any() or treated.all():
-        return None
-    treatment = absorbed(regression.treated, weight, regression)
-    change = coefficient(absorbed(regression.y, weight, regression), treatment, weight)
+    change = _change(regression)
     if change is None:
         return None
-    mean = float(np.average(regression.y[treated], weights=weight[treated]))
+    mean = float(np.average(regression.y[treated], weights=regression.weight[treated]))
     return mean / (mean - change) if mean > change else None
+
+
+def _change(regression: Regression) -> float | None:
+    """Return by how much the treated rows differ, None where that is not known."""
+    weight: Floats = regression.weight
+    treated = (regression.treated > 0) & (weight > 0)
+    if not treated.any() or not ((regression.treated <= 0) & (weight > 0)).any():
+        return None
+    treatment = absorbed(regression.treated, weight, regression)
+    return coefficient(absorbed(regression.y, weight, regression), treatment, weight)
