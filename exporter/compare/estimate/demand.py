@@ -97,7 +97,7 @@ def decoding_seconds(index: SpeedIndex, windows: Windows) -> Floats:
     if "context" in observations.loads:
         resident = whole.column("context_token_seconds") / whole.column("seconds")
         columns[:, list(observations.loads).index("context") - 1] = np.nan_to_num(resident)
-    fitted = observations.x[index.reference > 0]
+    fitted = observations.x[~index.treated]
     return index.curve.at(np.clip(batch, fitted.min(), fitted.max()), columns)
 
 

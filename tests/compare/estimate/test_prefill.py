@@ -200,3 +200,18 @@ def test_how_many_prompts_a_step_has() -> None:
 def test_prompts_that_nobody_counted_are_no_load() -> None:
     rows = worked(Change()).windows.without("first_tokens")
     assert not observations.prefill(rows).rows.any()
+
+
+def test_a_step_of_decoding_takes_what_the_baseline_took() -> None:
+    rows, _, new = worked(Change(decode=1.1))
+    index = decode_of(rows)
+    seconds = decoding_seconds(index, rows)
+    alike = worked(Change()).windows
+    assert seconds[new == 0] == pytest.approx(
+        decoding_seconds(decode_of(alike), alike)[new == 0], rel=1e-6
+    )
+    # at no load that both had, it is still known what the baseline took
+    nothing = replace(index, reference=np.zeros(len(index.reference)))
+    assert decoding_seconds(nothing, rows) == pytest.approx(seconds)
+    idle = replace(rows, sums={**rows.sums, "decode_sequence_seconds": np.zeros(len(rows))})
+    assert np.isnan(decoding_seconds(index, idle)).all()
