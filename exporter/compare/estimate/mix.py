@@ -34,7 +34,7 @@ _PREFILL_STDERR_PER_LOG: Final = 0.08
 """Standard error of a log speed for each unit of log length of prompts, of energy and of prefill.
 
 On fleets run step by step (scripts/trial), whose candidate got 40 % longer prompts and was no
-slower, decoding at equal load read 0.9 to 1.6 % slower, energy 1.7 %, and prefill 3 to 5 % faster.
+slower, decoding at equal load read 0.9 to 1.6 % slower, energy 1.7 to 2 %, and prefill 2 to 6 % faster.
 """
 _UNLIKE_STDERR_PER_LOG: Final = 0.07
 """Standard error of a log speed of prefill for each unit that decoding's effect differs from its.
