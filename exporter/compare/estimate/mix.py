@@ -34,13 +34,21 @@ _PREFILL_STDERR_PER_LOG: Final = 0.08
 """Standard error of a log speed for each unit of log length of prompts, of energy and of prefill.
 
 On fleets run step by step (scripts/trial), whose candidate got 40 % longer prompts and was no
-slower, decoding at equal load read 0.9 to 1.6 % slower, energy 1.7 to 2 %, and prefill 2 to 6 % faster.
+slower, decoding at equal load read 0.9 to 1.6 % slower, energy 1.7 to 2 %, and prefill 2 to 6 %
+faster.
 """
 _UNLIKE_STDERR_PER_LOG: Final = 0.07
 """Standard error of a log speed of prefill for each unit that decoding's effect differs from its.
 
 On such fleets whose candidate computed prompts 20 % slower, and decoded as fast otherwise, these
 differ by 0.14 and prefill at equal load read 2 % too fast.
+"""
+_STEEPNESS_STDERR_PER_LOG: Final = 0.1
+"""Standard error of a log speed of prefill for each unit of its own change.
+
+Prompts that take longer come with more of them in prefill, in the baseline by chance as well, so
+that its curve is too steep: on such fleets whose candidate was 10 % slower in all, prefill read 6.2
+to 9.2 % slower.
 """
 _DEMAND_STDERR_PER_LOG: Final = 0.3
 """The same of latency over demand, for each unit of log length of prompts or of outputs.
@@ -123,15 +131,14 @@ def mix_shift(windows: Windows, lookups: Lookups | None, design: Design) -> Mix:
 
 
 def unlike_stderr(decode: SpeedIndex | None, prefill: SpeedIndex, design: Design) -> float:
-    """Return the standard error left in prefill's log speed where decoding changed by another.
+    """Return the standard error left in prefill's log speed by its change and by decoding's.
 
     In the baseline the batch and the prompts of a step both follow what arrives; a release that
     changes one part of a step alone moves them apart, where the curve is known less.
     """
-    if decode is None:
-        return 0.0
-    rough = [_change(_regression(index, design)) for index in (decode, prefill)]
-    return _UNLIKE_STDERR_PER_LOG * abs((rough[0] or 0.0) - (rough[1] or 0.0))
+    own = _change(_regression(prefill, design)) or 0.0
+    other = own if decode is None else _change(_regression(decode, design)) or 0.0
+    return hypot(_UNLIKE_STDERR_PER_LOG * (own - other), _STEEPNESS_STDERR_PER_LOG * own)
 
 
 def _regression(index: SpeedIndex, design: Design) -> Regression:
