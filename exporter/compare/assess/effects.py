@@ -5,16 +5,16 @@ Pure arithmetic.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import hypot
+from math import hypot, log
 from typing import Final, get_args
 
 import numpy as np
 
 from ...vocabulary.verdict import Measure, Verdict
 from ..estimate import observations, shares
-from ..estimate.demand import at_equal_demand, decoding_seconds
+from ..estimate.demand import at_equal_demand
 from ..estimate.design import MACHINES_IN_ENERGY, Design
-from ..estimate.mix import Mix, Name, unlike_stderr
+from ..estimate.mix import Mix, Name
 from ..estimate.observations import Observations
 from ..estimate.shares import Share
 from ..estimate.speed import SpeedIndex, speed_index
@@ -44,6 +44,14 @@ _OF_CACHES: Final[tuple[Measure, ...]] = ("prefill", "energy", "hit_ratio")
 
 _FULL_SECONDS: Final = 3600.0
 
+_UNLIKE_STDERR_PER_LOG: Final = 0.2
+"""Standard error of a log speed of prefill for each unit that decoding's change differs from its.
+
+Each prompt of a step takes all of its time, and how many are together follows from the traffic. A
+release that changes parts of a step unlike has another traffic at the same batch: on fleets run
+step by step (scripts/trial) prefill read wrong by 0.29 to 0.32 of that difference, away from
+decoding's change, whichever part was changed.
+"""
 _LARGE_LATENCY_CHANGE: Final = 0.10
 _MORE_TRAFFIC: Final = "wait for more traffic"
 _RUN_BOTH: Final = "run both releases at once, on the same traffic"
@@ -70,12 +78,10 @@ def compare_measures(
     if len(speculating) > 1:
         # a step of one side is then no step of the other
         windows = windows.without("spec_accepted_tokens")
+    prefilled = observations.prefill(windows)
     setting = replace(design, learnt=learnt.get("prefill", NOTHING_LEARNT))
     design = replace(design, learnt=learnt.get("decode", NOTHING_LEARNT))
-    index = decoding = _index(observations.decode(windows), design)
-    step = None if decoding is None else decoding_seconds(decoding, windows)
-    # a step is one whether it made a token or several
-    prefilled = observations.prefill(whole_windows, step)
+    index = _index(observations.decode(windows), design)
     criteria = _at_look(criteria, index, design)
     if criteria.horizon:
         # servers that hardly decode have no decoding that tells how much is known
@@ -97,8 +103,9 @@ def compare_measures(
             if measure == "energy":
                 known, machines = mix.energy_stderr, MACHINES_IN_ENERGY
             else:
-                unlike = unlike_stderr(decoding, own, setting) if own else 0.0
-                known, machines = hypot(mix.prefill_stderr, unlike), setting.machines
+                known, machines = mix.prefill_stderr, setting.machines
+                if own is not None:
+                    known = hypot(known, unlike_stderr(windows, own, design, setting, mix))
             setting = replace(setting, mix_stderr=known, machines=machines)
             results[measure] = at_equal_load(measure, own, setting, forbidden, criteria)
     as_shares: dict[Measure, Share | None] = {
@@ -165,6 +172,22 @@ def _between_tokens(
     result = at_equal_load(measure, _index(observed, setting), setting, forbidden, criteria)
     moved = mix.moved("prompts to compute", "outputs")
     return _other_requests(measure, moved, result) if moved else result
+
+
+def unlike_stderr(
+    windows: Windows, prefill: SpeedIndex, design: Design, warm: Design, mix: Mix
+) -> float:
+    """Return the standard error of prefill's log speed where decoding changed by another.
+
+    `design` is decoding's, `warm` that of prefill.
+    """
+    # at a batch there is the traffic that the time of an output leaves, not that of a step
+    tokens = observations.decode(windows.without("spec_accepted_tokens"))
+    decode = _index(tokens, design)
+    if decode is None:
+        return 0.0
+    output = decode.change(design) - log(mix.ratios.get("outputs", 1.0))
+    return _UNLIKE_STDERR_PER_LOG * abs(prefill.change(warm) - output)
 
 
 def _fills_caches(windows: Windows, design: Design, warm: Design) -> bool:
@@ -238,8 +261,8 @@ def _of_index(
 ) -> MeasureResult:
     """Return a measure from its index, in units of which an effect is so many times as large."""
     matching = index.matching
-    # demand and the prompts of a step are no batch: there is nothing to cut into batch ranges
-    has_batch = measure not in ("inter_token_latency", "prefill")
+    # demand is no batch: there is nothing to cut into batch ranges
+    has_batch = measure != "inter_token_latency"
     described = {
         "coverage": matching.coverage,
         "cells": by_cell(index, design, criteria) if has_batch else (),

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from ..fleet.arrays import TINY, Floats, Mask
-from ..fleet.windows import Windows, collapse
+from ..fleet.windows import Windows
 from .curve import Curve
 from .matching import TAIL
 from .observations import Observations
@@ -81,24 +81,6 @@ def at_equal_demand(index: SpeedIndex, windows: Windows) -> DemandIndex | None:
         spent=np.where(steady, index.spent, 0.0),
     )
     return DemandIndex(speed, amplification)
-
-
-def decoding_seconds(index: SpeedIndex, windows: Windows) -> Floats:
-    """Return what a step without prompts takes on the baseline, by whole window, in seconds.
-
-    `index` is of decoding, and made from `windows`. NaN where nothing is decoded.
-    """
-    observations, whole = index.observations, collapse(windows)
-    sequences = whole.column("decode_sequence_seconds")
-    with np.errstate(all="ignore"):
-        batch = np.where(sequences > 0, sequences / whole.column("seconds"), np.nan)
-    # the curve's covariates are the load's but its batch, in order
-    columns = np.zeros((len(whole), observations.covariates.shape[1]))
-    if "context" in observations.loads:
-        resident = whole.column("context_token_seconds") / whole.column("seconds")
-        columns[:, list(observations.loads).index("context") - 1] = np.nan_to_num(resident)
-    fitted = observations.x[~index.treated]
-    return index.curve.at(np.clip(batch, fitted.min(), fitted.max()), columns)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -22,9 +22,6 @@ TAIL: Final = 0.002
 LINEAR: Final = ("prefill share", "context")
 """Loads that the curve has a slope for, so that it may be followed a little beyond the range."""
 
-_WAITING: Final = "whether requests waited"
-"""What work differs in that has no weight at all: the engine decided its load, not the demand."""
-
 _CELL_WIDTH: Final = 0.2
 _EXTRAPOLATION: Final = 0.2
 """How far at least, on the log scale: a started server's cache is cold, its prefill share high."""
@@ -51,8 +48,8 @@ class Matching:
 class LoadRows:
     """The load of each row: what is matched on.
 
-    `loads` are the covariates that must overlap, on a log scale; `cell` numbers the cells of the
-    first of them; `weight` is 0 for rows that are not used; `work` is what coverage counts.
+    `loads` are the covariates that must overlap, on a log scale; `cell` numbers the batch cells;
+    `weight` is 0 for rows that are not used; `work` is what coverage counts.
     """
 
     loads: dict[str, Floats]
@@ -111,9 +108,7 @@ def match_distribution(rows: LoadRows, min_windows: float = MIN_WINDOWS_PER_CELL
         mean = float((baseline * factor).sum() / max(float(baseline[positive].sum()), TINY))
         factor = np.minimum(factor, _MAX_RELATIVE_WEIGHT * mean)
     matched = np.where(treated, supported[inverse], factor[inverse]) * weight * inside
-    *names, last = rows.loads
-    mix = f"the mix of {', '.join(names)} and {last}" if names else f"the mix of {last}"
-    outside[mix] = ~supported[inverse] & treated
+    outside["the mix of batch, prefill share and context"] = ~supported[inverse] & treated
     return _matching(np.asarray(matched, dtype=np.float64), outside, rows)
 
 
@@ -132,8 +127,7 @@ def _outside_baseline(rows: LoadRows, min_windows: float, *, concurrent: bool) -
     baseline = ~rows.treated & (rows.weight > 0)
     cells = int(rows.cell.max(initial=0)) + 1
     visits = np.bincount(rows.cell[baseline], rows.weight[baseline], cells)
-    # the cells are those of the first load
-    outside: dict[str, Mask] = {next(iter(rows.loads)): visits[rows.cell] < min_windows}
+    outside: dict[str, Mask] = {"decode batch": visits[rows.cell] < min_windows}
     group = rows.cell if concurrent else np.zeros_like(rows.cell)
     for name, values in rows.loads.items():
         linear = concurrent and name in LINEAR
@@ -164,6 +158,5 @@ def _matching(weight: Floats, outside: dict[str, Mask], rows: LoadRows) -> Match
     if total <= 0:
         return Matching(weight, 0.0, "work of the candidate")
     coverage = float(work[treated & (weight > 0)].sum()) / total
-    outside = {**outside, _WAITING: rows.weight <= 0}
     worst = max(outside, key=lambda name: float(work[treated & outside[name]].sum()))
     return Matching(weight, coverage, worst)

@@ -1,7 +1,5 @@
 """Whether both sides were asked alike: how long prompts and outputs are, and how much is cached.
 
-And how well steps are alike where a release changed their parts unlike.
-
 Pure arithmetic. A curve over the batch, with prefill share and context, does not know of these:
 the time a prompt token takes depends on how long its prompt is, and what is accepted of drafts on
 what is asked. The shift is what the same regression finds as finds the release's effect, so that
@@ -19,7 +17,6 @@ from ..fleet.windows import Lookups, Windows, collapse
 from ..statistics.regression import Regression, absorbed, coefficient
 from .design import Design
 from .shares import hit_ratio, kept_row
-from .speed import SpeedIndex
 
 Name = Literal["prompts", "prompts to compute", "outputs", "cached share"]
 
@@ -30,25 +27,13 @@ A start empties the prefix cache, which makes the prompts to compute 6 to 16 % l
 """
 _STDERR_PER_LOG: Final = 0.04
 _ENERGY_STDERR_PER_LOG: Final = 0.05
-_PREFILL_STDERR_PER_LOG: Final = 0.08
+_PREFILL_STDERR_PER_LOG: Final = 0.2
 """Standard error of a log speed for each unit of log length of prompts, of energy and of prefill.
 
 On fleets run step by step (scripts/trial), whose candidate got 40 % longer prompts and was no
-slower, decoding at equal load read 0.9 to 1.6 % slower, energy 1.7 to 2 %, and prefill 2 to 6 %
-faster.
-"""
-_UNLIKE_STDERR_PER_LOG: Final = 0.07
-"""Standard error of a log speed of prefill for each unit that decoding's effect differs from its.
-
-On such fleets whose candidate computed prompts 20 % slower, and decoded as fast otherwise, these
-differ by 0.14 and prefill at equal load read 2 % too fast.
-"""
-_STEEPNESS_STDERR_PER_LOG: Final = 0.1
-"""Standard error of a log speed of prefill for each unit of its own change.
-
-Prompts that take longer come with more of them in prefill, in the baseline by chance as well, so
-that its curve is too steep: on such fleets whose candidate was 10 % slower in all, prefill read 6.2
-to 9.2 % slower.
+slower, decoding at equal load read 0.9 to 1.6 % slower, energy 1.7 to 2 %, and prefill 3.5 to
+4.4 %. Where caches filled for hours, so that prompts to compute were 18 % longer, prefill read 3 %
+slower.
 """
 _DEMAND_STDERR_PER_LOG: Final = 0.3
 """The same of latency over demand, for each unit of log length of prompts or of outputs.
@@ -130,31 +115,6 @@ def mix_shift(windows: Windows, lookups: Lookups | None, design: Design) -> Mix:
     return Mix(ratios)
 
 
-def unlike_stderr(decode: SpeedIndex | None, prefill: SpeedIndex, design: Design) -> float:
-    """Return the standard error left in prefill's log speed by its change and by decoding's.
-
-    In the baseline the batch and the prompts of a step both follow what arrives; a release that
-    changes one part of a step alone moves them apart, where the curve is known less.
-    """
-    own = _change(_regression(prefill, design)) or 0.0
-    other = own if decode is None else _change(_regression(decode, design)) or 0.0
-    return hypot(_UNLIKE_STDERR_PER_LOG * (own - other), _STEEPNESS_STDERR_PER_LOG * own)
-
-
-def _regression(index: SpeedIndex, design: Design) -> Regression:
-    rows = index.observations.rows
-    return Regression(
-        index.y,
-        index.matching.weight * design.keep[rows],
-        index.treated.astype(np.float64),
-        design.node[rows],
-        design.block[rows],
-        design.treated_arm,
-        design.node_effects,
-        design.concurrent,
-    )
-
-
 def _looked_up(lookups: Lookups | None, whole: Windows, design: Design) -> Floats:
     """Return the tokens of the prompts of each whole window, cached ones included, or NaN.
 
@@ -169,19 +129,13 @@ def _looked_up(lookups: Lookups | None, whole: Windows, design: Design) -> Float
 
 def _shift(regression: Regression) -> float | None:
     """Return the treated rows' mean over what it would be, None where that is not known."""
-    treated = regression.treated > 0
-    change = _change(regression)
-    if change is None:
-        return None
-    mean = float(np.average(regression.y[treated], weights=regression.weight[treated]))
-    return mean / (mean - change) if mean > change else None
-
-
-def _change(regression: Regression) -> float | None:
-    """Return by how much the treated rows differ, None where that is not known."""
     weight: Floats = regression.weight
-    treated = (regression.treated > 0) & (weight > 0)
-    if not treated.any() or not ((regression.treated <= 0) & (weight > 0)).any():
+    treated = regression.treated > 0
+    if not treated.any() or treated.all():
         return None
     treatment = absorbed(regression.treated, weight, regression)
-    return coefficient(absorbed(regression.y, weight, regression), treatment, weight)
+    change = coefficient(absorbed(regression.y, weight, regression), treatment, weight)
+    if change is None:
+        return None
+    mean = float(np.average(regression.y[treated], weights=weight[treated]))
+    return mean / (mean - change) if mean > change else None

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..fleet.arrays import TINY, Floats, Ints, Mask
 from ..statistics.effect import Effect, Variance, estimate_effect
-from ..statistics.regression import Regression
+from ..statistics.regression import Regression, absorbed, coefficient
 from ..statistics.strata import standardised
 from .curve import Curve, fit, huber_weights
 from .design import Design
@@ -55,17 +55,8 @@ class SpeedIndex:
         That of a part is of what is compared of it. `amplification` is how many times as large the
         outcome is that it stands for. None where the matched rows identify no effect.
         """
-        rows, inside = self.observations.rows, True if mask is None else mask
-        regression = Regression(
-            self.y,
-            np.where(inside, self.matching.weight, 0.0),
-            self.treated.astype(np.float64),
-            design.node[rows],
-            design.block[rows],
-            design.treated_arm,
-            design.node_effects,
-            design.concurrent,
-        )
+        inside = np.ones(len(self.y), dtype=bool) if mask is None else mask
+        regression = self._regression(design, inside)
         spent = np.where(inside, self.spent, 0.0)
         compared = float(spent[regression.weight > 0].sum()) / max(float(spent.sum()), TINY)
         return estimate_effect(
@@ -75,6 +66,32 @@ class SpeedIndex:
             transient_variance(self, design) if mask is None else None,
             uncompared=1.0 - compared if mask is None else 0.0,
             errors=self.curve_error,
+        )
+
+    def change(self, design: Design) -> float:
+        """Return the effect over the candidate's work without its error, 0 where there is none."""
+        regression = self._regression(design, np.ones(len(self.y), dtype=bool))
+        weight = regression.weight
+        if not weight[self.treated].any() or not weight[~self.treated].any():
+            return 0.0
+        regression = standardised(regression, self.cell, self.spent)
+        y, treated = (
+            absorbed(values, regression.weight, regression)
+            for values in (regression.y, regression.treated)
+        )
+        return coefficient(y, treated, regression.weight) or 0.0
+
+    def _regression(self, design: Design, inside: Mask) -> Regression:
+        rows = self.observations.rows
+        return Regression(
+            self.y,
+            np.where(inside, self.matching.weight, 0.0),
+            self.treated.astype(np.float64),
+            design.node[rows],
+            design.block[rows],
+            design.treated_arm,
+            design.node_effects,
+            design.concurrent,
         )
 
 
