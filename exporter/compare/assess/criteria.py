@@ -45,8 +45,9 @@ class Criteria:
         if not self.horizon or effect is None:
             return self
         # what hours average out falls as one over them until the last look, the rest stays
-        shared, present = design.shared_stderr**2, effect.stderr**2
-        last = shared + max(present - shared, 0.0) * design.hours[1] / self.horizon
+        present = effect.stderr**2
+        shared = min(design.shared_stderr**2, present)
+        last = shared + (present - shared) * design.hours[1] / self.horizon
         return replace(self, alpha=look_level(self.alpha, last / present), horizon=0.0)
 
 

@@ -27,7 +27,7 @@ A start empties the prefix cache, which makes the prompts to compute 6 to 16 % l
 """
 _STDERR_PER_LOG: Final = 0.04
 _ENERGY_STDERR_PER_LOG: Final = 0.05
-_PREFILL_STDERR_PER_LOG: Final = 0.2
+_PREFILL_STDERR_PER_LOG: Final = 0.12
 """Standard error of a log speed for each unit of log length of prompts, of energy and of prefill.
 
 On fleets run step by step (scripts/trial), whose candidate got 40 % longer prompts and was no
