@@ -1,6 +1,7 @@
 """Documents in files: dashboards as JSON, manifests as YAML, units; read within limits."""
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,8 @@ _SCHEMA: Final = re.compile(r"^kind: *[\"']?CustomResourceDefinition\b", re.MULT
 _SUFFIXES: Final = (".json", ".yaml", ".yml", *UNITS)
 _NO_DOCUMENT: Final = "it is text alone: give a document in JSON or YAML"
 _MAX_FILES: Final = 20_000
+_NOT_OWN: Final = {".git", ".venv", "venv", "node_modules", "__pycache__"}
+"""Folders that hold what tools put there."""
 _MAX_VALUES: Final = 2_000_000
 
 
@@ -61,10 +64,16 @@ def _files(path: Path) -> list[Path]:
     """Return the files below a folder that look like documents; a file is taken as it is."""
     if not path.is_dir():
         return [path]
-    every = sorted(each for each in path.rglob("*") if ".git" not in each.relative_to(path).parts)
-    if len(every) > _MAX_FILES:
-        raise PreflightError(f"{path} holds more than {_MAX_FILES} files: give a folder in it")
-    return [file for file in every if file.suffix in _SUFFIXES and file.is_file()]
+    files = list[Path]()
+    for folder, folders, names in os.walk(path):
+        folders[:] = set(folders) - _NOT_OWN
+        files += [Path(folder, name) for name in names if Path(name).suffix in _SUFFIXES]
+        if len(files) > _MAX_FILES:
+            raise PreflightError(
+                f"{path} holds more than {_MAX_FILES} files that end in {_listed(_SUFFIXES)}: "
+                "give a folder in it"
+            )
+    return sorted(file for file in files if file.is_file())
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -80,8 +80,8 @@ def test_a_schema_of_resources_is_not_read_through(tmp_path: Path) -> None:
     assert contents == [{"apiVersion": "v1"}, {}]
 
 
-def test_what_git_keeps_of_a_clone_is_not_read(tmp_path: Path) -> None:
-    for folder in (".git", ".github"):
+def test_what_tools_keep_in_a_folder_is_not_read(tmp_path: Path) -> None:
+    for folder in (".git", "node_modules", ".venv", ".github"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "a.yaml").write_text("a: b\n")
     (read,) = documents([tmp_path])
