@@ -86,7 +86,10 @@ def test_upgrades_are_judged_and_told_as_they_are(tmp_path: Path) -> None:
         decode = verdict["measures"]["decode"]
         assert decode["ratio"] == pytest.approx(case.truth, rel=off), case.name
         assert decode["lower"] < decode["ratio"] < decode["upper"]
-        assert decode["verdict"] == ("regression" if case.name in losing else "equivalent")
+        # the newer release had other prompts beside as many sequences, and a load that never
+        # changes does not tell what a prompt costs
+        unchanged = "inconclusive" if case is newer else "equivalent"
+        assert decode["verdict"] == ("regression" if case.name in losing else unchanged)
         assert (verdict["baseline"], verdict["release"]) == case.releases
         assert (verdict["namespace"], verdict["workload"]) == ("serving", "chat")
         assert verdict["servers"] == {"baseline": 8, "candidate": 4}
