@@ -5,7 +5,7 @@ Pure arithmetic.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import hypot, log
+from math import hypot
 from typing import Final, get_args
 
 import numpy as np
@@ -44,14 +44,6 @@ _OF_CACHES: Final[tuple[Measure, ...]] = ("prefill", "energy", "hit_ratio")
 
 _FULL_SECONDS: Final = 3600.0
 
-_UNLIKE_STDERR_PER_LOG: Final = 0.2
-"""Standard error of a log speed of prefill for each unit that decoding's change differs from its.
-
-Each prompt of a step takes all of its time, and how many are together follows from the traffic. A
-release that changes parts of a step unlike has another traffic at the same batch: on fleets run
-step by step (scripts/trial) prefill read wrong by 0.29 to 0.32 of that difference, away from
-decoding's change, whichever part was changed.
-"""
 _LARGE_LATENCY_CHANGE: Final = 0.10
 _MORE_TRAFFIC: Final = "wait for more traffic"
 _RUN_BOTH: Final = "run both releases at once, on the same traffic"
@@ -81,7 +73,7 @@ def compare_measures(
     prefilled = observations.prefill(windows)
     setting = replace(design, learnt=learnt.get("prefill", NOTHING_LEARNT))
     design = replace(design, learnt=learnt.get("decode", NOTHING_LEARNT))
-    index = _index(observations.decode(windows), design)
+    index = decoding = _index(observations.decode(windows), design)
     criteria = _at_look(criteria, index, design)
     if criteria.horizon:
         # servers that hardly decode have no decoding that tells how much is known
@@ -105,7 +97,8 @@ def compare_measures(
             else:
                 known, machines = mix.prefill_stderr, setting.machines
                 if own is not None:
-                    known = hypot(known, unlike_stderr(windows, own, design, setting, mix))
+                    unlike = unlike_stderr(windows, decoding, own, design, setting, mix)
+                    known = hypot(known, unlike)
             setting = replace(setting, mix_stderr=known, machines=machines)
             results[measure] = at_equal_load(measure, own, setting, forbidden, criteria)
     as_shares: dict[Measure, Share | None] = {
@@ -175,19 +168,24 @@ def _between_tokens(
 
 
 def unlike_stderr(
-    windows: Windows, prefill: SpeedIndex, design: Design, warm: Design, mix: Mix
+    windows: Windows,
+    decoding: SpeedIndex | None,
+    prefill: SpeedIndex,
+    design: Design,
+    warm: Design,
+    mix: Mix,
 ) -> float:
     """Return the standard error of prefill's log speed where decoding changed by another.
 
-    `design` is decoding's, `warm` that of prefill.
+    `decoding` is its index by the step, `design` its design, `warm` that of prefill.
     """
-    # at a batch there is the traffic that the time of an output leaves, not that of a step
-    tokens = observations.decode(windows.without("spec_accepted_tokens"))
-    decode = _index(tokens, design)
-    if decode is None:
+    if np.nan_to_num(windows.column("spec_accepted_tokens")).any():
+        # at a batch there is the traffic that the time of an output leaves, not that of a step
+        tokens = observations.decode(windows.without("spec_accepted_tokens"))
+        decoding = _index(tokens, design)
+    if decoding is None:
         return 0.0
-    output = decode.change(design) - log(mix.ratios.get("outputs", 1.0))
-    return _UNLIKE_STDERR_PER_LOG * abs(prefill.change(warm) - output)
+    return mix.unlike_stderr(prefill.change(warm), decoding.change(design))
 
 
 def _fills_caches(windows: Windows, design: Design, warm: Design) -> bool:

@@ -85,10 +85,15 @@ def prefill_of(rows: Windows) -> SpeedIndex:
     return index
 
 
+def decoding_of(rows: Windows) -> SpeedIndex | None:
+    observed = observations.decode(rows)
+    return speed_index(observed, chosen(rows)) if observed.rows.any() else None
+
+
 def stderr_of(rows: Windows, outputs: float = 1.0) -> float:
     """Return what is left where the candidate's outputs are so many times as long."""
-    design = chosen(rows)
-    return unlike_stderr(rows, prefill_of(rows), design, design, Mix({"outputs": outputs}))
+    design, mix = chosen(rows), Mix({"outputs": outputs})
+    return unlike_stderr(rows, decoding_of(rows), prefill_of(rows), design, design, mix)
 
 
 @pytest.mark.parametrize("change", [Change(), Change(1.1, 1.1)])
@@ -107,6 +112,22 @@ def test_the_interval_holds_what_unlike_parts_of_a_step_make(change: Change) -> 
 
 def test_without_decoding_nothing_is_known_of_it() -> None:
     rows = worked(Change(prefill=1.25)).windows
-    index = prefill_of(rows)
+    index, design = prefill_of(rows), chosen(rows)
     silent = replace(rows, sums={**rows.sums, "decode_tokens": np.zeros(len(rows))})
-    assert unlike_stderr(silent, index, chosen(rows), chosen(rows), Mix({})) == 0.0
+    assert unlike_stderr(silent, decoding_of(silent), index, design, design, Mix({})) == 0.0
+
+
+def test_drafts_are_no_tokens_of_steps_of_their_own() -> None:
+    """Fewer accepted drafts are longer outputs, though a step takes as long."""
+    rows = worked(Change()).windows
+    new = np.array([server.release == "new" for server in rows.servers])[rows.server]
+    steps = rows.column("decode_tokens")
+    drafted = {
+        "decode_tokens": steps * np.where(new, 1.3, 1.5),
+        "spec_accepted_tokens": steps * np.where(new, 0.3, 0.5),
+    }
+    rows = replace(rows, sums={**rows.sums, **drafted})
+    by_step = decoding_of(rows)
+    assert by_step is not None
+    assert abs(by_step.change(chosen(rows))) < 0.005
+    assert stderr_of(rows) == pytest.approx(0.2 * np.log(1.5 / 1.3), abs=0.006)
